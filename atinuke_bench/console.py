@@ -1,0 +1,111 @@
+"""How results look in a terminal. Functions make rich tables from records; only the command line prints them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+Record = Mapping[str, Any]
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number for a table; a dash where there is none.
+
+    >>> number(61.694), number(None), number(1487109, 0)
+    ('61.69', '–', '1,487,109')
+    """
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """A 95 % interval.
+
+    >>> interval([60.76, 62.66])
+    '60.76–62.66'
+    """
+    return "–" if bounds is None else f"{bounds[0]:.2f}–{bounds[1]:.2f}"
+
+
+def result_row(results: Iterable[Record]) -> Table:
+    """One row a run: score, interval, parameters, tokens per second, seconds."""
+    table = _table("task", "core", "seed", "split", "metric")
+    for heading in ("score", "95 % interval", "parameters", "tokens/s", "seconds"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        cost = result["cost"]
+        table.add_row(
+            escape(result["task"]),
+            escape(result["core_label"]),
+            str(result["seed"]),
+            escape(result["split"] or "–"),
+            escape(result["metric"]),
+            number(result["score"]),
+            interval(result["interval"]),
+            number(cost.get("parameters"), 0),
+            number(cost.get("tokens_per_second"), 0),
+            number(result["seconds"], 1),
+        )
+    return table
+
+
+def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
+    """Tasks by core variants: mean over seeds, with the standard deviation and the number of seeds."""
+    cells: dict[tuple[str, str], list[float]] = defaultdict(list)
+    headings: dict[str, None] = {}
+    rows: dict[tuple[str, str, str], None] = {}
+    for variant, result in outcomes:
+        headings[variant] = None
+        rows[result["task"], result["split"] or "–", result["metric"]] = None
+        if result["score"] is not None:
+            cells[result["task"], variant].append(result["score"])
+    table = _table("task", "split", "metric")
+    for variant in headings:
+        table.add_column(escape(variant), justify="right")
+    for task, split, metric in rows:
+        table.add_row(escape(task), split, metric, *(_mean(cells[task, variant]) for variant in headings))
+    return table
+
+
+def score_tables(title: str, record: Record) -> list[Table]:
+    """Tables of a record of scores: single figures by name, and figures of parts (metrics, roles) one part a row."""
+    parts = {name: value for name, value in record.items() if isinstance(value, Mapping)}
+    single = {name: value for name, value in record.items() if name not in parts}
+    tables = [named_table(title, single)] if single else []
+    if parts:
+        columns = list(next(iter(parts.values())))
+        table = _table("" if single else title, *columns)
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, values in parts.items():
+            shown = (number(value) if isinstance(value, float) else str(value) for value in values.values())
+            table.add_row(escape(name), *shown)
+        tables.append(table)
+    return tables
+
+
+def named_table(title: str, record: Record) -> Table:
+    """A two-column table of a flat record."""
+    table = Table(title=escape(title), title_justify="left", show_header=False, box=None, pad_edge=False)
+    for name, value in record.items():
+        shown = number(value) if isinstance(value, float) else str(value)
+        table.add_row(escape(str(name)), escape(shown))
+    return table
+
+
+def _mean(scores: list[float]) -> str:
+    if not scores:
+        return "–"
+    deviation = f" ± {statistics.stdev(scores):.2f}" if len(scores) > 1 else ""
+    return f"{statistics.mean(scores):.2f}{deviation} (n={len(scores)})"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    return table

@@ -1,0 +1,63 @@
+"""What every core is: token ids in, one hidden vector per token out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from atinuke_bench.config import CoreConfig
+
+
+class Core(nn.Module):
+    """An encoder. Subclasses declare `config_class` and `result_version` and implement `forward`.
+
+    Padding stands on the right of each row. It changes no real token's vector; the vectors at padding are finite and
+    mean nothing.
+
+    Legend of shapes: B batch, T tokens, D hidden size.
+    """
+
+    config_class: ClassVar[type[CoreConfig]]
+    #: Raised when a change makes the same config train to other numbers; part of every run's identity.
+    result_version: ClassVar[int] = 1
+
+    def __init__(self, config: CoreConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+
+    @property
+    def hidden_size(self) -> int:
+        """Size of the vectors that `forward` returns."""
+        raise NotImplementedError
+
+    @property
+    def token_embedding(self) -> nn.Embedding:
+        """The token embedding, which a language-model head may tie to."""
+        raise NotImplementedError
+
+    @property
+    def is_causal(self) -> bool:
+        """True when no position sees a later one, so that only the last position has seen the whole text."""
+        return False
+
+    def forward(
+        self,
+        input_ids: Tensor | None,  # (B, T) int64
+        attention_mask: Tensor,  # (B, T) bool, False at padding, which is on the right
+        segment_ids: Tensor | None = None,  # (B, T) int64, 0 or 1
+        inputs_embeds: Tensor | None = None,  # (B, T, D), in place of the token embedding
+    ) -> Tensor:  # (B, T, D)
+        raise NotImplementedError
+
+    def flops_per_token(self, length: int) -> int:
+        """Floating-point operations of one forward pass for each token of a text of `length` tokens."""
+        raise NotImplementedError
+
+
+def assert_right_padded(attention_mask: Tensor) -> None:  # (B, T) bool
+    """Stop a caller that pads on the left or in between, where results would be silently wrong."""
+    # On an accelerator the check would wait for the device in every step; every caller also runs on CPU in tests.
+    if attention_mask.device.type == "cpu":
+        assert not (attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(), "padding must stand on the right"

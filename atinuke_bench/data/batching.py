@@ -1,0 +1,153 @@
+"""Batches that hold a budget of tokens, in an order that is a function of (seed, epoch) alone.
+
+Rows are shuffled, sorted by length within large pools, cut into batches of at most `batch_tokens` tokens with padding
+counted, and the batches are shuffled again: little padding, and still another order in every epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from atinuke_bench.data.features import Encoded
+
+# How many batches a pool of rows makes. Larger pools pad less and shuffle lengths less.
+_POOL_BATCHES = 64
+
+
+def cut_batches(rows: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
+    """Cut rows, already in order, into runs whose number times longest row is at most `batch_tokens`.
+
+    A row longer than the budget makes a batch of its own.
+    """
+    batches, start, longest = [], 0, 0
+    for place, length in enumerate(lengths[rows].tolist()):
+        longest = max(longest, length)
+        if place > start and longest * (place + 1 - start) > batch_tokens:
+            batches.append(rows[start:place])
+            start, longest = place, length
+    if start < len(rows):
+        batches.append(rows[start:])
+    return batches
+
+
+def split_to(batches: list[np.ndarray], num_batches: int) -> list[np.ndarray]:
+    """Halve the batches with most rows until there are `num_batches`, as far as rows allow."""
+    batches = list(batches)
+    while len(batches) < num_batches:
+        largest = max(range(len(batches)), key=lambda index: len(batches[index]))
+        rows = batches[largest]
+        if len(rows) < 2:
+            break
+        batches[largest : largest + 1] = [rows[: len(rows) // 2], rows[len(rows) // 2 :]]
+    return batches
+
+
+class TokenBudgetSampler(Sampler[np.ndarray]):
+    """Yields one array of row numbers a batch.
+
+    With `seed=None` the order is by length and the same in every epoch (evaluation). Otherwise it is a function of
+    (seed, epoch). All epochs have the same number of batches, a multiple of `num_shards`, so that a learning-rate
+    schedule and all processes of a distributed run agree on it; shard s takes every `num_shards`-th batch, and the
+    shards together hold every row exactly once (unless all batches are single rows whose number the shards do not
+    divide: then fewer than `num_shards` rows come twice).
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_tokens: int,
+        *,
+        seed: int | None,
+        num_epochs: int = 1,
+        shard: int = 0,
+        num_shards: int = 1,
+    ) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self.shard = shard
+        self.num_shards = num_shards
+        self.epoch = 0
+        epochs = range(num_epochs if seed is not None else 1)
+        most = max(len(self._cut(epoch)) for epoch in epochs)
+        if seed is not None:
+            most = -(-most // num_shards) * num_shards
+        self.num_batches = most
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order the next iteration has."""
+        self.epoch = epoch
+
+    def all_batches(self, epoch: int) -> list[np.ndarray]:
+        """The batches of all shards in one epoch, in their order."""
+        batches = split_to(self._cut(epoch), self.num_batches)
+        if self.seed is None:
+            return batches
+        # Batches of one row each cannot be split. Processes that take unequal numbers of steps would wait for each
+        # other for ever, so that the few that are missing are repeated.
+        batches = list(islice(cycle(batches), self.num_batches))
+        order = np.random.default_rng((self.seed, epoch, 1)).permutation(len(batches))
+        return [batches[index] for index in order]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield from self.all_batches(self.epoch)[self.shard :: self.num_shards]
+
+    def __len__(self) -> int:
+        return len(range(self.shard, self.num_batches, self.num_shards))
+
+    def padding_fraction(self, epoch: int = 0) -> float:
+        """Share of the tokens of an epoch's batches that are padding."""
+        batches = self.all_batches(epoch)
+        held = sum(len(rows) * int(self.lengths[rows].max()) for rows in batches)
+        return 1 - float(self.lengths.sum()) / held if held else 0.0
+
+    def _cut(self, epoch: int) -> list[np.ndarray]:
+        rows = np.arange(len(self.lengths))
+        if self.seed is None:
+            return cut_batches(rows[np.argsort(self.lengths, kind="stable")], self.lengths, self.batch_tokens)
+        generator = np.random.default_rng((self.seed, epoch, 0))
+        rows = generator.permutation(rows)
+        pool = max(1, int(_POOL_BATCHES * self.batch_tokens / max(1.0, float(self.lengths.mean()))))
+        batches = []
+        for start in range(0, len(rows), pool):
+            part = rows[start : start + pool]
+            part = part[np.argsort(self.lengths[part], kind="stable")]
+            batches += cut_batches(part, self.lengths, self.batch_tokens)
+        return batches
+
+
+class BatchDataset(Dataset[dict[str, Tensor]]):
+    """Makes the batch of an array of row numbers: padded int64 columns, a mask, fixed columns and the row numbers."""
+
+    def __init__(self, encoded: Encoded) -> None:
+        self.encoded = encoded
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __getitem__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        encoded = self.encoded
+        batch = {name: torch.from_numpy(column.pad(rows)).to(torch.int64) for name, column in encoded.ragged.items()}
+        lengths = torch.from_numpy(encoded.lengths[rows])
+        batch["attention_mask"] = torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]  # (B, L)
+        batch |= {name: torch.from_numpy(column[rows]) for name, column in encoded.fixed.items()}
+        batch["rows"] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
+        return batch
+
+
+def make_loader(encoded: Encoded, sampler: TokenBudgetSampler) -> DataLoader[dict[str, Tensor]]:
+    """A loader of one batch per entry of `sampler`.
+
+    The sampler stands in the loader's `sampler` place with automatic batching off, where Lightning finds it and tells
+    it the epoch. Collating is a few array copies, so that worker processes would cost more than they save.
+    """
+    # A loader draws a number whenever it is iterated; from a generator of its own, since dropout draws from the ambient
+    # one and an epoch's dropout must not depend on how often loaders were started before.
+    generator = torch.Generator()
+    return DataLoader(BatchDataset(encoded), sampler=sampler, batch_size=None, num_workers=0, generator=generator)

@@ -1,0 +1,72 @@
+"""Lines of a text file, with errors that name the file and the line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from atinuke_bench.errors import DataError
+
+
+def find_file(folder: Path, *names: str) -> Path | None:
+    """The first of `names` that exists in `folder`, plain or with `.gz` appended; None when there is none."""
+    for name in names:
+        for candidate in (folder / name, folder / f"{name}.gz"):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
+def require_file(folder: Path, *names: str) -> Path:
+    """Like `find_file`, but a missing file is a `DataError` that lists what was looked for."""
+    found = find_file(folder, *names)
+    if found is None:
+        if not folder.is_dir():
+            raise DataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
+        raise DataError(f"file not found; looked for {' or '.join(names)}, plain or .gz", path=folder)
+    return found
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The whole content of a file, unpacked when its name ends in `.gz`; DataError when it cannot be read."""
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except FileNotFoundError:
+        raise DataError("file not found", path=path) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"truncated or damaged gzip ({error})", path=path) from error
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error
+
+
+def read_text(path: str | Path) -> str:
+    """The whole content of a UTF-8 file (`.gz` accepted), a leading byte-order mark removed.
+
+    Raises DataError naming the line of the first byte that is not UTF-8, or the file when it is empty.
+    """
+    content = read_bytes(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"not valid UTF-8 (byte 0x{content[error.start]:02x})", path=path, line=line) from error
+    if not text.strip():
+        raise DataError("file is empty", path=path)
+    return text
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Each line of a UTF-8 file (`.gz` accepted) with its number from 1, without its line end.
+
+    Only `\\n` and `\\r\\n` end a line: official files hold U+2028 and other Unicode line separators inside text.
+    """
+    text = read_text(path)
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        yield number, line.removesuffix("\r")

@@ -1,0 +1,78 @@
+"""Every error this package raises on purpose.
+
+A user's mistake is a subclass of `AtinukeBenchError`. Its message fits one line and gives the rule, what was
+found, where (file, line, field) and the nearest valid choice. The command line prints it without a traceback and
+exits with status 2. `assert` is for this package's own bugs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AtinukeBenchError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+    #: How a failed run is filed in `failure.json`: data, diverged, out-of-memory, killed or internal.
+    failure_class = "data"
+
+
+class ConfigError(AtinukeBenchError):
+    """A configuration breaks a rule: unknown field, wrong type, heads that do not divide the hidden size."""
+
+
+class UnknownNameError(ConfigError):
+    """A task, core, preset, suite or other registered name does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        message = f"no {kind} {name!r}"
+        near = nearest(name, known)
+        if near is not None:
+            message += f"; nearest: {near!r}"
+        super().__init__(message + (f"; {hint}" if hint else ""))
+
+
+class DataError(AtinukeBenchError):
+    """A data file is missing, unreadable or breaks its format.
+
+    The message starts with `file:line: field:` as far as these are known.
+    """
+
+    def __init__(
+        self, problem: str, *, path: str | Path | None = None, line: int | None = None, field: str | None = None
+    ) -> None:
+        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
+        if field is not None:
+            where += f"{field}: "
+        super().__init__(where + problem)
+        self.path, self.line, self.field = path, line, field
+
+
+class RunFolderError(AtinukeBenchError):
+    """A run folder cannot be written, is not one, or is damaged."""
+
+
+class CheckpointError(AtinukeBenchError):
+    """A checkpoint is corrupted, incomplete, or belongs to another core or task."""
+
+
+class DivergedError(AtinukeBenchError):
+    """Training produced a loss that is not finite."""
+
+    failure_class = "diverged"
+
+
+class MissingDependencyError(AtinukeBenchError):
+    """A feature needs an optional package that is not installed."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, or None when none is close.
+
+    >>> nearest("glue/sst-2", ["glue/sst2", "snli"])
+    'glue/sst2'
+    """
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return matches[0] if matches else None

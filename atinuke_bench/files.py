@@ -1,0 +1,101 @@
+"""Files that are whole or absent: written beside the target, flushed to disk, renamed into place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from atinuke_bench.errors import RunFolderError
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(record: Any) -> str:
+    """SHA-256 of plain data, the same for every order of keys.
+
+    >>> sha256_json({"a": 1, "b": 2}) == sha256_json({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def make_folder(path: str | Path) -> Path:
+    """The folder at `path`, created with its parents; RunFolderError when that is refused."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"{path}: folder cannot be created ({error.strerror or error})") from error
+    return Path(path)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file atomically: a reader sees the old content or the new, never a part.
+
+    Raises RunFolderError when the disk is full or the folder cannot be written; the old file then stays.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes private files; results are as readable as the umask lets other files be.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise RunFolderError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str | Path, record: Any) -> None:
+    """Write plain data as JSON atomically. Numbers that are not finite become null: missing, never invented."""
+    write_text(path, json.dumps(finite(record), indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Plain data from a JSON file; RunFolderError when it is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise RunFolderError(f"{path}: not valid JSON ({error})") from error
+
+
+def finite(record: Any) -> Any:
+    """`record` with every float that is not finite replaced by None.
+
+    >>> finite({"f1": float("nan"), "n": [1, 2.5]})
+    {'f1': None, 'n': [1, 2.5]}
+    """
+    if isinstance(record, dict):
+        return {key: finite(value) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [finite(value) for value in record]
+    if isinstance(record, float) and not math.isfinite(record):
+        return None
+    return record
+
+
+def _umask() -> int:
+    # The only way to read the umask is to set it.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,90 @@
+"""Names of tasks and cores, and where their classes live. Nothing is imported until a name is loaded.
+
+Plug-ins add entry points in the groups `atinuke_bench.tasks` and `atinuke_bench.cores`; an entry point's value is
+`module:attribute`, exactly like the built-in rows below.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from atinuke_bench.errors import MissingDependencyError, UnknownNameError
+
+_BUILT_IN = {
+    "tasks": {
+        "snli": "atinuke_bench.tasks.snli:SNLI",
+        "glue/cola": "atinuke_bench.tasks.glue:COLA",
+        "glue/sst2": "atinuke_bench.tasks.glue:SST2",
+        "glue/mrpc": "atinuke_bench.tasks.glue:MRPC",
+        "glue/qqp": "atinuke_bench.tasks.glue:QQP",
+        "glue/stsb": "atinuke_bench.tasks.glue:STSB",
+        "glue/mnli": "atinuke_bench.tasks.glue:MNLI",
+        "glue/qnli": "atinuke_bench.tasks.glue:QNLI",
+        "glue/rte": "atinuke_bench.tasks.glue:RTE",
+        "glue/wnli": "atinuke_bench.tasks.glue:WNLI",
+        "glue/ax": "atinuke_bench.tasks.glue:AX",
+    },
+    "cores": {
+        "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",
+        "transformer": "atinuke_bench.core.transformer:TransformerCore",
+        "bilstm": "atinuke_bench.core.bilstm:BiLSTMCore",
+        "majority": "atinuke_bench.core.majority:MajorityCore",
+    },
+}
+
+
+@cache
+def _table(kind: str) -> dict[str, str]:
+    plugins = {point.name: point.value for point in entry_points(group=f"atinuke_bench.{kind}")}
+    return {**plugins, **_BUILT_IN[kind]}
+
+
+def task_names() -> list[str]:
+    """Names of all tasks, built in and plugged in."""
+    return list(_table("tasks"))
+
+
+def core_names() -> list[str]:
+    """Names of all cores, built in and plugged in."""
+    return list(_table("cores"))
+
+
+def require_task_name(name: str) -> str:
+    """`name` itself when a task has it; UnknownNameError with the nearest otherwise. Imports nothing.
+
+    >>> require_task_name("snli")
+    'snli'
+    """
+    return _require("tasks", name)
+
+
+def require_core_name(name: str) -> str:
+    """`name` itself when a core has it; UnknownNameError with the nearest otherwise. Imports nothing."""
+    return _require("cores", name)
+
+
+def load_task(name: str) -> Any:
+    """The task called `name` (an instance of `atinuke_bench.training.task.Task`)."""
+    return _load("tasks", name)
+
+
+def load_core(name: str) -> Any:
+    """The class of the core called `name` (a subclass of `atinuke_bench.core.base.Core`)."""
+    return _load("cores", name)
+
+
+def _require(kind: str, name: str) -> str:
+    if name not in _table(kind):
+        raise UnknownNameError(kind[:-1], name, _table(kind), f"atinuke-bench {kind} lists all")
+    return name
+
+
+def _load(kind: str, name: str) -> Any:
+    module_name, attribute = _table(kind)[_require(kind, name)].split(":")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {error.name!r}, not installed") from error

@@ -1,0 +1,147 @@
+"""The folder of one run: what is in it, and when it counts as finished.
+
+config.yaml           the resolved config
+manifest.json         versions, commit, data fingerprints, hardware, threads, seeds
+history.jsonl         one line an epoch
+predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
+checkpoints/          last.safetensors to resume from, best.safetensors with the selected weights
+log.txt               what happened, with times
+failure.json          only where the run failed: its class and traceback
+result.json           written last: the run is finished if and only if it is there and valid
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from atinuke_bench.config import RunConfig, parse
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.files import make_folder, read_json, sha256_json, write_json, write_text
+
+RESULT_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and small files of one run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.parquet"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        return self.checkpoints / "last.safetensors"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        return self.checkpoints / "best.safetensors"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def failure(self) -> Path:
+        return self.path / "failure.json"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    def create(self) -> None:
+        """Make the folder and check that it can be written; RunFolderError otherwise."""
+        make_folder(self.checkpoints)
+        # A folder can exist and still refuse files; that is better found before training than after.
+        write_text(self.path / ".writable", "")
+        (self.path / ".writable").unlink()
+
+    def is_finished(self) -> bool:
+        """True when a valid `result.json` is there."""
+        if not self.result.exists():
+            return False
+        try:
+            self.read_result()
+        except RunFolderError:
+            return False
+        return True
+
+    def read_result(self) -> dict[str, Any]:
+        """The run's result; RunFolderError when it is missing, damaged or of another schema."""
+        if not self.result.exists():
+            raise RunFolderError(f"{self.path}: not a finished run (it has no result.json)")
+        record = read_json(self.result)
+        if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
+            raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
+        return record
+
+    def read_config(self) -> RunConfig:
+        """The run's resolved config; RunFolderError when it is missing."""
+        try:
+            record = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise RunFolderError(f"{self.config}: cannot be read as a run's config ({error})") from error
+        return parse(RunConfig, record, str(self.config))
+
+    def write_config(self, run: RunConfig) -> None:
+        write_text(self.config, yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """Records of the finished epochs. A torn last line, left by a kill in mid-write, is dropped."""
+        records = []
+        text = self.history.read_text(encoding="utf-8") if self.history.exists() else ""
+        for line in text.splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break
+        return records
+
+    def write_history(self, records: list[dict[str, Any]]) -> None:
+        """Replace the history. It has one short line an epoch, so that writing it whole costs nothing."""
+        write_text(self.history, "".join(json.dumps(record) + "\n" for record in records))
+
+    def write_result(self, record: dict[str, Any]) -> None:
+        """Finish the run. Nothing may be written to the folder afterwards."""
+        write_json(self.result, {"schema": RESULT_SCHEMA, **record})
+        self.failure.unlink(missing_ok=True)
+
+
+def identity(run: RunConfig, data_fingerprint: str, result_versions: dict[str, int]) -> str:
+    """Ten hexadecimal digits that name everything that determines a run's result, and nothing else."""
+    record = {"config": run.determinants(), "data": data_fingerprint, "result_versions": result_versions}
+    return sha256_json(record)[:10]
+
+
+def folder_of(store: str | Path, run: RunConfig, run_identity: str) -> RunFolder:
+    """Where a run lives in a store: `<store>/<task>/<core>/seed-<n>-<identity>`."""
+    return RunFolder(Path(store) / run.task / run.core.name / f"seed-{run.seed}-{run_identity}")
+
+
+def find_runs(*places: str | Path) -> list[RunFolder]:
+    """Every run folder at or below the given places, in order of path."""
+    found = {path.parent for place in places for path in Path(place).rglob("config.yaml")}
+    return [RunFolder(path) for path in sorted(found)]

@@ -1,0 +1,57 @@
+"""What a user or a bug report needs to know of an installation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from atinuke_bench import environment
+
+_CONNECT_SECONDS = 1.0
+
+
+def examine() -> dict[str, Any]:
+    """Versions, devices, threads, bfloat16, caches and reachable services, as one nested record."""
+    import torch
+
+    cache = environment.cache_folder()
+    return {
+        "versions": environment.package_versions(),
+        "hardware": environment.hardware(),
+        "threads": {
+            "torch": torch.get_num_threads(),
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+            "default per run": 1,
+        },
+        "bfloat16": "in hardware" if environment.has_fast_bfloat16() else "emulated; runs use float32",
+        "cache": {"folder": str(cache), "bytes": _size(cache), "free_bytes": _free(cache)},
+        "data": {"ATINUKE_DATA": os.environ.get("ATINUKE_DATA")},
+        "services": {
+            "W&B": _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")),
+            "Hugging Face Hub": _reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co")),
+        },
+    }
+
+
+def _reach(url: str) -> str:
+    """Whether a connection to the service opens within a second; nothing is sent."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS):
+            return f"reachable at {parts.netloc}"
+    except OSError as error:
+        return f"not reachable at {parts.netloc} ({error.strerror or error})"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+
+
+def _free(folder: Path) -> int | None:
+    existing = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    return shutil.disk_usage(existing).free if existing is not None else None

@@ -1,0 +1,65 @@
+"""What a trained core cost: parameters, operations, time, memory, latency."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
+from atinuke_bench.data.batching import BatchDataset
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.training.module import TaskModule
+
+_LATENCY_PASSES = 25
+
+
+def training_cost(
+    module: TaskModule, train: Encoded, evaluated: Encoded, history: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Cost figures under their report names; seconds and tokens are of training steps alone, without evaluation."""
+    parameters = count_parameters(module)
+    seconds = sum(record["seconds"] for record in history)
+    tokens = sum(record["tokens"] for record in history)
+    lengths, counts = np.unique(train.lengths, return_counts=True)
+    per_epoch = sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
+    return {
+        "parameters": parameters.total,
+        "embedding_parameters": parameters.embedding,
+        "forward_flops_per_token": per_epoch / int(train.lengths.sum()),
+        "training_flops": TRAINING_FACTOR * per_epoch * len(history),
+        "training_tokens": tokens,
+        "training_seconds": seconds,
+        "tokens_per_second": tokens / seconds if seconds else None,
+        "peak_memory_bytes": _peak_memory(module),
+        "latency_seconds": _latency(module, evaluated),
+    }
+
+
+def _peak_memory(module: TaskModule) -> int:
+    """Peak bytes on the accelerator, or of the whole process on a CPU."""
+    if module.device.type == "cuda":
+        return torch.cuda.max_memory_allocated(module.device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _latency(module: TaskModule, evaluated: Encoded) -> float:
+    """Median seconds of a forward pass on one row of median length."""
+    row = np.argsort(evaluated.lengths, kind="stable")[[len(evaluated) // 2]]
+    batch = {name: value.to(module.device) for name, value in BatchDataset(evaluated)[row].items()}
+    module.eval()
+    times = []
+    with torch.inference_mode():
+        for _ in range(_LATENCY_PASSES):
+            started = time.perf_counter()
+            module.outputs(batch)
+            if module.device.type == "cuda":
+                torch.cuda.synchronize(module.device)
+            times.append(time.perf_counter() - started)
+    return statistics.median(times[3:])  # the first passes pay for allocation

@@ -1,0 +1,124 @@
+"""The LightningModule that every task's own module extends: optimiser, schedule, finite checks, raw outputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.core.base import Core
+from atinuke_bench.errors import DivergedError
+
+Batch = dict[str, Tensor]
+
+
+class TaskModule(pl.LightningModule):
+    """A core and a head. Subclasses implement `loss` and `outputs`.
+
+    The module knows nothing of examples: validation and prediction collect raw outputs with their row numbers, and
+    the task decodes them all at once, so that an example with several rows is decoded from all of them.
+    """
+
+    def __init__(self, core: Core, run: RunConfig) -> None:
+        super().__init__()
+        self.core = core
+        self.run = run
+        #: Optimiser steps of the whole training, for the schedule; set before `fit`.
+        self.num_training_steps = 1
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean loss of a batch, a scalar."""
+        raise NotImplementedError
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Raw outputs for decoding, each with one entry a row of the batch in its first dimension."""
+        raise NotImplementedError
+
+    def encode(self, batch: Batch) -> Tensor:  # (B, T, D)
+        """The core's hidden vectors of a batch."""
+        return self.core(batch["input_ids"], batch["attention_mask"], segment_ids=batch.get("segment_ids"))
+
+    def core_flops(self, num_tokens: int) -> int:
+        """Operations of the core's forward pass over a row of `num_tokens` tokens."""
+        return num_tokens * self.core.flops_per_token(num_tokens)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        loss = self.loss(batch)
+        # A read of the value waits for the device; on a GPU that is paid on every 16th step only.
+        if (loss.device.type == "cpu" or batch_index % 16 == 0) and not math.isfinite(loss.item()):
+            raise DivergedError(
+                f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}); "
+                "try a smaller training.learning_rate or training.gradient_clip"
+            )
+        return loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self._collected.append(self._as_arrays(batch))
+
+    def on_validation_epoch_start(self) -> None:
+        self._collected: list[dict[str, np.ndarray]] = []
+
+    def predict_step(self, batch: Batch, batch_index: int) -> dict[str, np.ndarray]:
+        return self._as_arrays(batch)
+
+    def collected_outputs(self) -> list[dict[str, np.ndarray]]:
+        """The raw outputs of the validation epoch, those of all processes together."""
+        return gather_outputs(self._collected)
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout is a function of (seed, epoch), so that an epoch started after a resume is the epoch that would
+        # have been, without any generator state to save.
+        torch.manual_seed(self.run.seed * 1_000_003 + self.current_epoch + 1 + 7_919 * self.global_rank)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        training = self.run.training
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self, training.weight_decay), lr=training.learning_rate, fused=True
+        )
+        num_warmup = max(1, round(training.warmup_fraction * self.num_training_steps))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: warmup_then_linear(step, num_warmup, self.num_training_steps)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _as_arrays(self, batch: Batch) -> dict[str, np.ndarray]:
+        outputs = {name: value.float().cpu().numpy() for name, value in self.outputs(batch).items()}
+        return {"rows": batch["rows"].cpu().numpy(), **outputs}
+
+
+def warmup_then_linear(step: int, num_warmup: int, num_steps: int) -> float:
+    """Factor on the learning rate: up from zero over `num_warmup` steps, then down to zero at `num_steps`.
+
+    >>> [warmup_then_linear(step, 2, 6) for step in (0, 1, 2, 4, 6)]
+    [0.5, 1.0, 1.0, 0.5, 0.0]
+    """
+    if step < num_warmup:
+        return (step + 1) / num_warmup
+    return max(0.0, (num_steps - step) / max(1, num_steps - num_warmup))
+
+
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Two groups for the optimiser: matrices, which decay, and vectors and scalars (biases, norms, gains), which don't.
+
+    >>> [len(group["params"]) for group in parameter_groups(nn.Linear(2, 3), 0.1)]
+    [1, 1]
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def gather_outputs(outputs: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+    """Raw outputs of all processes; every process gets all of them."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return outputs
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, outputs)
+    return [output for part in parts for output in part]

@@ -1,0 +1,137 @@
+"""From a run's config to everything training needs: task, data, the cut for selection, tokenizer, features."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from datasets import Dataset
+from tokenizers import Tokenizer
+
+from atinuke_bench import registry
+from atinuke_bench.config import RunConfig
+from atinuke_bench.data.features import Encoded, cached_encoded
+from atinuke_bench.data.selection import hold_out
+from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint
+from atinuke_bench.environment import cache_folder, has_fast_bfloat16
+from atinuke_bench.errors import DataError
+from atinuke_bench.files import sha256_json
+from atinuke_bench.run_folder import identity
+from atinuke_bench.training.task import Task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run whose names are resolved and whose data is read. Its identity is known before anything is trained."""
+
+    run: RunConfig
+    task: Task
+    loaded: Loaded
+
+    @cached_property
+    def identity(self) -> str:
+        """Ten hexadecimal digits of everything that determines the result."""
+        core_class = registry.load_core(self.run.core.name)
+        versions = {"task": self.task.result_version, "core": core_class.result_version}
+        return identity(self.run, self.loaded.fingerprint, versions)
+
+    @cached_property
+    def _cut(self) -> tuple[Dataset, Dataset]:
+        training = self.run.training
+        usable = self.task.for_training(self.loaded.splits[self.task.train_split])
+        if training.train_limit is not None:
+            usable = usable.select(range(min(training.train_limit, len(usable))))
+        if len(usable) < 2:
+            raise DataError(f"training needs at least two labelled examples; found {len(usable)}", path=self.task.name)
+        if training.select_on == "dev":
+            return usable, self.task.for_training(self.loaded.splits[self.task.dev_split])
+        column = self.task.group_column
+        groups = usable[column][:] if column is not None else None
+        train, held_out = hold_out(len(usable), training.held_out_fraction, training.held_out_limit, groups)
+        return usable.select(train), usable.select(held_out)
+
+    @property
+    def train_examples(self) -> Dataset:
+        """What is learned from."""
+        return self._cut[0]
+
+    @property
+    def selection_examples(self) -> Dataset:
+        """What decides between epochs."""
+        return self._cut[1]
+
+    @property
+    def evaluation_splits(self) -> dict[str, Dataset]:
+        """The evaluated splits that the data has."""
+        return {name: self.loaded.splits[name] for name in self.task.evaluation_splits if name in self.loaded.splits}
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the examples that are learned from."""
+        texts = self.task.texts(self.train_examples)
+        return cached_tokenizer(cache_folder(), texts, self.run.tokenizer)
+
+    def encode(self, part: str, examples: Dataset) -> Encoded:
+        """Features of some examples, kept in the cache under everything they depend on.
+
+        `part` names which examples of the data they are: `train`, `selection` or an evaluated split.
+        """
+        training = self.run.training.model_dump(
+            include={"max_length", "select_on", "held_out_fraction", "held_out_limit", "train_limit"}
+        )
+        key = {
+            "task": [self.task.name, self.task.result_version],
+            "part": part,
+            "data": self.loaded.fingerprint,
+            "tokenizer": fingerprint(self.tokenizer),
+            "settings": training,
+            "options": self.run.options,
+        }
+        return cached_encoded(
+            cache_folder(), sha256_json(key)[:24], lambda: self.task.encode(examples, self.tokenizer, self.run)
+        )
+
+    def protocol(self) -> dict[str, Any]:
+        """Everything that makes two scores comparable."""
+        task, splits = self.task, self.loaded.splits
+        sizes = {name: len(task.for_training(rows)) or len(rows) for name, rows in splits.items()}
+        return {
+            "task": task.name,
+            "result_version": task.result_version,
+            "source": self.run.source.kind,
+            "revision": self.loaded.revision,
+            "data_fingerprint": self.loaded.fingerprint,
+            "split_sizes": sizes,
+            "train_size": len(self.train_examples),
+            "is_cut": self.run.training.train_limit is not None or not task.is_official(sizes),
+            "selection": self.run.training.select_on,
+            "selection_size": len(self.selection_examples),
+            "primary_metric": task.primary_metric,
+            "higher_is_better": task.higher_is_better,
+            "pretraining": "none",
+            **{name: self.run.options[name] for name in task.protocol_options},
+        }
+
+
+def prepare(run: RunConfig) -> PreparedRun:
+    """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
+    task: Task = registry.load_task(run.task)
+    options = task.options(run)
+    precision = run.training.precision
+    if precision == "auto":
+        precision = "bfloat16" if has_fast_bfloat16() else "float32"
+    run = run.model_copy(
+        update={
+            "training": run.training.model_copy(update={"precision": precision}),
+        }
+    )
+    loaded = task.load(run.source, options)
+    for note in loaded.notes:
+        log.info("%s: %s", task.name, note)
+    options = task.resolve_options(options, loaded)
+    return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded)

@@ -1,0 +1,133 @@
+"""After every epoch: score the selection slice, keep the best weights, record the epoch, decide whether to stop."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+from datasets import Dataset
+from torch import Tensor
+
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.errors import CheckpointError
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.checkpoint import load_checkpoint
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.prepare import PreparedRun
+
+log = logging.getLogger(__name__)
+
+
+class EpochSelection(pl.Callback):
+    """Epoch-wise selection over a run folder.
+
+    Its whole memory is the folder's history, so that a resumed run knows what the interrupted one knew. An epoch is
+    written in the order best weights, history, last state: a kill between two of them only repeats the epoch, and
+    repeating an epoch gives the same weights.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedRun,
+        folder: RunFolder,
+        examples: Dataset,
+        encoded: Encoded,
+        on_epoch: Callable[[dict[str, Any]], None],
+    ) -> None:
+        self.prepared = prepared
+        self.folder = folder
+        self.examples = examples
+        self.encoded = encoded
+        self.on_epoch = on_epoch
+        self.history = folder.read_history()
+
+    def resume_point(self) -> Any:
+        """The last state's path, or None to start anew; drops history that the last state has not seen.
+
+        A damaged last state is no reason to lose the run: it starts anew and says so.
+        """
+        path = self.folder.last_checkpoint
+        if not path.exists():
+            self.history = []
+            return None
+        try:
+            num_epochs = load_checkpoint(path)["epoch"] + 1
+        except CheckpointError as error:
+            log.warning("%s; training starts anew", error)
+            path.unlink()
+            self.history = []
+            return None
+        self.history = self.history[:num_epochs]
+        return path
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best selection score, the earliest of equals; None before the first."""
+        if not self.history:
+            return None
+        return max(self.history, key=lambda record: (self._rank(record["score"]), -record["epoch"]))["epoch"]
+
+    def is_over(self) -> bool:
+        """True when no epoch is left or `patience` epochs have not improved."""
+        training = self.prepared.run.training
+        if self.best_epoch is None:
+            return False
+        last = self.history[-1]["epoch"]
+        return last + 1 >= training.max_epochs or last - self.best_epoch >= training.patience
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._started = self._stopped = time.perf_counter()
+        self._num_tokens = 0
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
+    ) -> None:
+        self._num_tokens += batch["attention_mask"].sum()
+        self._losses.append(outputs["loss"].detach())
+        self._stopped = time.perf_counter()
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit":
+            return
+        assert isinstance(module, TaskModule)
+        task, run = self.prepared.task, self.prepared.run
+        predictions = task.decode(module.collected_outputs(), self.encoded, self.examples, run)
+        self._calibration = task.calibrate(self.examples, predictions, run)
+        predictions = task.apply_calibration(predictions, self._calibration)
+        self._metrics = task.evaluate(self.examples, predictions, run).metrics
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        seconds = self._stopped - self._started
+        record = {
+            "epoch": trainer.current_epoch,
+            "step": trainer.global_step,
+            "loss": float(sum(self._losses) / len(self._losses)),
+            "score": self._metrics.get(self.prepared.task.primary_metric),
+            "metrics": self._metrics,
+            "calibration": self._calibration,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "tokens": int(self._num_tokens),
+            "seconds": seconds,
+            "tokens_per_second": int(self._num_tokens) / seconds,
+        }
+        self.history.append(record)
+        is_best = self.best_epoch == record["epoch"]
+        # The weights alone: no optimiser state is needed to evaluate.
+        if is_best:
+            trainer.save_checkpoint(self.folder.best_checkpoint, weights_only=True)
+        if trainer.is_global_zero:
+            self.folder.write_history(self.history)
+            log.info("epoch %d: loss %.4f, selection %s", record["epoch"], record["loss"], record["metrics"])
+            self.on_epoch({**record, "is_best": is_best})
+        trainer.save_checkpoint(self.folder.last_checkpoint)
+        if self.is_over():
+            trainer.should_stop = True
+
+    def _rank(self, score: float | None) -> float:
+        if score is None:
+            return float("-inf")
+        return score if self.prepared.task.higher_is_better else -score

@@ -1,0 +1,374 @@
+"""The one call that trains: `train_and_evaluate`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from atinuke_bench import environment, registry
+from atinuke_bench.core.build import build_core
+from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.data.tokenizer import fingerprint
+from atinuke_bench.errors import DivergedError, RunFolderError
+from atinuke_bench.files import sha256_file, write_bytes, write_json
+from atinuke_bench.metrics.bootstrap import percentile_interval
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
+from atinuke_bench.training.cost import training_cost
+from atinuke_bench.training.failure import write_failure
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.prepare import PreparedRun
+from atinuke_bench.training.progress import RunProgress
+from atinuke_bench.training.selection import EpochSelection
+from atinuke_bench.training.task import Evaluation, labelled_splits
+from atinuke_bench.training.tracker import NoTracker, Tracker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a run is carried out. Nothing here may change its result."""
+
+    threads: int = 1
+    accelerator: str = "auto"
+    devices: int = 1
+    show_progress: bool = True
+
+
+def train_and_evaluate(
+    prepared: PreparedRun, folder: RunFolder, execution: Execution | None = None, tracker: Tracker | None = None
+) -> dict[str, Any]:
+    """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
+
+    A finished folder is not trained again. An interrupted one goes on from its last whole epoch. Whatever goes wrong
+    leaves `failure.json` and is raised.
+    """
+    execution = execution or Execution()
+    tracker = tracker or NoTracker()
+    folder.create()
+    with _only_holder(folder), _log_to(folder), _terminable():
+        if folder.is_finished():
+            log.info("%s is finished; nothing to do", folder.path)
+            return folder.read_result()
+        result, predictions = None, None
+        try:
+            tracker.start(prepared, folder)
+            result, predictions = _carry_out(prepared, folder, execution, tracker)
+            folder.write_result(result)
+        except BaseException as error:
+            result = None
+            write_failure(folder, error)
+            log.error("failed: %s: %s", type(error).__name__, error)
+            raise
+        finally:
+            tracker.finish(result, predictions)
+        return folder.read_result()
+
+
+def _carry_out(
+    prepared: PreparedRun, folder: RunFolder, execution: Execution, tracker: Tracker
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    started = time.perf_counter()
+    torch.set_num_threads(execution.threads)
+    folder.write_config(prepared.run)
+    if prepared.run.core.name == "majority":
+        write_json(folder.manifest, _manifest(prepared, execution, tokenizer=None))
+        evaluations, cost, selection = _evaluate_floor(prepared, folder), {}, {}
+    else:
+        write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker)
+    rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
+    predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score"])
+    write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
+    result = _result(prepared, evaluations)
+    result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
+    result["artefacts"] = _checksums(folder)
+    return result, predictions
+
+
+def _fit_and_evaluate(
+    prepared: PreparedRun, folder: RunFolder, execution: Execution, tracker: Tracker
+) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
+    run, task = prepared.run, prepared.task
+    train = prepared.encode("train", prepared.train_examples)
+    held_out = prepared.encode("selection", prepared.selection_examples)
+    splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
+
+    pl.seed_everything(run.seed, verbose=False)
+    module = task.build_module(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
+    progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        tracker.epoch(record)
+        if progress is not None:
+            progress.epoch_done(record)
+
+    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch)
+    trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
+    _fit(trainer, module, RunData(train, held_out, prepared), selection)
+    if all(record["score"] is None for record in selection.history):
+        log.warning("no epoch has a selection score; the first epoch's weights are evaluated")
+    load_weights(folder.best_checkpoint, module)
+
+    assert selection.best_epoch is not None, "a fit without any epoch has raised"
+    best = selection.history[selection.best_epoch]
+    evaluations = {}
+    evaluation_started = time.perf_counter()
+    for name, (examples, encoded) in splits.items():
+        with _quiet_lightning():
+            trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
+        predicted = task.decode(module.collected_outputs(), encoded, examples, run)
+        predicted = task.apply_calibration(predicted, best["calibration"])
+        evaluations[name] = _evaluate(prepared, folder, name, predicted)
+    evaluation_seconds = time.perf_counter() - evaluation_started
+    evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
+    cost = training_cost(module, train, next(iter(splits.values()))[1], selection.history)
+    cost |= {
+        "evaluation_seconds": evaluation_seconds,
+        "evaluation_tokens_per_second": evaluated_tokens / evaluation_seconds,
+    }
+    summary = {
+        "best_epoch": selection.best_epoch,
+        "num_epochs": len(selection.history),
+        "score": best["score"],
+        "calibration": best["calibration"],
+    }
+    return evaluations, cost, summary
+
+
+class RunData(pl.LightningDataModule):
+    """The loaders of a run; each process of a distributed run gets its own shard."""
+
+    def __init__(self, train: Encoded, held_out: Encoded, prepared: PreparedRun) -> None:
+        super().__init__()
+        self.train = train
+        self.held_out = held_out
+        self.run = prepared.run
+
+    def train_dataloader(self) -> Any:
+        training = self.run.training
+        sampler = TokenBudgetSampler(
+            self.train.lengths,
+            training.batch_tokens,
+            seed=self.run.seed,
+            num_epochs=training.max_epochs,
+            shard=self.trainer.global_rank,
+            num_shards=self.trainer.world_size,
+        )
+        log.info(
+            "%d rows, %d batches an epoch, %.1f%% padding",
+            len(self.train),
+            sampler.num_batches,
+            100 * sampler.padding_fraction(),
+        )
+        module = self.trainer.lightning_module
+        assert isinstance(module, TaskModule)
+        module.num_training_steps = len(sampler) * training.max_epochs
+        return make_loader(self.train, sampler)
+
+    def val_dataloader(self) -> Any:
+        return _evaluation_loader(self.held_out, self.run.training.batch_tokens, self.trainer)
+
+
+def _evaluation_loader(encoded: Encoded, batch_tokens: int, trainer: pl.Trainer) -> Any:
+    # No gradients are kept, so that a batch can be larger than in training; the batch of a row does not change its
+    # output beyond rounding, but the size must not depend on the machine.
+    sampler = TokenBudgetSampler(
+        encoded.lengths, 2 * batch_tokens, seed=None, shard=trainer.global_rank, num_shards=trainer.world_size
+    )
+    return make_loader(encoded, sampler)
+
+
+def _trainer(
+    prepared: PreparedRun, folder: RunFolder, execution: Execution, callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    training = prepared.run.training
+    with _quiet_lightning():
+        return pl.Trainer(
+            accelerator=execution.accelerator,
+            devices=execution.devices,
+            precision="bf16-mixed" if training.precision == "bfloat16" else "32-true",
+            max_epochs=training.max_epochs,
+            gradient_clip_val=training.gradient_clip,
+            callbacks=callbacks,
+            plugins=[SafetensorsIO()],
+            default_root_dir=folder.path,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+
+
+def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: EpochSelection) -> None:
+    resume = selection.resume_point()
+    if resume is not None and selection.is_over():
+        return  # interrupted after its last epoch
+    if resume is not None:
+        log.info("resuming after epoch %d", selection.history[-1]["epoch"])
+    interrupt_handler = signal.getsignal(signal.SIGINT)
+    try:
+        with _quiet_lightning():
+            trainer.fit(module, datamodule=data, ckpt_path=resume)
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into SystemExit and leaves the signal ignored.
+        raise KeyboardInterrupt from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupt_handler)
+    if not selection.history:
+        raise DivergedError("training ended before its first epoch was evaluated")
+
+
+def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evaluation]:
+    return {
+        name: _evaluate(prepared, folder, name, prepared.task.floor(prepared.train_examples, examples, prepared.run))
+        for name, examples in prepared.evaluation_splits.items()
+    }
+
+
+def _evaluate(prepared: PreparedRun, folder: RunFolder, split: str, predictions: dict[str, Any]) -> Evaluation:
+    examples = prepared.evaluation_splits[split]
+    prepared.task.write_outputs(folder.path, split, examples, predictions, prepared.run)
+    return prepared.task.evaluate(examples, predictions, prepared.run)
+
+
+def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    run, task = prepared.run, prepared.task
+    scored = list(labelled_splits(task, prepared.evaluation_splits))
+    headline = next((split for split in task.headline_splits if split in scored), None)
+    score, interval = None, None
+    if headline is not None:
+        evaluation = evaluations[headline]
+        score = evaluation.metrics.get(task.primary_metric)
+        if evaluation.resample is not None and score is not None:
+            interval = percentile_interval(evaluation.resample, evaluation.num_scored, seed=run.seed)
+    return {
+        "task": task.name,
+        "core": run.core.name,
+        "core_label": run.core.label(),
+        "seed": run.seed,
+        "identity": prepared.identity,
+        "score": score,
+        "metric": task.primary_metric,
+        "higher_is_better": task.higher_is_better,
+        "split": headline,
+        "interval": interval,
+        "scores": {split: evaluations[split].metrics for split in scored},
+        "slices": {split: evaluations[split].slices for split in scored},
+        "protocol": prepared.protocol(),
+    }
+
+
+def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None) -> dict[str, Any]:
+    run, loaded = prepared.run, prepared.loaded
+    core_class = registry.load_core(run.core.name)
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "identity": prepared.identity,
+        "result_versions": {"task": prepared.task.result_version, "core": core_class.result_version},
+        "versions": environment.package_versions(),
+        "git": environment.git_state(),
+        "hardware": environment.hardware(),
+        "execution": asdict(execution),
+        "precision": run.training.precision,
+        "seeds": {"run": run.seed},
+        "data": {
+            "source": run.source.kind,
+            "fingerprint": loaded.fingerprint,
+            "files": loaded.files,
+            "revision": loaded.revision,
+            "notes": list(loaded.notes),
+        },
+        "tokenizer": tokenizer,
+    }
+
+
+def _checksums(folder: RunFolder) -> dict[str, str]:
+    # The log goes on, and what a former attempt failed of is no part of the result.
+    excluded = {folder.log, folder.failure}
+    found = [path for path in folder.path.iterdir() if path.is_file() and not path.name.startswith(".")]
+    paths = [path for path in [*sorted(found), folder.best_checkpoint] if path not in excluded and path.exists()]
+    return {str(path.relative_to(folder.path)): sha256_file(path) for path in paths}
+
+
+@contextlib.contextmanager
+def _only_holder(folder: RunFolder) -> Iterator[None]:
+    """Refuse a folder that another process is training in. The system frees the lock of a process that died."""
+    lock = FileLock(folder.path / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise RunFolderError(f"{folder.path}: another process is carrying out this run") from None
+
+
+@contextlib.contextmanager
+def _log_to(folder: RunFolder) -> Iterator[None]:
+    """Append the package's log to the run's `log.txt`."""
+    try:
+        handler = logging.FileHandler(folder.log, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{folder.log}: cannot be written ({error.strerror})") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("atinuke_bench")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a run the way Ctrl-C does, so that it leaves its folder in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: Any) -> None:
+        raise KeyboardInterrupt(signal.Signals(signum).name)
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Lightning's advice on workers, accelerators and loggers is for its own users; our choices are deliberate."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="pytorch_lightning.*")
+            # Lightning's use of a torch name that torch has deprecated, once in every process.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", category=pl.utilities.warnings.PossibleUserWarning)
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,177 @@
+"""What all tests share: a cache of their own, one thread, and small files in the official layouts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
+
+# Two processes of tests on two cores, each with many threads, would be ten times slower.
+os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1", WANDB_MODE="offline")
+
+NAMES = ("Ada", "Ben", "Cleo", "Dan")
+VERBS = ("sees", "helps", "calls", "likes")
+MNLI_HEAD = "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATINUKE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real official files; the test is skipped where there is none."""
+    place = os.environ.get("ATINUKE_DATA")
+    if not place:
+        pytest.skip("needs official data; set ATINUKE_DATA to its folder")
+    return Path(place)
+
+
+@pytest.fixture(scope="session")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small files of SNLI and every GLUE task, in the official layouts, odd content included."""
+    return write_official(tmp_path_factory.mktemp("official"))
+
+
+@pytest.fixture
+def make_run(official: Path) -> Callable[..., RunConfig]:
+    """`make_run(task, core, **overrides)`: a run of seconds on the small files; `__` stands for the dot of a path."""
+
+    def make(task: str = "snli", core: str = "atinuke", *, seed: int = 0, **overrides: Any) -> RunConfig:
+        small = {"training.max_epochs": 2, "training.batch_tokens": 256, "tokenizer.vocab_size": 200}
+        return make_run_config(
+            task,
+            core,
+            preset="nano",
+            source=SourceConfig(data_dir=official),
+            seed=seed,
+            overrides={**small, **{name.replace("__", "."): value for name, value in overrides.items()}},
+        )
+
+    return make
+
+
+def write_official(folder: Path) -> Path:
+    """Write SNLI and all of GLUE with a few dozen sentences each."""
+    pairs = _pairs(60)
+    _write_snli(folder / "snli", pairs)
+    text = [(first, second, label) for first, second, label in pairs]
+    _write(folder / "glue/CoLA/train.tsv", None, [["gj04", n % 2, "", a] for n, (a, _, _) in enumerate(text[:40])])
+    _write(folder / "glue/CoLA/dev.tsv", None, [["gj04", n % 2, "*", b] for n, (_, b, _) in enumerate(text[:10])])
+    _write(folder / "glue/CoLA/test.tsv", "index sentence", [[n, a] for n, (a, _, _) in enumerate(text[:5])])
+    _splits(folder / "glue/SST-2", "sentence label", text, lambda n, a, b: [a, n % 2], test="index sentence")
+    mrpc = "Quality #1_ID #2_ID #1_String #2_String"
+    _splits(
+        folder / "glue/MRPC",
+        "\ufeff" + mrpc,
+        text,
+        lambda n, a, b: [n % 2, n, n + 900, a, b],
+        test="index #1_ID #2_ID #1_String #2_String",
+    )
+    qqp = "id qid1 qid2 question1 question2 is_duplicate"
+    _splits(folder / "glue/QQP", qqp, text, lambda n, a, b: [n, n, n, a, b, n % 2], test="id question1 question2")
+    with open(folder / "glue/QQP/train.tsv", "a", encoding="utf-8") as file:
+        file.write("77\t1\t2\tcut off in the middle\n")  # the official file has such lines
+    stsb = "index genre filename year old_index source1 source2 sentence1 sentence2 score"
+    _splits(
+        folder / "glue/STS-B",
+        stsb,
+        text,
+        lambda n, a, b: [n, "g", "f", 2012, n, "s", "s", a, b, f"{n % 6}.000"],
+        test=stsb.removesuffix(" score"),
+    )
+    _write_mnli(folder / "glue/MNLI", text)
+    _splits(
+        folder / "glue/QNLI",
+        "index question sentence label",
+        text,
+        lambda n, a, b: [n, a, b, ("entailment", "not_entailment")[n % 2]],
+        test="index question sentence",
+    )
+    _splits(
+        folder / "glue/RTE",
+        "index sentence1 sentence2 label",
+        text,
+        lambda n, a, b: [n, a, b, ("entailment", "not_entailment")[n % 2]],
+        test="index sentence1 sentence2",
+    )
+    _splits(
+        folder / "glue/WNLI",
+        "index sentence1 sentence2 label",
+        text,
+        lambda n, a, b: [n, a, b, n % 2],
+        test="index sentence1 sentence2",
+    )
+    _write(folder / "glue/AX/AX.tsv", "index sentence1 sentence2", [[n, a, b] for n, (a, b, _) in enumerate(text[:6])])
+    return folder
+
+
+def _pairs(count: int) -> list[tuple[str, str, str]]:
+    """Premise, hypothesis, label: the same fact, another fact, or its denial. Quotes are part of the text."""
+    draw = random.Random(5)
+    pairs = []
+    for number in range(count):
+        who, verb, whom = draw.choice(NAMES), draw.choice(VERBS), draw.choice(NAMES)
+        premise = f'{who} {verb} {whom} and says "{number % 7}.'
+        label = ("entailment", "neutral", "contradiction")[number % 3]
+        hypothesis = {
+            "entailment": f"{who} {verb} {whom}",
+            "neutral": f"{draw.choice(NAMES)} runs",
+            "contradiction": f"{who} never {verb} {whom}",
+        }[label]
+        pairs.append((premise, hypothesis, label))
+    return pairs
+
+
+def _write_snli(folder: Path, pairs: list[tuple[str, str, str]]) -> None:
+    folder.mkdir(parents=True)
+    for split, rows in (("train", pairs[:42]), ("dev", pairs[42:51]), ("test", pairs[51:])):
+        records = [
+            {"gold_label": label, "sentence1": first, "sentence2": second, "pairID": f"{split}-{number}"}
+            for number, (first, second, label) in enumerate(rows)
+        ]
+        records.append({**records[0], "gold_label": "-", "pairID": f"{split}-none"})
+        lines = "".join(json.dumps(record) + "\n" for record in records)
+        (folder / f"snli_1.0_{split}.jsonl").write_text(lines, encoding="utf-8")
+
+
+def _write_mnli(folder: Path, text: list[tuple[str, str, str]]) -> None:
+    def row(number: int, first: str, second: str) -> list[Any]:
+        return [number, number, number, "fiction", "-", "-", "-", "-", first, second]
+
+    head = f"{MNLI_HEAD} sentence1 sentence2"
+    for name, rows in (("train", text[:40]), ("dev_matched", text[40:50]), ("dev_mismatched", text[50:])):
+        labelled = [[*row(n, a, b), label, label] for n, (a, b, label) in enumerate(rows)]
+        _write(folder / f"{name}.tsv", f"{head} label1 gold_label", labelled)
+    for name in ("test_matched", "test_mismatched"):
+        _write(folder / f"{name}.tsv", head, [row(n, a, b) for n, (a, b, _) in enumerate(text[:6])])
+
+
+def _splits(
+    folder: Path, head: str, text: list[tuple[str, str, str]], row: Callable[..., list[Any]], *, test: str
+) -> None:
+    """train, dev and test of a task whose test file lacks the label and starts with the index."""
+    for name, rows in (("train", text[:40]), ("dev", text[40:52])):
+        _write(folder / f"{name}.tsv", head, [row(n, a, b) for n, (a, b, _) in enumerate(rows)])
+    width = len(test.split())
+    rows = [[n, *["x"] * (width - 3), a, b] if width > 2 else [n, a] for n, (a, b, _) in enumerate(text[:6])]
+    _write(folder / "test.tsv", test, rows)
+
+
+def _write(path: Path, head: str | None, rows: list[list[Any]]) -> None:
+    """`head` has spaces between columns and `_` where a column's name has a space."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = [] if head is None else [name.replace("#1_", "#1 ").replace("#2_", "#2 ") for name in head.split(" ")]
+    lines = [*(["\t".join(columns)] if columns else []), *("\t".join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,82 @@
+"""Self-attention against its definition, written out with loops in float64."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from atinuke_bench.core.attention import SelfAttention, visibility
+from atinuke_bench.core.positions import rotations
+
+SIZE, HEADS = 12, 3
+
+
+def naive_attention(layer: SelfAttention, hidden: Tensor, lengths: list[int], causal: bool, turned: bool) -> Tensor:
+    """softmax(QK' / sqrt(K)) V head by head and query by query."""
+    head_size = SIZE // HEADS
+    queries, keys, values = layer.qkv(hidden).chunk(3, dim=-1)
+    mixed = torch.zeros_like(hidden)
+    for row, length in enumerate(lengths):
+        for head in range(HEADS):
+            part = slice(head * head_size, (head + 1) * head_size)
+            for place in range(length):
+                last = place + 1 if causal else length
+                query, key = queries[row, place, part], keys[row, :last, part]
+                if turned:
+                    query, key = turn(query, place), torch.stack([turn(k, at) for at, k in enumerate(key)])
+                weights = torch.softmax(key @ query / math.sqrt(head_size), dim=0)
+                mixed[row, place, part] = weights @ values[row, :last, part]
+    return layer.out(mixed)
+
+
+def turn(vector: Tensor, place: int) -> Tensor:
+    """Pairs (i, i + K/2) as complex numbers, turned by place * 10000 ** (-2i / K)."""
+    half = len(vector) // 2
+    angles = place * 10_000.0 ** (-2 * torch.arange(half, dtype=torch.float64) / len(vector))
+    turned = torch.complex(vector[:half], vector[half:]) * torch.polar(torch.ones_like(angles), angles)
+    return torch.cat([turned.real, turned.imag])
+
+
+@pytest.mark.parametrize("lengths", [[6, 6], [6, 2], [1, 5]])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_equals_the_definition(lengths, causal, turned):
+    layer = SelfAttention(SIZE, HEADS, dropout=0.0)
+    hidden = torch.randn(2, 6, SIZE)
+    attention_mask = torch.arange(6) < torch.tensor(lengths)[:, None]
+    rotation = rotations(6, SIZE // HEADS) if turned else None
+    found = layer(hidden, visibility(attention_mask, causal), rotation).double()
+    expected = naive_attention(layer.double(), hidden.double(), lengths, causal, turned)
+    torch.testing.assert_close(found[attention_mask], expected[attention_mask], atol=1e-5, rtol=1e-5)
+
+
+def test_gradients_equal_those_of_the_definition():
+    layer = SelfAttention(SIZE, HEADS, dropout=0.0).double()
+    hidden = torch.randn(2, 4, SIZE, dtype=torch.float64, requires_grad=True)
+    attention_mask = torch.tensor([[True] * 4, [True, True, False, False]])
+    found = layer(hidden, visibility(attention_mask, causal=False))
+    expected = naive_attention(layer, hidden, [4, 2], causal=False, turned=False)
+    (gradient,) = torch.autograd.grad(found[attention_mask].square().sum(), hidden)
+    (expected_gradient,) = torch.autograd.grad(expected[attention_mask].square().sum(), hidden)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
+def test_a_causal_stack_needs_no_mask():
+    attention_mask = torch.tensor([[True, True], [True, False]])
+    assert visibility(attention_mask, causal=True) == (None, True)
+
+
+def test_a_row_of_padding_sees_itself():
+    attention_mask = torch.tensor([[True, False], [False, False]])
+    assert visibility(attention_mask, causal=False).mask.tolist() == [[[[True, False]]], [[[True, True]]]]
+
+
+def test_dropout_acts_on_the_attention_weights_in_training():
+    layer = SelfAttention(SIZE, HEADS, dropout=0.5)
+    hidden, visible = torch.randn(1, 5, SIZE), visibility(torch.ones(1, 5, dtype=torch.bool), causal=False)
+    assert not torch.equal(layer(hidden, visible), layer(hidden, visible))
+    layer.eval()
+    assert torch.equal(layer(hidden, visible), layer(hidden, visible))

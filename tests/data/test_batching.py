@@ -1,0 +1,113 @@
+"""Token-budget batches: order, budget, shards, padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
+from atinuke_bench.data.selection import hold_out
+
+LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
+
+
+def encoded_of(lengths):
+    rows = [[row + 1] * int(length) for row, length in enumerate(lengths)]
+    return Encoded({"input_ids": Ragged.from_rows(rows)}, np.arange(len(rows)), {"label": np.arange(len(rows))})
+
+
+@given(LENGTHS, st.integers(1, 64), st.one_of(st.none(), st.integers(0, 5)), st.integers(1, 4), st.integers(0, 2))
+@settings(deadline=None, max_examples=60)
+def test_shards_together_hold_every_row_once(lengths, budget, seed, num_shards, epoch):
+    shards = []
+    for shard in range(num_shards):
+        sampler = TokenBudgetSampler(lengths, budget, seed=seed, num_epochs=3, shard=shard, num_shards=num_shards)
+        sampler.set_epoch(epoch)
+        shards.append(list(sampler))
+        assert len(shards[-1]) == len(sampler)
+    rows = [row for shard in shards for batch in shard for row in batch.tolist()]
+    assert set(rows) == set(range(len(lengths)))
+    assert len(rows) == len(lengths) or (
+        len(rows) - len(lengths) < num_shards and all(len(batch) == 1 for shard in shards for batch in shard)
+    )
+    for batch in (batch for shard in shards for batch in shard):
+        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= budget
+
+
+def test_order_is_a_function_of_seed_and_epoch_alone():
+    lengths = np.random.default_rng(0).integers(1, 50, 500)
+
+    def order(seed, epoch):
+        sampler = TokenBudgetSampler(lengths, 200, seed=seed, num_epochs=3)
+        sampler.set_epoch(epoch)
+        return [batch.tolist() for batch in sampler]
+
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(1, 1)
+    assert order(1, 2) != order(2, 2)
+
+
+def test_every_epoch_and_shard_has_the_same_number_of_batches():
+    lengths = np.random.default_rng(0).integers(1, 50, 301)
+    sampler = TokenBudgetSampler(lengths, 200, seed=0, num_epochs=5, num_shards=2)
+    counts = {len(sampler.all_batches(epoch)) for epoch in range(5)}
+    assert counts == {sampler.num_batches}
+    assert sampler.num_batches % 2 == 0
+
+
+def test_padding_stays_under_a_tenth():
+    lengths = np.random.default_rng(0).gamma(4, 7, 20_000).astype(int) + 2
+    assert TokenBudgetSampler(lengths, 2048, seed=0).padding_fraction() < 0.1
+
+
+def test_a_batch_is_padded_masked_and_names_its_rows():
+    loader = make_loader(encoded_of([3, 1]), TokenBudgetSampler(np.array([3, 1]), 8, seed=None))
+    (batch,) = list(loader)
+    assert batch["rows"].tolist() == [1, 0]
+    assert batch["input_ids"].tolist() == [[2, 0, 0], [1, 1, 1]]
+    assert batch["attention_mask"].tolist() == [[True, False, False], [True, True, True]]
+    assert batch["label"].tolist() == [1, 0]
+    assert batch["input_ids"].dtype == torch.int64
+
+
+def test_features_survive_the_disk_and_damage_is_noticed(tmp_path):
+    encoded = encoded_of([3, 1, 2])
+    path = tmp_path / "features.safetensors"
+    save_encoded(path, encoded)
+    read = load_encoded(path)
+    assert read.ragged["input_ids"].pad([0, 1, 2]).tolist() == encoded.ragged["input_ids"].pad([0, 1, 2]).tolist()
+    assert read.fixed["label"].tolist() == [0, 1, 2]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert load_encoded(path) is None
+    assert load_encoded(tmp_path / "absent") is None
+
+
+def test_damaged_cache_is_built_anew(tmp_path):
+    built = []
+
+    def build():
+        built.append(1)
+        return encoded_of([2])
+
+    cached_encoded(tmp_path, "key", build)
+    cached_encoded(tmp_path, "key", build)
+    assert len(built) == 1
+    (tmp_path / "features" / "key.safetensors").write_bytes(b"junk")
+    cached_encoded(tmp_path, "key", build)
+    assert len(built) == 2
+
+
+@given(st.lists(st.integers(0, 6), min_size=2, max_size=60), st.floats(0.05, 0.45), st.integers(1, 30))
+@settings(deadline=None, max_examples=60)
+def test_groups_are_never_on_both_sides_of_the_cut(groups, fraction, limit):
+    train, held_out = hold_out(len(groups), fraction, limit, groups)
+    assert sorted([*train, *held_out]) == list(range(len(groups)))
+    assert len(train) > 0
+    assert len(held_out) > 0
+    if len(set(groups)) > 1:
+        assert not {groups[row] for row in train} & {groups[row] for row in held_out}

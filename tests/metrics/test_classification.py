@@ -1,0 +1,225 @@
+"""Metrics against hand-computed cases, scipy, and their own laws."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from atinuke_bench.errors import DataError
+from atinuke_bench.metrics.classification import (
+    GLUE_METRICS,
+    METRICS,
+    accuracy,
+    align,
+    average_ranks,
+    compute,
+    f1,
+    glue_average,
+    matthews_correlation,
+    pearson,
+    spearman,
+)
+
+# --- hand-computed ----------------------------------------------------------------------------------------------------
+
+
+def test_accuracy() -> None:
+    assert accuracy([0, 1, 2], [0, 1, 2]) == 100
+    assert accuracy([0, 1, 2, 1], [1, 1, 0, 2]) == 25
+    assert accuracy(np.array([0.0, 1.0]), np.array([1, 0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "expected"),
+    [
+        ([1, 1, 1, 0], [1, 1, 0, 1], 100 * 2 / 3),  # precision 2/3, recall 2/3
+        ([1, 0, 0, 0], [1, 1, 1, 1], 40.0),  # precision 1/4, recall 1
+        ([1, 1], [0, 0], 0.0),
+        ([0, 0], [1, 0], 0.0),
+        ([0, 0], [0, 0], 0.0),  # undefined: 0 by the official scorer's rule
+        ([1, 1], [1, 1], 100.0),
+    ],
+)
+def test_f1(gold, predicted, expected) -> None:
+    assert f1(gold, predicted) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "expected"),
+    [
+        # TP 6, TN 3, FP 1, FN 2: (6 * 3 - 1 * 2) / sqrt(7 * 8 * 4 * 5)
+        ([1] * 8 + [0] * 4, [1] * 6 + [0] * 2 + [1] + [0] * 3, 100 * 16 / math.sqrt(1120)),
+        ([1, 0, 1, 0], [0, 1, 0, 1], -100.0),
+        ([1, 0, 1, 0], [1, 1, 1, 1], 0.0),
+        ([1, 1, 1, 1], [1, 0, 1, 0], 0.0),
+        ([1, 1], [1, 1], 0.0),
+        ([0], [0], 0.0),
+        # Three classes, 4 of 6 right, two of each on both sides: (4 * 6 - 12) / (36 - 12)
+        ([0, 0, 1, 1, 2, 2], [0, 0, 1, 2, 2, 1], 100 * (4 * 6 - 12) / (36 - 12)),
+        ([0, 1, 2], [2, 2, 2], 0.0),
+    ],
+)
+def test_matthews_correlation(gold, predicted, expected) -> None:
+    assert matthews_correlation(gold, predicted) == pytest.approx(expected, abs=1e-12)
+
+
+def test_matthews_correlation_of_a_large_set_does_not_overflow() -> None:
+    gold = np.arange(399_999) % 3
+    assert matthews_correlation(gold, gold) == pytest.approx(100)
+    assert matthews_correlation(gold, np.roll(gold, 1)) == pytest.approx(-50)
+
+
+@pytest.mark.parametrize("metric", [pearson, spearman])
+@pytest.mark.parametrize(
+    ("gold", "predicted"),
+    [
+        ([1.0, 2.0, 3.0], [2.5, 2.5, 2.5]),
+        ([2.5, 2.5, 2.5], [1.0, 2.0, 3.0]),
+        ([0.1 + 0.2] * 3, [1.0, 2.0, 3.0]),
+        ([1.0], [1.0]),
+        ([], []),
+        ([1.0, 2.0], [math.nan, 1.0]),
+        ([1.0, 2.0], [math.inf, 1.0]),
+    ],
+)
+def test_correlations_that_do_not_exist_are_missing(metric, gold, predicted) -> None:
+    assert metric(gold, predicted) is None
+
+
+def test_correlations() -> None:
+    assert pearson([1, 2, 3], [3, 2, 1]) == pytest.approx(-100)
+    # Deviations (-1, 0, 1) and (-4/3, -1/3, 5/3): 3 / sqrt(2 * 42 / 9)
+    assert pearson([1, 2, 3], [0, 1, 3]) == pytest.approx(100 * 3 / math.sqrt(2 * 42 / 9))
+    assert spearman([1, 2, 3], [0, 1, 300]) == pytest.approx(100)
+    assert pearson([1e308, -1e308, 0], [1e-320, -1e-320, 0]) == pytest.approx(100)
+
+
+# --- against references -----------------------------------------------------------------------------------------------
+
+LABELLINGS = st.integers(2, 4).flatmap(
+    lambda classes: st.lists(st.tuples(*[st.integers(0, classes - 1)] * 2), min_size=1, max_size=40)
+)
+# A grid gives ties, and differences that are either none or well above rounding.
+SERIES = st.lists(st.tuples(*[st.integers(-50, 50).map(lambda tenths: tenths / 10)] * 2), min_size=2, max_size=40)
+
+
+def one_hot_correlation(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """R_K as Gorodkin defines it: the covariance of the indicator vectors over the root of their variances."""
+    classes = max(gold.max(), predicted.max()) + 1
+    x, y = (np.eye(classes)[labels] for labels in (gold, predicted))
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    norm = math.sqrt((x * x).sum() * (y * y).sum())
+    return 100 * (x * y).sum() / norm if norm > 1e-9 else 0.0
+
+
+@settings(deadline=None)
+@given(LABELLINGS)
+def test_matthews_correlation_is_r_k(pairs) -> None:
+    gold, predicted = np.array(pairs).T
+    value = matthews_correlation(gold, predicted)
+    assert value == pytest.approx(one_hot_correlation(gold, predicted), abs=1e-9)
+    assert value == pytest.approx(matthews_correlation(predicted, gold), abs=1e-12)
+    renamed = matthews_correlation(3 - gold, 3 - predicted)
+    assert value == pytest.approx(renamed, abs=1e-12)
+    if gold.max() <= 1 and predicted.max() <= 1:
+        expected = pearson(gold, predicted)
+        assert value == pytest.approx(0.0 if expected is None else expected, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(LABELLINGS)
+def test_accuracy_and_f1_count(pairs) -> None:
+    gold, predicted = np.array(pairs).T
+    assert accuracy(gold, predicted) == pytest.approx(100 * sum(a == b for a, b in pairs) / len(pairs))
+    claimed, true = int((predicted == 1).sum()), int((gold == 1).sum())
+    right = sum(a == b == 1 for a, b in pairs)
+    precision, recall = right / claimed if claimed else 0.0, right / true if true else 0.0
+    mean = 200 * precision * recall / (precision + recall) if right else 0.0
+    assert f1(gold, predicted) == pytest.approx(mean)
+
+
+@settings(deadline=None)
+@given(SERIES)
+def test_correlations_are_scipys(pairs) -> None:
+    gold, predicted = np.array(pairs).T
+    if np.ptp(gold) == 0 or np.ptp(predicted) == 0:
+        assert pearson(gold, predicted) is None
+        assert spearman(gold, predicted) is None
+        return
+    assert pearson(gold, predicted) == pytest.approx(100 * stats.pearsonr(gold, predicted).statistic, abs=1e-9)
+    assert spearman(gold, predicted) == pytest.approx(100 * stats.spearmanr(gold, predicted).statistic, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30))
+def test_ranks_are_scipys(values) -> None:
+    assert average_ranks(values).tolist() == stats.rankdata(values).tolist()
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.floats(allow_nan=True, allow_infinity=True)] * 2), max_size=10))
+def test_no_correlation_is_nan_or_out_of_range(pairs) -> None:
+    gold, predicted = np.array(pairs, dtype=float).reshape(-1, 2).T
+    for value in (pearson(gold, predicted), spearman(gold, predicted)):
+        assert value is None or -100 <= value <= 100
+
+
+# --- files and averages -----------------------------------------------------------------------------------------------
+
+
+def test_compute_by_official_names() -> None:
+    assert list(METRICS) == ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"]
+    assert compute(["pearson", "spearman"], [1, 2], [3, 3]) == {"pearson": None, "spearman": None}
+
+
+def test_align_joins_by_id_and_leaves_unlabelled_out() -> None:
+    aligned = align({"a": 2, "b": -1, "c": 0, "d": -1}, {"c": 1, "a": 2, "b": 0})
+    assert aligned.ids == ("a", "c")
+    assert aligned.gold.tolist() == [2, 0]
+    assert aligned.predicted.tolist() == [2, 1]
+    scores = align({"a": 2.5, "b": math.nan}, {"a": -0.1})
+    assert scores.ids == ("a",)
+    assert scores.predicted.tolist() == [-0.1]
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "expected"),
+    [
+        ({"a": 0, "b": 1}, {"a": 0}, "p.tsv: every example needs a prediction; without one: 'b'"),
+        ({"a": 0}, {"a": 0, "b": 1}, "p.tsv: every prediction needs an example; unknown: 'b'"),
+        ({"a": -1}, {"a": 0}, "p.tsv: no example has a gold label, so nothing can be scored"),
+        (dict.fromkeys("abcdefg", 0), {}, "p.tsv: every example needs .*: 'a', 'b', 'c', 'd', 'e' and 2 more"),
+    ],
+)
+def test_align_names_what_does_not_match(gold, predicted, expected) -> None:
+    with pytest.raises(DataError, match=expected):
+        align(gold, predicted, where="p.tsv")
+
+
+def test_glue_average() -> None:
+    scores = {task: dict.fromkeys(names, 80.0) for task, names in GLUE_METRICS.items()}
+    scores["glue/mrpc"] = {"accuracy": 70.0, "f1": 80.0}
+    scores["glue/mnli"] = {"accuracy_matched": 60.0, "accuracy_mismatched": 61.0}
+    scores["glue/wnli"] = {"accuracy": 35.0}
+    scores["glue/ax"] = {"matthews_correlation": -100.0}
+    without = glue_average(scores, with_wnli=False)
+    assert without.score == pytest.approx((6 * 80 + 75 + 60.5) / 8)
+    assert glue_average(scores, with_wnli=True).score == pytest.approx((6 * 80 + 75 + 60.5 + 35) / 9)
+    assert without.missing == ()
+
+
+def test_glue_average_says_what_is_missing() -> None:
+    scores = {task: dict.fromkeys(names, 80.0) for task, names in GLUE_METRICS.items() if task != "glue/wnli"}
+    assert glue_average(scores, with_wnli=False).score == pytest.approx(80)
+    assert glue_average(scores, with_wnli=True).missing == ("glue/wnli accuracy",)
+    scores["glue/stsb"] = {"pearson": 50.0, "spearman": None}
+    del scores["glue/mnli"]["accuracy_mismatched"]
+    scores["glue/rte"] = {"accuracy": math.nan}
+    average = glue_average(scores, with_wnli=False)
+    assert average.score is None
+    assert average.missing == ("glue/stsb spearman", "glue/mnli accuracy_mismatched", "glue/rte accuracy")

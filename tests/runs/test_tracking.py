@@ -1,0 +1,101 @@
+"""The W&B record of a run, read back from disk; a tracker that fails; the run that goes on."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.tracking import make_tracker
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import Execution, train_and_evaluate
+
+QUIET = Execution(show_progress=False)
+
+
+def records_of(path: Path) -> list:
+    """Every record of a `.wandb` file: 7 bytes of header, then LevelDB's log format in blocks of 32 KiB."""
+    from wandb.proto import wandb_internal_pb2
+
+    content = path.read_bytes()
+    assert content[:4] == b":W&B"
+    records, place, part = [], 7, b""
+    while place + 7 <= len(content):
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        if kind == 0:  # the rest of the block is empty
+            place = (place // 32768 + 1) * 32768
+            continue
+        part += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if 32768 - place % 32768 < 7:
+            place = (place // 32768 + 1) * 32768
+        if kind in (1, 4):  # whole, or the last part
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(part)
+            records.append(record)
+            part = b""
+    return records
+
+
+def name_of(item) -> str:
+    return item.key or ".".join(item.nested_key)
+
+
+@pytest.fixture
+def offline_home(tmp_path, monkeypatch):
+    """No key, no configuration of the user's."""
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+def test_one_offline_record_holds_config_history_summary_and_predictions(make_run, tmp_path, offline_home):
+    folder = RunFolder(tmp_path / "run")
+    result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline", group="grid"))
+    (file,) = (folder.path / "wandb").rglob("*.wandb")
+    records = records_of(file)
+    (header,) = [record.run for record in records if record.HasField("run")]
+    assert header.run_id == result["identity"]
+    assert header.run_group == "grid"
+    config = {item.key: json.loads(item.value_json) for item in header.config.update}
+    assert config["core"]["name"] == "atinuke"
+    assert config["identity"] == result["identity"]
+
+    history = [
+        {name_of(item): json.loads(item.value_json) for item in record.history.item}
+        for record in records
+        if record.HasField("history")
+    ]
+    losses = [row["loss"] for row in history if "loss" in row]
+    assert losses == pytest.approx([record["loss"] for record in folder.read_history()])
+    (table,) = [row for row in history if "predictions._type" in row]
+    assert table["predictions._type"] == "table-file"
+    assert table["predictions.nrows"] == 20
+
+    summary = {}
+    for record in records:
+        if record.HasField("summary"):
+            summary |= {name_of(item): item.value_json for item in record.summary.update}
+    assert json.loads(summary["score"]) == pytest.approx(result["score"])
+
+
+def test_a_tracker_that_fails_is_logged_and_the_run_goes_on(make_run, tmp_path, monkeypatch):
+    import wandb
+
+    def fail(**_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(wandb, "init", fail)
+    folder = RunFolder(tmp_path / "run")
+    train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline"))
+    assert folder.is_finished()
+    assert "W&B records nothing more of this run: OSError: no space left" in folder.log.read_text()
+
+
+def test_disabled_leaves_no_record(make_run, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("disabled"))
+    assert not (folder.path / "wandb").exists()

@@ -1,0 +1,128 @@
+"""The rules of the house: who may import whom, which packages are declared, what loads without torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "atinuke_bench"
+#: Folder of each room; the product folders at the top level are packages of atinuke_bench too.
+FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
+
+#: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
+_BASE = {"errors", "files", "registry", "config", "run_folder", "environment"}
+_PARTS = {"core", "data", "metrics"}
+ALLOWED: dict[str, set[str]] = {
+    "__init__": set(),
+    "errors": set(),
+    "registry": {"errors"},
+    "config": {"errors", "registry"},
+    "files": {"errors"},
+    "environment": {"errors"},
+    "run_folder": {"errors", "config", "files"},
+    "core": {"core"} | _BASE,
+    "data": {"data"} | _BASE,
+    "metrics": {"metrics"} | _BASE,
+    "training": {"training"} | _PARTS | _BASE,
+    "tasks": {"tasks", "training"} | _PARTS | _BASE,
+    "runs": {"runs", "training"} | _PARTS | _BASE,
+    "testing": {"training"} | _PARTS | _BASE,
+    "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
+    "reports": {"reports", "metrics"} | _BASE,
+    "console": set(),
+    "cli": {"runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
+}
+
+
+def _sources() -> list[tuple[str, Path]]:
+    """Room and path of every module of the package."""
+    found = []
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(ROOT / PACKAGE).parts
+        found.append((parts[0] if len(parts) > 1 else path.stem, path))
+    for room, folder in FOLDERS.items():
+        found += [(room, path) for path in sorted(folder.rglob("*.py"))]
+    return found
+
+
+def _imports(path: Path) -> set[str]:
+    """Every module that a file imports, absolutely named."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            origin = [*_package_of(path)[: len(_package_of(path)) - node.level + 1]] if node.level else []
+            module = ".".join([*origin, *filter(None, [node.module])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _package_of(path: Path) -> tuple[str, ...]:
+    parts = path.parent.relative_to(ROOT).parts
+    return parts if parts[0] == PACKAGE else (PACKAGE, *parts)
+
+
+def _room_of(module: str) -> str | None:
+    if module.split(".")[0] != PACKAGE:
+        return None
+    parts = module.split(".")
+    name = parts[1] if len(parts) > 1 else "__init__"
+    is_room = (ROOT / PACKAGE / name).is_dir() or (ROOT / PACKAGE / f"{name}.py").exists() or name in FOLDERS
+    return name if is_room else "__init__"
+
+
+@pytest.mark.parametrize(("room", "path"), _sources(), ids=lambda value: str(value).removeprefix(f"{ROOT}/"))
+def test_imports_only_what_its_room_may(room, path):
+    for module in _imports(path):
+        target = _room_of(module)
+        assert target is None or target in ALLOWED[room], f"{path}: {room} may not import {module}"
+
+
+@pytest.mark.parametrize(("room", "path"), _sources(), ids=lambda value: str(value).removeprefix(f"{ROOT}/"))
+def test_never_mixes_the_two_lightning_packages(room, path):
+    assert not {name for name in _imports(path) if name.split(".")[0] in ("lightning", "lightning_fabric")}
+
+
+def test_a_generic_name_is_never_imported_bare():
+    for _, path in _sources():
+        assert not {name for name in _imports(path) if name.split(".")[0] in FOLDERS}, path
+
+
+def test_declared_packages_are_those_in_the_tree():
+    declared = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in (ROOT / PACKAGE).rglob("__init__.py")
+        if "__pycache__" not in path.parts
+    }
+    for room, folder in FOLDERS.items():
+        there |= {
+            ".".join((PACKAGE, room, *path.parent.relative_to(folder).parts)) for path in folder.rglob("__init__.py")
+        }
+    assert declared == there
+
+
+def test_runs_names_no_task():
+    for room, path in _sources():
+        if room == "runs":
+            assert not {name for name in _imports(path) if name.startswith(f"{PACKAGE}.tasks")}, path
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "sys.argv = ['atinuke-bench', '--help']; import atinuke_bench.cli as cli; cli.app(standalone_mode=False)",
+        "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
+        "import atinuke_bench.metrics.classification, atinuke_bench.metrics.squad, atinuke_bench.metrics.coref",
+    ],
+)
+def test_loads_without_torch(statement):
+    code = f"import sys; {statement}; assert 'torch' not in sys.modules and 'pytorch_lightning' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,42 @@
+"""Every built-in core and task passes the suite that plug-ins are held to."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from atinuke_bench.config import core_config_class
+from atinuke_bench.core.base import Core
+from atinuke_bench.registry import core_names
+from atinuke_bench.testing import check_core, check_task
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("name", [name for name in core_names() if name != "majority"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_core(name, causal):
+    config_class = core_config_class(name)
+    if "causal" not in config_class.model_fields and causal:
+        pytest.skip("this core has no causal form")
+    changes = {"causal": causal} if "causal" in config_class.model_fields else {}
+    check_core(config_class.from_preset("nano", **changes))
+
+
+def test_a_core_that_sees_padding_is_caught(monkeypatch):
+    from atinuke_bench.core.atinuke import AtinukeCore
+
+    original = AtinukeCore.forward
+    leak = lambda self, ids, mask, *args, **kw: original(self, ids, mask, *args, **kw) + mask.shape[1]  # noqa: E731
+    monkeypatch.setattr(AtinukeCore, "forward", leak)
+    with pytest.raises(AssertionError, match="padding changes no real token"):
+        check_core(core_config_class("atinuke").from_preset("nano"))
+    assert issubclass(AtinukeCore, Core)
+
+
+@pytest.mark.parametrize("task", ["snli", "glue/cola", "glue/stsb", "glue/mnli"])
+def test_task(make_run, tmp_path, task):
+    check_task(make_run(task, training__max_epochs=1), tmp_path)

@@ -1,0 +1,208 @@
+"""One run, end to end, on small official files."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+
+from atinuke_bench.errors import ConfigError, DivergedError, RunFolderError
+from atinuke_bench.files import sha256_file
+from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import Execution, train_and_evaluate
+
+QUIET = Execution(show_progress=False)
+
+
+def carry_out(run, place):
+    folder = RunFolder(place)
+    return folder, train_and_evaluate(prepare(run), folder, QUIET)
+
+
+def predictions_of(folder):
+    return pd.read_parquet(folder.predictions)
+
+
+def test_a_run_leaves_a_complete_folder(make_run, tmp_path):
+    folder, result = carry_out(make_run(), tmp_path / "run")
+    for path in (folder.config, folder.manifest, folder.history, folder.predictions, folder.log, folder.result):
+        assert path.exists(), path
+    assert folder.is_finished()
+    assert folder.read_config().task == "snli"
+    assert [record["epoch"] for record in folder.read_history()] == [0, 1]
+    assert all(sha256_file(folder.path / name) == digest for name, digest in result["artefacts"].items())
+    assert "checkpoints/best.safetensors" in result["artefacts"]
+    manifest = json.loads(folder.manifest.read_text())
+    assert manifest["data"]["files"]
+    assert manifest["versions"]["torch"] == torch.__version__
+    assert result["protocol"]["is_cut"] is True
+    assert result["cost"]["parameters"] > 0
+    assert find_runs(tmp_path) == [folder]
+
+
+def test_every_labelled_example_is_predicted_once_and_the_score_follows(make_run, tmp_path):
+    folder, result = carry_out(make_run(), tmp_path / "run")
+    rows = predictions_of(folder)
+    assert not rows.duplicated(["split", "id"]).any()
+    test = rows[rows["split"] == "test"]
+    assert len(test) == 10
+    scored = test[test["gold"].notna()]
+    assert len(scored) == 9  # the pair without a consensus is predicted, not scored
+    assert result["score"] == pytest.approx(100 * (scored["prediction"] == scored["gold"]).mean())
+    assert result["interval"][0] <= result["score"] <= result["interval"][1]
+
+
+@pytest.mark.parametrize("core", ["atinuke", "transformer", "bilstm"])
+def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(make_run, tmp_path, core):
+    first, _ = carry_out(make_run(core=core), tmp_path / "first")
+    second, _ = carry_out(make_run(core=core), tmp_path / "second")
+    other, _ = carry_out(make_run(core=core, seed=1), tmp_path / "other")
+    assert sha256_file(first.best_checkpoint) == sha256_file(second.best_checkpoint)
+    assert sha256_file(first.predictions) == sha256_file(second.predictions)
+    assert sha256_file(first.best_checkpoint) != sha256_file(other.best_checkpoint)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in between may catch it."""
+
+
+@pytest.mark.parametrize("last_epoch", [0, 1, 2])
+def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(make_run, tmp_path, monkeypatch, last_epoch):
+    run = make_run(training__max_epochs=3, core__dropout=0.3)
+    whole, expected = carry_out(run, tmp_path / "whole")
+
+    def kill(self, trainer, module):
+        if trainer.current_epoch == last_epoch:
+            raise Killed
+        return original(self, trainer, module)
+
+    from atinuke_bench.training.selection import EpochSelection
+
+    original = EpochSelection.on_train_epoch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochSelection, "on_train_epoch_end", kill)
+        with pytest.raises(Killed):
+            carry_out(run, tmp_path / "cut")
+    cut = RunFolder(tmp_path / "cut")
+    assert not cut.is_finished()
+    assert cut.failure.exists()
+    assert len(cut.read_history()) == last_epoch
+
+    cut, result = carry_out(run, tmp_path / "cut")
+    assert sha256_file(cut.predictions) == sha256_file(whole.predictions)
+    assert sha256_file(cut.best_checkpoint) == sha256_file(whole.best_checkpoint)
+    assert sha256_file(cut.last_checkpoint) == sha256_file(whole.last_checkpoint)
+    for record, reference in zip(cut.read_history(), whole.read_history(), strict=True):
+        assert {k: record[k] for k in ("epoch", "loss", "score", "step")} == {
+            k: reference[k] for k in ("epoch", "loss", "score", "step")
+        }
+    assert result["scores"] == expected["scores"]
+    assert not cut.failure.exists()
+
+
+def test_a_kill_between_the_last_epoch_and_the_result_trains_nothing_again(make_run, tmp_path, monkeypatch):
+    run = make_run()
+    whole, _ = carry_out(run, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_result", lambda self, record: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            carry_out(run, tmp_path / "cut")
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    cut, _ = carry_out(run, tmp_path / "cut")
+    assert sha256_file(cut.predictions) == sha256_file(whole.predictions)
+
+
+def test_a_damaged_last_state_is_no_loss_of_the_run(make_run, tmp_path):
+    run = make_run()
+    whole, _ = carry_out(run, tmp_path / "whole")
+    folder, _ = carry_out(run, tmp_path / "run")
+    folder.result.unlink()
+    folder.last_checkpoint.write_bytes(b"junk")
+    folder, _ = carry_out(run, tmp_path / "run")
+    assert sha256_file(folder.predictions) == sha256_file(whole.predictions)
+    assert "starts anew" in folder.log.read_text()
+
+
+def test_a_finished_run_is_not_repeated(make_run, tmp_path, monkeypatch):
+    folder, result = carry_out(make_run(), tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*.*") if path != folder.log}
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    assert carry_out(make_run(), tmp_path / "run")[1] == result
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(make_run, tmp_path, monkeypatch):
+    from atinuke_bench.tasks.sentences import SentenceModule
+
+    original = SentenceModule.loss
+    monkeypatch.setattr(SentenceModule, "loss", lambda self, batch: original(self, batch) * float("nan"))
+    with pytest.raises(DivergedError, match="the loss is nan at step 0"):
+        carry_out(make_run(), tmp_path / "run")
+    failure = json.loads((tmp_path / "run" / "failure.json").read_text())
+    assert failure["class"] == "diverged"
+    assert not RunFolder(tmp_path / "run").is_finished()
+
+
+def test_training_stops_when_selection_no_longer_improves(make_run, tmp_path, monkeypatch):
+    # A learning rate of next to nothing: every epoch has the same score, the first of equals is kept.
+    run = make_run(training__max_epochs=9, training__patience=2, training__learning_rate=1e-12)
+    folder, result = carry_out(run, tmp_path / "run")
+    assert len(folder.read_history()) == 3
+    assert result["selection"]["best_epoch"] == 0
+
+
+def test_selecting_on_dev_is_tagged(make_run, tmp_path):
+    _, result = carry_out(make_run(training__select_on="dev"), tmp_path / "run")
+    assert result["protocol"]["selection"] == "dev"
+    assert result["protocol"]["train_size"] == 42
+
+
+def test_identity_is_of_what_determines_the_result(make_run, official, tmp_path):
+    base = prepare(make_run()).identity
+    assert prepare(make_run()).identity == base
+    assert prepare(make_run(seed=1)).identity != base
+    assert prepare(make_run(core__causal=False)).identity != base
+    assert prepare(make_run(training__learning_rate=5e-4)).identity != base
+    moved = tmp_path / "moved"
+    moved.symlink_to(official)
+    run = make_run()
+    elsewhere = run.model_copy(update={"source": run.source.model_copy(update={"data_dir": moved})})
+    assert prepare(elsewhere).identity == base
+
+
+def test_the_floor_trains_nothing(make_run, tmp_path):
+    folder, result = carry_out(make_run(core="majority"), tmp_path / "run")
+    assert result["scores"]["test"]["accuracy"] == pytest.approx(100 / 3)
+    assert not list(folder.checkpoints.iterdir())
+    assert result["cost"] == {}
+
+
+def test_a_folder_in_use_is_refused(make_run, tmp_path):
+    from filelock import FileLock
+
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    with FileLock(folder.path / ".lock"), pytest.raises(RunFolderError, match="another process"):
+        train_and_evaluate(prepare(make_run()), folder, QUIET)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_training(make_run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="cannot be created"):
+        carry_out(make_run(), tmp_path / "file" / "run")
+
+
+def test_unknown_option_of_a_task_is_named(make_run):
+    with pytest.raises(ConfigError, match=r"options.poolin: unknown field; nearest: 'pooling'"):
+        prepare(make_run(options__poolin="max"))
+
+
+def test_local_data_needs_a_folder(make_run):
+    run = make_run()
+    run = run.model_copy(update={"source": run.source.model_copy(update={"data_dir": None})})
+    with pytest.raises(ConfigError, match="local' needs the folder"):
+        prepare(run)
