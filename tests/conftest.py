@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -60,6 +63,40 @@ def make_run(official: Path) -> Callable[..., RunConfig]:
         )
 
     return make
+
+
+def _hub_server_module() -> ModuleType:
+    # Test folders are no packages, so a helper module is loaded by its path.
+    spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["hub_server"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Any]:
+    """A running `hub_server.HubServer` without repositories."""
+    with _hub_server_module().HubServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hub_environment() -> Callable[[str, Path], dict[str, str]]:
+    """`hub_environment(endpoint, home)`: for a process that knows no Hub but `endpoint` and no cache but `home`."""
+    return _hub_environment
+
+
+def _hub_environment(endpoint: str, home: Path) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("HF_") and "proxy" not in name.lower()
+    }
+    quiet = {
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
+    return {**kept, **quiet, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "TMPDIR": str(home)}
 
 
 def write_official(folder: Path) -> Path:

@@ -1,15 +1,11 @@
-"""Fixtures for the Hub: a loopback server, and a Python that was started with `HF_ENDPOINT` pointing at it."""
+"""A Python that was started with `HF_ENDPOINT` pointing at the loopback Hub, and runs `load_hub` there."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -37,37 +33,10 @@ for line in sys.stdin:
 """
 
 
-def _hub_server_module() -> ModuleType:
-    # Test folders are no packages, so a helper module is loaded by its path.
-    spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["hub_server"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
-def hub() -> Iterator[Any]:
-    """A running `hub_server.HubServer` without repositories."""
-    with _hub_server_module().HubServer() as server:
-        yield server
-
-
-def hub_environment(endpoint: str, home: Path) -> dict[str, str]:
-    """The environment of a process that knows no Hub but `endpoint` and no cache but `home`."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith("HF_") and "proxy" not in name.lower()
-    }
-    quiet = {
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-    }
-    return {**kept, **quiet, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "TMPDIR": str(home)}
-
-
-@pytest.fixture(scope="session")
-def hub_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Callable[..., dict[str, Any]]]]:
+def hub_worker(
+    tmp_path_factory: pytest.TempPathFactory, hub_environment: Callable[[str, Any], dict[str, str]]
+) -> Iterator[Callable[[str], Callable[..., dict[str, Any]]]]:
     """`hub_worker(endpoint)` starts a Python on that endpoint; the function it gives runs `load_hub` there."""
     processes = []
 
