@@ -180,63 +180,77 @@ _MNLI_SIZES = {
     "ax": 1_104,
 }
 
+# Tasks of a few thousand examples need more passes and more steps in each than tasks of a hundred thousand.
+_SMALL = {"max_epochs": 10, "batch_tokens": 1024}
+_LARGE = {"max_epochs": 3}
+
 COLA = GlueTask(
     "cola",
     metrics=("matthews_correlation",),
     summary="is a sentence acceptable English",
+    training=_SMALL,
     official_sizes=_sizes(8_551, 1_043, 1_063),
 )
 SST2 = GlueTask(
     "sst2",
     metrics=("accuracy",),
     summary="sentiment of film reviews",
+    training=_LARGE,
     official_sizes=_sizes(67_349, 872, 1_821),
 )
 MRPC = GlueTask(
     "mrpc",
     metrics=("f1", "accuracy"),
     summary="are two news sentences paraphrases",
+    training=_SMALL,
     official_sizes=_sizes(3_668, 408, 1_725),
 )
 QQP = GlueTask(
     "qqp",
     metrics=("f1", "accuracy"),
     summary="are two questions duplicates",
+    training=_LARGE,
     official_sizes=_sizes(363_846, 40_430, 390_965),
 )
 STSB = GlueTask(
     "stsb",
     metrics=("spearman", "pearson"),
     summary="similarity of two sentences, 0 to 5",
+    training=_SMALL,
     official_sizes=_sizes(5_749, 1_500, 1_379),
 )
 MNLI = MnliTask(
     "mnli",
     metrics=("accuracy",),
     summary="entailment across genres, matched and mismatched",
+    training=_LARGE,
     official_sizes=_MNLI_SIZES,
 )
 QNLI = GlueTask(
     "qnli",
     metrics=("accuracy",),
     summary="does a sentence answer a question",
+    training=_LARGE,
     official_sizes=_sizes(104_743, 5_463, 5_463),
 )
 RTE = GlueTask(
     "rte",
     metrics=("accuracy",),
     summary="entailment of news sentences, 2 classes",
+    training=_SMALL,
     official_sizes=_sizes(2_490, 277, 3_000),
 )
 WNLI = GlueTask(
     "wnli",
     metrics=("accuracy",),
     summary="whom does a pronoun mean",
+    training=_SMALL,
     official_sizes=_sizes(635, 71, 146),
 )
 AX = AxTask(
     "ax",
     metrics=("matthews_correlation",),
     summary="diagnostic set, answered by the MNLI model",
+    training=_LARGE,
     official_sizes={"train": _MNLI_SIZES["train"], "dev_matched": _MNLI_SIZES["dev_matched"], "test": 1_104},
 )

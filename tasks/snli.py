@@ -55,7 +55,7 @@ SNLI = SnliTask(
     pair=True,
     metrics=("accuracy",),
     summary="entailment of sentence pairs, 3 classes",
-    training={"max_epochs": 4},
+    training={"max_epochs": 3},
     # Pairs with a consensus label.
     official_sizes={"train": 549_367, "dev": 9_842, "test": 9_824},
 )

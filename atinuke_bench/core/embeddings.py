@@ -18,9 +18,9 @@ class ScaledEmbedding(nn.Embedding):
     """A look-up table that is multiplied by sqrt(D) on use, as by Vaswani et al. 2017 (section 3.4).
 
     The vectors it gives start with root mean square `rms` per component. Stored smaller by sqrt(D), they move that
-    much faster under Adam, whose steps have the same size for all weights: 2 to 4 points of accuracy for each core at
-    `micro` after 3 epochs of 20,000 SNLI pairs. The stored table also has the right size for an output layer tied
-    to it.
+    much faster under Adam, whose steps have the same size for all weights (seen to help on 20,000 SNLI pairs: 53.9 to
+    57.6 % for bidirectional Atinuke micro after 3 epochs, one seed). The stored table also has the right size for an
+    output layer tied to it.
     """
 
     def __init__(self, num_embeddings: int, size: int, rms: float = 1.0, padding_idx: int | None = None) -> None:

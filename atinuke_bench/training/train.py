@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
 import threading
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from atinuke_bench import environment, registry
@@ -23,13 +19,14 @@ from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.tokenizer import fingerprint
-from atinuke_bench.errors import DivergedError, RunFolderError
+from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.failure import write_failure
+from atinuke_bench.training.guards import log_to, only_holder, quiet_lightning, terminable
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
@@ -61,7 +58,7 @@ def train_and_evaluate(
     execution = execution or Execution()
     tracker = tracker or NoTracker()
     folder.create()
-    with _only_holder(folder), _log_to(folder), _terminable():
+    with only_holder(folder), log_to(folder), terminable():
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
             return folder.read_result()
@@ -130,7 +127,7 @@ def _fit_and_evaluate(
     evaluations = {}
     evaluation_started = time.perf_counter()
     for name, (examples, encoded) in splits.items():
-        with _quiet_lightning():
+        with quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
         predicted = task.decode(module.collected_outputs(), encoded, examples, run)
         predicted = task.apply_calibration(predicted, best["calibration"])
@@ -198,7 +195,7 @@ def _trainer(
     prepared: PreparedRun, folder: RunFolder, execution: Execution, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     training = prepared.run.training
-    with _quiet_lightning():
+    with quiet_lightning():
         return pl.Trainer(
             accelerator=execution.accelerator,
             devices=execution.devices,
@@ -225,7 +222,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         log.info("resuming after epoch %d", selection.history[-1]["epoch"])
     interrupt_handler = signal.getsignal(signal.SIGINT)
     try:
-        with _quiet_lightning():
+        with quiet_lightning():
             trainer.fit(module, datamodule=data, ckpt_path=resume)
     except SystemExit as error:
         # Lightning turns Ctrl-C into SystemExit and leaves the signal ignored.
@@ -307,68 +304,3 @@ def _checksums(folder: RunFolder) -> dict[str, str]:
     found = [path for path in folder.path.iterdir() if path.is_file() and not path.name.startswith(".")]
     paths = [path for path in [*sorted(found), folder.best_checkpoint] if path not in excluded and path.exists()]
     return {str(path.relative_to(folder.path)): sha256_file(path) for path in paths}
-
-
-@contextlib.contextmanager
-def _only_holder(folder: RunFolder) -> Iterator[None]:
-    """Refuse a folder that another process is training in. The system frees the lock of a process that died."""
-    lock = FileLock(folder.path / ".lock", timeout=0)
-    try:
-        with lock:
-            yield
-    except Timeout:
-        raise RunFolderError(f"{folder.path}: another process is carrying out this run") from None
-
-
-@contextlib.contextmanager
-def _log_to(folder: RunFolder) -> Iterator[None]:
-    """Append the package's log to the run's `log.txt`."""
-    try:
-        handler = logging.FileHandler(folder.log, encoding="utf-8")
-    except OSError as error:
-        raise RunFolderError(f"{folder.log}: cannot be written ({error.strerror})") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("atinuke_bench")
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        handler.close()
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a run the way Ctrl-C does, so that it leaves its folder in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(signum: int, frame: Any) -> None:
-        raise KeyboardInterrupt(signal.Signals(signum).name)
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-@contextlib.contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Lightning's advice on workers, accelerators and loggers is for its own users; our choices are deliberate."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning, module="pytorch_lightning.*")
-            # Lightning's use of a torch name that torch has deprecated, once in every process.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-            warnings.filterwarnings("ignore", category=pl.utilities.warnings.PossibleUserWarning)
-            yield
-    finally:
-        logger.setLevel(level)

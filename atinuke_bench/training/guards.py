@@ -1,0 +1,82 @@
+"""What stands around a run while it is carried out: its lock, its log, its signals, and quiet from Lightning."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytorch_lightning as pl
+from filelock import FileLock, Timeout
+
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.run_folder import RunFolder
+
+
+@contextlib.contextmanager
+def only_holder(folder: RunFolder) -> Iterator[None]:
+    """Refuse a folder that another process is training in. The system frees the lock of a process that died."""
+    lock = FileLock(folder.path / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise RunFolderError(f"{folder.path}: another process is carrying out this run") from None
+
+
+@contextlib.contextmanager
+def log_to(folder: RunFolder) -> Iterator[None]:
+    """Append the package's log to the run's `log.txt`."""
+    try:
+        handler = logging.FileHandler(folder.log, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{folder.log}: cannot be written ({error.strerror})") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("atinuke_bench")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        handler.close()
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a run the way Ctrl-C does, so that it leaves its folder in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: Any) -> None:
+        raise KeyboardInterrupt(signal.Signals(signum).name)
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Lightning's advice on workers, accelerators and loggers is for its own users; our choices are deliberate."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module="pytorch_lightning.*")
+            # Lightning's use of a torch name that torch has deprecated, once in every process.
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", category=pl.utilities.warnings.PossibleUserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
