@@ -15,6 +15,8 @@ from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
 _BUILT_IN = {
     "tasks": {
+        "squad-v1.1": "atinuke_bench.tasks.squad:SQUAD_V1",
+        "squad-v2.0": "atinuke_bench.tasks.squad:SQUAD_V2",
         "snli": "atinuke_bench.tasks.snli:SNLI",
         "glue/cola": "atinuke_bench.tasks.glue:COLA",
         "glue/sst2": "atinuke_bench.tasks.glue:SST2",

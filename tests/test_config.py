@@ -1,0 +1,89 @@
+"""Configs: presets, overrides, identity, messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from atinuke_bench.config import (
+    AtinukeConfig,
+    RunConfig,
+    core_config_class,
+    make_run_config,
+    parse,
+    parse_override,
+)
+from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.registry import core_names
+
+
+@pytest.mark.parametrize("name", core_names())
+def test_every_preset_of_every_core_is_valid(name):
+    config_class = core_config_class(name)
+    assert list(config_class.presets) == ["nano", "micro", "mini", "small", "base"]
+    for preset in config_class.presets:
+        config = config_class.from_preset(preset)
+        assert config.name == name
+        assert parse(config_class, config.model_dump(mode="json"), "core") == config
+
+
+def test_atinuke_is_causal_with_layerwise_positions_unless_told_otherwise():
+    config = AtinukeConfig.from_preset("micro")
+    assert (config.causal, config.positions, config.norm) == (True, "layerwise", "pre")
+
+
+def test_settings_come_from_the_user_first_then_from_the_task():
+    task_training = {"max_epochs": 7, "batch_tokens": 512}
+    run = make_run_config("snli", "atinuke", overrides={"training.max_epochs": 2}, task_training=task_training)
+    assert (run.training.max_epochs, run.training.batch_tokens) == (2, 512)
+
+
+def test_a_run_survives_being_written_and_read():
+    run = make_run_config("snli", "bilstm", preset="nano", overrides={"options.pooling": "mean"})
+    assert parse(RunConfig, run.model_dump(mode="json"), "run") == run
+
+
+def test_display_names_and_folders_are_no_part_of_what_determines_a_result():
+    preset = make_run_config("snli", "atinuke", preset="nano")
+    record = preset.model_dump(mode="json")
+    record["core"]["preset"] = None
+    record["source"]["data_dir"] = "/elsewhere"
+    assert parse(RunConfig, record, "run").determinants() == preset.determinants()
+
+
+def test_configs_cannot_be_changed():
+    run = make_run_config("snli", "atinuke")
+    with pytest.raises(ValueError, match="frozen"):
+        run.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=1e-3", 0.001), ("a=false", False), ("a=rotary", "rotary"), ("a=12", 12), ("a=null", None), ("a=x=y", "x=y")],
+)
+def test_an_override_is_read_as_yaml(text, value):
+    assert parse_override(text) == ("a", value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"core.hidden_size": "wide"}, r"^core\.hidden_size: .*integer.*; found 'wide'$"),
+        ({"core.dropout": 1.5}, r"^core\.dropout: .*less than 1; found 1\.5$"),
+        ({"core.positions": "sinus"}, r"^core\.positions: .*'layerwise'.*; found 'sinus'$"),
+        ({"core.positions": "rotary", "core.num_heads": 64}, "rotary positions need an even head size"),
+        ({"training.lr": 1}, r"unknown field 'training\.lr'; TrainingConfig has no 'lr'; "),
+        ({"trainning.max_epochs": 1}, r"RunConfig has no 'trainning'; nearest: 'training'"),
+        ({"seed": -1}, r"^run\.seed: "),
+    ],
+)
+def test_a_broken_rule_is_one_line_with_the_field_and_what_was_found(overrides, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        make_run_config("snli", "atinuke", preset="nano", overrides=overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_come_with_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"no task .squad-v1.; nearest: .squad-v1\.1."):
+        make_run_config("squad-v1", "atinuke")
+    with pytest.raises(UnknownNameError, match="no core 'xyzzy'; atinuke-bench cores lists all"):
+        make_run_config("snli", "xyzzy")
