@@ -28,6 +28,7 @@ _BUILT_IN = {
         "glue/rte": "atinuke_bench.tasks.glue:RTE",
         "glue/wnli": "atinuke_bench.tasks.glue:WNLI",
         "glue/ax": "atinuke_bench.tasks.glue:AX",
+        "srl": "atinuke_bench.tasks.srl:SRL",
     },
     "cores": {
         "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",

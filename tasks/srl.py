@@ -1,0 +1,373 @@
+"""Semantic role labelling: given a predicate, the spans of its arguments and their roles.
+
+Data: CoNLL-2012 columns or CoNLL-2005 `.words` and `.props` files in a folder; role names are CoNLL-2005's (`A0`,
+`AM-LOC`). An example is one predicate of one sentence. Scored as srl-eval.pl scores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import datasets
+import numpy as np
+from atinuke_bench.tasks.srl_floor import PlaceRule
+from atinuke_bench.tasks.srl_model import SrlModule
+from datasets import Dataset
+from tokenizers import Tokenizer
+
+from atinuke_bench.config import RunConfig, SourceConfig
+from atinuke_bench.core.base import Core
+from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.features import Encoded, Ragged
+from atinuke_bench.data.formats.conll import Predicate
+from atinuke_bench.data.formats.conll_spans import Argument
+from atinuke_bench.data.formats.props import read_aligned_props, write_props
+from atinuke_bench.data.formats.props_table import read_props_tables
+from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.srl_files import Located, Source, find_sources, fingerprints, read_located
+from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, encode_words, unique_texts
+from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.metrics.srl import Counts, SrlScores, f1_from_counts, score, score_tables
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.task import Evaluation, Prediction, Task, TaskOptions, require_all_ids, require_data_dir
+
+#: Where files are looked for below the data folder; the first place with a train split is taken.
+FOLDERS = ("srl/ewt/conll2012", "srl/ewt/conll2005", "srl/conll2012", "srl/conll2005", "srl", ".")
+
+#: Predicates in the splits of CoNLL-2012 (OntoNotes 5) and of CoNLL-2005 (WSJ and Brown).
+OFFICIAL_SIZES: tuple[Mapping[str, int], ...] = (
+    {"train": 253_070, "dev": 35_297, "test": 24_462},
+    {"train": 90_750, "dev": 3_248, "test": 5_267, "test_brown": 804},
+)
+
+_TEXT = datasets.Value("string")
+_INTEGER = datasets.Value("int32")
+
+
+class SrlOptions(TaskOptions):
+    """Which predicates, and how they meet the core."""
+
+    #: Only predicates whose part of speech begins with VB, the classic setting; needs CoNLL-2012 columns.
+    verbs_only: bool = False
+    #: `late`: a sentence is encoded once, and each predicate meets its words only after the core.
+    #: `indicator`: the predicate is marked in the core's input, and a sentence is encoded once a predicate, which costs
+    #: four times as much on EWT.
+    predicate_feature: Literal["indicator", "late"] = "late"
+    #: Whether words are told their signed distance to the predicate.
+    distance_feature: bool = True
+    #: How the pieces of a word become its vector. In a causal core its first piece has not seen the rest of it.
+    pooling: Literal["first", "mean"] = "mean"
+    #: Roles that can be tagged; those of the train split when not given.
+    roles: tuple[str, ...] = ()
+
+
+class SrlTask(Task):
+    """The one task of its family."""
+
+    name = "srl"
+    family = "srl"
+    summary = "spans and roles of the arguments of given predicates"
+    features = datasets.Features(
+        {
+            "id": _TEXT,
+            "sentence": _TEXT,
+            "words": datasets.List(_TEXT),
+            "lemma": _TEXT,
+            "predicate": _INTEGER,
+            "starts": datasets.List(_INTEGER),
+            "ends": datasets.List(_INTEGER),
+            "roles": datasets.List(_TEXT),
+        }
+    )
+    primary_metric = "f1"
+    evaluation_splits = ("dev", "test", "test_brown")
+    group_column = "sentence"
+    options_class = SrlOptions
+    protocol_options = ("verbs_only",)
+    training: Mapping[str, Any] = {"max_epochs": 8, "batch_tokens": 1024, "learning_rate": 2e-3, "max_length": 256}
+
+    def is_official(self, sizes: Mapping[str, int]) -> bool:
+        return any(all(official.get(split) == size for split, size in sizes.items()) for official in OFFICIAL_SIZES)
+
+    def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
+        sources = self._find(source)
+        splits = {split: _read_split(split, files, options) for split, files in sources.items()}
+        return Loaded(splits, fingerprints(sources))
+
+    def resolve_options(self, options: SrlOptions, loaded: Loaded) -> SrlOptions:
+        if options.roles:
+            return options
+        roles = {role for row in loaded.splits[self.train_split]["roles"][:] for role in row}
+        return options.model_copy(update={"roles": tuple(sorted(roles))})
+
+    def texts(self, examples: Dataset) -> Sequence[str]:
+        return list(unique_texts([[" ".join(words) for words in examples["words"][:]]]))
+
+    def encode(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
+        options = self.options(run)
+        tags = BioTags(options.roles)
+        words = examples["words"][:]
+        pieces = encode_words(tokenizer, (word for row in words for word in row))
+        predicates, spans = examples["predicate"][:], _spans(examples)
+        groups = _groups(examples) if options.predicate_feature == "late" else [[row] for row in range(len(examples))]
+        rows = [
+            _Row.build(
+                [pieces[word] for word in words[group[0]]],
+                [predicates[number] for number in group],
+                [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
+                run.training.max_length,
+            )
+            for group in groups
+        ]
+        return Encoded(
+            {
+                "input_ids": Ragged.from_rows((row.input_ids for row in rows), padding=PAD_ID),
+                "word": Ragged.from_rows((row.word for row in rows), padding=-1),
+                "predicates": Ragged.from_rows((row.predicates for row in rows), padding=-1),
+                "tags": Ragged.from_rows(row.tags for row in rows),
+            },
+            np.array([group[0] for group in groups], dtype=np.int64),
+            {"first_word": np.array([row.first_word for row in rows], dtype=np.int64)},
+        )
+
+    def build_module(self, core: Core, run: RunConfig) -> TaskModule:
+        options = self.options(run)
+        return SrlModule(
+            core,
+            run,
+            BioTags(options.roles),
+            indicator=options.predicate_feature == "indicator",
+            distance=options.distance_feature,
+            pooling=options.pooling,
+        )
+
+    def decode(
+        self, outputs: list[dict[str, np.ndarray]], encoded: Encoded, examples: Dataset, run: RunConfig
+    ) -> dict[str, list[Span]]:
+        tags = BioTags(self.options(run).roles)
+        ids = examples["id"][:]
+        num_predicates = encoded.ragged["predicates"].lengths
+        predictions: dict[str, list[Span]] = {}
+        for output in outputs:
+            _, num_slots, width = output["tags"].shape
+            flat = output["tags"].reshape(-1, width).astype(np.int64)
+            spans = tags.decode_batch(flat, np.full(len(flat), width))
+            for place, row in enumerate(output["rows"].tolist()):
+                first = int(encoded.fixed["first_word"][row])
+                for slot in range(num_predicates[row]):
+                    found = spans[place * num_slots + slot]
+                    id_ = ids[encoded.example_index[row] + slot]
+                    predictions[id_] = [(start + first, end + first, role) for start, end, role in found]
+        return predictions
+
+    def floor(self, train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
+        """The most frequent tag of each word at its distance to the predicate: see `srl_floor`."""
+        rule = PlaceRule.learn(
+            BioTags(self.options(run).roles), train["words"][:], train["predicate"][:], _spans(train)
+        )
+        rows = zip(examples["id"][:], examples["words"][:], examples["predicate"][:], strict=True)
+        return {id_: rule.answer(words, predicate) for id_, words, predicate in rows}
+
+    def evaluate(self, examples: Dataset, predictions: Mapping[str, list[Span]], run: RunConfig) -> Evaluation:
+        predicted = [[tuple(span) for span in spans] for spans in require_all_ids(examples, predictions)]
+        gold = _spans(examples)
+        words, lemmas = examples["predicate"][:], examples["lemma"][:]
+        groups = _groups(examples)
+        scores = score(
+            tuple(
+                [Predicate(words[row], lemmas[row], arguments=spans[row]) for row in group]
+                for spans in (gold, predicted)
+            )
+            for group in groups
+        )
+        rows = [
+            Prediction(id_, answer, truth, float(figure) / 100)
+            for id_, answer, truth, figure in zip(
+                examples["id"][:], predicted, gold, _proposition_f1(scores.proposition_counts), strict=True
+            )
+        ]
+        counts = scores.sentence_counts
+        return Evaluation(
+            _metrics(scores),
+            rows,
+            resample=lambda picked: float(f1_from_counts(counts[picked].sum(axis=0))),
+            num_scored=len(counts),
+            slices=_slices(scores),
+        )
+
+    def write_outputs(
+        self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, list[Span]], run: RunConfig
+    ) -> list[Path]:
+        """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both, for srl-eval.pl."""
+        options = self.options(run)
+        written = {name: folder / f"{split}.{name}.props" for name in ("gold", "response")}
+        located = list(read_located(self._find(run.source)[split], verbs_only=options.verbs_only))
+        answered = []
+        for one in located:
+            ids = [_example_id(split, one, predicate) for predicate in one.sentence.predicates]
+            if any(id_ not in predictions for id_ in ids):
+                raise DataError("this file changed while the run was under way", path=one.path)
+            answered.append(
+                replace(
+                    one.sentence,
+                    predicates=tuple(
+                        replace(predicate, arguments=tuple(Argument(*span) for span in predictions[id_]))
+                        for predicate, id_ in zip(one.sentence.predicates, ids, strict=True)
+                    ),
+                )
+            )
+        write_props(written["gold"], (one.sentence for one in located))
+        write_props(written["response"], answered)
+        return list(written.values())
+
+    def score_files(self, gold: Path, predictions: Path) -> dict[str, Any]:
+        tables = read_props_tables(gold, predictions)
+        if tables is not None:
+            return score_tables(*tables).rounded()
+        pairs = read_aligned_props(gold, predictions)
+        return score((ours.predicates, theirs.predicates) for ours, theirs in pairs).rounded()
+
+    def _find(self, source: SourceConfig) -> dict[str, list[Source]]:
+        if source.kind == "hub":
+            raise ConfigError(
+                "task 'srl' has no source 'hub', since its corpora are licensed or not there; "
+                "nearest: --source local --data-dir DIR with CoNLL-2012 or CoNLL-2005 files"
+            )
+        folder = require_data_dir(source, self.name)
+        for place in FOLDERS:
+            sources = find_sources(folder / place)
+            if self.train_split in sources:
+                return sources
+        raise DataError(
+            "no train split; looked for files named train*_conll, or train*.props with train*.words, plain or .gz, in "
+            + ", ".join(FOLDERS),
+            path=folder,
+        )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One input of the core: a sentence, or the part of it around its predicate that fits."""
+
+    input_ids: list[int]
+    word: list[int]  # of each token, counted from `first_word`; -1 at [CLS] and [SEP]
+    predicates: list[int]  # counted from `first_word`; -1 where it does not fit
+    tags: list[int]  # of every word, for one predicate after another
+    first_word: int
+
+    @classmethod
+    def build(cls, pieces: list[list[int]], predicates: list[int], tags: list[np.ndarray], max_length: int) -> _Row:
+        pieces = [word[: max_length - 2] for word in pieces]
+        first, end = _window([len(word) for word in pieces], predicates[0], max_length - 2)
+        ids, word = [CLS_ID], [-1]
+        for number, own in enumerate(pieces[first:end]):
+            ids += own
+            word += [number] * len(own)
+        return cls(
+            [*ids, SEP_ID],
+            [*word, -1],
+            [index - first if first <= index < end else -1 for index in predicates],
+            [tag for own in tags for tag in own[first:end].tolist()],
+            first,
+        )
+
+
+def _window(lengths: list[int], focus: int, room: int) -> tuple[int, int]:
+    """First word and end of the words around `focus` that fit into `room` pieces: all, or about as many on each side.
+
+    >>> _window([1] * 9, 4, 9), _window([1] * 9, 4, 3), _window([1] * 9, 0, 3)
+    ((0, 9), (3, 6), (0, 3))
+    """
+    first, end, left = focus, focus + 1, room - lengths[focus]
+    while True:
+        before = first > 0 and lengths[first - 1] <= left
+        after = end < len(lengths) and lengths[end] <= left - (lengths[first - 1] if before else 0)
+        if not before and not after:
+            return first, end
+        first, left = (first - 1, left - lengths[first - 1]) if before else (first, left)
+        end, left = (end + 1, left - lengths[end]) if after else (end, left)
+
+
+def _read_split(split: str, sources: list[Source], options: SrlOptions) -> Dataset:
+    columns: dict[str, list[Any]] = {name: [] for name in SrlTask.features}
+    seen: dict[str, Path] = {}
+    for located in read_located(sources, verbs_only=options.verbs_only):
+        key = _sentence_id(split, located)
+        if key in seen:
+            raise DataError(f"document {located.document!r} is in {seen[key]} too", path=located.path)
+        seen[key] = located.path
+        for predicate in located.sentence.predicates:
+            row = {
+                "id": _example_id(split, located, predicate),
+                "sentence": key,
+                "words": located.sentence.words,
+                "lemma": predicate.lemma,
+                "predicate": predicate.index,
+                "starts": [span.start for span in predicate.arguments],
+                "ends": [span.end for span in predicate.arguments],
+                "roles": [span.role for span in predicate.arguments],
+            }
+            for name, value in row.items():
+                columns[name].append(value)
+    if not columns["id"]:
+        raise DataError(f"no predicate in split {split!r}", path=sources[0].path)
+    return Dataset.from_dict(columns, features=SrlTask.features)
+
+
+def _sentence_id(split: str, located: Located) -> str:
+    return f"{split}-{located.document}-{located.number}"
+
+
+def _example_id(split: str, located: Located, predicate: Predicate) -> str:
+    return f"{_sentence_id(split, located)}-{predicate.index}"
+
+
+def _spans(examples: Dataset) -> list[list[Span]]:
+    columns = (examples[name][:] for name in ("starts", "ends", "roles"))
+    return [list(zip(*row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _groups(examples: Dataset) -> list[list[int]]:
+    """Row numbers of the examples of each sentence."""
+    numbered = groupby(enumerate(examples["sentence"][:]), key=lambda pair: pair[1])
+    return [[row for row, _ in group] for _, group in numbered]
+
+
+def _proposition_f1(counts: np.ndarray) -> np.ndarray:  # (N, 3) -> (N,)
+    """F1 of each predicate; 100 where there was nothing to find and nothing was found."""
+    return np.where(counts.sum(axis=1) == 0, 100.0, f1_from_counts(counts))
+
+
+def _metrics(scores: SrlScores) -> dict[str, float | None]:
+    overall, unlabelled = scores.overall, scores.unlabelled
+    return {
+        "f1": overall.f1,
+        "precision": overall.precision,
+        "recall": overall.recall,
+        "unlabelled_f1": unlabelled.f1,
+        "unlabelled_precision": unlabelled.precision,
+        "unlabelled_recall": unlabelled.recall,
+        "perfect_propositions": 100.0 * scores.num_perfect / len(scores.proposition_counts),
+        "correct": overall.correct,
+        "excess": overall.excess,
+        "missed": overall.missed,
+    }
+
+
+def _slices(scores: SrlScores) -> dict[str, dict[str, dict[str, float | None]]]:
+    return {
+        "role": {role: _slice(counts) for role, counts in (scores.roles | scores.excluded).items()},
+        "words between predicate and argument": {name: _slice(counts) for name, counts in scores.distances.items()},
+    }
+
+
+def _slice(counts: Counts) -> dict[str, float | None]:
+    figures = {name: getattr(counts, name) for name in ("f1", "precision", "recall")}
+    return {**figures, "num": counts.correct + counts.missed}
+
+
+SRL = SrlTask()
