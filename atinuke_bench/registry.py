@@ -29,6 +29,7 @@ _BUILT_IN = {
         "glue/wnli": "atinuke_bench.tasks.glue:WNLI",
         "glue/ax": "atinuke_bench.tasks.glue:AX",
         "srl": "atinuke_bench.tasks.srl:SRL",
+        "coref": "atinuke_bench.tasks.coref:COREF",
     },
     "cores": {
         "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",

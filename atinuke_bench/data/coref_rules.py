@@ -42,46 +42,47 @@ _AGREEMENT = {
 }
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, which stands for a list of them."""
     return frozenset(text.split())
 
 
 #: Agreement class of the pronouns that the rules take as mentions.
 AGREEMENT = {word: agreement for agreement, words in _AGREEMENT.items() for word in words.split()}
 
-OTHER_PRONOUNS = _words(
+OTHER_PRONOUNS = word_set(
     "it itself mine yours hers ours theirs ye one oneself this that these those who whom whose which what there here "
     "everybody nobody somebody anybody everyone someone anyone everything nothing something anything none each "
     "another other others both all some any many few several"
 )
-_POSSESSIVES = _words("my your his her its our their thy")
-INDEFINITES = _words("a an some every no another each any all both")
-_DETERMINERS = _words("the this that these those") | INDEFINITES | _POSSESSIVES
-PREPOSITIONS = _words(
+_POSSESSIVES = word_set("my your his her its our their thy")
+INDEFINITES = word_set("a an some every no another each any all both")
+_DETERMINERS = word_set("the this that these those") | INDEFINITES | _POSSESSIVES
+PREPOSITIONS = word_set(
     "of in on at by for with from to into upon about over under after before between through during without within "
     "against among amongst toward towards behind beside beyond near off out up down across along around above below "
     "like past since till until"
 )
-CLAUSE_WORDS = _words(
+CLAUSE_WORDS = word_set(
     "and or but nor so yet if when while as than because though although unless whether who whom whose which that "
     "where why how what then now not never only just also too very there here"
 )
-AUXILIARIES = _words(
+AUXILIARIES = word_set(
     "is are was were be been being am has have had having do does did will would shall should can could may might "
     "must 'm 're 've 'll 'd n't"
 )
 #: Forms that only a finite verb has, or nearly so ("left" and "felt" are others too), of the irregular verbs.
-IRREGULAR_PASTS = _words(
+IRREGULAR_PASTS = word_set(
     "said came went saw took made gave got knew thought found felt told left kept stood sat ran fell began spoke rose "
     "brought held heard became met sent lay led drew threw wore grew broke chose drove wrote rode slept ate drank sang "
     "flew blew shook woke swore caught taught bought fought sought lost meant paid sold spent built understood"
 )
-_INTERJECTIONS = _words("oh o ah eh well yes no alas indeed hello")
-_CALENDAR = _words(
+_INTERJECTIONS = word_set("oh o ah eh well yes no alas indeed hello")
+_CALENDAR = word_set(
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
     "september october november december christmas easter"
 )
-_TITLES = _words(
+_TITLES = word_set(
     "mr mrs miss ms dr st rev sir lady lord captain colonel general major judge professor doctor madame monsieur "
     "mademoiselle prince princess king queen duke duchess count countess aunt uncle father mother brother sister"
 )
@@ -185,7 +186,11 @@ def is_title(token: str) -> bool:
 
 
 def known_names(sentences: Sequence[Sequence[str]]) -> frozenset[str]:
-    """Words that are capitalised somewhere for no other reason than being a name."""
+    """Words that are capitalised somewhere for no other reason than being a name.
+
+    >>> sorted(known_names(["Then Anna left .".split(), "Anna said : He is Ben .".split()]))
+    ['Anna', 'Ben']
+    """
     return frozenset(
         word
         for words in sentences

@@ -1,0 +1,112 @@
+"""Which CoNLL-2012 files hold the documents of a split, and those documents, each in one file alone.
+
+A split's files are those whose names begin with the split's (`train.english.v4_gold_conll`), or all files below a
+folder of that name (`development/data/english/annotations/...`), plain or `.gz`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atinuke_bench.errors import DataError
+
+from .formats.conll import Document, read_documents
+from .formats.text import read_bytes
+
+#: Folders below the data folder that are searched, the first with a train file being taken.
+FOLDERS = ("coref/litbank", "coref", ".")
+#: What the files or folders of a split begin with; the last is the folder of the official test archive.
+SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "development"), "test": ("test", "conll-2012-test")}
+#: Endings of files, better ones first: where files with gold annotation stand beside others, they alone are read.
+ENDINGS = ("_gold_conll", "_conll", ".conll")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, and its name in fingerprints: its path below the searched folder without `.gz`."""
+
+    path: Path
+    name: str
+
+
+def find_files(data_dir: Path) -> dict[str, list[Found]]:
+    """The files of each split, in order of name; DataError when no train file is found."""
+    for folder in FOLDERS:
+        place = data_dir / folder
+        files = {split: found for split in SPLIT_NAMES if (found := _split_files(place, split))}
+        if "train" in files:
+            return files
+    if not data_dir.is_dir():
+        raise DataError("no such folder", path=data_dir)
+    raise DataError(
+        f"no CoNLL-2012 train files; looked in {', '.join(FOLDERS)} for train*_gold_conll, train*_conll or "
+        "train*.conll, plain or .gz, and for a folder train with such files",
+        path=data_dir,
+    )
+
+
+def read_split(files: Sequence[Found]) -> Iterator[Document]:
+    """The documents of all files; DataError for one that has no words, or that two files have."""
+    seen: dict[tuple[str, int | None], Document] = {}
+    for file in files:
+        for document in read_documents(file.path):
+            earlier = seen.setdefault((document.name, document.part), document)
+            if earlier is not document:
+                problem = f"{label(document)} is in {earlier.path}:{earlier.line} too"
+                raise DataError(problem, path=file.path, line=document.line)
+            if not document.words:
+                raise DataError(f"{label(document)} has no words", path=file.path, line=document.line)
+            yield document
+
+
+def read_for_scoring(path: Path) -> dict[str, Document]:
+    """The documents of a key or response by their labels; DataError for a mention that occurs twice."""
+    documents = {}
+    for document in read_documents(path):
+        if document.repeats:
+            start, end, _ = document.repeats[0]
+            words = " ".join(document.words[start : end + 1])
+            problem = f"mention {(start, end)} ({words[:40]!r}) occurs twice in {label(document)}"
+            raise DataError(problem, path=path, line=document.line)
+        documents[label(document)] = document
+    return documents
+
+
+def label(document: Document) -> str:
+    """What errors call a document.
+
+    >>> label(Document("bc/cctv_0000", 3, ()))
+    "document 'bc/cctv_0000' part 3"
+    """
+    return f"document {document.name!r}" + ("" if document.part is None else f" part {document.part}")
+
+
+def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:
+    """sha256 of every file's unpacked content, by `<split>/<name>`."""
+    return {
+        f"{split}/{file.name}": hashlib.sha256(read_bytes(file.path)).hexdigest()
+        for split, files in splits.items()
+        for file in files
+    }
+
+
+def _split_files(folder: Path, split: str) -> list[Found]:
+    found: dict[str, Path] = {}
+    for path in _candidates(folder, SPLIT_NAMES[split]):
+        name = str(path.relative_to(folder)).removesuffix(".gz")
+        if name not in found or path.suffix != ".gz":  # a plain file has precedence over its .gz
+            found[name] = path
+    for ending in ENDINGS:
+        if any(name.endswith(ending) for name in found):
+            return [Found(found[name], name) for name in sorted(found) if name.endswith(ending)]
+    return []
+
+
+def _candidates(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        # A name ends where no letter follows: `train.v4_gold_conll` and `train_gold_conll`, but not `training`.
+        if any(path.name.startswith(name) and not path.name[len(name) :][:1].isalnum() for name in names):
+            yield from [path] if path.is_file() else sorted(below for below in path.rglob("*") if below.is_file())
