@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
-from atinuke_bench.tasks.coref_model import CorefModule, CorefOptions
 from datasets import Dataset, Features, List, Value
 from tokenizers import Tokenizer
 
@@ -36,6 +34,8 @@ from atinuke_bench.metrics.coref_slices import (
     by_antecedent_distance,
     by_mention_type,
 )
+from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
+from atinuke_bench.tasks.coref_model import CorefModule, CorefOptions
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, require_all_ids, require_data_dir
 

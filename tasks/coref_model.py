@@ -14,7 +14,6 @@ import math
 from typing import Any, Literal
 
 import torch
-from atinuke_bench.tasks.coref_pairs import Candidates, Document, PairFeatures, Traits, as_column, read_traits
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -22,6 +21,7 @@ from torch.nn import functional as F  # noqa: N812
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.coref_features import GENRES, NUM_COUNT_BUCKETS, WORD_CLASSES
+from atinuke_bench.tasks.coref_pairs import Candidates, Document, PairFeatures, Traits, as_column, read_traits
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import TaskOptions
 

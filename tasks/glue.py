@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.tasks.sentences import SentenceTask
 from datasets import Dataset
 
 from atinuke_bench.config import SourceConfig
@@ -25,6 +24,7 @@ from atinuke_bench.data.formats.glue import (
 )
 from atinuke_bench.data.sources import HubDataset, Loaded, LocalFile, load_hub, load_local
 from atinuke_bench.metrics.classification import align, compute
+from atinuke_bench.tasks.sentences import SentenceTask
 from atinuke_bench.training.task import require_data_dir
 
 HUB_REPOSITORY = "nyu-mll/glue"

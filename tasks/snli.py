@@ -8,8 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.tasks.sentences import SentenceTask
-
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.data.formats.snli import (
     FILES,
@@ -21,6 +19,7 @@ from atinuke_bench.data.formats.snli import (
 )
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub, load_local
 from atinuke_bench.metrics.classification import align, compute
+from atinuke_bench.tasks.sentences import SentenceTask
 from atinuke_bench.training.task import require_data_dir
 
 HUB = HubDataset(

@@ -15,7 +15,6 @@ from typing import Any
 
 import datasets
 import numpy as np
-from atinuke_bench.tasks.squad_model import SquadModule, SquadOptions
 from datasets import Dataset
 from tokenizers import Tokenizer
 
@@ -48,6 +47,7 @@ from atinuke_bench.data.tokenizer import PAD_ID, unique_texts
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.metrics.squad import examples_v1, examples_v2, missing_ids, squad_v1, squad_v2
 from atinuke_bench.metrics.squad_slices import slice_scores
+from atinuke_bench.tasks.squad_model import SquadModule, SquadOptions
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, require_all_ids, require_data_dir
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from atinuke_bench.tasks.sentences import pool
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -16,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.tokenizer import CLS_ID, SEP_ID
+from atinuke_bench.tasks.sentences import pool
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import TaskOptions
 

@@ -14,8 +14,6 @@ from typing import Any, Literal
 
 import datasets
 import numpy as np
-from atinuke_bench.tasks.srl_floor import PlaceRule
-from atinuke_bench.tasks.srl_model import SrlModule
 from datasets import Dataset
 from tokenizers import Tokenizer
 
@@ -32,6 +30,8 @@ from atinuke_bench.data.srl_files import Located, Source, find_sources, fingerpr
 from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, encode_words, unique_texts
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.metrics.srl import Counts, SrlScores, f1_from_counts, score, score_tables
+from atinuke_bench.tasks.srl_floor import PlaceRule
+from atinuke_bench.tasks.srl_model import SrlModule
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, TaskOptions, require_all_ids, require_data_dir
 

@@ -12,10 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from atinuke_bench.tasks.coref import COREF, flat_scores, resampler
-from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
-from atinuke_bench.tasks.coref_model import CorefOptions, banded_products, marginal_loss, select_candidates
-from atinuke_bench.tasks.coref_pairs import span_hashes
 from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
@@ -31,6 +27,10 @@ from atinuke_bench.data.formats.conll_write import write_documents
 from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
 from atinuke_bench.metrics.coref import DocumentCounts, count_document, scores, total
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.coref import COREF, flat_scores, resampler
+from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
+from atinuke_bench.tasks.coref_model import CorefOptions, banded_products, marginal_loss, select_candidates
+from atinuke_bench.tasks.coref_pairs import span_hashes
 from atinuke_bench.testing import check_task
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -488,7 +488,7 @@ _BROKEN = {
     "unbalanced": (_BEGIN + _line("a", "(0") + _line("b", "-") + _END, r":2: .*document 'd' part 0"),
     "never opened": (_BEGIN + _line("a", "0)") + _END, r":2: .*never opened"),
     "crossing itself": (_BEGIN + _line("a", "(0") + _line("b", "(0|0)") + _line("c", "0)") + _END, r":3: .*cross"),
-    "text after the end": (_BEGIN + _line("a", "-") + _END + _line("b", "-"), r":4: text after '#end document'"),
+    "text after the end": (_BEGIN + _line("a", "-") + _END + _line("b", "-"), r":4: text after '#end document' of document 'd' part 0"),
     "no begin": (_line("a", "-") + _END, r":1: .*without '#begin document'"),
     "twice": ((_BEGIN + _line("a", "-") + _END) * 2, r":4: document 'd' part 0 begins twice \(first at line 1\)"),
     "no end": (_BEGIN + _line("a", "-"), r":1: no '#end document'"),

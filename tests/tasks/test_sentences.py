@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from atinuke_bench.tasks.sentences import pool
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.sentences import pool
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 

@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from atinuke_bench.tasks.squad import SQUAD_V1, SQUAD_V2, SquadAnswer, encoded_windows, windows_of
-from atinuke_bench.tasks.squad_model import WIDTHS, question_overlap
 from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
@@ -26,6 +24,8 @@ from atinuke_bench.data.squad_windows import build_windows
 from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID
 from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.squad import SQUAD_V1, SQUAD_V2, SquadAnswer, encoded_windows, windows_of
+from atinuke_bench.tasks.squad_model import WIDTHS, question_overlap
 from atinuke_bench.testing import check_task
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate

@@ -10,7 +10,6 @@ import re
 import pandas as pd
 import pytest
 import torch
-from atinuke_bench.tasks.srl import SRL, _window
 from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
@@ -23,6 +22,7 @@ from atinuke_bench.data.srl_files import find_sources
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.srl import SRL, _window
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
