@@ -172,6 +172,45 @@ def submit(
         typer.echo(f"GLUE average of the dev sets, {name}: {shown}")
 
 
+@app.command(epilog="Example: atinuke-bench report runs --out report")
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that hold runs, or patterns of such.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write report.html, tables and figures of finished runs. What cannot be read is listed in it."""
+    from atinuke_bench.reports.render import write_report
+
+    written = write_report(runs, out)
+    if as_json:
+        _print_json({"report": str(out / "report.html"), **written.summary()})
+        return
+    typer.echo(f"{len(written.frame.runs)} finished runs, {len(written.gaps)} gaps", err=True)
+    _stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: atinuke-bench compare atinuke transformer --runs runs")
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A core, or a folder or pattern of runs.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, likewise.")],
+    runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether A is better than B on each task they share: a paired test over examples and seeds."""
+    from atinuke_bench.reports.sides import compare_sides
+
+    comparisons, gaps = compare_sides(a, b, runs)
+    records = [comparison.record() for comparison in comparisons]
+    if as_json:
+        _print_json({"comparisons": records, "gaps": [vars(gap) for gap in gaps]})
+        return
+    from atinuke_bench.console import comparison_rows
+
+    _stdout().print(comparison_rows(records))
+    for gap in gaps:
+        typer.echo(f"not compared: {gap.where}: {gap.reason}", err=True)
+
+
 @app.command(epilog="Example: atinuke-bench tasks --json")
 def tasks(as_json: JsonOption = False) -> None:
     """List the tasks."""

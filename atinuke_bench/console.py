@@ -71,6 +71,25 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     return table
 
 
+def comparison_rows(records: Iterable[Record]) -> Table:
+    """One row a comparison: both means, their difference with interval, corrected p, and what follows for A."""
+    table = _table("task", "A", "B")
+    for heading in ("score A", "score B", "difference", "95 % interval", "p corrected"):
+        table.add_column(heading, justify="right")
+    table.add_column("A is")
+    for record in records:
+        known = record["low"] == record["low"]  # NaN where there was no test
+        table.add_row(
+            *(escape(record[name]) for name in ("task", "a", "b")),
+            *(f"{record[f'score_{side}']:.2f} (n={record[f'seeds_{side}']})" for side in "ab"),
+            f"{record['absolute difference']:+.2f}",
+            interval((record["low"], record["high"]) if known else None),
+            number(record["p corrected"], 4) if known else "–",
+            f"{record['verdict']}{'; ' + record['note'] if record['note'] else ''}",
+        )
+    return table
+
+
 def score_tables(title: str, record: Record) -> list[Table]:
     """Tables of a record of scores: single figures by name, and figures of parts (metrics, roles) one part a row."""
     parts = {name: value for name, value in record.items() if isinstance(value, Mapping)}

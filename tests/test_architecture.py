@@ -121,6 +121,7 @@ def test_runs_names_no_task():
         "sys.argv = ['atinuke-bench', '--help']; import atinuke_bench.cli as cli; cli.app(standalone_mode=False)",
         "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
         "import atinuke_bench.metrics.classification, atinuke_bench.metrics.squad, atinuke_bench.metrics.coref",
+        "import atinuke_bench.reports.render, atinuke_bench.reports.sides",
     ],
 )
 def test_loads_without_torch(statement):

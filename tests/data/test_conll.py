@@ -164,7 +164,10 @@ def test_reads_gzip_and_windows_line_ends_one_document_at_a_time(tmp_path: Path)
         (words("(0", "0)|(0", "0)"), r"file_conll:3: .*mentions of cluster 0 cross at '0\)\|\(0'.* in document 'bc/x'"),
         (words("x"), r"file_conll:2: .*'x' is no coreference cell; .*, in document 'bc/x' part 1"),
         (words("0"), r"file_conll:2: .*'0' is no coreference cell"),
-        (words("-") + "bc/x 1 0 word -\n", r"file_conll:5: text after '#end document': 'bc/x 1 0 word -'"),
+        (
+            words("-") + "bc/x 1 0 word -\n",
+            r"file_conll:5: text after '#end document' of document 'bc/x' part 1: 'bc/x 1 0 word -'",
+        ),
         ("bc/x 1 0 word -\n", r"file_conll:1: token line without '#begin document': 'bc/x 1 0 word -'"),
         (END, r"file_conll:1: '#end document' without '#begin document'"),
         (words("-", end=""), r"file_conll:1: no '#end document' for '#begin document \(bc/x\); part 001'"),

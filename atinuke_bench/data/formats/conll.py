@@ -154,7 +154,9 @@ def read_documents(path: str | Path) -> Iterator[Document]:
         elif begun is not None:
             body.append((number, line))
         elif line.strip():
-            problem = "text after '#end document'" if seen else "token line without '#begin document'"
+            problem = "token line without '#begin document'"
+            if seen:
+                problem = f"text after '#end document' of {_label(*list(seen)[-1])}"
             raise DataError(f"{problem}: {line[:60]!r}", path=path, line=number)
     if begun is not None:
         raise DataError(f"no '#end document' for {begun[1]!r}; the file may be cut off", path=path, line=begun[0])
@@ -195,7 +197,7 @@ def _build_document(
     match = _HEADER.fullmatch(header)
     assert match is not None
     name, part = match["name"], None if match["part"] is None else int(match["part"])
-    label = f"document {name!r}" + ("" if part is None else f" part {part}")
+    label = _label(name, part)
     if (name, part) in seen:
         raise DataError(f"{label} begins twice (first at line {seen[name, part]})", path=path, line=line)
     seen[name, part] = line
@@ -206,6 +208,10 @@ def _build_document(
     mentions, repeats = split_repeats(_read_mentions(path, blocks, label))
     sentences = tuple(_build_sentence(path, block) for block in blocks)
     return Document(name, part, sentences, mentions, repeats, str(path), line, header)
+
+
+def _label(name: str, part: int | None) -> str:
+    return f"document {name!r}" + ("" if part is None else f" part {part}")
 
 
 def _read_mentions(path: str | Path, blocks: list[Block], label: str) -> list[Mention]:

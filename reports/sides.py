@@ -1,0 +1,105 @@
+"""`compare A B`: two cores of one store, or the runs below two places, against each other in each column they share."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.run_folder import find_runs
+
+from .compare import Comparison, compare_cells, corrected, measure
+from .frame import Frame, Gap, differing, read_frame
+
+
+def compare_sides(a: str, b: str, store: str | Path) -> tuple[list[Comparison], list[Gap]]:
+    """Every column that both sides have, corrected over all of them, and what could not be compared.
+
+    A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
+    Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
+    """
+    if _is_place(a) and _is_place(b):
+        frame = read_frame([a, b])
+        folders = [{str(folder.path) for folder in find_runs(*_matches(side))} for side in (a, b)]
+        if folders[0] & folders[1]:
+            raise ConfigError(f"A and B are compared; both hold the run {min(folders[0] & folders[1])}")
+        sides = [frame.runs["folder"].isin(own) for own in folders]
+    else:
+        frame = read_frame([store])
+        sides = [_named(frame, side) for side in (a, b)]
+        if (sides[0] & sides[1]).any():
+            raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
+    return _compare(frame, sides, (a, b))
+
+
+def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> tuple[list[Comparison], list[Gap]]:
+    runs = frame.runs
+    columns = [set(runs.loc[side, "column"]) for side in sides]
+    common = [column for column in dict.fromkeys(runs["column"]) if column in columns[0] & columns[1]]
+    if not common:
+        raise ConfigError(_why_nothing(frame, sides, names))
+    kept = runs[(sides[0] | sides[1]) & runs["column"].isin(common)]
+    own = replace(frame, runs=kept)
+    cells, gaps = measure(own)
+    higher = dict(zip(kept["column"], kept["higher_is_better"], strict=True))
+    found = []
+    for column in common:
+        chosen = []
+        for side, name in zip(sides, names, strict=True):
+            members = set(kept.index[side[kept.index] & (kept["column"] == column)])
+            matching = [cell for (place, _), cell in cells.items() if place == column and members & set(cell.runs)]
+            if len(matching) > 1:
+                labels = ", ".join(sorted(cell.variant for cell in matching))
+                raise ConfigError(f"a side is one core; {name!r} names several on {column}: {labels}")
+            # Both sides may hold runs of one variant, which `measure` has put together.
+            if matching:
+                chosen.append(_only(matching[0], members))
+        if len(chosen) == 2:
+            found.append(compare_cells(column, *chosen, higher[column]))
+    gaps += [Gap(column, "only one side has it") for column in sorted(columns[0] ^ columns[1])]
+    return corrected(found), [*frame.gaps, *gaps]
+
+
+def _only(cell: Any, members: set[int]) -> Any:
+    places = [place for place, run in enumerate(cell.runs) if run in members]
+    if len(places) == len(cell.runs):
+        return cell
+    scores = cell.scores
+    part = None if scores.resampled is None else scores.resampled[:, places]
+    own = replace(scores, observed=scores.observed[places], resampled=part)
+    return replace(cell, runs=tuple(cell.runs[place] for place in places), scores=own)
+
+
+def _named(frame: Frame, name: str) -> pd.Series:
+    runs = frame.runs
+    chosen = (runs["variant"] == name) | (runs["core"] == name)
+    if not chosen.any():
+        known = sorted({*runs["variant"], *runs["core"]})
+        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}")
+    return chosen
+
+
+def _why_nothing(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> str:
+    tasks = [set(frame.runs.loc[side, "task"]) for side in sides]
+    shared = sorted(tasks[0] & tasks[1])
+    if not shared:
+        shown = (", ".join(sorted(own)) or "no finished run" for own in tasks)
+        return "A and B need a task in common; found " + " and ".join(
+            f"{name!r}: {own}" for name, own in zip(names, shown, strict=True)
+        )
+    of_task = [frame.runs[side & (frame.runs["task"] == shared[0])].iloc[0] for side in sides]
+    fields = differing([{**frame.protocols[row["column"]], "split": row["split"]} for row in of_task])
+    return f"only runs of one protocol are compared; on {shared[0]} A and B differ in {', '.join(fields)}"
+
+
+def _is_place(text: str) -> bool:
+    return bool(_matches(text))
+
+
+def _matches(text: str) -> list[str]:
+    return [text] if Path(text).is_dir() else sorted(glob.glob(text, recursive=True))

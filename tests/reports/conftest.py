@@ -1,0 +1,79 @@
+"""Synthetic run folders, written without any training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+COST = {"parameters": 1000, "training_flops": 1e9, "training_seconds": 2.0, "tokens_per_second": 500.0}
+
+
+def write_run(
+    store: Path,
+    core: str = "atinuke",
+    *,
+    task: str = "snli",
+    seed: int = 0,
+    right: float = 0.7,
+    num: int = 300,
+    label: str | None = None,
+    config: str = "training:\n  learning_rate: 0.001\n",
+    **protocol: Any,
+) -> Path:
+    """A finished run over `num` examples, of which the share `right` is answered well."""
+    label = label or f"{core}-nano"
+    folder = store / task / core / f"{label.replace('/', '_').replace('<', '_')}-{seed}-{len(config)}"
+    folder.mkdir(parents=True)
+    difficulty = np.random.default_rng(7).normal(size=num)
+    noise = np.random.default_rng([seed, len(label)]).normal(size=num)
+    scores = difficulty + noise
+    is_right = scores < np.quantile(scores, right)
+    gold = np.where(np.arange(num) % 2 == 0, "1", "0")
+    prediction = np.where(is_right, gold, np.where(gold == "1", "0", "1"))
+    rows = {"split": "test", "id": [f"t-{n}" for n in range(num)], "prediction": prediction, "gold": gold}
+    pd.DataFrame({**rows, "score": is_right.astype(float)}).to_parquet(folder / "predictions.parquet")
+    own = {
+        "task": task,
+        "is_cut": False,
+        "source": "local",
+        "selection": "held-out",
+        "pretraining": "none",
+        "train_size": 100,
+        **protocol,
+    }
+    score = 100 * float(is_right.mean())
+    result = {
+        "schema": 1,
+        "task": task,
+        "core": core,
+        "core_label": label,
+        "seed": seed,
+        "identity": str(folder.relative_to(store)),
+        "score": score,
+        "metric": "accuracy",
+        "higher_is_better": True,
+        "split": "test",
+        "interval": None,
+        "scores": {"test": {"accuracy": score}},
+        "slices": {"test": {"gold label": {"0": {"accuracy": 50.0, "num": 9}, "1": {"accuracy": 60.0, "num": 8}}}},
+        "protocol": own,
+        "selection": {"num_epochs": 2},
+        "cost": {} if core == "majority" else {**COST, "training_flops": 1e9 * len(label)},
+        "seconds": 1.0,
+    }
+    (folder / "config.yaml").write_text(f"task: {task}\n{config}seed: {seed}\n")
+    epochs = [{"epoch": n, "loss": 1.0 - n / 10, "score": 50.0 + n} for n in range(2)]
+    (folder / "history.jsonl").write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
+    (folder / "result.json").write_text(json.dumps(result))
+    return folder
+
+
+@pytest.fixture(scope="session", name="write_run")
+def _write_run() -> Callable[..., Path]:
+    return write_run

@@ -1,0 +1,213 @@
+"""A whole report over synthetic runs, and what it says of runs that cannot be read or compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from atinuke_bench.cli import app
+from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
+from atinuke_bench.reports.frame import read_frame
+from atinuke_bench.reports.render import render_html, write_report
+from atinuke_bench.reports.sides import compare_sides
+from atinuke_bench.reports.tables import read_published
+
+EVIL = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, write_run):
+    """Two cores and the floor on SNLI, a cut task with an evil name, a damaged, a failed and an unfinished run."""
+    store = tmp_path_factory.mktemp("store")
+    for seed in range(3):
+        write_run(store, "atinuke", seed=seed, right=0.9)
+        write_run(store, "transformer", seed=seed, right=0.6)
+        write_run(store, "bilstm", task="glue/rte", seed=seed, is_cut=True, label=f"bilstm-{EVIL}")
+        write_run(store, "atinuke", task="glue/rte", seed=seed, is_cut=True)
+    write_run(store, "majority", right=0.5)
+    write_run(store, "atinuke", task="glue/rte", is_cut=True, train_size=50, config="other: 1\n")
+    (write_run(store, "broken") / "result.json").write_text('{"schema": 1, "sco')
+    failed = write_run(store, "failed")
+    (failed / "result.json").unlink()
+    (failed / "failure.json").write_text(json.dumps({"class": "diverged", "message": "loss is nan"}))
+    (write_run(store, "running") / "result.json").unlink()
+    (write_run(store, "unpaired", seed=1) / "predictions.parquet").write_bytes(b"no parquet")
+    return store
+
+
+@pytest.fixture(scope="module")
+def report(store, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    return write_report([store], out), out
+
+
+def test_headline_figures_follow_from_the_folders(report, store):
+    # Shares no code with the report: plain JSON and parquet.
+    expected: dict[tuple[str, str], list[float]] = {}
+    for path in store.rglob("predictions.parquet"):
+        if not (path.parent / "result.json").exists() or b"no parquet" in path.read_bytes():
+            continue
+        try:
+            result = json.loads((path.parent / "result.json").read_text())
+        except ValueError:
+            continue
+        rows = pd.read_parquet(path)
+        key = (result["task"], result["core_label"], result["protocol"]["train_size"])
+        expected.setdefault(key, []).append(100 * np.mean(rows["gold"] == rows["prediction"]))
+    made, out = report
+    checked = 0
+    for table in made.tables:
+        if not table.name.startswith("headline"):
+            continue
+        written = pd.read_csv(out / "tables" / f"{table.name}.csv")
+        for row in written[written["task"] != "average"].to_dict("records"):
+            size = 50 if "protocol 2" in row["block"] else 100
+            scores = expected.get((row["task"], row["core"], size))
+            if scores is not None and row["seeds"]:
+                assert row["mean"] == pytest.approx(np.mean(scores), abs=1e-9)
+                assert row["seeds"] == len(scores)
+                checked += 1
+    assert checked == 6
+
+
+def test_marks_only_a_tested_winner(report):
+    made, _ = report
+    table = next(table for table in made.tables if table.name.startswith("headline") and not table.is_flagged)
+    own = table.data[table.data["task"] == "snli"].set_index("core")["mark"]
+    # A run whose predictions cannot be read is not tested, so that the highest mean beats all others but this one.
+    assert own.to_dict() == {
+        "atinuke-nano": "tie",
+        "unpaired-nano": "tie",
+        "majority-nano": "",
+        "transformer-nano": "",
+    }
+    verdicts = {(one.a.variant, one.b.variant): one.verdict for one in made.comparisons}
+    assert verdicts["atinuke-nano", "transformer-nano"] == "better"
+    assert verdicts["atinuke-nano", "unpaired-nano"] == "tie"
+
+
+def test_protocols_stand_apart_and_cut_data_is_flagged(report):
+    made, _ = report
+    titles = [table.title for table in made.tables if table.name.startswith("headline")]
+    assert len(titles) == 3
+    cut = [title for title in titles if "not comparable with published scores" in title]
+    assert len(cut) == 2
+    second = next(table for table in made.tables if "protocol 2" in table.title)
+    assert any("train_size" in note for note in second.notes)
+
+
+def test_gaps_are_named(report):
+    made, out = report
+    reasons = " ".join(gap.reason for gap in made.gaps)
+    for part in ("damaged result", "failed (diverged): loss is nan", "not finished", "cannot be read as predictions"):
+        assert part in reasons
+    assert "damaged result" in (out / "report.html").read_text()
+
+
+class _Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.ids, self.links = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+
+
+def test_the_page_is_whole_and_safe(report):
+    _, out = report
+    text = (out / "report.html").read_text(encoding="utf-8")
+    page = _Page()
+    page.feed(text)
+    assert "script" not in page.tags
+    assert "&lt;script&gt;" in text
+    assert len(page.ids) == len(set(page.ids))
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert len(text) < 5_000_000
+
+
+def test_every_table_and_figure_is_written(report):
+    made, out = report
+    for table in made.tables:
+        written = {path.suffix for path in (out / "tables").glob(f"{table.name}.*")}
+        assert written == {".md", ".tex", ".csv", ".parquet"}
+    names = {plot.name.partition("-")[0] for plot in made.plots}
+    assert names == {"curves", "pareto", "slices", "confusion"}
+    for plot in made.plots:
+        assert (out / "figures" / f"{plot.name}.png").read_bytes().startswith(b"\x89PNG")
+        assert "<script" not in plot.svg
+
+
+def test_nothing_finished_still_makes_a_page(tmp_path, write_run):
+    (write_run(tmp_path / "runs") / "result.json").unlink()
+    made = write_report([tmp_path / "runs"], tmp_path / "out")
+    assert "No run here is finished" in render_html(made)
+
+
+def test_a_place_without_runs_is_refused(tmp_path):
+    with pytest.raises(RunFolderError, match="no run at or below"):
+        read_frame([tmp_path])
+    with pytest.raises(RunFolderError, match="no such folder"):
+        read_frame([tmp_path / "absent"])
+
+
+def test_runs_that_differ_in_training_are_not_averaged(tmp_path, write_run):
+    write_run(tmp_path, seed=0, config="training:\n  learning_rate: 0.001\n")
+    write_run(tmp_path, seed=1, config="training:\n  learning_rate: 0.0005\n")
+    variants = set(read_frame([tmp_path]).runs["variant"])
+    assert variants == {"atinuke-nano {learning_rate=0.001}", "atinuke-nano {learning_rate=0.0005}"}
+
+
+def test_a_copied_run_counts_once(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    write_run(tmp_path / "b")
+    assert len(read_frame([tmp_path / "a", tmp_path / "b"]).runs) == 1
+
+
+def test_compare_by_core_and_by_folder(store):
+    found, _ = compare_sides("atinuke-nano", "transformer", store)
+    assert [(one.column.split()[0], one.verdict) for one in found] == [("snli", "better")]
+    found, _ = compare_sides(f"{store}/snli/transformer", f"{store}/snli/atin*", "unused")
+    assert found[0].verdict == "worse"
+
+
+def test_compare_refuses_what_cannot_be_compared(store):
+    with pytest.raises(UnknownNameError, match="nearest: 'transformer'"):
+        compare_sides("atinuke", "transfomer", store)
+    with pytest.raises(ConfigError, match="name the same runs"):
+        compare_sides("atinuke", "atinuke-nano", store)
+    with pytest.raises(ConfigError, match="a task in common"):
+        compare_sides("transformer", f"bilstm-{EVIL}", store)
+
+
+def test_compare_names_the_protocol_fields_that_differ(tmp_path, write_run):
+    write_run(tmp_path, "atinuke")
+    write_run(tmp_path, "bilstm", train_size=7)
+    with pytest.raises(ConfigError, match="differ in train_size"):
+        compare_sides("atinuke", "bilstm", tmp_path)
+
+
+def test_the_commands(store):
+    result = CliRunner().invoke(app, ["compare", "atinuke-nano", "transformer", "--runs", str(store), "--json"])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)["comparisons"][0]
+    assert record["verdict"] == "better"
+    assert record["absolute difference"] == pytest.approx(30, abs=0.5)
+    shown = CliRunner().invoke(app, ["compare", "atinuke-nano", "transformer", "--runs", str(store)])
+    assert re.search(r"snli\s+atinuke-nano\s+transformer-nano", shown.stdout)
+
+
+def test_every_published_row_has_its_source_and_the_claim_has_no_figure():
+    rows = read_published()
+    assert (rows[["source", "split", "protocol", "pretraining"]] != "").all(axis=None)
+    claims = rows[rows["kind"] == "claim"]
+    assert len(claims) == 5
+    assert claims["value"].isna().all()
+    assert rows.loc[rows["kind"] != "claim", "value"].between(0, 100).all()
