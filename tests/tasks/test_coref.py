@@ -488,7 +488,10 @@ _BROKEN = {
     "unbalanced": (_BEGIN + _line("a", "(0") + _line("b", "-") + _END, r":2: .*document 'd' part 0"),
     "never opened": (_BEGIN + _line("a", "0)") + _END, r":2: .*never opened"),
     "crossing itself": (_BEGIN + _line("a", "(0") + _line("b", "(0|0)") + _line("c", "0)") + _END, r":3: .*cross"),
-    "text after the end": (_BEGIN + _line("a", "-") + _END + _line("b", "-"), r":4: text after '#end document' of document 'd' part 0"),
+    "text after the end": (
+        _BEGIN + _line("a", "-") + _END + _line("b", "-"),
+        r":4: text after '#end document' of document 'd' part 0",
+    ),
     "no begin": (_line("a", "-") + _END, r":1: .*without '#begin document'"),
     "twice": ((_BEGIN + _line("a", "-") + _END) * 2, r":4: document 'd' part 0 begins twice \(first at line 1\)"),
     "no end": (_BEGIN + _line("a", "-"), r":1: no '#end document'"),
