@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ os.environ.update(TOKENIZERS_PARALLELISM="false", RAYON_NUM_THREADS="1")
 
 import numpy as np
 import torch
-from training_speed import bare_loop, harness
+from training_speed import bare_loop, harness, print_ratios
 
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
@@ -111,13 +110,9 @@ def measure(arguments: argparse.Namespace) -> None:
     for _ in range(arguments.turns):
         seconds["bare loop"].append(bare_loop(few, batches))
         seconds["harness"].append(harness(few))
-    reference = statistics.median(seconds["bare loop"])
     padding = 100 * sampler.padding_fraction()
     print(f"\n{few.run.core.label()}, {num_tokens} tokens an epoch, {padding:.1f} % padding beside them")
-    print(f"{'':12} {'tokens/s':>10} {'of bare loop':>13}")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"{name:12} {num_tokens / median:>10,.0f} {100 * reference / median:>12.1f}%")
+    print_ratios(seconds, num_tokens)
 
 
 if __name__ == "__main__":

@@ -65,6 +65,15 @@ def harness(prepared: PreparedRun) -> float:
         return folder.read_history()[0]["seconds"]
 
 
+def print_ratios(seconds: dict[str, list[float]], num_tokens: int) -> None:
+    """Tokens per second by the median of the turns, and the ratio to the first entry, which is the bare loop."""
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    reference = next(iter(medians.values()))
+    print(f"{'':32} {'tokens/s':>10} {'of bare loop':>13}")
+    for name, median in medians.items():
+        print(f"{name:32} {num_tokens / median:>10,.0f} {100 * reference / median:>12.1f}%")
+
+
 def cut_snli(data_dir: Path, num_rows: int, target: Path) -> None:
     """The first pairs of SNLI's train split, and a few to evaluate, so that no time goes into evaluation."""
     lines = [line for _, line in read_lines(require_snli_file(data_dir, "train"))]
@@ -122,14 +131,10 @@ def compare(core: str, preset: str, data_dir: Path, num_turns: int) -> None:
         seconds["bare loop, same batches"].append(bare_loop(prepared, bucketed))
         seconds["harness"].append(harness(prepared))
         seconds["bare loop, padded to longest"].append(bare_loop(prepared, padded))
-    reference = statistics.median(seconds["bare loop, same batches"])
     longest = int(encoded.lengths.max())
     print(f"{prepared.run.core.label()}, {len(encoded)} rows, {num_tokens} tokens, longest {longest}, one thread")
     print(f"padding waste of the token-budget batches: {100 * sampler.padding_fraction():.2f} %")
-    print(f"{'':32} {'tokens/s':>10} {'of bare loop':>13}")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"{name:32} {num_tokens / median:>10,.0f} {100 * reference / median:>12.1f}%")
+    print_ratios(seconds, num_tokens)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def best_against_others(frame: Frame, cells: Mapping[tuple[str, str], Cell]) -> 
         own = [cell for (name, _), cell in cells.items() if name == column]
         own.sort(key=lambda cell: cell.scores.observed.mean() * (-1 if higher[column] else 1))
         num_tests += len(own) * (len(own) - 1) // 2
-        found += [_comparison(column, own[0], other, higher[column]) for other in own[1:]]
+        found += [compare_cells(column, own[0], other, higher[column]) for other in own[1:]]
     return corrected(found, num_tests)
 
 
@@ -153,10 +153,6 @@ def corrected(comparisons: list[Comparison], num_tests: int | None = None) -> li
 
 def compare_cells(column: str, a: Cell, b: Cell, higher_is_better: bool) -> Comparison:
     """A against B, uncorrected; `corrected` follows when all comparisons are made."""
-    return _comparison(column, a, b, higher_is_better)
-
-
-def _comparison(column: str, a: Cell, b: Cell, higher_is_better: bool) -> Comparison:
     spread = difference(a.scores, b.scores)
     return Comparison(column, a, b, spread, spread.p_value, bool(higher_is_better))
 

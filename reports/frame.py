@@ -129,10 +129,15 @@ def differing(records: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if len({json.dumps(record.get(name), default=str) for record in records}) > 1]
 
 
+def matching(place: str) -> list[str]:
+    """`place` itself where it exists, else what it matches as a glob pattern."""
+    return [place] if Path(place).exists() else sorted(glob.glob(place, recursive=True))
+
+
 def _expand(places: Iterable[str | Path]) -> list[str]:
     found = []
     for place in map(str, places):
-        matches = [place] if Path(place).exists() else sorted(glob.glob(place, recursive=True))
+        matches = matching(place)
         if not matches:
             raise RunFolderError(f"{place}: no such folder, and no folder matches it as a pattern")
         found += matches

@@ -124,7 +124,7 @@ def render_html(report: Report) -> str:
 
 
 def _drawn(frame: Frame, cells: Mapping[tuple[str, str], Cell]) -> list[str]:
-    """The variants that figures show: those with the most runs, trained ones first."""
+    """The variants that figures show, those with the most runs first."""
     runs = frame.runs[frame.runs["variant"].isin({variant for _, variant in cells})]
     return list(runs["variant"].value_counts().index)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from atinuke_bench.errors import ConfigError, UnknownNameError
 from atinuke_bench.run_folder import find_runs
 
 from .compare import Comparison, compare_cells, corrected, measure
-from .frame import Frame, Gap, differing, read_frame
+from .frame import Frame, Gap, differing, matching, read_frame
 
 
 def compare_sides(a: str, b: str, store: str | Path) -> tuple[list[Comparison], list[Gap]]:
@@ -23,9 +22,9 @@ def compare_sides(a: str, b: str, store: str | Path) -> tuple[list[Comparison], 
     A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
     Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
     """
-    if _is_place(a) and _is_place(b):
+    if matching(a) and matching(b):
         frame = read_frame([a, b])
-        folders = [{str(folder.path) for folder in find_runs(*_matches(side))} for side in (a, b)]
+        folders = [{str(folder.path) for folder in find_runs(*matching(side))} for side in (a, b)]
         if folders[0] & folders[1]:
             raise ConfigError(f"A and B are compared; both hold the run {min(folders[0] & folders[1])}")
         sides = [frame.runs["folder"].isin(own) for own in folders]
@@ -95,11 +94,3 @@ def _why_nothing(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str])
     of_task = [frame.runs[side & (frame.runs["task"] == shared[0])].iloc[0] for side in sides]
     fields = differing([{**frame.protocols[row["column"]], "split": row["split"]} for row in of_task])
     return f"only runs of one protocol are compared; on {shared[0]} A and B differ in {', '.join(fields)}"
-
-
-def _is_place(text: str) -> bool:
-    return bool(_matches(text))
-
-
-def _matches(text: str) -> list[str]:
-    return [text] if Path(text).is_dir() else sorted(glob.glob(text, recursive=True))

@@ -17,14 +17,14 @@ from tokenizers import Tokenizer
 from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.coref_features import cut_segments, genre_id, read_lexicon, speaker_ids
-from atinuke_bench.data.coref_files import find_files, fingerprints, label, read_for_scoring, read_split
+from atinuke_bench.data.coref_files import find_files, fingerprints, read_for_scoring, read_split
 from atinuke_bench.data.coref_rules import mention_type, predict_clusters
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.formats.conll import Document, Sentence
 from atinuke_bench.data.formats.conll_spans import Mention
 from atinuke_bench.data.formats.conll_write import write_documents
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, UNK_ID
+from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, encode_words
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.metrics.coref import METRICS, DocumentCounts, count_documents, printed_scores, scores, total
 from atinuke_bench.metrics.coref_slices import (
@@ -207,7 +207,7 @@ def _repeat_notes(split: str, documents: Sequence[Document]) -> list[str]:
         return []
     num = sum(len(document.repeats) for document in repeated)
     first = repeated[0]
-    return [f"{split}: {num} repeated mentions are kept once; the first is in {first.path}, {label(first)}"]
+    return [f"{split}: {num} repeated mentions are kept once; the first is in {first.path}, {first.label}"]
 
 
 # --- features ---------------------------------------------------------------------------------------------------------
@@ -217,7 +217,8 @@ def _encode_document(
     row: dict[str, Any], tokenizer: Tokenizer, segment_length: int, options: CorefOptions
 ) -> dict[str, Any]:
     sentences = _sentences(row)
-    segments = cut_segments(_pieces(sentences, tokenizer), segment_length, options.overlap, (CLS_ID, SEP_ID))
+    pieces = encode_words(tokenizer, row["words"])
+    segments = cut_segments([pieces[word] for word in row["words"]], segment_length, options.overlap, (CLS_ID, SEP_ID))
     lexicon = read_lexicon(sentences)
     num_words = len(row["words"])
     gold = [(start, end, number) for number, cluster in enumerate(row["clusters"]) for start, end in cluster]
@@ -236,20 +237,6 @@ def _encode_document(
         "gold_end": ends,
         "gold_cluster": clusters,
     }
-
-
-def _pieces(sentences: Sequence[Sequence[str]], tokenizer: Tokenizer) -> list[list[int]]:
-    """The pieces of every word; one that the tokenizer makes nothing of is unknown."""
-    pieces: list[list[int]] = []
-    encodings = tokenizer.encode_batch(
-        [list(words) for words in sentences], is_pretokenized=True, add_special_tokens=False
-    )
-    for words, encoding in zip(sentences, encodings, strict=True):
-        own: list[list[int]] = [[] for _ in words]
-        for piece, word in zip(encoding.ids, encoding.word_ids, strict=True):
-            own[word].append(piece)
-        pieces += [word or [UNK_ID] for word in own]
-    return pieces
 
 
 def _sentences(row: Mapping[str, Any]) -> list[list[str]]:

@@ -201,10 +201,9 @@ class SrlTask(Task):
 
     def write_outputs(
         self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, list[Span]], run: RunConfig
-    ) -> list[Path]:
+    ) -> None:
         """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both, for srl-eval.pl."""
         options = self.options(run)
-        written = {name: folder / f"{split}.{name}.props" for name in ("gold", "response")}
         located = list(read_located(self._find(run.source)[split], verbs_only=options.verbs_only))
         answered = []
         for one in located:
@@ -220,9 +219,8 @@ class SrlTask(Task):
                     ),
                 )
             )
-        write_props(written["gold"], (one.sentence for one in located))
-        write_props(written["response"], answered)
-        return list(written.values())
+        write_props(folder / f"{split}.gold.props", (one.sentence for one in located))
+        write_props(folder / f"{split}.response.props", answered)
 
     def score_files(self, gold: Path, predictions: Path) -> dict[str, Any]:
         tables = read_props_tables(gold, predictions)

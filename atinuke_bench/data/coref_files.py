@@ -6,7 +6,6 @@ folder of that name (`development/data/english/annotations/...`), plain or `.gz`
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from atinuke_bench.errors import DataError
 
 from .formats.conll import Document, read_documents
-from .formats.text import read_bytes
+from .formats.text import content_sha256
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
@@ -55,10 +54,10 @@ def read_split(files: Sequence[Found]) -> Iterator[Document]:
         for document in read_documents(file.path):
             earlier = seen.setdefault((document.name, document.part), document)
             if earlier is not document:
-                problem = f"{label(document)} is in {earlier.path}:{earlier.line} too"
+                problem = f"{document.label} is in {earlier.path}:{earlier.line} too"
                 raise DataError(problem, path=file.path, line=document.line)
             if not document.words:
-                raise DataError(f"{label(document)} has no words", path=file.path, line=document.line)
+                raise DataError(f"{document.label} has no words", path=file.path, line=document.line)
             yield document
 
 
@@ -69,28 +68,15 @@ def read_for_scoring(path: Path) -> dict[str, Document]:
         if document.repeats:
             start, end, _ = document.repeats[0]
             words = " ".join(document.words[start : end + 1])
-            problem = f"mention {(start, end)} ({words[:40]!r}) occurs twice in {label(document)}"
+            problem = f"mention {(start, end)} ({words[:40]!r}) occurs twice in {document.label}"
             raise DataError(problem, path=path, line=document.line)
-        documents[label(document)] = document
+        documents[document.label] = document
     return documents
-
-
-def label(document: Document) -> str:
-    """What errors call a document.
-
-    >>> label(Document("bc/cctv_0000", 3, ()))
-    "document 'bc/cctv_0000' part 3"
-    """
-    return f"document {document.name!r}" + ("" if document.part is None else f" part {document.part}")
 
 
 def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:
     """sha256 of every file's unpacked content, by `<split>/<name>`."""
-    return {
-        f"{split}/{file.name}": hashlib.sha256(read_bytes(file.path)).hexdigest()
-        for split, files in splits.items()
-        for file in files
-    }
+    return {f"{split}/{file.name}": content_sha256(file.path) for split, files in splits.items() for file in files}
 
 
 def _split_files(folder: Path, split: str) -> list[Found]:

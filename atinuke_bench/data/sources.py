@@ -23,7 +23,7 @@ from datasets.packaged_modules.parquet.parquet import Parquet
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
 from atinuke_bench.data.formats.table import UNLABELLED, Table
-from atinuke_bench.data.formats.text import read_bytes
+from atinuke_bench.data.formats.text import content_sha256
 from atinuke_bench.errors import DataError, nearest
 
 #: A file, and the function that reads it into a table.
@@ -91,7 +91,7 @@ def load_local(files: Mapping[str, LocalFile], features: datasets.Features) -> L
         table = reader(path)
         splits[split] = _dataset(table.columns, features)
         for read in (path, *table.also_read):
-            hashes[f"{split}/{read.name.removesuffix('.gz')}"] = hashlib.sha256(read_bytes(read)).hexdigest()
+            hashes[f"{split}/{read.name.removesuffix('.gz')}"] = content_sha256(read)
         notes += [f"{split}: {note}" for note in table.notes]
     return Loaded(splits, hashes, notes=tuple(notes))
 

@@ -7,7 +7,6 @@ official releases: `train.v4_gold_conll.gz`, `development/data/english/.../cctv_
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from atinuke_bench.errors import DataError
 
 from .formats.conll import Sentence, read_documents
 from .formats.props import keep_verbs, read_props, rename_roles, to_conll2005_role
-from .formats.text import read_bytes
+from .formats.text import content_sha256
 
 #: Beginnings of file and folder names by split; the longest that fits counts. CoNLL-2005 tests on WSJ and on Brown.
 SPLIT_PREFIXES = {
@@ -83,7 +82,7 @@ def read_located(sources: list[Source], *, verbs_only: bool = False) -> Iterator
 def fingerprints(splits: Mapping[str, list[Source]]) -> dict[str, str]:
     """sha256 of every file's unpacked content, by `<split>/<name>`."""
     return {
-        f"{split}/{name}": hashlib.sha256(read_bytes(path)).hexdigest()
+        f"{split}/{name}": content_sha256(path)
         for split, sources in splits.items()
         for source in sources
         for name, path in _names(source)

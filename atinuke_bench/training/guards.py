@@ -66,6 +66,19 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Undo what Lightning makes of Ctrl-C: it raises SystemExit instead, and leaves the signal ignored."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        raise KeyboardInterrupt from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Lightning's advice on workers, accelerators and loggers is for its own users; our choices are deliberate."""
     logger = logging.getLogger("pytorch_lightning")

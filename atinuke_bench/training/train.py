@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,7 +24,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.failure import write_failure
-from atinuke_bench.training.guards import log_to, only_holder, quiet_lightning, terminable
+from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
@@ -220,16 +218,8 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         return  # interrupted after its last epoch
     if resume is not None:
         log.info("resuming after epoch %d", selection.history[-1]["epoch"])
-    interrupt_handler = signal.getsignal(signal.SIGINT)
-    try:
-        with quiet_lightning():
-            trainer.fit(module, datamodule=data, ckpt_path=resume)
-    except SystemExit as error:
-        # Lightning turns Ctrl-C into SystemExit and leaves the signal ignored.
-        raise KeyboardInterrupt from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, interrupt_handler)
+    with interruptible(), quiet_lightning():
+        trainer.fit(module, datamodule=data, ckpt_path=resume)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")
 

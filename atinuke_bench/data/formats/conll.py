@@ -74,6 +74,15 @@ class Document:
     header: str = ""
 
     @property
+    def label(self) -> str:
+        """What errors call the document.
+
+        >>> Document("bc/cctv_0000", 3, ()).label
+        "document 'bc/cctv_0000' part 3"
+        """
+        return _label(self.name, self.part)
+
+    @property
     def clusters(self) -> list[list[tuple[int, int]]]:
         """Clusters of (start, end) word positions in the document, ordered by their first mention."""
         return group_clusters(self.mentions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,11 @@ def read_bytes(path: str | Path) -> bytes:
         raise DataError(f"truncated or damaged gzip ({error})", path=path) from error
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", path=path) from error
+
+
+def content_sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, unpacked, so that a file and its `.gz` have the same."""
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
 def read_text(path: str | Path) -> str:
