@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "registry": {"errors"},
-    "config": {"errors", "registry"},
+    "config": {"config", "errors", "registry"},
     "files": {"errors"},
     "environment": {"errors"},
     "run_folder": {"errors", "config", "files"},
@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
     "reports": {"reports", "metrics"} | _BASE,
     "console": set(),
-    "cli": {"runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
+    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
 }
 
 

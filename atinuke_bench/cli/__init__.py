@@ -1,0 +1,38 @@
+"""The command line. Commands parse, call, print; everything they need is imported when they run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from atinuke_bench.cli import looking, results, training
+from atinuke_bench.cli.shared import app
+from atinuke_bench.errors import AtinukeBenchError
+
+__all__ = ["app", "looking", "main", "results", "training"]
+
+INTERRUPTED = 130
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        from atinuke_bench import __version__
+
+        typer.echo(f"atinuke-bench {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: users' mistakes end in one line on standard error and status 2."""
+    try:
+        app()
+    except AtinukeBenchError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
+            typer.echo("interrupted; the same command goes on where it stopped", err=True)
+        raise

@@ -1,0 +1,102 @@
+"""Commands that compute from what is there: `score`, `submit`, `report`, `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atinuke_bench.cli.shared import JsonOption, app, finished_runs, print_json, stdout
+from atinuke_bench.errors import ConfigError
+
+
+@app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
+def score(
+    task: Annotated[str, typer.Argument(help="Task whose official metrics are computed.")],
+    gold: Annotated[Path, typer.Option("--gold", help="Official gold file.")],
+    predictions: Annotated[Path, typer.Option("--predictions", help="Predictions in the official format.")],
+    null_odds: Annotated[
+        Path | None, typer.Option("--null-odds", help="How likely each question is unanswerable (squad-v2.0).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the official metrics of a predictions file. Nothing is trained."""
+    from atinuke_bench.registry import load_task
+
+    scorer = load_task(task)
+    extra = {} if null_odds is None else {"null_odds": null_odds}
+    if unknown := extra.keys() - set(scorer.score_options):
+        raise ConfigError(f"task {task!r} takes no --{unknown.pop().replace('_', '-')}")
+    scores = scorer.score_files(gold, predictions, **extra)
+    if as_json:
+        print_json(scores)
+        return
+    from atinuke_bench.console import score_tables
+
+    stdout().print(*score_tables(task, scores), sep="\n")
+
+
+@app.command(epilog="Example: atinuke-bench submit runs/glue --out submission.zip")
+def submit(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
+    out: Annotated[Path, typer.Option("--out", help="Zip file to write.")] = Path("submission.zip"),
+    seed: Annotated[int | None, typer.Option("--seed", help="Take only runs of this seed.")] = None,
+    core: Annotated[str | None, typer.Option("--core", help="Take only runs of this core.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Write the files there are.")] = False,
+) -> None:
+    """Write the official GLUE submission from finished runs, one a task."""
+    from atinuke_bench.runs.submission import write_glue_submission
+
+    found = [
+        (folder, result)
+        for folder, result in finished_runs(runs)
+        if (seed is None or result["seed"] == seed) and (core is None or result["core"] == core)
+    ]
+    written = write_glue_submission([folder for folder, _ in found], out, partial=partial)
+    typer.echo(f"{written.path}: {', '.join(written.files)}")
+    for name, average in (
+        ("with WNLI", written.dev_average_with_wnli),
+        ("without WNLI", written.dev_average_without_wnli),
+    ):
+        shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
+        typer.echo(f"GLUE average of the dev sets, {name}: {shown}")
+
+
+@app.command(epilog="Example: atinuke-bench report runs --out report")
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that hold runs, or patterns of such.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write report.html, tables and figures of finished runs. What cannot be read is listed in it."""
+    from atinuke_bench.reports.render import write_report
+
+    written = write_report(runs, out)
+    if as_json:
+        print_json({"report": str(out / "report.html"), **written.summary()})
+        return
+    typer.echo(f"{len(written.frame.runs)} finished runs, {len(written.gaps)} gaps", err=True)
+    stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: atinuke-bench compare atinuke transformer --runs runs")
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A core, or a folder or pattern of runs.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, likewise.")],
+    runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether A is better than B on each task they share: a paired test over examples and seeds."""
+    from atinuke_bench.reports.sides import compare_sides
+
+    comparisons, gaps = compare_sides(a, b, runs)
+    records = [comparison.record() for comparison in comparisons]
+    if as_json:
+        print_json({"comparisons": records, "gaps": [vars(gap) for gap in gaps]})
+        return
+    from atinuke_bench.console import comparison_rows
+
+    stdout().print(comparison_rows(records))
+    for gap in gaps:
+        typer.echo(f"not compared: {gap.where}: {gap.reason}", err=True)

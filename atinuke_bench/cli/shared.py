@@ -1,0 +1,115 @@
+"""The application object, the options that commands share, and how they print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+
+from atinuke_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from atinuke_bench.config import SourceConfig
+
+
+class _InOrderOfUse(typer.core.TyperGroup):
+    """Lists commands as a user meets them, not as modules are imported."""
+
+    order = ("run", "suite", "score", "submit", "report", "compare", "tasks", "cores", "show", "doctor")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name in self.order if name in self.commands] + sorted(set(self.commands) - set(self.order))
+
+
+app = typer.Typer(
+    cls=_InOrderOfUse,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train, evaluate and compare encoder cores on SQuAD, GLUE, SNLI, coreference and semantic role labelling.",
+)
+
+TaskOption = Annotated[str, typer.Option("--task", help="Task to train and evaluate on; `tasks` lists all.")]
+CoreOption = Annotated[str, typer.Option("--core", help="Encoder under test; `cores` lists all.")]
+PresetOption = Annotated[str, typer.Option("--preset", help="Named dimensions: nano, micro, mini, small, base.")]
+SourceOption = Annotated[str, typer.Option("--source", help="Where the data comes from: local or hub.")]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
+]
+OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
+]
+WandbOption = Annotated[str, typer.Option("--wandb", help="online, offline or disabled.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+def source_config(kind: str, data_dir: Path | None) -> SourceConfig:
+    from atinuke_bench.config import SourceConfig, parse
+
+    return parse(SourceConfig, {"kind": kind, "data_dir": data_dir}, "source")
+
+
+def wandb_mode(mode: str) -> Any:
+    from atinuke_bench.errors import UnknownNameError
+
+    if mode not in (modes := ("online", "offline", "disabled")):
+        raise UnknownNameError("W&B mode", mode, modes, f"it is one of {', '.join(modes)}")
+    return mode
+
+
+def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
+    from atinuke_bench.run_folder import find_runs
+
+    found = [(folder, folder.read_result()) for folder in find_runs(*places) if folder.is_finished()]
+    if not found:
+        raise ConfigError(f"no finished run at or below {', '.join(map(str, places))}")
+    return found
+
+
+def print_notes(result: dict[str, Any]) -> None:
+    protocol = result["protocol"]
+    if protocol["is_cut"]:
+        typer.echo("cut data: not comparable with published scores", err=True)
+    if protocol["selection"] == "dev":
+        typer.echo("selected on dev: the dev score is optimistic", err=True)
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in rows[0]:
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
+    stdout().print(table)
+
+
+def print_json(record: Any) -> None:
+    from atinuke_bench.files import finite
+
+    typer.echo(json.dumps(finite(record), indent=1))
+
+
+def stdout() -> Console:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    # A pipe has no width; a table cut to 80 columns would lose figures.
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def short(value: Any) -> str:
+    return "–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,37 @@
+"""What determines a run: frozen pydantic models, validated once, at the boundary.
+
+Letters: a *preset* is a named set of dimensions; an *override* is a dotted path into `RunConfig` with its value.
+"""
+
+from atinuke_bench.config.base import Frozen, parse, parse_override
+from atinuke_bench.config.cores import (
+    AtinukeConfig,
+    AttentionConfig,
+    BiLSTMConfig,
+    CoreConfig,
+    MajorityConfig,
+    TransformerConfig,
+    core_config_class,
+)
+from atinuke_bench.config.runs import RunConfig, SourceConfig, TokenizerConfig, TrainingConfig, make_run_config
+from atinuke_bench.config.suites import CoreVariant, SuiteConfig
+
+__all__ = [
+    "AtinukeConfig",
+    "AttentionConfig",
+    "BiLSTMConfig",
+    "CoreConfig",
+    "CoreVariant",
+    "Frozen",
+    "MajorityConfig",
+    "RunConfig",
+    "SourceConfig",
+    "SuiteConfig",
+    "TokenizerConfig",
+    "TrainingConfig",
+    "TransformerConfig",
+    "core_config_class",
+    "make_run_config",
+    "parse",
+    "parse_override",
+]

@@ -1,0 +1,141 @@
+"""What determines a run, and how it is put together from names and overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SerializeAsAny, field_validator
+
+from atinuke_bench import registry
+from atinuke_bench.config.base import Frozen, field_model, parse
+from atinuke_bench.config.cores import CoreConfig, core_config_class
+from atinuke_bench.errors import ConfigError, nearest
+
+
+class SourceConfig(Frozen):
+    """Where a task's data comes from."""
+
+    kind: Literal["local", "hub"] = "local"
+    #: Folder of the official files (`local`).
+    data_dir: Path | None = None
+    #: Commit or tag of the Hub data set (`hub`); the task's own pin when not given.
+    revision: str | None = None
+
+
+class TokenizerConfig(Frozen):
+    """A WordPiece tokenizer, trained on the train split alone."""
+
+    vocab_size: int = Field(8000, ge=100)
+    lowercase: bool = True
+    min_frequency: int = Field(2, ge=1)
+
+
+class TrainingConfig(Frozen):
+    """Everything about optimisation, selection and batching that changes a result."""
+
+    max_epochs: int = Field(5, ge=1)
+    batch_tokens: int = Field(2048, ge=16, description="tokens in a batch, padding included")
+    max_length: int = Field(128, ge=8, description="tokens of an example; longer ones are cut by the task's rule")
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_fraction: float = Field(0.1, ge=0, le=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    select_on: Literal["held-out", "dev"] = "held-out"
+    held_out_fraction: float = Field(0.1, gt=0, lt=0.5)
+    held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
+    patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
+    train_limit: int | None = Field(None, ge=2, description="train on the first N examples only")
+
+
+class RunConfig(Frozen):
+    """One run: one core trained and evaluated on one task with one seed."""
+
+    task: str
+    core: SerializeAsAny[CoreConfig]
+    source: SourceConfig = SourceConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    training: TrainingConfig = TrainingConfig()
+    #: The task's own settings, checked by the task's `options_class`.
+    options: dict[str, Any] = Field({})
+    seed: int = Field(0, ge=0)
+
+    @field_validator("core", mode="before")
+    @classmethod
+    def _core_by_name(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return parse(core_config_class(str(value.get("name"))), value, "core")
+        return value
+
+    def determinants(self) -> dict[str, Any]:
+        """The part of the config that determines the result: no folder, no display name.
+
+        What is not set is left out, so that a setting added later (None by default) renames no run.
+        """
+        record = self.model_dump(mode="json", exclude_none=True)
+        record["core"].pop("preset", None)
+        record["source"].pop("data_dir", None)
+        return record
+
+
+def make_run_config(
+    task: str,
+    core: str,
+    *,
+    preset: str = "micro",
+    source: SourceConfig | None = None,
+    seed: int = 0,
+    overrides: dict[str, Any] | None = None,
+    task_training: dict[str, Any] | None = None,
+) -> RunConfig:
+    """A run's config from names and overrides.
+
+    Training settings are taken from the user's overrides first, then from `task_training` (what the task declares),
+    then from what the core declares, then from `TrainingConfig`.
+
+    >>> config = make_run_config("snli", "atinuke", overrides={"core.causal": False, "training.max_epochs": 2})
+    >>> config.core.label(), config.training.max_epochs
+    ('atinuke-micro[causal=false]', 2)
+    """
+    registry.require_task_name(task)
+    config_class = core_config_class(core)
+    core_config = config_class.from_preset(preset)
+    record: dict[str, Any] = {
+        "task": task,
+        "core": core_config.model_dump(mode="json"),
+        "source": (source or SourceConfig()).model_dump(mode="json"),
+        "training": {**config_class.training, **(task_training or {})},
+        "seed": seed,
+    }
+    for path, value in (overrides or {}).items():
+        _set_path(record, path, value, config_class)
+    return parse(RunConfig, record, "run")
+
+
+def _set_path(record: dict[str, Any], path: str, value: Any, core_class: type[CoreConfig]) -> None:
+    """Put `value` at a dotted path such as `core.causal`; ConfigError when no such field exists."""
+    *parents, last = path.split(".")
+    model: type[BaseModel] | None = RunConfig
+    for parent in parents:
+        _require_field(model, parent, path)
+        model = core_class if model is RunConfig and parent == "core" else field_model(model, parent)
+        record = record.setdefault(parent, {})
+    _require_field(model, last, path)
+    if model is RunConfig and field_model(RunConfig, last) is not None:
+        raise ConfigError(f"'{path}' is a group of fields; set one of them, such as '{path}.{_first_field(last)}'")
+    record[last] = value
+
+
+def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None:
+    # Below `options` the task itself checks names.
+    if model is None or field in model.model_fields:
+        return
+    near = nearest(field, model.model_fields)
+    rule = f"unknown field {path!r}; {model.__name__} has no {field!r}"
+    raise ConfigError(rule + (f"; nearest: {near!r}" if near else f"; it has {', '.join(model.model_fields)}"))
+
+
+def _first_field(group: str) -> str:
+    model = field_model(RunConfig, group)
+    return next(field for field in model.model_fields if field != "name") if model else ""
