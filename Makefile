@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two test processes with one thread each beat one with two.
 JOBS ?= 2
+# Where `bench` keeps its runs and their report.
+STORE ?= runs/quick
 
 .PHONY: bench test lint clean
 .DEFAULT_GOAL := bench
@@ -13,13 +15,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-bench: $(VENV)/installed  ## train the built-in suite on the official files in $ATINUKE_DATA and print its table
-	@if [ -z "$$ATINUKE_DATA" ]; then \
-	  echo "The quick suite reads official files of SNLI and GLUE. Set ATINUKE_DATA to the folder that holds"; \
-	  echo "snli/ and glue/, then run again:  ATINUKE_DATA=/path/to/data make bench"; \
-	  exit 2; \
-	fi
-	$(BIN)/atinuke-bench suite quick --source local --data-dir "$$ATINUKE_DATA"
+bench: $(VENV)/installed  ## train the quick suite on generated data (no network) and write its report
+	OMP_NUM_THREADS=1 $(BIN)/atinuke-bench suite quick --out $(STORE) --workers $(JOBS) --wandb disabled
+	$(BIN)/atinuke-bench report $(STORE) --out $(STORE)/report
 
 test: $(VENV)/installed  ## lint and test
 	$(BIN)/ruff check .

@@ -37,6 +37,7 @@ def result_row(results: Iterable[Record]) -> Table:
     for heading in ("score", "95 % interval", "parameters", "tokens/s", "seconds"):
         table.add_column(heading, justify="right")
     for result in results:
+        _note_source(table, result)
         cost = result["cost"]
         table.add_row(
             escape(result["task"]),
@@ -58,12 +59,15 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     cells: dict[tuple[str, str], list[float]] = defaultdict(list)
     headings: dict[str, None] = {}
     rows: dict[tuple[str, str, str], None] = {}
+    note = Table()
     for variant, result in outcomes:
+        _note_source(note, result)
         headings[variant] = None
         rows[result["task"], result["split"] or "–", result["metric"]] = None
         if result["score"] is not None:
             cells[result["task"], variant].append(result["score"])
     table = _table("task", "split", "metric")
+    table.caption = note.caption
     for variant in headings:
         table.add_column(escape(variant), justify="right")
     for task, split, metric in rows:
@@ -86,6 +90,22 @@ def comparison_rows(records: Iterable[Record]) -> Table:
             interval((record["low"], record["high"]) if known else None),
             number(record["p corrected"], 4) if known else "–",
             f"{record['verdict']}{'; ' + record['note'] if record['note'] else ''}",
+        )
+    return table
+
+
+def seed_rows(records: Iterable[Record]) -> Table:
+    """Two sides seed by seed: the difference and p values of tests of two models; last, the interval over all seeds."""
+    table = _table("task", "A", "B", "seed")
+    for heading in ("difference", "McNemar p", "randomisation p", "bootstrap p", "hierarchical 95 % interval"):
+        table.add_column(heading, justify="right")
+    for record in records:
+        figures = (record[f"p {name}"] for name in ("mcnemar", "randomisation", "bootstrap"))
+        table.add_row(
+            *(escape(str(record[name])) for name in ("task", "a", "b", "seed")),
+            f"{record['difference']:+.2f}",
+            *(number(p if p == p else None, 4) for p in figures),
+            interval((record["low"], record["high"]) if record["low"] == record["low"] else None),
         )
     return table
 
@@ -114,6 +134,90 @@ def named_table(title: str, record: Record) -> Table:
         shown = number(value) if isinstance(value, float) else str(value)
         table.add_row(escape(str(name)), escape(shown))
     return table
+
+
+def study_tables(records: Sequence[Record]) -> list[Table]:
+    """Studies in a row each; then, of each, its best trials, and what mattered."""
+    overview = _table("study", "core")
+    for heading in ("best", "trials", "pruned", "failed", "seconds", "training FLOPs", "parameters"):
+        overview.add_column(heading, justify="right")
+    for record in records:
+        trials = {trial["number"]: trial for trial in record["trials"]}
+        states = [trial["state"] for trial in record["trials"] if trial["state"] != "failed"]
+        best = trials.get(record["best"])
+        overview.add_row(
+            *(escape(record[name]) for name in ("study", "core")),
+            number(best and best["score"]),
+            number(record["spent"]["trials"], 0),
+            number(states.count("pruned"), 0),
+            number(len(trials) - len(states), 0),
+            number(record["spent"]["seconds"], 1),
+            f"{record['spent']['flops']:.3g}",
+            number(best and best["parameters"], 0),
+        )
+    return [overview, *(table for record in records for table in (_best_trials(record), _importance(record)) if table)]
+
+
+def retrained_table(record: Record) -> list[Table]:
+    """The best trials of a study on fresh seeds."""
+    table = _table("trial")
+    for heading in ("score in the study", "fresh seeds", "evaluated"):
+        table.add_column(heading, justify="right")
+    table.add_column("on", no_wrap=True)
+    table.add_column("config")
+    for entry in record["trials"]:
+        table.add_row(
+            str(entry["number"]),
+            number(entry["score_in_study"]),
+            *(_mean_of(entry[name]) for name in ("selection", "evaluated")),
+            escape(f"{entry['split']} {entry['metric']}"),
+            escape(_config(entry["config"])),
+        )
+    return [table]
+
+
+def _best_trials(record: Record, count: int = 5) -> Table | None:
+    sign = -1 if record["higher_is_better"] else 1
+    complete = [trial for trial in record["trials"] if trial["state"] == "complete"]
+    if not complete:
+        return None
+    table = _table()
+    table.title, table.title_justify = f"\n{escape(record['study'])}: best trials", "left"
+    for heading in ("trial", f"selection {record['metric']}", "parameters", "training FLOPs"):
+        table.add_column(escape(heading), justify="right")
+    table.add_column("config")
+    for trial in sorted(complete, key=lambda trial: (sign * trial["score"], trial["number"]))[:count]:
+        table.add_row(
+            str(trial["number"]),
+            number(trial["score"]),
+            number(trial["parameters"], 0),
+            f"{trial['flops']:.3g}",
+            escape(_config(trial["config"])),
+        )
+    return table
+
+
+def _importance(record: Record) -> Table | None:
+    if record["importance"] is None:
+        return None
+    shares = record["importance"]["values"]
+    return named_table(f"\n{record['study']}: importance", shares)
+
+
+def _config(values: Record) -> str:
+    shown = ((path, f"{value:.4g}" if isinstance(value, float) else value) for path, value in values.items())
+    return "  ".join(f"{path.split('.')[-1]}={value}" for path, value in shown)
+
+
+def _mean_of(summary: Record) -> str:
+    deviation = "" if summary["deviation"] is None else f" ± {summary['deviation']:.2f}"
+    return f"{number(summary['mean'])}{deviation} (n={summary['count']})"
+
+
+def _note_source(table: Table, result: Record) -> None:
+    """Under a table with a score on generated data stands that it is one."""
+    if result.get("protocol", {}).get("source") == "microworld":
+        table.caption = "microworld, generated; not comparable with published scores"
 
 
 def _mean(scores: list[float]) -> str:

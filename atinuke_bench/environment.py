@@ -16,6 +16,7 @@ PACKAGES = (
     "torchmetrics",
     "datasets",
     "tokenizers",
+    "transformers",
     "numpy",
     "scipy",
     "pandas",

@@ -15,7 +15,7 @@ from pathlib import Path
 class AtinukeBenchError(Exception):
     """Base of all errors that a user can cause and mend."""
 
-    #: How a failed run is filed in `failure.json`: data, diverged, out-of-memory, killed or internal.
+    #: How a failed run is filed in `failure.json`: data, diverged, out-of-memory, killed, timeout, pruned or internal.
     failure_class = "data"
 
 
@@ -62,6 +62,34 @@ class DivergedError(AtinukeBenchError):
     """Training produced a loss that is not finite."""
 
     failure_class = "diverged"
+
+
+class PrunedError(AtinukeBenchError):
+    """Whoever started the run had it stopped after an epoch, since it does not promise to be among the best."""
+
+    failure_class = "pruned"
+
+
+class RunFailedError(AtinukeBenchError):
+    """A run that was carried out in processes of its own has failed there."""
+
+
+class BusyError(RunFolderError):
+    """Another process holds a run's folder: it is carrying out the same run."""
+
+    failure_class = "busy"
+
+
+class StorageError(AtinukeBenchError):
+    """A study's database cannot be reached, or refuses what is asked of it."""
+
+
+class StudyError(AtinukeBenchError):
+    """A study is not there, is another one under the same name, or cannot go on."""
+
+
+class TrackerError(AtinukeBenchError):
+    """Weights & Biases cannot be read from, or cannot record a report."""
 
 
 class MissingDependencyError(AtinukeBenchError):

@@ -30,11 +30,14 @@ _BUILT_IN = {
         "glue/ax": "atinuke_bench.tasks.glue:AX",
         "srl": "atinuke_bench.tasks.srl:SRL",
         "coref": "atinuke_bench.tasks.coref:COREF",
+        "long-range": "atinuke_bench.tasks.long_range:LONG_RANGE",
+        "lm": "atinuke_bench.tasks.lm:LM",
     },
     "cores": {
         "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",
         "transformer": "atinuke_bench.core.transformer:TransformerCore",
         "bilstm": "atinuke_bench.core.bilstm:BiLSTMCore",
+        "pretrained": "atinuke_bench.core.pretrained:PretrainedCore",
         "majority": "atinuke_bench.core.majority:MajorityCore",
     },
 }

@@ -2,6 +2,7 @@
 
 config.yaml           the resolved config
 manifest.json         versions, commit, data fingerprints, hardware, threads, seeds
+tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
 history.jsonl         one line an epoch
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
 checkpoints/          last.safetensors to resume from, best.safetensors with the selected weights
@@ -39,6 +40,10 @@ class RunFolder:
     @property
     def manifest(self) -> Path:
         return self.path / "manifest.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / "tokenizer.json"
 
     @property
     def history(self) -> Path:

@@ -163,7 +163,7 @@ def _resample(
     """The resampled scores of a column's runs, all on the same resamples of the same units."""
     corpora: dict[int, Corpus] = {}
     ids: tuple[str, ...] | None = None
-    for run, row in rows.iterrows():
+    for run, row in rows[~rows["is_remote"]].iterrows():
         try:
             corpus = corpus_of(frame.predictions(run), row["task"], row["metric"], row["score"])
         except (RunFolderError, ValueError) as error:

@@ -8,12 +8,14 @@ where the metric cannot be computed.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from atinuke_bench.metrics.coref import CONLL_METRICS, count_document
@@ -50,6 +52,8 @@ class RankCorpus:
 
 Corpus = SumCorpus | RankCorpus
 
+_DTYPES = {"id": object, "prediction": object, "gold": object, "score": np.float64}
+
 
 class _Reader(NamedTuple):
     """How the predictions of some metric become a corpus."""
@@ -58,15 +62,18 @@ class _Reader(NamedTuple):
     read: Callable[[pd.DataFrame], Corpus]
 
 
-def corpus_of(predictions: pd.DataFrame, task: str, metric: str, recorded: float) -> Corpus:
+def corpus_of(predictions: pa.Table | pd.DataFrame, task: str, metric: str, recorded: float) -> Corpus:
     """The corpus of a run's predictions (id, prediction, gold, score) whose metric is the recorded score.
 
     A metric is tried by its name; ValueError when no reading of the predictions gives the recorded score, since
     statistics of another figure would be shown under this one's name.
     """
-    if predictions.empty:
+    if not len(predictions):
         raise ValueError("no scored predictions")
-    ordered = predictions.sort_values("id", kind="stable")
+    # Columns of Python's own strings: readers go through them one by one, which Arrow's are slow at.
+    columns = {name: np.asarray(predictions[name], dtype=kind) for name, kind in _DTYPES.items()}
+    rows = pd.DataFrame({name: pd.Series(values, dtype=_DTYPES[name]) for name, values in columns.items()})
+    ordered = rows if rows["id"].is_monotonic_increasing else rows.sort_values("id", kind="stable")
     found = []
     for reader in _readers(task, metric):
         try:
@@ -89,6 +96,8 @@ def _readers(task: str, metric: str) -> list[_Reader]:
         "pearson": [_Reader("Pearson's correlation", _pearson)],
         "spearman": [_Reader("Spearman's correlation", _spearman)],
         "conll_f1": [_Reader("CoNLL F1", _conll)],
+        "bits_per_byte": [_Reader("bits per byte", _per_unit("gold", "bytes", 1 / math.log(2)))],
+        "masked_loss": [_Reader("loss of masked tokens", _per_unit("prediction", "scored", 1.0))],
         "f1": [_Reader("F1 of arguments", _arguments) if family == "srl" else _Reader("F1 of class 1", _binary_f1)],
     }
     return [*by_name.get(metric, []), *means]
@@ -99,6 +108,18 @@ def _mean(factor: float) -> Callable[[pd.DataFrame], Corpus]:
         scores = rows["score"].to_numpy(dtype=np.float64)
         units = np.stack([factor * scores, np.ones_like(scores)], axis=1)
         return SumCorpus(tuple(rows["id"]), units, lambda sums: sums[:, 0] / sums[:, 1])
+
+    return read
+
+
+def _per_unit(side: str, unit: str, factor: float) -> Callable[[pd.DataFrame], Corpus]:
+    """The loss of all documents together over their bytes, which stand in the gold, or over their scored tokens."""
+
+    def read(rows: pd.DataFrame) -> Corpus:
+        losses = [factor * json.loads(text)["nats"] for text in rows["prediction"]]
+        sizes = [json.loads(text)[unit] for text in rows[side]]
+        units = np.array([losses, sizes], dtype=np.float64).T
+        return SumCorpus(tuple(rows["id"]), units, lambda sums: _ratio(sums[:, 0], sums[:, 1]))
 
     return read
 

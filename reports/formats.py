@@ -25,6 +25,17 @@ _TEX = {
     "–": "--",
     "▲": r"$\blacktriangle$",
     "≈": r"$\approx$",
+    "→": r"$\rightarrow$",
+    "−": "$-$",
+    "²": "$^2$",
+    "·": r"$\cdot$",
+    "×": r"$\times$",
+    "…": r"\ldots{}",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "\n": " ",
 }
 
 
@@ -63,12 +74,17 @@ def to_latex(table: Table) -> str:
 
 
 def escape_tex(text: str) -> str:
-    """Text that LaTeX sets as it stands.
+    """Text that pdflatex sets as it stands; letters that its fonts lack are named by their code points.
 
-    >>> escape_tex("a_b & 5 %")
-    'a\\\\_b \\\\& 5 \\\\%'
+    >>> print(escape_tex("a_b & 5 %"), escape_tex("中"))
+    a\\_b \\& 5 \\% \\texttt{U+4E2D}
     """
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter) or _letter(letter) for letter in text)
+
+
+def _letter(letter: str) -> str:
+    # Latin letters with accents are in every font; the others stop pdflatex.
+    return letter if " " <= letter <= "ſ" else rf"\texttt{{U+{ord(letter):04X}}}"
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:

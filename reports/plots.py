@@ -1,96 +1,59 @@
-"""The report's figures. One colour, marker and line style a core, the same in every figure of a report.
-
-Colours are Okabe and Ito's (2008), told apart by people of every colour vision; markers and line styles carry the same
-distinction for print in grey. Lines and points are labelled where they are, not in a legend.
-"""
+"""The figures of a report, each from tables; what it shows of how many runs stands in its title."""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from .compare import Cell
+from .drawing import Look, Plot, finished, label_ends, label_points, new_figure, plain_log_axis, short, slug
 
-#: Variants drawn in one figure; with more, nothing can be told apart.
-MOST_VARIANTS = 8
-
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444", "#882255")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
-_HATCHES = ("", "///", "...", "xx", "\\\\\\", "--", "++", "oo")
-_STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "text.parse_math": False,
-}
+_MOST_BARS = 6
+#: A seed's epochs: epoch, loss, score.
+History = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a core is drawn."""
-
-    colour: str
-    marker: str
-    line: object
-    hatch: str
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure as SVG for the page and PNG for slides."""
-
-    name: str
-    title: str
-    svg: str
-    png: bytes
-
-
-def looks(variants: Sequence[str]) -> dict[str, Look]:
-    """A look for each variant, by its place in alphabetical order."""
-    return {
-        name: Look(*(choices[place % len(choices)] for choices in (_COLOURS, _MARKERS, _LINES, _HATCHES)))
-        for place, name in enumerate(sorted(variants))
-    }
-
-
-def learning_curves(task: str, histories: dict[str, list[pd.DataFrame]], look: dict[str, Look]) -> Plot | None:
+def learning_curves(task: str, histories: dict[str, list[History]], look: dict[str, Look]) -> Plot | None:
     """Training loss and selection score by epoch: mean over seeds, band from the lowest to the highest seed.
 
-    `histories` has for each variant one frame a seed with the columns epoch, loss, score.
+    `histories` has for each variant the epochs of each seed.
     """
     drawn = {name: runs for name, runs in histories.items() if runs}
-    if not drawn:
+    # One epoch is a point, not a curve.
+    if not any(len(run[0]) > 1 for runs in drawn.values() for run in runs):
         return None
-    figure, (left, right) = _figure(2, (8.4, 3.2))
-    for axes, column, label in ((left, "loss", "training loss"), (right, "score", "selection score")):
+    figure, (left, right) = new_figure(2, (8.4, 3.2))
+    for axes, part, label in ((left, 1, "training loss"), (right, 2, "selection score")):
         ends = []
         for name, runs in drawn.items():
-            table = pd.concat([run.set_index("epoch")[column].astype(float) for run in runs], axis=1)
-            table = table.dropna(how="all")
-            if table.empty:
+            epochs, values = _by_epoch(runs, part)
+            if not len(epochs):
                 continue
-            mean, own = table.mean(axis=1), look[name]
-            epochs = mean.index + 1
-            axes.fill_between(epochs, table.min(axis=1), table.max(axis=1), color=own.colour, alpha=0.15, lw=0)
+            mean, own = np.nanmean(values, axis=0), look[name]
+            axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=own.colour,
+                              alpha=0.15, lw=0)  # fmt: skip
             axes.plot(epochs, mean, color=own.colour, ls=own.line, marker=own.marker, ms=4, lw=1.6)
-            ends.append((float(epochs[-1]), float(mean.iloc[-1]), name, own.colour))
+            ends.append((float(epochs[-1]), float(mean[-1]), name, own.colour))
         axes.set_xlabel("epoch")
         axes.set_title(label, loc="left", fontsize=10)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        _label_ends(axes, ends)
-    return _plot(figure, f"curves-{slug(task)}", f"{task}: learning curves (mean over seeds; band: all seeds)")
+        label_ends(axes, ends)
+    return finished(figure, f"curves-{slug(task)}", f"{task}: learning curves (mean over seeds; band: all seeds)")
+
+
+def _by_epoch(runs: Sequence[History], part: int) -> tuple[np.ndarray, np.ndarray]:  # [E], [S, E]
+    """The epochs that any seed has a figure of, counted from 1, and the figures; NaN where a seed has ended."""
+    last = max((int(epoch) for run in runs for epoch in run[0]), default=-1)
+    values = np.full((len(runs), last + 1), np.nan)
+    for place, run in enumerate(runs):
+        values[place, np.asarray(run[0], dtype=int)] = np.asarray(run[part], dtype=np.float64)
+    known = np.isfinite(values).any(axis=0)
+    return np.arange(1, last + 2)[known], values[:, known]
 
 
 def score_against_cost(
@@ -110,42 +73,126 @@ def score_against_cost(
         (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), *rest)
         for place, (x, *rest) in enumerate(points)
     ]
-    figure, (axes,) = _figure(1, (6.4, 3.6))
+    figure, (axes,) = new_figure(1, (6.4, 3.6))
     axes.set_xscale("log")
-    # Plain text, since the names of runs are never read as formulas.
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0e}")
-    axes.xaxis.set_minor_formatter(lambda x, _: text if (text := f"{x:.0e}")[0] in "25" else "")
+    plain_log_axis(axes.xaxis)
     for x, y, (low, high), variant in points:
         own = look[variant]
         if np.isfinite(low):
             axes.plot([x, x], [low, high], color=own.colour, lw=1.4)
         axes.plot([x], [y], color=own.colour, marker=own.marker, ms=8, ls="")
-        axes.annotate(_short(variant), (x, y), xytext=(8, 4), textcoords="offset points", color="#222222")
     front = _front(points)
     axes.step([p[0] for p in front], [p[1] for p in front], where="post", color="#888888", lw=1, ls="--", zorder=0)
     axes.set_xlabel(cost_label)
     axes.set_ylabel(metric)
     axes.margins(x=0.25)
+    label_points(axes, [(x, y, variant) for x, y, _, variant in points])
     axes.set_title("dashed: no core here is both cheaper and better", loc="left", fontsize=9)
-    return _plot(figure, name, title)
+    return finished(figure, name, title, "cost")
 
 
-def slice_bars(
-    task: str, name: str, metric: str, table: pd.DataFrame, counts: pd.Series, look: dict[str, Look]
-) -> Plot:
-    """Bars of a slice: a row of `table` a label, a column a variant; `counts` of examples stand under the labels."""
-    num_labels, num_variants = table.shape
-    figure, (axes,) = _figure(1, (max(4.5, min(12.0, 0.28 * num_labels * num_variants + 2)), 3.2))
+@dataclass(frozen=True)
+class SliceTable:
+    """A metric by the labels of a slice (rows) and variants (columns): mean, lowest and highest seed; counts a label.
+
+    `num_labels` is how many labels there are, of which the rows are the most frequent.
+    """
+
+    task: str
+    name: str
+    metric: str
+    mean: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+    counts: pd.Series
+    num_labels: int
+
+    @property
+    def title(self) -> str:
+        shown = f"the {len(self.mean)} most frequent of {self.num_labels} labels; "
+        some = shown if len(self.mean) < self.num_labels else ""
+        return f"{self.task}: {self.metric} by {self.name} ({some}mean over seeds; lines: lowest to highest seed)"
+
+    @property
+    def ticks(self) -> list[str]:
+        return [
+            f"{short(label, 18)}\nn={self.counts[label]:.0f}" if label in self.counts else short(label, 18)
+            for label in self.mean.index
+        ]
+
+
+def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
+    """Curves where the labels are lengths or distances in order, else bars."""
+    if _is_ordered(table.mean.index):
+        draw = _slice_curves
+    else:
+        draw = _slice_bars if len(table.mean) <= _MOST_BARS else _slice_dots
+    return finished(draw(table, look), f"slices-{slug(table.task)}-{slug(table.name)}", table.title)
+
+
+def _is_ordered(labels: Sequence[object]) -> bool:
+    return len(labels) > 2 and all(re.fullmatch(r"\d+([-–]\d+|\+)?", str(label)) for label in labels)
+
+
+def _slice_curves(table: SliceTable, look: dict[str, Look]) -> Figure:
+    figure, (axes,) = new_figure(1, (max(5.0, 0.75 * len(table.mean) + 2.4), 3.2))
+    order = sorted(range(len(table.mean)), key=lambda place: int(re.match(r"\d+", str(table.mean.index[place]))[0]))
+    xs, ends = np.arange(len(order)), []
+    for variant in table.mean.columns:
+        own = look[variant]
+        mean, low, high = (part[variant].to_numpy(dtype=float)[order] for part in (table.mean, table.low, table.high))
+        axes.fill_between(xs, low, high, color=own.colour, alpha=0.15, lw=0)
+        axes.plot(xs, mean, color=own.colour, ls=own.line, marker=own.marker, ms=5, lw=1.6)
+        known = np.flatnonzero(np.isfinite(mean))
+        if len(known):
+            ends.append((float(known[-1]), float(mean[known[-1]]), variant, own.colour))
+    axes.set_xticks(xs, [table.ticks[place] for place in order], fontsize=8)
+    axes.set_xlabel(table.name)
+    axes.set_ylabel(table.metric)
+    label_ends(axes, ends)
+    return figure
+
+
+def _slice_dots(table: SliceTable, look: dict[str, Look]) -> Figure:
+    """A row a label, for more labels than bars have room for."""
+    num_labels, num_variants = table.mean.shape
+    figure, (axes,) = new_figure(1, (7.2, 0.9 + (0.2 + 0.06 * num_variants) * num_labels))
+    for place, variant in enumerate(table.mean.columns):
+        own = look[variant]
+        ys = np.arange(num_labels) + (place - (num_variants - 1) / 2) * 0.6 / num_variants
+        axes.hlines(ys, table.low[variant], table.high[variant], color=own.colour, lw=1.2)
+        axes.plot(table.mean[variant], ys, color=own.colour, marker=own.marker, ms=5, ls="", label=short(variant))
+    axes.set_yticks(np.arange(num_labels), [tick.replace("\n", "  ") for tick in table.ticks], fontsize=8)
+    axes.set_ylim(num_labels - 0.4, -0.6)
+    axes.grid(axis="y", color="#eeeeee", lw=6, zorder=0)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(table.metric)
+    _legend(figure, num_variants, 7.2)
+    return figure
+
+
+def _legend(figure: Figure, num_variants: int, width: float) -> None:
+    """Names above the panel, as many a row as the figure is wide enough for."""
+    figure.legend(
+        loc="outside upper left", ncols=max(1, min(num_variants, int(width / 2.1))), frameon=False, fontsize=8
+    )
+
+
+def _slice_bars(table: SliceTable, look: dict[str, Look]) -> Figure:
+    num_labels, num_variants = table.mean.shape
+    width_in = max(4.5, min(8.4, 0.26 * num_labels * num_variants + 2))
+    figure, (axes,) = new_figure(1, (width_in, 3.4))
     width = 0.8 / num_variants
-    for place, variant in enumerate(table.columns):
+    for place, variant in enumerate(table.mean.columns):
         own = look[variant]
         xs = np.arange(num_labels) + (place - (num_variants - 1) / 2) * width
-        axes.bar(xs, table[variant], width, color=own.colour, edgecolor="white", hatch=own.hatch, label=_short(variant))
-    labels = [f"{label}\nn={int(counts[label])}" if label in counts else str(label) for label in table.index]
-    axes.set_xticks(np.arange(num_labels), labels, rotation=0 if num_labels < 9 else 60)
-    axes.set_ylabel(metric)
-    figure.legend(loc="outside upper right", ncols=min(num_variants, 4), frameon=False, fontsize=8)
-    return _plot(figure, f"slices-{slug(task)}-{slug(name)}", f"{task}: {metric} by {name} (mean over seeds)")
+        axes.bar(xs, table.mean[variant], width, color=own.colour, edgecolor="white", hatch=own.hatch,
+                 label=short(variant))  # fmt: skip
+        axes.vlines(xs, table.low[variant], table.high[variant], color="#222222", lw=1)
+    axes.set_xticks(np.arange(num_labels), table.ticks, fontsize=8)
+    axes.set_ylabel(table.metric)
+    _legend(figure, num_variants, width_in)
+    return figure
 
 
 def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
@@ -154,7 +201,7 @@ def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
     panel = max(1.9, 0.55 * size + 1)
     columns = min(len(matrices), 4)
     rows = -(-len(matrices) // columns)
-    figure, axes = _figure(columns, (panel * columns + 0.6, (panel + 0.35) * rows), rows)
+    figure, axes = new_figure(columns, (panel * columns + 0.6, (panel + 0.35) * rows), rows)
     for axis in axes[len(matrices) :]:
         axis.set_visible(False)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=False):
@@ -164,11 +211,11 @@ def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
             if np.isfinite(share):
                 colour = "white" if share > 55 else "#222222"
                 axis.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
-        axis.set_xticks(range(size), map(_short, matrix.columns), rotation=45, ha="right", fontsize=7)
-        axis.set_yticks(range(size), map(_short, matrix.index), fontsize=7)
-        axis.set_title(_short(name, 22), fontsize=8)
+        axis.set_xticks(range(size), map(short, matrix.columns), rotation=45, ha="right", fontsize=7)
+        axis.set_yticks(range(size), map(short, matrix.index), fontsize=7)
+        axis.set_title(short(name, 22), fontsize=8)
         axis.spines[:].set_visible(False)
-    return _plot(figure, f"confusion-{slug(task)}", f"{task}: predicted (across) by gold label (down), % of gold")
+    return finished(figure, f"confusion-{slug(task)}", f"{task}: predicted (across) by gold label (down), % of gold")
 
 
 def _front(points: Sequence[tuple[float, float, object, str]]) -> list[tuple[float, float]]:
@@ -178,49 +225,3 @@ def _front(points: Sequence[tuple[float, float, object, str]]) -> list[tuple[flo
             front.append((x, y))
             best = y
     return front
-
-
-def _figure(columns: int, size: tuple[float, float], rows: int = 1) -> tuple[Figure, list]:
-    # No pyplot: it keeps global state and asks for a display.
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(axes.ravel())
-
-
-def _label_ends(axes: object, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write names at the ends of lines, pushed apart where they would overlap."""
-    if not ends:
-        return
-    axes.margins(x=0.02)
-    low, high = axes.get_ylim()
-    gap = (high - low) * 0.075
-    place = -np.inf
-    for x, y, name, colour in sorted(ends, key=lambda end: end[1]):
-        place = max(y, place + gap)
-        last = max(end[0] for end in ends)
-        axes.annotate(
-            _short(name), (x, y), xytext=(last + 0.05 * max(last - 1, 0.5), place), color=colour, fontsize=8,
-            va="center", annotation_clip=False, arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5},
-        )  # fmt: skip
-
-
-def _plot(figure: Figure, name: str, title: str) -> Plot:
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
-        svg, png = io.StringIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
-    text = svg.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    # Several figures stand in one page, where an id may occur once.
-    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    return Plot(name, title, text, png.getvalue())
-
-
-def slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
-
-
-def _short(text: object, most: int = 28) -> str:
-    text = str(text)
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +12,43 @@ import pandas as pd
 from atinuke_bench.errors import ConfigError, UnknownNameError
 from atinuke_bench.run_folder import find_runs
 
+from .across import across
 from .compare import Comparison, compare_cells, corrected, measure
 from .frame import Frame, Gap, differing, matching, read_frame
+from .seedwise import seed_records
 
 
-def compare_sides(a: str, b: str, store: str | Path) -> tuple[list[Comparison], list[Gap]]:
-    """Every column that both sides have, corrected over all of them, and what could not be compared.
+@dataclass(frozen=True)
+class Compared:
+    """Every column that both sides have, corrected over all of them; the same seed by seed; what is not compared."""
 
+    comparisons: tuple[Comparison, ...]
+    by_seed: tuple[dict[str, Any], ...]
+    gaps: tuple[Gap, ...]
+
+
+def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:
+    """A against B in every column that both have.
+
+    Runs are of one column when their protocols are the same but for the fields in `ignoring`.
     A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
     Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
     """
     if matching(a) and matching(b):
-        frame = read_frame([a, b])
+        frame = across(read_frame([a, b]), ignoring)
         folders = [{str(folder.path) for folder in find_runs(*matching(side))} for side in (a, b)]
         if folders[0] & folders[1]:
             raise ConfigError(f"A and B are compared; both hold the run {min(folders[0] & folders[1])}")
         sides = [frame.runs["folder"].isin(own) for own in folders]
     else:
-        frame = read_frame([store])
+        frame = across(read_frame([store]), ignoring)
         sides = [_named(frame, side) for side in (a, b)]
         if (sides[0] & sides[1]).any():
             raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
     return _compare(frame, sides, (a, b))
 
 
-def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> tuple[list[Comparison], list[Gap]]:
+def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> Compared:
     runs = frame.runs
     columns = [set(runs.loc[side, "column"]) for side in sides]
     common = [column for column in dict.fromkeys(runs["column"]) if column in columns[0] & columns[1]]
@@ -61,7 +73,9 @@ def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> 
         if len(chosen) == 2:
             found.append(compare_cells(column, *chosen, higher[column]))
     gaps += [Gap(column, "only one side has it") for column in sorted(columns[0] ^ columns[1])]
-    return corrected(found), [*frame.gaps, *gaps]
+    comparisons = corrected(found)
+    by_seed = [record for one in comparisons for record in seed_records(own, one)]
+    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps))
 
 
 def _only(cell: Any, members: set[int]) -> Any:
@@ -93,4 +107,5 @@ def _why_nothing(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str])
         )
     of_task = [frame.runs[side & (frame.runs["task"] == shared[0])].iloc[0] for side in sides]
     fields = differing([{**frame.protocols[row["column"]], "split": row["split"]} for row in of_task])
-    return f"only runs of one protocol are compared; on {shared[0]} A and B differ in {', '.join(fields)}"
+    hint = "; --across pretraining compares what it is worth" if fields == ["pretraining"] else ""
+    return f"only runs of one protocol are compared; on {shared[0]} A and B differ in {', '.join(fields)}{hint}"

@@ -1,12 +1,10 @@
-"""The report's tables: headline, comparisons, cost, published record. Each is data plus one text a cell."""
+"""The report's tables: headline, comparisons, slices, cost. Each is data plus one text a cell."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,6 @@ import pandas as pd
 
 from .compare import Cell, Comparison
 from .frame import Frame, differing
-from .statistics import relative_change, relative_error_reduction
 
 MISSING = "–"
 NOT_COMPARABLE = "not comparable with published scores"
@@ -49,8 +46,11 @@ class Table:
     shown: pd.DataFrame
     data: pd.DataFrame
     notes: tuple[str, ...] = ()
-    #: Whether the scores may stand beside published ones.
+    #: Whether the scores may not stand beside published ones.
     is_flagged: bool = False
+    #: Section of the page that shows it, and whether it is folded up there.
+    section: str = "scores"
+    is_folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def blocks_of(frame: Frame) -> list[Block]:
         ranked = rows.assign(size=rows["column"].map(sizes)).sort_values("size", ascending=False, kind="stable")
         place = ranked.groupby("task").cumcount()
         what = f"cut data ({NOT_COMPARABLE})" if is_cut else "official data"
+        if source == "microworld":
+            what = f"microworld, generated; {NOT_COMPARABLE}"
         chosen = _SELECTION.get(selection, f"selected on {selection}")
         title = f"{what}, source {source}, {chosen}, pretraining {pretraining}"
         for number in range(int(place.max()) + 1):
@@ -82,6 +84,13 @@ def blocks_of(frame: Frame) -> list[Block]:
             suffix = f"; protocol {number + 1} of the same tasks" if number else ""
             found.append(Block(title + suffix, columns, bool(is_cut), notes))
     return found
+
+
+def name_of(frame: Frame, column: str) -> str:
+    """The task of a column, with the column's digits where the task has several."""
+    task, _, digits = column.rpartition(" ")
+    several = frame.runs.loc[frame.runs["task"] == task, "column"].nunique() > 1
+    return f"{task} ({digits})" if several else task
 
 
 def headline(frame: Frame, cells: Mapping[tuple[str, str], Cell], comparisons: Sequence[Comparison]) -> list[Table]:
@@ -209,7 +218,7 @@ def _flat_protocol(frame: Frame, column: str) -> dict[str, Any]:
     return {**frame.protocols[column], "split": row["split"]}
 
 
-# --- comparisons and cost ---------------------------------------------------------------------------------------------
+# --- comparisons, slices and cost ------------------------------------------------------------------------------------
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
@@ -225,7 +234,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
                 f"[{number(record['low'])}, {number(record['high'])}]",
                 "relative change": number(record["relative change %"], sign=True, unit=" %"),
                 "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
-                "p corrected": _p_value(record["p corrected"]),
+                "p corrected": p_value(record["p corrected"]),
                 "detectable": number(record["minimum detectable difference"]),
                 "P(A > B)": number(record["probability of improvement"]),
                 "verdict": f"A is {record['verdict']}" if record["verdict"] != "tie" else "tie",
@@ -236,11 +245,43 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     )
     notes = (
         "A has the highest mean of its column. Paired over examples, with the variance between seeds added; p is "
-        "corrected by Holm's method for all pairs of all tables.",
+        "corrected by Holm's method for all pairs of all tables; the intervals are not corrected.",
         "Detectable: the difference that a test at 5 % finds with 80 % probability. P(A > B): the chance that a run of "
         "A scores better than a run of B.",
     )
-    return Table("comparisons", "Comparisons", shown, data, notes)
+    return Table(
+        "comparisons",
+        "The highest mean of each task against every other core",
+        shown,
+        data,
+        notes,
+        section="comparisons",
+    )
+
+
+def slices_table(frame: Frame, cells: Mapping[tuple[str, str], Cell]) -> Table | None:
+    """Every slice of every variant: mean, lowest and highest seed of each metric, and how many examples it has."""
+    variant_of = {run: cell.variant for cell in cells.values() for run in cell.runs}
+    rows = frame.slices[frame.slices["run"].isin(variant_of)]
+    if rows.empty:
+        return None
+    rows = rows.assign(variant=rows["run"].map(variant_of), column=rows["run"].map(frame.runs["column"]))
+    keys = ["column", "slice", "label", "variant"]
+    counts = rows[rows["metric"] == "num"].groupby(keys, sort=False)["value"].mean().rename("num")
+    figures = rows[rows["metric"] != "num"].groupby([*keys, "metric"], sort=False)["value"]
+    data = (
+        figures.agg(mean="mean", low="min", high="max", seeds="count").reset_index().merge(counts, how="left", on=keys)
+    )
+    data["task"] = data["column"].map({column: name_of(frame, column) for column in data["column"].unique()})
+    data = data[["task", "slice", "label", "num", "variant", "metric", "mean", "low", "high", "seeds"]]
+    shown = data.rename(columns={"variant": "core", "num": "n"}).assign(
+        mean=data["mean"].map(number), low=data["low"].map(number), high=data["high"].map(number),
+        n=data["num"].map(lambda value: number(value, 0)),
+    )  # fmt: skip
+    note = (
+        "Means over seeds, with the lowest and the highest seed; n: examples (or what the slice counts) of the label."
+    )
+    return Table("slices", "Scores by slice", shown, data, (note,), section="figures", is_folded=True)
 
 
 def cost_table(frame: Frame) -> Table:
@@ -259,108 +300,15 @@ def cost_table(frame: Frame) -> Table:
         "Means over runs. Times were taken on the machines that the runs' manifests name; compare them only within one "
         "machine. Seconds are of training steps alone."
     )
-    return Table("cost", "Cost", shown, means.drop(columns="column"), (note,))
+    return Table("cost", "What each core costs", shown, means.drop(columns="column"), (note,), section="cost")
 
 
-# --- the published record ---------------------------------------------------------------------------------------------
+def p_value(p: float) -> str:
+    """A p value for readers.
 
-
-def read_published() -> pd.DataFrame:
-    """`published.csv`: one row a published figure; a claim has no value."""
-    path = resources.files("atinuke_bench.reports") / "published.csv"
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype={"value": np.float64}, keep_default_na=False, na_values={"value": [""]})
-
-
-def published_table(frame: Frame, cells: Mapping[tuple[str, str], Cell]) -> Table:
-    """The published figures of the tasks at hand, and for each whether a measured one may stand beside it.
-
-    Only where data, split, metric and pretraining agree is a difference computed, to the variant with the best mean.
+    >>> p_value(0.03), p_value(1e-9)
+    ('0.0300', '<0.0001')
     """
-    published = read_published()
-    families = set(frame.runs["family"])
-    rows = published[published["task"].isin(set(frame.runs["task"]) | families)]
-    columns = frame.runs.drop_duplicates("column")
-    data = pd.DataFrame([_beside(row, columns, cells) for row in rows.to_dict("records")])
-    shown = pd.DataFrame(
-        [
-            {
-                "task": row["task"],
-                "system": row["system"],
-                "split": row["split"],
-                "metric": row["metric"],
-                "published": "claim, no figure" if row["kind"] == "claim" else number(row["value"]),
-                "pretraining": row["pretraining"],
-                "protocol": row["protocol"],
-                "measured here": f"{row['measured core']} {number(row['measured'])}"
-                if row["measured core"]
-                else MISSING,
-                "absolute difference": number(row["absolute difference"], sign=True),
-                "relative change": number(row["relative change %"], sign=True, unit=" %"),
-                "relative error reduction": number(row["relative error reduction %"], sign=True, unit=" %"),
-                "comparable": row["comparable"],
-                "source": row["source"] + (f" ({row['note']})" if row["note"] else ""),
-            }
-            for row in data.to_dict("records")
-        ]
-    )
-    note = (
-        "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
-        "on other splits; a difference stands only where data, split, metric and pretraining agree."
-    )
-    return Table("published", "The published record (other protocols unless marked)", shown, data, (note,), True)
-
-
-def _beside(row: Mapping[str, Any], columns: pd.DataFrame, cells: Mapping[tuple[str, str], Cell]) -> dict[str, Any]:
-    reason, best = _comparable(row, columns, cells)
-    ours = float("nan") if best is None else float(best.scores.observed.mean())
-    value = float(row["value"])
-    return {
-        **row,
-        "measured core": "" if best is None else best.variant,
-        "measured": ours,
-        "absolute difference": ours - value,
-        "relative change %": relative_change(ours, value),
-        "relative error reduction %": relative_error_reduction(ours, value),
-        "comparable": reason,
-    }
-
-
-def _comparable(
-    row: Mapping[str, Any], columns: pd.DataFrame, cells: Mapping[tuple[str, str], Cell]
-) -> tuple[str, Cell | None]:
-    if row["kind"] == "claim":
-        return "a claim without figures", None
-    own = columns[columns["task"] == row["task"]]
-    if own.empty:
-        return "not measured here", None
-    reasons = []
-    for _, column in own.iterrows():
-        reason = _why_not(row, column)
-        found = [cell for (name, _), cell in cells.items() if name == column["column"]]
-        if not reason and found:
-            order = 1 if column["higher_is_better"] else -1
-            return "yes", max(found, key=lambda cell: order * cell.scores.observed.mean())
-        reasons.append(reason or "not measured here")
-    return "no: " + "; ".join(dict.fromkeys(reasons)), None
-
-
-def _why_not(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
-    protocol = json.loads(column["protocol"])[0]
-    checks = [
-        (not column["is_cut"], "ours is cut data"),
-        (protocol["selection"] == "held-out", "ours was selected on dev"),
-        (row["split"] == column["split"], f"split {row['split']}, ours {column['split']}"),
-        (row["metric"] == column["metric"], f"metric {row['metric']}, ours {column['metric']}"),
-        (
-            row["pretraining"] == column["pretraining"],
-            f"pretraining {row['pretraining']}, ours {column['pretraining']}",
-        ),
-    ]
-    return ", ".join(reason for holds, reason in checks if not holds)
-
-
-def _p_value(p: float) -> str:
     return "<0.0001" if p < 0.0001 else number(p, 4)
 
 

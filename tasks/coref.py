@@ -23,8 +23,9 @@ from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.formats.conll import Document, Sentence
 from atinuke_bench.data.formats.conll_spans import Mention
 from atinuke_bench.data.formats.conll_write import write_documents
+from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, encode_words
+from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.metrics.coref import METRICS, DocumentCounts, count_documents, printed_scores, scores, total
 from atinuke_bench.metrics.coref_slices import (
@@ -36,6 +37,7 @@ from atinuke_bench.metrics.coref_slices import (
 )
 from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
 from atinuke_bench.tasks.coref_model import CorefModule, CorefOptions
+from atinuke_bench.training.inputs import as_words, text_of
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, require_all_ids, require_data_dir
 
@@ -66,6 +68,11 @@ class CorefTask(Task):
     primary_metric = "conll_f1"
     group_column = "name"
     options_class = CorefOptions
+    input_fields: ClassVar = {
+        "sentences": "a list of sentences, each a list of words or a text with spaces between them",
+        "speakers": "who says each word, a list a sentence (optional)",
+        "name": "the document's name, whose part before a slash is its genre (optional)",
+    }
     training: ClassVar = {
         "max_length": 256,
         "batch_tokens": 2048,
@@ -80,6 +87,8 @@ class CorefTask(Task):
     # --- data ---------------------------------------------------------------------------------------------------------
 
     def load(self, source: SourceConfig, options: CorefOptions) -> Loaded:
+        if source.kind == "microworld":
+            return load_microworld(self.name, self.features, source)
         if source.kind != "local":
             raise ConfigError(
                 f"task 'coref' has no data set on the Hub; found source {source.kind!r}, nearest: 'local' with "
@@ -96,6 +105,33 @@ class CorefTask(Task):
 
     def is_labelled(self, examples: Dataset) -> bool:
         return any(clusters for clusters in examples["clusters"][:])
+
+    def data_facts(self, loaded: Loaded) -> dict[str, Any]:
+        return {"keeps_singletons": bool(loaded.splits[self.train_split]["keeps_singletons"][0])}
+
+    def input_rows(self, record: Mapping[str, Any], key: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        given = record.get("sentences")
+        if not isinstance(given, list) or not given:
+            raise DataError("must be a list of at least one sentence", field="sentences")
+        sentences = [as_words(sentence, f"sentences[{number}]") for number, sentence in enumerate(given)]
+        lengths = [len(sentence) for sentence in sentences]
+        return [
+            {
+                "id": key,
+                "name": text_of(record, "name") if "name" in record else "",
+                "part": -1,
+                "header": "",
+                "words": [word for sentence in sentences for word in sentence],
+                "sentence_lengths": lengths,
+                "speakers": _speakers(record.get("speakers"), lengths),
+                "pos": [],
+                "clusters": [],
+                "keeps_singletons": facts["keeps_singletons"],
+            }
+        ]
+
+    def shown(self, prediction: Clusters) -> list[list[list[int]]]:
+        return [[list(span) for span in cluster] for cluster in prediction]
 
     def texts(self, examples: Dataset) -> Sequence[str]:
         return [" ".join(sentence) for row in examples for sentence in _sentences(row)]
@@ -197,6 +233,17 @@ def _dataset(documents: Sequence[Document], keeps_singletons: bool, features: Fe
     return Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features=features)
 
 
+def _speakers(given: Any, lengths: Sequence[int]) -> list[str]:
+    """One speaker a word, or none at all; DataError."""
+    if given is None:
+        return []
+    parts = given if isinstance(given, list) and all(isinstance(part, list) for part in given) else []
+    speakers = [speaker for part in parts for speaker in part]
+    if [len(part) for part in parts] != list(lengths) or not all(isinstance(speaker, str) for speaker in speakers):
+        raise DataError("must be a text for each word of each sentence, a list a sentence", field="speakers")
+    return speakers
+
+
 def _id(document: Document) -> str:
     return document.name if document.part is None else f"{document.name}#{document.part}"
 
@@ -217,8 +264,9 @@ def _encode_document(
     row: dict[str, Any], tokenizer: Tokenizer, segment_length: int, options: CorefOptions
 ) -> dict[str, Any]:
     sentences = _sentences(row)
-    pieces = encode_words(tokenizer, row["words"])
-    segments = cut_segments([pieces[word] for word in row["words"]], segment_length, options.overlap, (CLS_ID, SEP_ID))
+    pieces, specials = encode_words(tokenizer, row["words"]), special_tokens(tokenizer)
+    frame = (specials.cls, specials.sep)
+    segments = cut_segments([pieces[word] for word in row["words"]], segment_length, options.overlap, frame)
     lexicon = read_lexicon(sentences)
     num_words = len(row["words"])
     gold = [(start, end, number) for number, cluster in enumerate(row["clusters"]) for start, end in cluster]

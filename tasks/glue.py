@@ -22,6 +22,7 @@ from atinuke_bench.data.formats.glue import (
     require_glue_file,
     write_glue_predictions,
 )
+from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import HubDataset, Loaded, LocalFile, load_hub, load_local
 from atinuke_bench.metrics.classification import align, compute
 from atinuke_bench.tasks.sentences import SentenceTask
@@ -79,6 +80,8 @@ class GlueTask(SentenceTask):
     def load(self, source: SourceConfig, options: Any) -> Loaded:
         if source.kind == "hub":
             return _merge([load_hub(part, self.features, source.revision) for part in self.hub_parts])
+        if source.kind == "microworld":
+            return load_microworld(self.name, self.features, source)
         return load_local(self._local_files(require_data_dir(source, self.name)), self.features)
 
     def score_files(self, gold: Path, predictions: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Letters: B rows, T tokens, D hidden size, C classes (1 for a score).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -19,9 +20,11 @@ from torch.nn import functional as F  # noqa: N812
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
+from atinuke_bench.data.formats.table import UNLABELLED
 from atinuke_bench.data.sources import canonical_features
 from atinuke_bench.data.tokenizer import encode_texts, unique_texts
 from atinuke_bench.metrics.classification import METRICS, compute
+from atinuke_bench.training.inputs import text_of
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, TaskOptions, require_all_ids
 
@@ -71,6 +74,21 @@ class SentenceTask(Task):
     def for_training(self, examples: Dataset) -> Dataset:
         known = _is_known(examples)
         return examples if known.all() else examples.select(np.flatnonzero(known))
+
+    @property
+    def input_fields(self) -> Mapping[str, str]:
+        return dict.fromkeys(self._text_columns, "a text")
+
+    @property
+    def plain_fields(self) -> tuple[str, ...]:
+        return self._text_columns
+
+    def input_rows(self, record: Mapping[str, Any], key: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        unknown = UNLABELLED if self.labels is not None else math.nan
+        return [{"id": key, **{name: text_of(record, name) for name in self._text_columns}, "label": unknown}]
+
+    def shown(self, prediction: Any) -> Any:
+        return prediction if self.labels is None else self.labels[prediction]
 
     def texts(self, examples: Dataset) -> Sequence[str]:
         return list(unique_texts(examples[name][:] for name in self._text_columns))

@@ -17,6 +17,7 @@ from atinuke_bench.data.formats.snli import (
     read_snli_predictions,
     require_snli_file,
 )
+from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub, load_local
 from atinuke_bench.metrics.classification import align, compute
 from atinuke_bench.tasks.sentences import SentenceTask
@@ -36,6 +37,8 @@ class SnliTask(SentenceTask):
     def load(self, source: SourceConfig, options: Any) -> Loaded:
         if source.kind == "hub":
             return load_hub(HUB, self.features, source.revision)
+        if source.kind == "microworld":
+            return load_microworld(self.name, self.features, source)
         folder = require_data_dir(source, self.name)
         files = {"train": require_snli_file(folder, "train")}
         files |= {split: found for split in FILES if (found := find_snli_file(folder, split)) is not None}

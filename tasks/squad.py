@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import datasets
 import numpy as np
@@ -34,6 +34,7 @@ from atinuke_bench.data.formats.squad import (
     write_predictions,
 )
 from atinuke_bench.data.formats.table import Table
+from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub, load_local
 from atinuke_bench.data.squad_decode import (
     SquadDecoded,
@@ -48,6 +49,7 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.metrics.squad import examples_v1, examples_v2, missing_ids, squad_v1, squad_v2
 from atinuke_bench.metrics.squad_slices import slice_scores
 from atinuke_bench.tasks.squad_model import SquadModule, SquadOptions
+from atinuke_bench.training.inputs import text_of
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, require_all_ids, require_data_dir
 
@@ -85,6 +87,7 @@ class SquadTask(Task):
     """One version of SQuAD. v2.0 has questions that its text does not answer."""
 
     family = "squad"
+    result_version = 2
     features = FEATURES
     primary_metric = "f1"
     evaluation_splits = ("dev",)
@@ -92,6 +95,8 @@ class SquadTask(Task):
     #: Paragraphs of one article share their subject, so that a model is selected on articles it has not seen.
     group_column = "title"
     options_class = SquadOptions
+    input_fields: ClassVar = {"question": "a text", "context": "the text that may answer it"}
+    plain_fields = ("question", "context")
 
     def __init__(
         self,
@@ -117,6 +122,8 @@ class SquadTask(Task):
     def load(self, source: SourceConfig, options: SquadOptions) -> Loaded:
         if source.kind == "hub":
             return load_hub(self.hub, self.features, source.revision)
+        if source.kind == "microworld":
+            return load_microworld(self.name, self.features, source)
         folder = require_data_dir(source, self.name)
         files = {split: require_squad_file(folder, split, self.version) for split in ("train", "dev")}
         readers = {split: partial(self._read_file, split) for split in files}
@@ -154,6 +161,13 @@ class SquadTask(Task):
             windows.num_lost_answers,
         )
         return encoded_windows(windows)
+
+    def input_rows(self, record: Mapping[str, Any], key: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        texts = {name: text_of(record, name) for name in self.input_fields}
+        return [{"id": key, "title": "", **texts, "answers": {"text": [], "answer_start": []}}]
+
+    def shown(self, prediction: SquadAnswer) -> str:
+        return prediction.text
 
     # --- model --------------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
-from atinuke_bench.data.tokenizer import CLS_ID, SEP_ID
 from atinuke_bench.tasks.sentences import pool
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import TaskOptions
@@ -50,6 +49,9 @@ class SquadModule(TaskModule):
         self.overlap = options.overlap
         num_features = {"none": 0, "token": 1, "window": len(WIDTHS)}[options.overlap]
         self.overlap_embedding = nn.Linear(num_features, core.token_embedding.embedding_dim) if num_features else None
+        if self.overlap_embedding is not None and core.is_pretrained:
+            nn.init.zeros_(self.overlap_embedding.weight)
+            nn.init.zeros_(self.overlap_embedding.bias)
         self.span = Comparison(size, dropout)
         self.no_answer = Comparison(size, dropout)
 
@@ -109,7 +111,9 @@ def question_overlap(
     A token that the question has too weighs log(1 + 1 / its count in the window), so that rare words count more
     (Richardson et al. 2013); the weights are summed over neighbourhoods of `WIDTHS` tokens to each side.
     """
-    asked = (segment_ids == 0) & (input_ids != CLS_ID) & (input_ids != SEP_ID)
+    # A window is framed by special tokens, whatever their numbers: its first token, and its last one of segment 1.
+    first, last = input_ids[:, :1], input_ids.gather(1, segment_ids.cumsum(1).argmax(1, keepdim=True))
+    asked = (segment_ids == 0) & (input_ids != first) & (input_ids != last)
     length = int(asked.sum(dim=1).max()) + 2
     same = (input_ids[:, :, None] == input_ids[:, None, :length]) & asked[:, None, :length]
     in_question = same.any(dim=-1) & context_mask

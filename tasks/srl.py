@@ -6,11 +6,11 @@ Data: CoNLL-2012 columns or CoNLL-2005 `.words` and `.props` files in a folder; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import datasets
 import numpy as np
@@ -21,17 +21,19 @@ from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.bio import BioTags, Span
 from atinuke_bench.data.features import Encoded, Ragged
-from atinuke_bench.data.formats.conll import Predicate
+from atinuke_bench.data.formats.conll import Predicate, Sentence
 from atinuke_bench.data.formats.conll_spans import Argument
 from atinuke_bench.data.formats.props import read_aligned_props, write_props
 from atinuke_bench.data.formats.props_table import read_props_tables
+from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.srl_files import Located, Source, find_sources, fingerprints, read_located
-from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID, encode_words, unique_texts
+from atinuke_bench.data.tokenizer import PAD_ID, SpecialTokens, encode_words, special_tokens, unique_texts
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.metrics.srl import Counts, SrlScores, f1_from_counts, score, score_tables
 from atinuke_bench.tasks.srl_floor import PlaceRule
 from atinuke_bench.tasks.srl_model import SrlModule
+from atinuke_bench.training.inputs import place_of, words_of
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, TaskOptions, require_all_ids, require_data_dir
 
@@ -88,12 +90,19 @@ class SrlTask(Task):
     group_column = "sentence"
     options_class = SrlOptions
     protocol_options = ("verbs_only",)
+    input_fields: ClassVar = {
+        "words": "a list of words, or a text with spaces between them",
+        "predicate": "the number of the predicate's word, from 0, or a list of such numbers",
+    }
+    gives_segments = False
     training: Mapping[str, Any] = {"max_epochs": 8, "batch_tokens": 1024, "learning_rate": 2e-3, "max_length": 256}
 
     def is_official(self, sizes: Mapping[str, int]) -> bool:
         return any(all(official.get(split) == size for split, size in sizes.items()) for official in OFFICIAL_SIZES)
 
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
+        if source.kind == "microworld":
+            return load_microworld(self.name, self.features, source)
         sources = self._find(source)
         splits = {split: _read_split(split, files, options) for split, files in sources.items()}
         return Loaded(splits, fingerprints(sources))
@@ -104,6 +113,31 @@ class SrlTask(Task):
         roles = {role for row in loaded.splits[self.train_split]["roles"][:] for role in row}
         return options.model_copy(update={"roles": tuple(sorted(roles))})
 
+    def input_rows(self, record: Mapping[str, Any], key: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        words = words_of(record, "words")
+        asked = record.get("predicate")
+        numbers = asked if isinstance(asked, list) and asked else [asked]
+        places = [place_of(number, "predicate", len(words)) for number in numbers]
+        return [
+            {
+                "id": f"{key}-{number}",
+                "sentence": key,
+                "words": words,
+                "lemma": words[place],
+                "predicate": place,
+                "starts": [],
+                "ends": [],
+                "roles": [],
+            }
+            for number, place in enumerate(places)
+        ]
+
+    def shown(self, prediction: list[Span]) -> list[list[Any]]:
+        return [list(span) for span in prediction]
+
+    def answer(self, record: Mapping[str, Any], shown: list[Any]) -> Any:
+        return shown if isinstance(record["predicate"], list) else shown[0]
+
     def texts(self, examples: Dataset) -> Sequence[str]:
         return list(unique_texts([[" ".join(words) for words in examples["words"][:]]]))
 
@@ -111,7 +145,7 @@ class SrlTask(Task):
         options = self.options(run)
         tags = BioTags(options.roles)
         words = examples["words"][:]
-        pieces = encode_words(tokenizer, (word for row in words for word in row))
+        pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
         predicates, spans = examples["predicate"][:], _spans(examples)
         groups = _groups(examples) if options.predicate_feature == "late" else [[row] for row in range(len(examples))]
         rows = [
@@ -120,6 +154,7 @@ class SrlTask(Task):
                 [predicates[number] for number in group],
                 [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
                 run.training.max_length,
+                specials,
             )
             for group in groups
         ]
@@ -203,6 +238,11 @@ class SrlTask(Task):
         self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, list[Span]], run: RunConfig
     ) -> None:
         """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both, for srl-eval.pl."""
+        if run.source.kind == "microworld":
+            gold = dict(zip(examples["id"][:], _spans(examples), strict=True))
+            write_props(folder / f"{split}.gold.props", _sentences_of(examples, gold))
+            write_props(folder / f"{split}.response.props", _sentences_of(examples, predictions))
+            return
         options = self.options(run)
         located = list(read_located(self._find(run.source)[split], verbs_only=options.verbs_only))
         answered = []
@@ -258,15 +298,22 @@ class _Row:
     first_word: int
 
     @classmethod
-    def build(cls, pieces: list[list[int]], predicates: list[int], tags: list[np.ndarray], max_length: int) -> _Row:
+    def build(
+        cls,
+        pieces: list[list[int]],
+        predicates: list[int],
+        tags: list[np.ndarray],
+        max_length: int,
+        specials: SpecialTokens,
+    ) -> _Row:
         pieces = [word[: max_length - 2] for word in pieces]
         first, end = _window([len(word) for word in pieces], predicates[0], max_length - 2)
-        ids, word = [CLS_ID], [-1]
+        ids, word = [specials.cls], [-1]
         for number, own in enumerate(pieces[first:end]):
             ids += own
             word += [number] * len(own)
         return cls(
-            [*ids, SEP_ID],
+            [*ids, specials.sep],
             [*word, -1],
             [index - first if first <= index < end else -1 for index in predicates],
             [tag for own in tags for tag in own[first:end].tolist()],
@@ -333,6 +380,23 @@ def _groups(examples: Dataset) -> list[list[int]]:
     """Row numbers of the examples of each sentence."""
     numbered = groupby(enumerate(examples["sentence"][:]), key=lambda pair: pair[1])
     return [[row for row, _ in group] for _, group in numbered]
+
+
+def _sentences_of(examples: Dataset, arguments: Mapping[str, Sequence[Span]]) -> Iterator[Sentence]:
+    """The sentences of examples that come from no file, with these arguments by example id."""
+    rows = list(examples)
+    for group in _groups(examples):
+        yield Sentence(
+            tuple(rows[group[0]]["words"]),
+            tuple(
+                Predicate(
+                    rows[row]["predicate"],
+                    rows[row]["lemma"],
+                    arguments=tuple(Argument(*span) for span in arguments[rows[row]["id"]]),
+                )
+                for row in group
+            ),
+        )
 
 
 def _proposition_f1(counts: np.ndarray) -> np.ndarray:  # (N, 3) -> (N,)

@@ -48,8 +48,12 @@ class SrlModule(TaskModule):
         size = core.hidden_size
         self.tags = tags
         self.pooling = pooling
-        self.indicator = nn.Embedding(2, size) if indicator else None
-        self.input_distance = nn.Embedding(NUM_BUCKETS, size) if indicator and distance else None
+        input_size = core.token_embedding.embedding_dim
+        self.indicator = nn.Embedding(2, input_size) if indicator else None
+        self.input_distance = nn.Embedding(NUM_BUCKETS, input_size) if indicator and distance else None
+        for table in (self.indicator, self.input_distance):
+            if table is not None and core.is_pretrained:
+                nn.init.zeros_(table.weight)
         self.word_part = nn.Linear(size, size)
         self.predicate_part = nn.Linear(size, size, bias=False)
         self.distance_part = nn.Embedding(NUM_BUCKETS, size) if distance else None

@@ -65,6 +65,64 @@ def make_run(official: Path) -> Callable[..., RunConfig]:
     return make
 
 
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`model_folder("bert")` or `("roberta")`: a model of two layers with random weights, as transformers saves one."""
+    pytest.importorskip("transformers", reason="needs the extra 'pretrained'")
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = _write_model(tmp_path_factory.mktemp("models") / f"tiny-{kind}", kind)
+        return made[kind]
+
+    return make
+
+
+def _write_model(folder: Path, kind: str) -> Path:
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+
+    from atinuke_bench.config import TokenizerConfig
+    from atinuke_bench.data.tokenizer import train_tokenizer
+
+    words = " ".join((*NAMES, *VERBS, "says never runs")) + " A man walks . Who is Ada ?"
+    if kind == "bert":
+        tokenizer, special = train_tokenizer([words], TokenizerConfig(vocab_size=150, min_frequency=1)), {}
+    else:
+        special = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=320, special_tokens=names, initial_alphabet=alphabet, show_progress=False
+        )
+        tokenizer.train_from_iterator([words], trainer)
+        tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    # As found on the Hub, where tokenizers come with settings of their own.
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=12)
+    config = transformers.AutoConfig.for_model(
+        kind,
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=66 if kind == "roberta" else 64,
+        type_vocab_size=1 if kind == "roberta" else 2,
+        **special,
+    )
+    torch.manual_seed(3)
+    folder.mkdir()
+    # With a head, as most models on the Hub, so that the encoder's weights stand under a prefix.
+    transformers.AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
 def _hub_server_module() -> ModuleType:
     # Test folders are no packages, so a helper module is loaded by its path.
     spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")

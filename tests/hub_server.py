@@ -1,4 +1,4 @@
-"""A loopback server that speaks as much of the Hugging Face Hub's API as reading a data set needs.
+"""A loopback server that speaks as much of the Hugging Face Hub's API as reading a data set or a model needs.
 
 Start it, publish repositories as dicts of file contents, and point `HF_ENDPOINT` of a subprocess at its `endpoint`
 (huggingface_hub reads that variable once, at import).
@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 Files = dict[str, bytes]
 
-_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?$")
-_RESOLVE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
+_API = re.compile(r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?$")
+_RESOLVE = re.compile(r"(?:/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
 
 
 @dataclass
@@ -72,7 +72,7 @@ class HubServer:
 
 
 def _is_lfs(path: str) -> bool:
-    return path.endswith(".parquet")
+    return path.endswith((".parquet", ".safetensors"))
 
 
 def _blob_id(content: bytes) -> str:

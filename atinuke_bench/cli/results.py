@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, finished_runs, print_json, stdout
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.cli.shared import JsonOption, WandbOption, app, finished_runs, print_json, stdout, wandb_mode
+from atinuke_bench.errors import ConfigError, TrackerError
+
+if TYPE_CHECKING:
+    from atinuke_bench.reports.render import Report
 
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
@@ -65,14 +68,27 @@ def submit(
 
 @app.command(epilog="Example: atinuke-bench report runs --out report")
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that hold runs, or patterns of such.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders that hold runs, or patterns of such.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = ...,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="wandb:ENTITY/PROJECT", help="Also read the runs of a W&B project."),
+    ] = None,
+    wandb: WandbOption = "disabled",
+    project: Annotated[str, typer.Option("--project", help="W&B project the report goes to.")] = "atinuke-bench",
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html, tables and figures of finished runs. What cannot be read is listed in it."""
     from atinuke_bench.reports.render import write_report
+    from atinuke_bench.reports.wandb_project import project_of
 
-    written = write_report(runs, out)
+    mode = wandb_mode(wandb)
+    projects = [project_of(source) for source in sources or ()]
+    if not runs and not projects:
+        raise ConfigError("a report needs runs; give a folder of runs, or --from wandb:ENTITY/PROJECT")
+    written = write_report(runs or (), out, projects)
+    if mode != "disabled":
+        _record_in_wandb(written, out, project, upload=mode == "online")
     if as_json:
         print_json({"report": str(out / "report.html"), **written.summary()})
         return
@@ -80,23 +96,51 @@ def report(
     stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
 
 
+def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) -> None:
+    from atinuke_bench.reports.wandb_log import log_report
+
+    try:
+        record = log_report(written, out, project)
+    except TrackerError as error:
+        # The report itself is there, and a tracker may fail.
+        typer.echo(f"warning: {error}", err=True)
+        return
+    if upload:
+        from atinuke_bench.runs.tracking import start_upload
+
+        start_upload(out)
+        typer.echo(f"W&B: {record} is being uploaded; see {out / 'wandb' / 'upload.txt'}", err=True)
+    else:
+        typer.echo(f"W&B: recorded in {record}; `wandb sync` uploads it", err=True)
+
+
 @app.command(epilog="Example: atinuke-bench compare atinuke transformer --runs runs")
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A core, or a folder or pattern of runs.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, likewise.")],
     runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
+    across: Annotated[
+        list[str] | None,
+        typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether A is better than B on each task they share: a paired test over examples and seeds."""
+    """Say whether A is better than B on each task they share: a paired test over examples and seeds.
+
+    Below it stand tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
+    """
     from atinuke_bench.reports.sides import compare_sides
 
-    comparisons, gaps = compare_sides(a, b, runs)
-    records = [comparison.record() for comparison in comparisons]
+    found = compare_sides(a, b, runs, across or [])
+    records = [comparison.record() for comparison in found.comparisons]
     if as_json:
-        print_json({"comparisons": records, "gaps": [vars(gap) for gap in gaps]})
+        gaps = [vars(gap) for gap in found.gaps]
+        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps})
         return
-    from atinuke_bench.console import comparison_rows
+    from atinuke_bench.console import comparison_rows, seed_rows
 
     stdout().print(comparison_rows(records))
-    for gap in gaps:
+    if found.by_seed:
+        stdout().print("", seed_rows(found.by_seed), sep="\n")
+    for gap in found.gaps:
         typer.echo(f"not compared: {gap.where}: {gap.reason}", err=True)

@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 class _InOrderOfUse(typer.core.TyperGroup):
     """Lists commands as a user meets them, not as modules are imported."""
 
-    order = ("run", "suite", "score", "submit", "report", "compare", "tasks", "cores", "show", "doctor")
+    order = (
+        "run",
+        "suite",
+        "sweep",
+        "predict",
+        "export",
+        "score",
+        "submit",
+        "report",
+        "compare",
+        "tasks",
+        "cores",
+        "show",
+        "doctor",
+    )
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [name for name in self.order if name in self.commands] + sorted(set(self.commands) - set(self.order))
@@ -37,8 +51,14 @@ app = typer.Typer(
 
 TaskOption = Annotated[str, typer.Option("--task", help="Task to train and evaluate on; `tasks` lists all.")]
 CoreOption = Annotated[str, typer.Option("--core", help="Encoder under test; `cores` lists all.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="What --core pretrained starts from: a name on the Hub, or a folder."),
+]
 PresetOption = Annotated[str, typer.Option("--preset", help="Named dimensions: nano, micro, mini, small, base.")]
-SourceOption = Annotated[str, typer.Option("--source", help="Where the data comes from: local or hub.")]
+SourceOption = Annotated[
+    str, typer.Option("--source", help="Where the data comes from: local, hub, or microworld (generated).")
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
@@ -55,6 +75,14 @@ def source_config(kind: str, data_dir: Path | None) -> SourceConfig:
     from atinuke_bench.config import SourceConfig, parse
 
     return parse(SourceConfig, {"kind": kind, "data_dir": data_dir}, "source")
+
+
+def model_override(core: str, model: str | None) -> dict[str, Any]:
+    if model is None:
+        return {}
+    if core != "pretrained":
+        raise ConfigError(f"--model is what --core pretrained starts from; found --core {core}")
+    return {"core.model": model}
 
 
 def wandb_mode(mode: str) -> Any:
@@ -76,7 +104,9 @@ def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
 
 def print_notes(result: dict[str, Any]) -> None:
     protocol = result["protocol"]
-    if protocol["is_cut"]:
+    if protocol["source"] == "microworld":
+        typer.echo("microworld, generated; not comparable with published scores", err=True)
+    elif protocol["is_cut"]:
         typer.echo("cut data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         typer.echo("selected on dev: the dev score is optimistic", err=True)

@@ -10,11 +10,20 @@ from atinuke_bench.config.cores import (
     BiLSTMConfig,
     CoreConfig,
     MajorityConfig,
+    PretrainedConfig,
     TransformerConfig,
     core_config_class,
 )
-from atinuke_bench.config.runs import RunConfig, SourceConfig, TokenizerConfig, TrainingConfig, make_run_config
-from atinuke_bench.config.suites import CoreVariant, SuiteConfig
+from atinuke_bench.config.runs import (
+    InitConfig,
+    MicroworldConfig,
+    RunConfig,
+    SourceConfig,
+    TokenizerConfig,
+    TrainingConfig,
+    make_run_config,
+)
+from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin
 
 __all__ = [
     "AtinukeConfig",
@@ -23,13 +32,17 @@ __all__ = [
     "CoreConfig",
     "CoreVariant",
     "Frozen",
+    "InitConfig",
     "MajorityConfig",
+    "MicroworldConfig",
+    "PretrainedConfig",
     "RunConfig",
     "SourceConfig",
     "SuiteConfig",
     "TokenizerConfig",
     "TrainingConfig",
     "TransformerConfig",
+    "VariantOrigin",
     "core_config_class",
     "make_run_config",
     "parse",

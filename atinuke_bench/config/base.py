@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,10 +44,19 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> str:
 
 
 def _owner(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    for part in location[:-1]:
-        model = field_model(model, str(part)) if str(part) in model.model_fields else None
-        if model is None:
+    """The model that a field at some location belongs to; a mapping of models takes one more part, its key."""
+    parts = iter(location[:-1])
+    for part in parts:
+        if str(part) not in model.model_fields:
             return None
+        annotation = model.model_fields[str(part)].annotation
+        if get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+            next(parts, None)
+        found = _as_model(annotation)
+        if found is None:
+            return None
+        model = found
     return model
 
 
@@ -78,5 +87,11 @@ def _number(value: Any) -> Any:
 
 def field_model(model: type[BaseModel] | None, field: str) -> type[BaseModel] | None:
     """The model of a field that is a group of fields, None of any other."""
-    annotation = model.model_fields[field].annotation if model is not None else None
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    return _as_model(model.model_fields[field].annotation) if model is not None else None
+
+
+def _as_model(annotation: Any) -> type[BaseModel] | None:
+    """A model, also one that may be None."""
+    choices = [choice for choice in get_args(annotation) or (annotation,) if choice is not type(None)]
+    is_model = len(choices) == 1 and isinstance(choices[0], type) and issubclass(choices[0], BaseModel)
+    return choices[0] if is_model else None

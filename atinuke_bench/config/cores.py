@@ -20,9 +20,18 @@ class CoreConfig(Frozen):
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     #: Training settings this kind of core needs to be at its best, below a task's and the user's own.
     training: ClassVar[dict[str, Any]] = {}
+    #: Fields that say where something came from and not what it is: no part of a run's identity.
+    provenance: ClassVar[tuple[str, ...]] = ("preset",)
+    #: True for a core that comes with the tokenizer it was trained with; the run's `tokenizer` then has no effect.
+    has_tokenizer: ClassVar[bool] = False
 
     name: str
     preset: str | None = None
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens of the longest input, where that is known before the core is built; None for no limit."""
+        return None
 
     def label(self) -> str:
         """Name, preset, and what was changed from the preset.
@@ -41,12 +50,17 @@ class CoreConfig(Frozen):
         return f"{self.name}-{self.preset}" + (f"[{','.join(changes)}]" if changes else "")
 
     @classmethod
+    def record(cls, preset: str) -> dict[str, Any]:
+        """The plain fields that a preset stands for; UnknownNameError."""
+        name = cls.model_fields["name"].default
+        if preset not in cls.presets:
+            raise UnknownNameError(f"preset of core {name!r}", preset, cls.presets, f"it has {', '.join(cls.presets)}")
+        return {"name": name, "preset": preset, **cls.presets[preset]}
+
+    @classmethod
     def from_preset(cls, preset: str, **changes: Any) -> Self:
         """The config of a preset with some fields changed; UnknownNameError or ConfigError."""
-        if preset not in cls.presets:
-            name = cls.model_fields["name"].default
-            raise UnknownNameError(f"preset of core {name!r}", preset, cls.presets, f"it has {', '.join(cls.presets)}")
-        return parse(cls, {"preset": preset, **cls.presets[preset], **changes}, "core")
+        return parse(cls, {**cls.record(preset), **changes}, "core")
 
 
 class AttentionConfig(CoreConfig):
@@ -143,10 +157,76 @@ class MajorityConfig(CoreConfig):
         return self.name
 
 
+class PretrainedConfig(CoreConfig):
+    """An encoder of the Hub or of a local folder, with its weights, its dimensions and its tokenizer.
+
+    `model` says where it is found. What is found there fills `checksum`, `known_as`, `max_positions` and
+    `architecture` (`core.pretrained.resolve`), so that a finished run can be loaded without it. A `checksum` that is
+    given must be that of what is found.
+    """
+
+    # A preset names dimensions, and these come with the model.
+    presets: ClassVar = {preset: {} for preset in AttentionConfig.presets}
+    # The rates of Devlin et al. 2019 (appendix A.3) for fine-tuning lie between 2e-5 and 5e-5, for BERT-base; smaller
+    # models were given up to 1e-4 (Turc et al. 2019, section 4.1). The head, which starts from nothing, keeps its own.
+    training: ClassVar = {"core_learning_rate": 1e-4}
+    provenance: ClassVar = ("preset", "model", "revision", "known_as", "max_positions", "architecture")
+    has_tokenizer: ClassVar = True
+
+    name: Literal["pretrained"] = "pretrained"
+    #: A folder, or a name on the Hub.
+    model: str = Field(min_length=1)
+    #: Commit, branch or tag on the Hub; the commit, once it is found.
+    revision: str | None = None
+    #: SHA-256 over weights, tokenizer and architecture.
+    checksum: str | None = None
+    #: Name for tables.
+    known_as: str | None = None
+    #: The model's own config.json, without what is particular to one task or program.
+    architecture: dict[str, Any] | None = None
+    max_positions: int | None = Field(None, ge=1)
+    #: In the encoder's hidden layers and in the task's head.
+    dropout: float = Field(0.1, ge=0, lt=1)
+    #: Of attention weights; it forces the slower kernel on CPU.
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    #: How many of the lowest layers, and with any of them the embeddings, keep their weights.
+    frozen_layers: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_a_model(cls, record: Any) -> Any:
+        if isinstance(record, dict) and not record.get("model"):
+            raise ValueError(
+                "'pretrained' needs a model: --model NAME_OR_PATH, the name of an encoder on the Hub or a folder "
+                "with its config.json, tokenizer.json and safetensors"
+            )
+        return record
+
+    @property
+    def max_length(self) -> int | None:
+        return self.max_positions
+
+    def label(self) -> str:
+        """`pretrained`, the model's short name, and the settings that are not the default.
+
+        >>> PretrainedConfig(model="google/electra-small-discriminator", frozen_layers=2).label()
+        'pretrained-electra-small-discriminator[frozen_layers=2]'
+        """
+        short = (self.known_as or self.model).rstrip("/").rpartition("/")[2]
+        settings = ("dropout", "attention_dropout", "frozen_layers")
+        changes = [
+            f"{field}={getattr(self, field)}"
+            for field in settings
+            if getattr(self, field) != type(self).model_fields[field].default
+        ]
+        return f"{self.name}-{short}" + (f"[{','.join(changes)}]" if changes else "")
+
+
 _CORE_CONFIGS: dict[str, type[CoreConfig]] = {
     "atinuke": AtinukeConfig,
     "transformer": TransformerConfig,
     "bilstm": BiLSTMConfig,
+    "pretrained": PretrainedConfig,
     "majority": MajorityConfig,
 }
 

@@ -13,14 +13,38 @@ from atinuke_bench.config.cores import CoreConfig, core_config_class
 from atinuke_bench.errors import ConfigError, nearest
 
 
+class MicroworldConfig(Frozen):
+    """How much is generated, and how hard it is. Sizes not given are the task's own."""
+
+    #: The world's number: another one is another data set of the same kind.
+    world: int = Field(0, ge=0)
+    train: int | None = Field(None, ge=4, description="examples (documents for coreference) of the train split")
+    dev: int | None = Field(None, ge=1)
+    test: int | None = Field(None, ge=1)
+    #: Events of a story: how far apart a question, pronoun or description and what it is about may be.
+    distance: int = Field(6, ge=2, le=100)
+    #: Sentences that matter to nobody, at most this many before each event; 0 also keeps pairs to one event.
+    distractors: int = Field(1, ge=0, le=20)
+    #: Clauses inside clauses.
+    depth: int = Field(1, ge=0, le=3)
+    #: How often what the second text of a pair names stands in the first one too, whatever the label.
+    overlap: float = Field(0.0, ge=0, le=1)
+    #: How often, in the second text of a pair, a word gives way to another that means the same.
+    rewording: float = Field(0.3, ge=0, le=1)
+    #: How often a hypothesis is negated, which turns entailment and contradiction round.
+    negation: float = Field(0.1, ge=0, le=1)
+
+
 class SourceConfig(Frozen):
     """Where a task's data comes from."""
 
-    kind: Literal["local", "hub"] = "local"
+    kind: Literal["local", "hub", "microworld"] = "local"
     #: Folder of the official files (`local`).
     data_dir: Path | None = None
     #: Commit or tag of the Hub data set (`hub`); the task's own pin when not given.
     revision: str | None = None
+    #: Sizes and difficulty of generated data (`microworld`); the defaults when not given.
+    microworld: MicroworldConfig | None = None
 
 
 class TokenizerConfig(Frozen):
@@ -38,6 +62,7 @@ class TrainingConfig(Frozen):
     batch_tokens: int = Field(2048, ge=16, description="tokens in a batch, padding included")
     max_length: int = Field(128, ge=8, description="tokens of an example; longer ones are cut by the task's rule")
     learning_rate: float = Field(1e-3, gt=0)
+    core_learning_rate: float | None = Field(None, gt=0, description="of the core's weights; the same when not given")
     weight_decay: float = Field(0.01, ge=0)
     warmup_fraction: float = Field(0.1, ge=0, le=1)
     gradient_clip: float = Field(1.0, gt=0)
@@ -47,6 +72,24 @@ class TrainingConfig(Frozen):
     held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
     patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
     train_limit: int | None = Field(None, ge=2, description="train on the first N examples only")
+
+
+class InitConfig(Frozen):
+    """The finished run that another one starts from: its tokenizer, and its core's weights at the best epoch.
+
+    What is not set is filled in when the run is found. The folder is no part of a run's identity, its content is.
+    """
+
+    #: Folder of the finished run.
+    run: Path
+    #: False takes the tokenizer alone: the run from scratch that the other way is compared with.
+    weights: bool = True
+    #: Allows a causal core to start from a bidirectional one of the same dimensions, and the other way round.
+    change_causal: bool = False
+    identity: str | None = None
+    #: SHA-256 of the weights' file, and of the tokenizer.
+    checkpoint: str | None = None
+    tokenizer: str | None = None
 
 
 class RunConfig(Frozen):
@@ -60,6 +103,8 @@ class RunConfig(Frozen):
     #: The task's own settings, checked by the task's `options_class`.
     options: dict[str, Any] = Field({})
     seed: int = Field(0, ge=0)
+    #: The run whose weights and tokenizer this one starts from; from scratch when not given.
+    init_from: InitConfig | None = None
 
     @field_validator("core", mode="before")
     @classmethod
@@ -74,8 +119,13 @@ class RunConfig(Frozen):
         What is not set is left out, so that a setting added later (None by default) renames no run.
         """
         record = self.model_dump(mode="json", exclude_none=True)
-        record["core"].pop("preset", None)
+        for field in self.core.provenance:
+            record["core"].pop(field, None)
+        if self.core.has_tokenizer:
+            record.pop("tokenizer")
         record["source"].pop("data_dir", None)
+        if "init_from" in record:
+            del record["init_from"]["run"]
         return record
 
 
@@ -100,11 +150,11 @@ def make_run_config(
     """
     registry.require_task_name(task)
     config_class = core_config_class(core)
-    core_config = config_class.from_preset(preset)
     record: dict[str, Any] = {
         "task": task,
-        "core": core_config.model_dump(mode="json"),
-        "source": (source or SourceConfig()).model_dump(mode="json"),
+        "core": config_class.record(preset),
+        # Without what is not set, so that an override can open a group.
+        "source": (source or SourceConfig()).model_dump(mode="json", exclude_none=True),
         "training": {**config_class.training, **(task_training or {})},
         "seed": seed,
     }

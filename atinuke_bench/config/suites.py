@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from atinuke_bench.config.base import Frozen
+from atinuke_bench.config.runs import SourceConfig
+from atinuke_bench.errors import nearest
+
+
+class VariantOrigin(Frozen):
+    """The run of the same suite and seed that a column's runs start from: a task's, in another column."""
+
+    task: str
+    column: str
 
 
 class CoreVariant(Frozen):
@@ -15,6 +25,10 @@ class CoreVariant(Frozen):
     core: str
     preset: str = "micro"
     overrides: dict[str, Any] = Field({})
+    #: Weights and tokenizer come from this run; there is no cell for the task itself that they come from.
+    init_from: VariantOrigin | None = None
+    #: The tasks that have a cell in this column; all of the suite's when not given.
+    tasks: list[str] | None = None
 
 
 class SuiteConfig(Frozen):
@@ -26,6 +40,60 @@ class SuiteConfig(Frozen):
     #: Display name -> variant.
     cores: dict[str, CoreVariant] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
+    #: Where the data comes from unless the user says; official files in a folder when neither does.
+    source: SourceConfig | None = None
+    #: What selects the epoch: a slice held out from train, or dev, which mimics the literature and is tagged.
+    select_on: Literal["held-out", "dev"] = "held-out"
     #: Overrides of all runs, and of all runs of a task; the variant's own come last.
     overrides: dict[str, Any] = Field({})
     task_overrides: dict[str, dict[str, Any]] = Field({})
+
+    @model_validator(mode="after")
+    def _overrides_name_tasks_of_the_grid(self) -> Self:
+        for task in self.task_overrides:
+            if task not in self.tasks:
+                raise ValueError(f"task_overrides names {task!r}, which is none of the suite's tasks")
+        for what, values in (("tasks", self.tasks), ("seeds", self.seeds)):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{what} has a value twice; found {values}")
+        return self
+
+    @model_validator(mode="after")
+    def _origins_are_cells_of_the_grid(self) -> Self:
+        for name, variant in self.cores.items():
+            for task in variant.tasks or ():
+                _require(task, self.tasks, f"cores.{name}.tasks", "task")
+            if (origin := variant.init_from) is None:
+                continue
+            where = f"cores.{name}.init_from"
+            _require(origin.column, self.cores, f"{where}.column", "column")
+            _require(origin.task, self.tasks_of(origin.column), f"{where}.task", f"task of column {origin.column!r}")
+            self._require_end(name)
+        return self
+
+    def _require_end(self, name: str) -> None:
+        """Refuse columns that start from each other."""
+        chain = [name]
+        while (origin := self.cores[chain[-1]].init_from) is not None and origin.column in self.cores:
+            if origin.column in chain:
+                raise ValueError(f"columns start from each other: {' <- '.join([*chain, origin.column])}")
+            chain.append(origin.column)
+
+    def tasks_of(self, variant: str) -> list[str]:
+        """The tasks that have a cell in a column."""
+        own = self.cores[variant]
+        start = own.init_from.task if own.init_from is not None else None
+        return [task for task in self.tasks if task != start and (own.tasks is None or task in own.tasks)]
+
+    def overrides_of(self, task: str, variant: str) -> dict[str, Any]:
+        """All overrides of the runs of a task with a core variant, the more special ones last."""
+        shared = {"training.select_on": self.select_on, **self.overrides}
+        return {**shared, **self.task_overrides.get(task, {}), **self.cores[variant].overrides}
+
+
+def _require(name: str, known: Iterable[str], where: str, kind: str) -> None:
+    known = list(known)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"; nearest: {near!r}" if near else f"; there are {', '.join(known)}"
+        raise ValueError(f"{where} names no {kind} of the suite; found {name!r}{hint}")

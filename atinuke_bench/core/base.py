@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
 from atinuke_bench.config import CoreConfig
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 
 class Core(nn.Module):
@@ -21,6 +24,27 @@ class Core(nn.Module):
     config_class: ClassVar[type[CoreConfig]]
     #: Raised when a change makes the same config train to other numbers; part of every run's identity.
     result_version: ClassVar[int] = 1
+    #: True when the weights a core starts with were learned elsewhere, so that what a task adds to its input should
+    #: start at nothing.
+    is_pretrained: ClassVar[bool] = False
+
+    @classmethod
+    def resolve(cls, config: CoreConfig) -> CoreConfig:
+        """The config with what only the files it names can tell; done once, before a run gets its identity."""
+        return config
+
+    @classmethod
+    def own_tokenizer(cls, config: CoreConfig) -> Tokenizer | None:
+        """The tokenizer that the core was trained with; None for a core that takes any."""
+        return None
+
+    @classmethod
+    def pretraining(cls, config: CoreConfig, task: str) -> str:
+        """What a protocol says of what the core had learned before, and whether that touches the task's data."""
+        return "none"
+
+    def load_initial_weights(self) -> None:
+        """Put learned weights in place of random ones, for a core that starts with such."""
 
     def __init__(self, config: CoreConfig, vocab_size: int) -> None:
         super().__init__()

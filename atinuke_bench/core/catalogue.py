@@ -21,11 +21,11 @@ def describe_cores() -> list[dict[str, Any]]:
     for name in registry.core_names():
         config_class = core_config_class(name)
         for preset in config_class.presets:
-            config = config_class.from_preset(preset)
             row: dict[str, Any] = {"core": name, "preset": preset, "parameters": "–", f"FLOPs/token at {_LENGTH}": "–"}
-            if name == "majority":
+            if name in ("majority", "pretrained"):  # the one has no size, the other has that of its model
                 rows.append({**row, "preset": "any"})
                 break
+            config = config_class.from_preset(preset)
             with torch.device("meta"):
                 core = build_core(config, TokenizerConfig().vocab_size)
             row["parameters"] = f"{count_parameters(core).total:,}"

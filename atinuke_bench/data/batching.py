@@ -51,11 +51,11 @@ def split_to(batches: list[np.ndarray], num_batches: int) -> list[np.ndarray]:
 class TokenBudgetSampler(Sampler[np.ndarray]):
     """Yields one array of row numbers a batch.
 
-    With `seed=None` the order is by length and the same in every epoch (evaluation). Otherwise it is a function of
-    (seed, epoch). All epochs have the same number of batches, a multiple of `num_shards`, so that a learning-rate
-    schedule and all processes of a distributed run agree on it; shard s takes every `num_shards`-th batch, and the
-    shards together hold every row exactly once (unless all batches are single rows whose number the shards do not
-    divide: then fewer than `num_shards` rows come twice).
+    With `seed=None` the order is by length and the same in every epoch (evaluation); shard s then takes every
+    `num_shards`-th batch. Otherwise the order is a function of (seed, epoch), all epochs have the same number of
+    batches, and shard s takes every `num_shards`-th row of each: the budget is of all processes together, so that the
+    steps of a run and what each of them learns from do not depend on how many processes share it. The shards together
+    hold every row exactly once (unless a batch has fewer rows than there are shards: then its rows come again).
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         self.num_shards = num_shards
         self.epoch = 0
         epochs = range(num_epochs if seed is not None else 1)
-        most = max(len(self._cut(epoch)) for epoch in epochs)
-        if seed is not None:
-            most = -(-most // num_shards) * num_shards
-        self.num_batches = most
+        self.num_batches = max(len(self._cut(epoch)) for epoch in epochs)
+        if seed is None:
+            # Every process must have something to evaluate: few long batches are cut into more.
+            self.num_batches = max(self.num_batches, num_shards)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order the next iteration has."""
@@ -88,7 +88,7 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         """The batches of all shards in one epoch, in their order."""
         batches = split_to(self._cut(epoch), self.num_batches)
         if self.seed is None:
-            return batches
+            return list(islice(cycle(batches), self.num_batches))  # more than there are batches if rows are fewer
         # Batches of one row each cannot be split. Processes that take unequal numbers of steps would wait for each
         # other for ever, so that the few that are missing are repeated.
         batches = list(islice(cycle(batches), self.num_batches))
@@ -96,10 +96,17 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         return [batches[index] for index in order]
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        yield from self.all_batches(self.epoch)[self.shard :: self.num_shards]
+        batches = self.all_batches(self.epoch)
+        if self.seed is None:
+            yield from batches[self.shard :: self.num_shards]
+        else:
+            for rows in batches:
+                yield np.resize(rows, max(len(rows), self.num_shards))[self.shard :: self.num_shards]
 
     def __len__(self) -> int:
-        return len(range(self.shard, self.num_batches, self.num_shards))
+        if self.seed is None:
+            return len(range(self.shard, self.num_batches, self.num_shards))
+        return self.num_batches
 
     def padding_fraction(self, epoch: int = 0) -> float:
         """Share of the tokens of an epoch's batches that are padding."""

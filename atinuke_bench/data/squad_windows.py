@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from atinuke_bench.data.tokenizer import SpecialTokens, plain_copy, special_tokens
 from atinuke_bench.errors import ConfigError
 
 Array = NDArray[Any]
 
-_NUM_SPECIAL = 3  # [CLS], [SEP], [SEP]
 _TEXTS_PER_CALL = 1024  # bounds the memory that the tokenizer's own objects take
 _QUESTIONS_PER_CHUNK = 8192  # bounds the memory of intermediate arrays
 
@@ -38,7 +38,7 @@ class SquadWindows:
 
     offsets: Array  # int64 [W + 1]
     input_ids: Array  # int32 [P]
-    segment_ids: Array  # int32 [P]: 0 up to the first [SEP], then 1
+    segment_ids: Array  # int32 [P]: 0 up to the context's first token, then 1
     char_starts: Array  # int32 [P]
     char_ends: Array  # int32 [P]
     context_mask: Array  # bool [P]: may begin or end an answer
@@ -58,8 +58,7 @@ class SquadWindows:
 class _Layout:
     """How one window is laid out; lengths in tokens."""
 
-    cls_id: int
-    sep_id: int
+    specials: SpecialTokens
     max_question: int
     max_length: int
     stride: int
@@ -87,8 +86,6 @@ def build_windows(
     max_length: int = 384,
     stride: int = 128,
     min_context: int | None = None,
-    cls_token: str = "[CLS]",
-    sep_token: str = "[SEP]",
 ) -> SquadWindows:
     """All windows of Q questions, each with its context and, for labels, its answers `{"text", "answer_start"}`.
 
@@ -98,8 +95,9 @@ def build_windows(
     Labels follow a question's first answer: the fewest tokens that cover all its characters.
 
     Characters that the tokenizer drops (combining marks, joiners) belong to the token they touch, so that text cut
-    at token borders keeps them. A context that spells out "[SEP]" is text. The tokenizer's own truncation, padding
-    and template are not used. Raises ConfigError for lengths that do not fit or a tokenizer without these tokens.
+    at token borders keeps them. A context that spells out "[SEP]" is text. The special tokens are the tokenizer's own,
+    also two of `[SEP]` after the question; its truncation and padding are not used. Raises ConfigError for lengths that
+    do not fit or a tokenizer that frames texts in another way.
     Source: Devlin et al. 2019 (arXiv 1810.04805), run_squad.py.
 
     >>> from tokenizers import models, pre_tokenizers
@@ -112,10 +110,11 @@ def build_windows(
     if not questions:
         raise ConfigError("no questions to build windows from")
     min_context = max_length // 4 if min_context is None else min_context
-    _check_lengths(max_length, stride, min_context)
-    cls_id, sep_id = (_token_id(tokenizer, token) for token in (cls_token, sep_token))
-    layout = _Layout(cls_id, sep_id, max_length - _NUM_SPECIAL - min_context, max_length, stride)
-    tokenizer = _plain_copy(tokenizer)
+    specials = special_tokens(tokenizer)
+    max_question = max_length - specials.num_in_pair - min_context
+    _check_lengths(max_length, stride, min_context, specials.num_in_pair)
+    layout = _Layout(specials, max_question, max_length, stride)
+    tokenizer = plain_copy(tokenizer)
     rows: dict[str, int] = {}
     context_row = np.fromiter((rows.setdefault(context, len(rows)) for context in contexts), np.int64, len(contexts))
     tokens = _tokenize_contexts(tokenizer, list(rows))
@@ -134,29 +133,14 @@ def build_windows(
     return _concatenate(parts)
 
 
-def _check_lengths(max_length: int, stride: int, min_context: int) -> None:
+def _check_lengths(max_length: int, stride: int, min_context: int, num_special: int) -> None:
     if stride < 1:
         raise ConfigError(f"stride must be at least 1 token, got {stride}")
-    if min_context < 1 or max_length - _NUM_SPECIAL - min_context < 1:
+    if min_context < 1 or max_length - num_special - min_context < 1:
         raise ConfigError(
-            f"max_length {max_length} must hold 3 special tokens, 1 question token and min_context ({min_context}, "
-            "at least 1) context tokens"
+            f"max_length {max_length} must hold {num_special} special tokens, 1 question token and min_context "
+            f"({min_context}, at least 1) context tokens"
         )
-
-
-def _token_id(tokenizer: Tokenizer, token: str) -> int:
-    token_id = tokenizer.token_to_id(token)
-    if token_id is None:
-        raise ConfigError(f"the tokenizer has no token {token!r}, which separates question and context")
-    return token_id
-
-
-def _plain_copy(tokenizer: Tokenizer) -> Tokenizer:
-    copy = Tokenizer.from_str(tokenizer.to_str())
-    copy.no_truncation()
-    copy.no_padding()
-    copy.encode_special_tokens = True
-    return copy
 
 
 def _ragged(lists: Sequence[Sequence[int]]) -> tuple[Array, Array]:
@@ -279,19 +263,20 @@ def _build_chunk(
     question_ids, question_offsets = encoded
     full_lengths = np.diff(question_offsets)
     question_lengths = np.minimum(full_lengths, layout.max_question)
+    num_special, num_between = layout.specials.num_in_pair, layout.specials.num_between
     question, start, length = _place_windows(
-        np.diff(tokens.offsets)[context_row], layout.max_length - _NUM_SPECIAL - question_lengths, layout.stride
+        np.diff(tokens.offsets)[context_row], layout.max_length - num_special - question_lengths, layout.stride
     )
-    context_at = question_lengths[question] + 2  # position of the window's first context token, [W]
+    context_at = question_lengths[question] + 1 + num_between  # position of the window's first context token, [W]
     offsets = _offsets(context_at + length + 1)
 
     window = np.repeat(np.arange(len(question)), np.diff(offsets))  # [P]
     position = np.arange(offsets[-1]) - offsets[window]  # [P]
     in_context = position - context_at[window]  # [P]: number within the window's context, negative before it
     mask = (in_context >= 0) & (in_context < length[window])
-    asked = (position >= 1) & (in_context < -1)
-    ids = np.full(offsets[-1], layout.sep_id, np.int32)
-    ids[offsets[:-1]] = layout.cls_id
+    asked = (position >= 1) & (in_context < -num_between)
+    ids = np.full(offsets[-1], layout.specials.sep, np.int32)
+    ids[offsets[:-1]] = layout.specials.cls
     ids[asked] = question_ids[question_offsets[question[window[asked]]] + position[asked] - 1]
     token_base = tokens.offsets[context_row[question]] + start  # [W]
     chars = np.zeros((2, offsets[-1]), np.int32)

@@ -1,22 +1,91 @@
-"""A WordPiece tokenizer trained on the train split, kept under the fingerprint of what it was trained on."""
+"""A WordPiece tokenizer trained on the train split, kept under the fingerprint of what it was trained on.
+
+A core may bring a tokenizer of its own; what encodes text asks `special_tokens` how it frames one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Encoding, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from atinuke_bench.config import TokenizerConfig
 from atinuke_bench.data.features import Ragged
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import make_folder, write_text
 
 #: Special tokens in the order of their ids; padding is 0 everywhere.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID = range(len(SPECIAL_TOKENS))
+#: Names that other tokenizers have for them.
+_OTHER_NAMES = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """How a tokenizer frames texts: `cls a sep`, and `cls a sep b sep` with `num_between` of `sep` in the middle.
+
+    `unk` and `mask` are None in a tokenizer that has none.
+    """
+
+    cls: int
+    sep: int
+    num_between: int
+    unk: int | None
+    mask: int | None
+
+    @property
+    def num_in_pair(self) -> int:
+        """Special tokens that a pair has in all."""
+        return 2 + self.num_between
+
+
+def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
+    """The special tokens of a tokenizer, from what it puts around empty texts, or else by name; ConfigError.
+
+    >>> special_tokens(train_tokenizer(["a"], TokenizerConfig()))
+    SpecialTokens(cls=2, sep=3, num_between=1, unk=1, mask=4)
+    """
+    tokenizer = plain(tokenizer)
+    single, pair = tokenizer.encode("").ids, tokenizer.encode("", "").ids
+    named = {name: _id_of(tokenizer, name) for name in SPECIAL_TOKENS}
+    if not single:  # nothing is put around a text
+        single = [id_ for id_ in (named["[CLS]"], named["[SEP]"]) if id_ is not None]
+        pair = [*single, *single[1:]]
+    cls, *seps = pair
+    if len(single) != 2 or len(seps) not in (2, 3) or set(seps) != {single[1]} or cls != single[0] or cls in seps:
+        found = [tokenizer.id_to_token(id_) for id_ in pair]
+        raise ConfigError(
+            "a tokenizer must frame a pair as '[CLS] a [SEP] b [SEP]', under whatever names; "
+            f"this one puts {' '.join(map(str, found)) or 'nothing'} around two empty texts"
+        )
+    return SpecialTokens(cls, seps[0], len(seps) - 1, named["[UNK]"], named["[MASK]"])
+
+
+def _id_of(tokenizer: Tokenizer, name: str) -> int | None:
+    found = tokenizer.token_to_id(name)
+    return tokenizer.token_to_id(_OTHER_NAMES[name]) if found is None else found
+
+
+def plain(tokenizer: Tokenizer) -> Tokenizer:
+    """The tokenizer itself where it is as a `plain_copy`, and one otherwise; for use without changes of its state."""
+    keeps_text = tokenizer.encode_special_tokens or not tokenizer.get_added_tokens_decoder()
+    is_plain = tokenizer.truncation is None and tokenizer.padding is None and keeps_text
+    return tokenizer if is_plain else plain_copy(tokenizer)
+
+
+def plain_copy(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy that neither cuts nor fills, and for which a text that spells out "[SEP]" is text."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    copy.encode_special_tokens = True
+    return copy
 
 
 def train_tokenizer(texts: Sequence[str], config: TokenizerConfig) -> Tokenizer:
@@ -90,24 +159,57 @@ def encode_texts(
 
     A pair's text keeps at least its first token, however long the other is.
     """
-    tokenizer = Tokenizer.from_str(tokenizer.to_str())  # truncation is state; the caller's tokenizer stays as it was
+    tokenizer = plain_copy(tokenizer)  # truncation is state; the caller's tokenizer stays as it was
     tokenizer.enable_truncation(max_length, strategy="longest_first")
     inputs = list(first) if second is None else list(zip(first, second, strict=True))
     encodings = tokenizer.encode_batch_fast(inputs)
     return (
         Ragged.from_rows((encoding.ids for encoding in encodings), padding=PAD_ID),
-        Ragged.from_rows(encoding.type_ids for encoding in encodings),
+        Ragged.from_rows(_segments(encoding, is_pair=second is not None) for encoding in encodings),
     )
+
+
+def _segments(encoding: Encoding, *, is_pair: bool) -> list[int]:
+    """0 for the first text and what follows it, 1 for the second, also where the tokenizer itself tells no difference.
+
+    A second text without any token still has the separator behind it.
+    """
+    if not is_pair:
+        return [0] * len(encoding)
+    if 1 in encoding.type_ids:
+        return encoding.type_ids
+    texts = encoding.sequence_ids
+    first = texts.index(1) if 1 in texts else len(texts) - 1
+    return [0] * first + [1] * (len(texts) - first)
 
 
 def encode_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, list[int]]:
     """The pieces of every distinct word, each read alone and without special tokens; at least one, `[UNK]` if need be.
 
-    A word may normalise to nothing, as a soft hyphen does, and still must have a place.
+    A word may normalise to nothing, as a soft hyphen does, and still must have a place. Where the tokenizer knows the
+    word after a space from the word that begins a text, it is read as after a space.
     """
     distinct = list(dict.fromkeys(words))
-    encodings = tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
-    return {word: encoding.ids or [UNK_ID] for word, encoding in zip(distinct, encodings, strict=True)}
+    tokenizer = plain(tokenizer)
+    specials, prefix = special_tokens(tokenizer), _word_prefix(tokenizer)
+    texts = [prefix + word for word in distinct]
+    encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    nothing = [specials.sep if specials.unk is None else specials.unk]
+    return {word: encoding.ids or nothing for word, encoding in zip(distinct, encodings, strict=True)}
+
+
+def _word_prefix(tokenizer: Tokenizer) -> str:
+    """What must stand before a lone word, so that it is read as inside a text: a space, or nothing.
+
+    >>> _word_prefix(train_tokenizer(["a b"], TokenizerConfig()))
+    ''
+    """
+
+    def ids(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    inside = ids("a a")[len(ids("a")) :]
+    return " " if ids("a") != inside and ids(" a") == inside else ""
 
 
 def unique_texts(columns: Iterable[Iterable[str]]) -> Iterator[str]:

@@ -111,13 +111,13 @@ def slice_scores(
     contexts: Sequence[str],
     texts: Sequence[Sequence[str]],
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Every slice's `num_examples`, `exact` and `f1` (percent), as `{"question_word": {"who": {...}}, ...}`.
+    """Every slice's `num`, `exact` and `f1` (percent), as `{"question_word": {"who": {...}}, ...}`.
 
     `scores` and the three columns are in the same order. A slice without questions is absent, not zero.
 
     >>> one = {"q1": ExampleScore(1, 1.0)}
     >>> slice_scores(one, ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
-    {'name': {'num_examples': 1, 'exact': 100.0, 'f1': 100.0}}
+    {'name': {'num': 1, 'exact': 100.0, 'f1': 100.0}}
     """
     columns = {
         "question_word": (QUESTION_WORDS, [question_word(question) for question in questions]),
@@ -136,7 +136,7 @@ def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str], label: s
     members = [score for score, of in zip(values, column, strict=True) if of == label]
     num_examples = len(members)
     return {
-        "num_examples": num_examples,
+        "num": num_examples,
         "exact": 100.0 * sum(score.exact for score in members) / num_examples,
         "f1": 100.0 * sum(score.f1 for score in members) / num_examples,
     }

@@ -94,9 +94,32 @@ class WandbTracker:
             log.warning("W&B records nothing more of this run: %s: %s", type(error).__name__, error)
 
 
+def unsynced_records(folder: Path) -> list[str]:
+    """The offline records of a run that no upload has finished with; W&B marks those it has with a file beside."""
+    records = sorted((folder / "wandb").glob("offline-run-*"))
+    return [str(record) for record in records if not list(record.glob("*.synced"))]
+
+
+def sync(folder: Path, timeout: float) -> str | None:
+    """Upload a run's offline records by `wandb sync` and wait for it; the reason where that failed, None otherwise."""
+    records = unsynced_records(folder)
+    if not records:
+        return None
+    command = [sys.executable, "-m", "wandb", "sync", *records]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return f"W&B has not taken the record within {timeout:g} s"
+    # The exit code is 0 for some failures too; what counts is the mark.
+    if left := unsynced_records(folder):
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"{len(left)} records were not uploaded"
+    return None
+
+
 def start_upload(folder: Path) -> None:
     """Upload a run's offline record by `wandb sync`, in a process that nobody waits for."""
-    records = sorted(map(str, (folder / "wandb").glob("offline-run-*")))
+    records = unsynced_records(folder)
     if records:
         with open(folder / "wandb" / "upload.txt", "ab") as output:
             subprocess.Popen(
@@ -109,7 +132,10 @@ def start_upload(folder: Path) -> None:
 
 
 def _summary(result: dict[str, Any]) -> dict[str, Any]:
-    summary = {"score": result["score"], "split": result["split"], "metric": result["metric"]}
+    # With its protocol a run can be read back and compared from W&B alone.
+    kept = ("score", "split", "metric", "higher_is_better", "core_label", "protocol", "seconds")
+    summary = {name: result[name] for name in kept}
+    summary["selection_score"] = (result["selection"] or {}).get("score")
     if result["interval"] is not None:
         summary |= {"interval/low": result["interval"][0], "interval/high": result["interval"][1]}
     for split, metrics in result["scores"].items():

@@ -26,8 +26,7 @@ def training_cost(
     parameters = count_parameters(module)
     seconds = sum(record["seconds"] for record in history)
     tokens = sum(record["tokens"] for record in history)
-    lengths, counts = np.unique(train.lengths, return_counts=True)
-    per_epoch = sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
+    per_epoch = forward_flops(module, train)
     return {
         "parameters": parameters.total,
         "embedding_parameters": parameters.embedding,
@@ -39,6 +38,12 @@ def training_cost(
         "peak_memory_bytes": _peak_memory(module),
         "latency_seconds": _latency(module, evaluated),
     }
+
+
+def forward_flops(module: TaskModule, rows: Encoded) -> int:
+    """Operations of the core's forward pass over every row once, padding left out."""
+    lengths, counts = np.unique(rows.lengths, return_counts=True)
+    return sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
 
 
 def _peak_memory(module: TaskModule) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from typing import Any
 
 import torch
 
@@ -29,14 +30,14 @@ def classify(error: BaseException) -> str:
 
 def write_failure(folder: RunFolder, error: BaseException) -> None:
     """Write `failure.json`. On a full or read-only disk that is given up: the error itself must not be hidden by it."""
-    record = {
-        "class": classify(error),
-        "type": type(error).__name__,
-        "message": str(error),
-        "traceback": "".join(traceback.format_exception(error)),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
+    text = "".join(traceback.format_exception(error))
     try:
-        write_json(folder.failure, record)
+        write_json(folder.failure, failure_record(classify(error), type(error).__name__, str(error), text))
     except RunFolderError as second:
         error.add_note(f"failure.json could not be written: {second}")
+
+
+def failure_record(failure_class: str, kind: str, message: str, text: str = "") -> dict[str, Any]:
+    """What `failure.json` holds; `text` is the traceback where there is one."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return {"class": failure_class, "type": kind, "message": message, "traceback": text, "time": now}

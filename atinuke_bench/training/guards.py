@@ -13,7 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 from filelock import FileLock, Timeout
 
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench.errors import BusyError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
 
 
@@ -25,7 +25,7 @@ def only_holder(folder: RunFolder) -> Iterator[None]:
         with lock:
             yield
     except Timeout:
-        raise RunFolderError(f"{folder.path}: another process is carrying out this run") from None
+        raise BusyError(f"{folder.path}: another process is carrying out this run") from None
 
 
 @contextlib.contextmanager
@@ -81,9 +81,10 @@ def interruptible() -> Iterator[None]:
 @contextlib.contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Lightning's advice on workers, accelerators and loggers is for its own users; our choices are deliberate."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module="pytorch_lightning.*")
@@ -92,4 +93,5 @@ def quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", category=pl.utilities.warnings.PossibleUserWarning)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -77,9 +77,10 @@ class TaskModule(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         training = self.run.training
-        optimizer = torch.optim.AdamW(
-            parameter_groups(self, training.weight_decay), lr=training.learning_rate, fused=True
-        )
+        groups = parameter_groups(self, training.weight_decay)
+        if training.core_learning_rate is not None:
+            groups = split_groups(groups, set(self.core.parameters()), training.core_learning_rate)
+        optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
         num_warmup = max(1, round(training.warmup_fraction * self.num_training_steps))
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: warmup_then_linear(step, num_warmup, self.num_training_steps)
@@ -113,6 +114,21 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
         {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": weight_decay},
         {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
     ]
+
+
+def split_groups(groups: list[dict[str, Any]], members: set[Tensor], learning_rate: float) -> list[dict[str, Any]]:
+    """Each group without the members, and then their own part of it with their own learning rate.
+
+    >>> core, head = nn.Linear(2, 3), nn.Linear(3, 1)
+    >>> groups = parameter_groups(nn.Sequential(core, head), 0.1)
+    >>> [(len(group["params"]), group.get("lr")) for group in split_groups(groups, set(core.parameters()), 5e-5)]
+    [(1, None), (1, None), (1, 5e-05), (1, 5e-05)]
+    """
+    rest = [{**group, "params": [own for own in group["params"] if own not in members]} for group in groups]
+    taken = [
+        {**group, "params": [own for own in group["params"] if own in members], "lr": learning_rate} for group in groups
+    ]
+    return rest + taken
 
 
 def gather_outputs(outputs: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:

@@ -17,9 +17,10 @@ from atinuke_bench.data.selection import hold_out
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint
 from atinuke_bench.environment import cache_folder, has_fast_bfloat16
-from atinuke_bench.errors import DataError
+from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import identity
+from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -71,8 +72,18 @@ class PreparedRun:
         return {name: self.loaded.splits[name] for name in self.task.evaluation_splits if name in self.loaded.splits}
 
     @cached_property
+    def origin(self) -> Origin | None:
+        """The run that this one starts from."""
+        return None if self.run.init_from is None else open_origin(self.run.init_from)
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the examples that are learned from."""
+        """That of the run this one starts from, the core's own, or one of the examples that are learned from."""
+        if self.origin is not None:
+            return self.origin.tokenizer
+        own = registry.load_core(self.run.core.name).own_tokenizer(self.run.core)
+        if own is not None:
+            return own
         texts = self.task.texts(self.train_examples)
         return cached_tokenizer(cache_folder(), texts, self.run.tokenizer)
 
@@ -108,19 +119,27 @@ class PreparedRun:
             "data_fingerprint": self.loaded.fingerprint,
             "split_sizes": sizes,
             "train_size": len(self.train_examples),
-            "is_cut": self.run.training.train_limit is not None or not task.is_official(sizes),
+            "is_cut": self.run.training.train_limit is not None
+            or self.run.source.kind == "microworld"
+            or not task.is_official(sizes),
             "selection": self.run.training.select_on,
             "selection_size": len(self.selection_examples),
             "primary_metric": task.primary_metric,
             "higher_is_better": task.higher_is_better,
-            "pretraining": "none",
+            "pretraining": self._pretraining(),
             **{name: self.run.options[name] for name in task.protocol_options},
         }
+
+    def _pretraining(self) -> str:
+        own = registry.load_core(self.run.core.name).pretraining(self.run.core, self.task.name)
+        if self.run.init_from is None or self.origin is None:
+            return own
+        return self.origin.described(self.run.init_from, own)
 
 
 def prepare(run: RunConfig) -> PreparedRun:
     """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
-    task: Task = registry.load_task(run.task)
+    task: Task = registry.load_task(run.task).for_run(run)
     options = task.options(run)
     precision = run.training.precision
     if precision == "auto":
@@ -128,8 +147,16 @@ def prepare(run: RunConfig) -> PreparedRun:
     run = run.model_copy(
         update={
             "training": run.training.model_copy(update={"precision": precision}),
+            "core": registry.load_core(run.core.name).resolve(run.core),
         }
     )
+    run = resolve_origin(run)
+    limit = run.core.max_length
+    if limit is not None and run.training.max_length > limit:
+        raise ConfigError(
+            f"training.max_length: {run.core.label()} reads at most {limit} tokens; found {run.training.max_length}; "
+            f"nearest: {limit}"
+        )
     loaded = task.load(run.source, options)
     for note in loaded.notes:
         log.info("%s: %s", task.name, note)

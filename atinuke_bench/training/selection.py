@@ -8,13 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from datasets import Dataset
 from torch import Tensor
 
+from atinuke_bench.core.cost import TRAINING_FACTOR
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.errors import CheckpointError
+from atinuke_bench.errors import CheckpointError, PrunedError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
+from atinuke_bench.training.cost import forward_flops
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 
@@ -36,12 +39,18 @@ class EpochSelection(pl.Callback):
         examples: Dataset,
         encoded: Encoded,
         on_epoch: Callable[[dict[str, Any]], None],
+        go_on: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
+        """`on_epoch` is told each epoch's record and whether it is the best one so far. `go_on`, told the same once the
+        epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several processes, the
+        first is asked and the answer holds for all.
+        """
         self.prepared = prepared
         self.folder = folder
         self.examples = examples
         self.encoded = encoded
         self.on_epoch = on_epoch
+        self.go_on = go_on
         self.history = folder.read_history()
 
     def resume_point(self) -> Any:
@@ -57,7 +66,11 @@ class EpochSelection(pl.Callback):
             num_epochs = load_checkpoint(path)["epoch"] + 1
         except CheckpointError as error:
             log.warning("%s; training starts anew", error)
-            path.unlink()
+            path.unlink(missing_ok=True)  # every process of the run comes by
+            self.history = []
+            return None
+        if len(self.history) < num_epochs:
+            log.warning("%s: the history of %d epochs is gone; training starts anew", self.folder.history, num_epochs)
             self.history = []
             return None
         self.history = self.history[:num_epochs]
@@ -102,17 +115,20 @@ class EpochSelection(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = self._stopped - self._started
+        num_tokens, loss = self._over_all_processes(trainer)
         record = {
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
-            "loss": float(sum(self._losses) / len(self._losses)),
+            "loss": loss,
             "score": self._metrics.get(self.prepared.task.primary_metric),
             "metrics": self._metrics,
             "calibration": self._calibration,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "tokens": int(self._num_tokens),
+            "tokens": num_tokens,
             "seconds": seconds,
-            "tokens_per_second": int(self._num_tokens) / seconds,
+            "tokens_per_second": num_tokens / seconds,
+            # Of all epochs so far, since a run that is stopped early has no result to tell its cost.
+            "training_flops": self._flops_an_epoch(trainer, module) * (len(self.history) + 1),
         }
         self.history.append(record)
         is_best = self.best_epoch == record["epoch"]
@@ -124,8 +140,23 @@ class EpochSelection(pl.Callback):
             log.info("epoch %d: loss %.4f, selection %s", record["epoch"], record["loss"], record["metrics"])
             self.on_epoch({**record, "is_best": is_best})
         trainer.save_checkpoint(self.folder.last_checkpoint)
-        if self.is_over():
+        is_over, answer = self.is_over(), True
+        if self.go_on is not None:
+            answer = self.go_on({**record, "is_best": is_best}) if trainer.is_global_zero else True
+            answer = trainer.strategy.broadcast(answer)
+        if is_over:
             trainer.should_stop = True
+        elif not answer:
+            raise PrunedError(f"stopped after epoch {record['epoch'] + 1} of {self.prepared.run.training.max_epochs}")
+
+    def _flops_an_epoch(self, trainer: pl.Trainer, module: pl.LightningModule) -> int:
+        return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)
+
+    def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
+        """The epoch's tokens and its mean loss, those of all processes together."""
+        loss = sum(self._losses) / len(self._losses)
+        tokens = torch.as_tensor(self._num_tokens, device=loss.device)
+        return int(trainer.strategy.reduce(tokens, reduce_op="sum")), float(trainer.strategy.reduce(loss))
 
     def _rank(self, score: float | None) -> float:
         if score is None:

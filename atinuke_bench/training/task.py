@@ -99,12 +99,22 @@ class Task(ABC):
     training: Mapping[str, Any] = {}
     #: Further files that `score_files` takes, by parameter name.
     score_options: tuple[str, ...] = ()
+    #: Fields of a new example for `atinuke-bench predict`, and what each of them is.
+    input_fields: Mapping[str, str] = {}
+    #: Those of them that a line without JSON gives, with tabs between them; none where only JSON will do.
+    plain_fields: tuple[str, ...] = ()
+    #: Whether the core is told segments; where it is not, the embeddings of segments are never learned.
+    gives_segments: bool = True
     #: One line that `atinuke-bench tasks` prints.
     summary: str = ""
 
     def options(self, run: RunConfig) -> Any:
         """The run's options, checked and with defaults filled in; ConfigError."""
         return parse(self.options_class, dict(run.options), "options")
+
+    def for_run(self, run: RunConfig) -> Task:
+        """The task as it is for a run, where core or options decide what is measured; ConfigError."""
+        return self
 
     @abstractmethod
     def load(self, source: SourceConfig, options: Any) -> Loaded:
@@ -128,6 +138,25 @@ class Task(ABC):
     def for_training(self, examples: Dataset) -> Dataset:
         """The examples that can be learned from."""
         return examples
+
+    def data_facts(self, loaded: Loaded) -> dict[str, Any]:
+        """What only the data can tell and new examples are answered with; kept with the run, no part of its config."""
+        return {}
+
+    def input_rows(self, record: Mapping[str, Any], key: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The canonical rows of one new example (`input_fields`), without right answers; DataError names the field.
+
+        Their ids are `key` and what the task adds to it.
+        """
+        raise ConfigError(f"task {self.name!r} takes no new examples")
+
+    def shown(self, prediction: Any) -> Any:
+        """A decoded prediction in the form that `evaluate` stores it."""
+        return prediction
+
+    def answer(self, record: Mapping[str, Any], shown: list[Any]) -> Any:
+        """The answer to one new example from the predictions of its rows."""
+        return shown[0]
 
     @abstractmethod
     def texts(self, examples: Dataset) -> Sequence[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -18,13 +19,15 @@ from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.tokenizer import fingerprint
 from atinuke_bench.errors import DivergedError
-from atinuke_bench.files import sha256_file, write_bytes, write_json
+from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
+from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
+from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
@@ -35,25 +38,23 @@ from atinuke_bench.training.tracker import NoTracker, Tracker
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Execution:
-    """How a run is carried out. Nothing here may change its result."""
-
-    threads: int = 1
-    accelerator: str = "auto"
-    devices: int = 1
-    show_progress: bool = True
-
-
 def train_and_evaluate(
-    prepared: PreparedRun, folder: RunFolder, execution: Execution | None = None, tracker: Tracker | None = None
+    prepared: PreparedRun,
+    folder: RunFolder,
+    execution: Execution | None = None,
+    tracker: Tracker | None = None,
+    go_on: Callable[[dict[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again. An interrupted one goes on from its last whole epoch. Whatever goes wrong
-    leaves `failure.json` and is raised.
+    leaves `failure.json` and is raised. `go_on` is asked after every epoch; when it says False, PrunedError is raised.
+
+    In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
     execution = execution or Execution()
+    if execution.rank > 0:
+        return _help_first_process(prepared, folder, execution)
     tracker = tracker or NoTracker()
     folder.create()
     with only_holder(folder), log_to(folder), terminable():
@@ -63,7 +64,7 @@ def train_and_evaluate(
         result, predictions = None, None
         try:
             tracker.start(prepared, folder)
-            result, predictions = _carry_out(prepared, folder, execution, tracker)
+            result, predictions = _carry_out(prepared, folder, execution, tracker, go_on)
             folder.write_result(result)
         except BaseException as error:
             result = None
@@ -75,8 +76,22 @@ def train_and_evaluate(
         return folder.read_result()
 
 
+def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
+    """The part of another process of a distributed run: it computes, and writes nothing."""
+    with terminable():
+        if folder.is_finished():
+            return folder.read_result()
+        torch.set_num_threads(execution.threads)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, NoTracker(), lambda record: True)
+        return _result(prepared, evaluations) | {"selection": selection, "cost": cost}
+
+
 def _carry_out(
-    prepared: PreparedRun, folder: RunFolder, execution: Execution, tracker: Tracker
+    prepared: PreparedRun,
+    folder: RunFolder,
+    execution: Execution,
+    tracker: Tracker,
+    go_on: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
@@ -86,7 +101,8 @@ def _carry_out(
         evaluations, cost, selection = _evaluate_floor(prepared, folder), {}, {}
     else:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker)
+        write_text(folder.tokenizer, prepared.tokenizer.to_str())
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, go_on)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
@@ -97,7 +113,11 @@ def _carry_out(
 
 
 def _fit_and_evaluate(
-    prepared: PreparedRun, folder: RunFolder, execution: Execution, tracker: Tracker
+    prepared: PreparedRun,
+    folder: RunFolder,
+    execution: Execution,
+    tracker: Tracker,
+    go_on: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
     train = prepared.encode("train", prepared.train_examples)
@@ -106,6 +126,7 @@ def _fit_and_evaluate(
 
     pl.seed_everything(run.seed, verbose=False)
     module = task.build_module(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
+    _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
 
     def on_epoch(record: dict[str, Any]) -> None:
@@ -113,7 +134,7 @@ def _fit_and_evaluate(
         if progress is not None:
             progress.epoch_done(record)
 
-    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch)
+    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, go_on)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
     _fit(trainer, module, RunData(train, held_out, prepared), selection)
     if all(record["score"] is None for record in selection.history):
@@ -129,7 +150,7 @@ def _fit_and_evaluate(
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
         predicted = task.decode(module.collected_outputs(), encoded, examples, run)
         predicted = task.apply_calibration(predicted, best["calibration"])
-        evaluations[name] = _evaluate(prepared, folder, name, predicted)
+        evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
     cost = training_cost(module, train, next(iter(splits.values()))[1], selection.history)
@@ -144,6 +165,18 @@ def _fit_and_evaluate(
         "calibration": best["calibration"],
     }
     return evaluations, cost, summary
+
+
+def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFolder, execution: Execution) -> None:
+    """Load the weights of the run that this one starts from, if any, and say and record which."""
+    init, origin = prepared.run.init_from, prepared.origin
+    if init is None or origin is None or not init.weights:
+        return
+    done = initialise(module, origin)
+    if execution.rank == 0:
+        record_initialisation(folder, done)
+        if execution.show_progress:
+            Console(stderr=True).print(done.summary(), markup=False, highlight=False, soft_wrap=True)
 
 
 class RunData(pl.LightningDataModule):
@@ -197,6 +230,8 @@ def _trainer(
         return pl.Trainer(
             accelerator=execution.accelerator,
             devices=execution.devices,
+            num_nodes=execution.num_nodes,
+            strategy=execution.strategy(),
             precision="bf16-mixed" if training.precision == "bfloat16" else "32-true",
             max_epochs=training.max_epochs,
             gradient_clip_val=training.gradient_clip,
@@ -231,9 +266,10 @@ def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evalu
     }
 
 
-def _evaluate(prepared: PreparedRun, folder: RunFolder, split: str, predictions: dict[str, Any]) -> Evaluation:
+def _evaluate(prepared: PreparedRun, folder: RunFolder | None, split: str, predictions: dict[str, Any]) -> Evaluation:
     examples = prepared.evaluation_splits[split]
-    prepared.task.write_outputs(folder.path, split, examples, predictions, prepared.run)
+    if folder is not None:
+        prepared.task.write_outputs(folder.path, split, examples, predictions, prepared.run)
     return prepared.task.evaluate(examples, predictions, prepared.run)
 
 
@@ -284,6 +320,7 @@ def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None
             "revision": loaded.revision,
             "notes": list(loaded.notes),
         },
+        "data_facts": prepared.task.data_facts(loaded),
         "tokenizer": tokenizer,
     }
 

@@ -12,7 +12,7 @@ from atinuke_bench.config import core_config_class
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import ConfigError
 
-TRAINED = [name for name in registry.core_names() if name != "majority"]
+TRAINED = [name for name in registry.core_names() if name not in ("majority", "pretrained")]
 VARIANTS = [
     *((name, {}) for name in TRAINED),
     ("atinuke", {"causal": False}),

@@ -257,7 +257,6 @@ def test_the_callers_tokenizer_is_left_alone_and_its_settings_are_ignored():
             r"max_length 5 must hold 3 special tokens, .* min_context \(2, at least 1\)",
         ),
         ({"min_context": 0}, r"min_context \(0, at least 1\)"),
-        ({"cls_token": "<s>"}, "the tokenizer has no token '<s>'"),
     ],
 )
 def test_settings_that_do_not_fit(settings_, message):

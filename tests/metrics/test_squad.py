@@ -185,8 +185,8 @@ def test_slices_partition_the_questions():
     scores = {"q1": ExampleScore(1, 1.0), "q2": ExampleScore(0, 0.5), "q3": ExampleScore(0, 0.0)}
     slices = slice_scores(scores, ["Who?", "When?", "Who?"], ["c"] * 3, [["Ada"], ["1999"], []])
     assert slices["question_word"] == {
-        "who": {"num_examples": 2, "exact": 50.0, "f1": 50.0},
-        "when": {"num_examples": 1, "exact": 0.0, "f1": 50.0},
+        "who": {"num": 2, "exact": 50.0, "f1": 50.0},
+        "when": {"num": 1, "exact": 0.0, "f1": 50.0},
     }
     assert list(slices["answer_type"]) == ["none", "date", "name"]
-    assert all(sum(part["num_examples"] for part in parts.values()) == 3 for parts in slices.values())
+    assert all(sum(part["num"] for part in parts.values()) == 3 for parts in slices.values())

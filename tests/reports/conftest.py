@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,21 @@ def write_run(
     num: int = 300,
     label: str | None = None,
     config: str = "training:\n  learning_rate: 0.001\n",
+    edit: dict[str, Any] | None = None,
+    answers: tuple[str, str] = ("1", "0"),
     **protocol: Any,
 ) -> Path:
     """A finished run over `num` examples, of which the share `right` is answered well."""
     label = label or f"{core}-nano"
-    folder = store / task / core / f"{label.replace('/', '_').replace('<', '_')}-{seed}-{len(config)}"
+    name = re.sub(r"[/<>]", "_", f"{label}-{seed}-{len(config)}")
+    folder = store / re.sub(r"[<>]|/(?=script)", "_", task) / core / name
     folder.mkdir(parents=True)
     difficulty = np.random.default_rng(7).normal(size=num)
     noise = np.random.default_rng([seed, len(label)]).normal(size=num)
     scores = difficulty + noise
     is_right = scores < np.quantile(scores, right)
-    gold = np.where(np.arange(num) % 2 == 0, "1", "0")
-    prediction = np.where(is_right, gold, np.where(gold == "1", "0", "1"))
+    gold = np.where(np.arange(num) % 2 == 0, *answers)
+    prediction = np.where(is_right, gold, np.where(gold == answers[0], *reversed(answers)))
     rows = {"split": "test", "id": [f"t-{n}" for n in range(num)], "prediction": prediction, "gold": gold}
     pd.DataFrame({**rows, "score": is_right.astype(float)}).to_parquet(folder / "predictions.parquet")
     own = {
@@ -67,6 +71,7 @@ def write_run(
         "cost": {} if core == "majority" else {**COST, "training_flops": 1e9 * len(label)},
         "seconds": 1.0,
     }
+    result |= edit or {}
     (folder / "config.yaml").write_text(f"task: {task}\n{config}seed: {seed}\n")
     epochs = [{"epoch": n, "loss": 1.0 - n / 10, "score": 50.0 + n} for n in range(2)]
     (folder / "history.jsonl").write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from atinuke_bench.cli import app
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.reports.frame import read_frame
+from atinuke_bench.reports.published import read_published
 from atinuke_bench.reports.render import render_html, write_report
 from atinuke_bench.reports.sides import compare_sides
-from atinuke_bench.reports.tables import read_published
 
 EVIL = "<script>alert(1)</script>"
 
@@ -172,9 +172,9 @@ def test_a_copied_run_counts_once(tmp_path, write_run):
 
 
 def test_compare_by_core_and_by_folder(store):
-    found, _ = compare_sides("atinuke-nano", "transformer", store)
+    found = compare_sides("atinuke-nano", "transformer", store).comparisons
     assert [(one.column.split()[0], one.verdict) for one in found] == [("snli", "better")]
-    found, _ = compare_sides(f"{store}/snli/transformer", f"{store}/snli/atin*", "unused")
+    found = compare_sides(f"{store}/snli/transformer", f"{store}/snli/atin*", "unused").comparisons
     assert found[0].verdict == "worse"
 
 

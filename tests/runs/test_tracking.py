@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
 import struct
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from atinuke_bench.cli import main
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.tracking import make_tracker
+from atinuke_bench.runs.execute import execute
+from atinuke_bench.runs.tracking import make_tracker, unsynced_records
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -40,6 +47,17 @@ def records_of(path: Path) -> list:
     return records
 
 
+def whole_record(path: Path) -> list:
+    """The records of a run that has ended; W&B's own process writes the last of them moments after `finish`."""
+    until = time.monotonic() + 30
+    records = records_of(path)
+    while not any(record.HasField("exit") for record in records):
+        assert time.monotonic() < until, "W&B has not ended its record"
+        time.sleep(0.05)
+        records = records_of(path)
+    return records
+
+
 def name_of(item) -> str:
     return item.key or ".".join(item.nested_key)
 
@@ -56,7 +74,7 @@ def test_one_offline_record_holds_config_history_summary_and_predictions(make_ru
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline", group="grid"))
     (file,) = (folder.path / "wandb").rglob("*.wandb")
-    records = records_of(file)
+    records = whole_record(file)
     (header,) = [record.run for record in records if record.HasField("run")]
     assert header.run_id == result["identity"]
     assert header.run_group == "grid"
@@ -99,3 +117,47 @@ def test_disabled_leaves_no_record(make_run, tmp_path):
     folder = RunFolder(tmp_path / "run")
     train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("disabled"))
     assert not (folder.path / "wandb").exists()
+
+
+@pytest.fixture(params=["refuses", "never answers"])
+def bad_host(request, offline_home, monkeypatch):
+    """A W&B host that refuses every connection, or takes it and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if request.param == "never answers":
+            server.listen(64)
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+        yield server
+
+
+def test_a_host_that_cannot_be_talked_to_holds_up_no_run(make_run, tmp_path, bad_host, monkeypatch):
+    uploads = []
+
+    def start(*arguments, **options):
+        uploads.append(really(*arguments, **options))
+        return uploads[-1]
+
+    really = subprocess.Popen
+    monkeypatch.setattr("atinuke_bench.runs.tracking.subprocess.Popen", start)
+    folder = RunFolder(tmp_path / "run")
+    result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("online"))
+    assert folder.is_finished()
+    assert result["score"] is not None
+    # The upload is a process that nobody waits for.
+    (upload,) = [process for process in uploads if "sync" in process.args]
+    os.killpg(upload.pid, signal.SIGKILL)
+    upload.wait()
+    assert unsynced_records(folder.path)
+
+
+def test_sync_says_why_it_could_not_upload(make_run, tmp_path, bad_host, capsys, monkeypatch):
+    store = tmp_path / "store"
+    folder, _ = execute(make_run(), store, execution=QUIET)
+    monkeypatch.setattr("sys.argv", ["atinuke-bench", "sync", str(store), "--timeout", "4"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    printed = capsys.readouterr().err
+    assert f"{folder.path}: not uploaded: " in printed
+    assert "0 of 1 runs uploaded" in printed
+    assert unsynced_records(folder.path)

@@ -184,7 +184,7 @@ def test_null_odds_add_the_best_thresholds(squad, finished):
 def test_results_have_slices(finished, version):
     slices = finished[version][2]["slices"]["dev"]
     assert set(slices) == {"question_word", "answer_type", "answer_length", "context_length"}
-    assert slices["question_word"]["where"]["num_examples"] == 8
+    assert slices["question_word"]["where"]["num"] == 8
     assert ("none" in slices["answer_type"]) == (version == "2.0")
 
 

@@ -1,0 +1,253 @@
+"""Commands on many runs: `suite`, `verify`, `sync`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atinuke_bench.cli.shared import (
+    DataDirOption,
+    JsonOption,
+    OutOption,
+    WandbOption,
+    app,
+    print_json,
+    print_notes,
+    short,
+    source_config,
+    stdout,
+    wandb_mode,
+)
+from atinuke_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from atinuke_bench.config import SourceConfig, SuiteConfig
+    from atinuke_bench.runs.suite import CellState, Suite
+
+
+@app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
+def suite(
+    name_or_file: Annotated[str, typer.Argument(help="A built-in suite, or a YAML file.")],
+    source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; the suite's own.")] = None,
+    data_dir: DataDirOption = None,
+    out: OutOption = Path("runs"),
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
+    executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
+    devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * stands for anything.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds after which a run counts as hanging.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
+    wandb: WandbOption = "offline",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out a grid of runs and print the table of means.
+
+    Stop it in any way and start it again: finished runs are kept, interrupted ones go on from their last epoch.
+    """
+    from atinuke_bench.runs.grid import read_suite
+    from atinuke_bench.runs.suite_record import finished_results, open_record
+
+    config = read_suite(name_or_file)
+    place = _source(config, source, data_dir)
+    record = open_record(out, config.name)
+    finished = finished_results(record, config, place, out) if not only and not dry_run else None
+    if finished is not None:  # nothing of torch, tasks and data is needed to show it
+        _show_results(config.name, finished, [], as_json)
+        return
+    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.grid import expand, select
+    from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+    from atinuke_bench.training.execution import Execution
+
+    cells = expand(config, place)
+    chosen = {cell.path for cell in select(cells, only or [])}
+    execution = Execution(devices=devices_per_run, show_progress=False)
+    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, retry_failed)
+    states = cell_states(cells, config, place, record, options)
+    states = [state for state in states if state.cell.path in chosen]
+    if dry_run:
+        _show_grid(states, out, as_json)
+        return
+    _carry_out(Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options))
+    results = [(state.cell.variant, state.result) for state in states if state.result is not None]
+    _show_results(config.name, results, [state for state in states if state.status == "failed"], as_json)
+
+
+@app.command(epilog="Example: atinuke-bench verify runs --reset")
+def verify(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
+    reset: Annotated[bool, typer.Option("--reset", help="Set damaged runs to run again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage."""
+    from atinuke_bench.reports.corpora import corpus_of
+    from atinuke_bench.runs.verify import reset as reset_run
+    from atinuke_bench.runs.verify import verify_runs
+
+    num_finished = num_unfinished = 0
+    damaged = []
+    for verdict in verify_runs(_existing(runs), corpus_of):
+        num_finished += verdict.is_finished
+        num_unfinished += not verdict.is_finished
+        if not verdict.problems:
+            continue
+        damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})
+        if not as_json:
+            typer.echo(f"{verdict.folder.path}: {'; '.join(verdict.problems)}")
+        if reset:
+            reset_run(verdict)
+    if as_json:
+        print_json({"finished": num_finished, "unfinished": num_unfinished, "damaged": damaged})
+    state = "set to run again" if reset else "damaged"
+    typer.echo(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
+    if damaged and not reset:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: atinuke-bench sync runs")
+def sync(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for the upload of a run.")] = 120,
+) -> None:
+    """Upload to W&B what runs have recorded offline. What is uploaded already is left alone."""
+    from atinuke_bench.run_folder import find_runs
+    from atinuke_bench.runs.tracking import sync as sync_run
+    from atinuke_bench.runs.tracking import unsynced_records
+
+    waiting = [folder for folder in find_runs(*_existing(runs)) if unsynced_records(folder.path)]
+    if not waiting:
+        typer.echo("nothing to upload", err=True)
+    for done, folder in enumerate(waiting):
+        if (problem := sync_run(folder.path, timeout)) is not None:
+            typer.echo(f"{folder.path}: not uploaded: {problem}", err=True)
+            typer.echo(f"{done} of {len(waiting)} runs uploaded; the same command goes on", err=True)
+            raise typer.Exit(1)
+        typer.echo(f"[{done + 1}/{len(waiting)}] {folder.path}", err=True)
+
+
+def _existing(places: list[Path]) -> list[Path]:
+    if missing := [str(place) for place in places if not place.exists()]:
+        raise ConfigError(f"no such folder: {', '.join(missing)}")
+    return places
+
+
+def _source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
+    """The source that the user named, else the suite's own with the user's folder, else official files in a folder."""
+    if kind is not None or config.source is None:
+        return source_config(kind or "local", data_dir)
+    return config.source.model_copy(update={"data_dir": data_dir} if config.source.kind == "local" else {})
+
+
+def _carry_out(work: Suite) -> None:
+    """Run the suite under a live table on a terminal, with a line for each run elsewhere; always on standard error."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True, highlight=False)
+    counts = work.counts()
+    if counts["finished"] or counts["failed"]:
+        console.print(f"{counts['finished']} runs are finished, {counts['failed']} failed before", soft_wrap=True)
+    if earlier := sum(not cell.in_grid for cell in work.record.cells):
+        console.print(f"{earlier} runs of an earlier version of the suite are kept, and are not part of its grid now")
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            work.run(lambda: live.update(_live_table(work), refresh=True))
+        return
+    work.changed = lambda state: _print_change(work, state)
+    work.run()
+
+
+def _print_change(work: Suite, state: CellState) -> None:
+    if state.status == "running":
+        return
+    counts = work.counts()
+    done = counts["finished"] + counts["failed"]
+    if state.result is not None:
+        shown = f"{short(state.result['score'])} {state.result['metric']}"
+    elif state.failure is not None:
+        shown = f"failed ({state.failure[0]}): {state.failure[1]}"
+    else:
+        shown = "another process is carrying it out"
+    left = work.seconds_left()
+    remaining = f"  about {_duration(left)} left" if left else ""
+    run = state.cell.run
+    typer.echo(
+        f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True
+    )
+
+
+def _live_table(work: Suite) -> Any:
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    counts, left = work.counts(), work.seconds_left()
+    parts = [f"{counts[status]} {status}" for status in ("finished", "running", "waiting", "failed", "elsewhere")]
+    title = f"{work.name}: {', '.join(parts)}; {_duration(left) + ' left' if left is not None else 'time left unknown'}"
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("task", "core", "seed", "epoch", "loss", "selection", "seconds"):
+        table.add_column(heading, no_wrap=True)
+    for state in work.states:
+        run, epoch = state.cell.run, state.epoch
+        if state.status == "running":
+            progress = ("starting", "", "")
+            if epoch is not None:
+                done = f"{epoch['epoch'] + 1}/{run.training.max_epochs}"
+                progress = (done, f"{epoch['loss']:.3f}", short(epoch["score"]))
+            spent = f"{time.monotonic() - state.started:.0f}"
+            table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), *progress, spent)
+    for state in [state for state in work.states if state.status == "failed"][-5:]:
+        run, (failure_class, message) = state.cell.run, state.failure or ("internal", "")
+        table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), failure_class, escape(message[:60]))
+    return Group(title, table)
+
+
+def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
+    from atinuke_bench.runs.estimate import estimate
+
+    rows = estimate(states, store)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        cost = [f"about {row['seconds']:,.0f} s" if row["seconds"] is not None else "time unknown"]
+        if row["parameters"] is not None:
+            cost.append(f"{row['parameters']:,} parameters")
+            cost.append(f"{row['training_flops_per_token'] / 1e6:,.1f} MFLOP to train a token")
+        typer.echo(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}, {', '.join(cost)}")
+    known = [row["seconds"] for row in rows if row["seconds"] is not None and row["status"] == "waiting"]
+    waiting = sum(row["status"] == "waiting" for row in rows)
+    total = f"; about {_duration(sum(known))} of one worker for {len(known)} of them" if known else ""
+    typer.echo(f"{len(rows)} runs, {waiting} to do{total}", err=True)
+
+
+def _show_results(name: str, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool) -> None:
+    if as_json:
+        print_json({"suite": name, "results": [{"variant": variant, **result} for variant, result in results]})
+    elif results:
+        from atinuke_bench.console import suite_table
+
+        stdout().print(suite_table(results))
+        print_notes(results[0][1])
+    for state in failed:
+        failure_class, message = state.failure or ("internal", "")
+        where = f": {state.folder.path}" if state.folder is not None else ""
+        typer.echo(f"failed ({failure_class}) {state.cell.path}: {message}{where}", err=True)
+    if failed:
+        typer.echo(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
+        raise typer.Exit(1)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

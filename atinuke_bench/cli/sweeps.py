@@ -1,0 +1,297 @@
+"""Commands of studies: `sweep TASK`, and `sweep resume|show|best|dashboard STUDY`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from atinuke_bench.cli.shared import (
+    DataDirOption,
+    JsonOption,
+    OutOption,
+    PresetOption,
+    SetOption,
+    SourceOption,
+    WandbOption,
+    app,
+    print_json,
+    source_config,
+    stdout,
+    wandb_mode,
+)
+from atinuke_bench.errors import ConfigError
+
+SEARCH = "TASK"
+
+
+class _TaskOrCommand(typer.core.TyperGroup):
+    """`sweep snli` searches on a task; `sweep resume STUDY` and its sisters are commands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        is_help = bool(args) and args[0] in ctx.help_option_names
+        if args and args[0] not in self.commands and not is_help:
+            args = [SEARCH, *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+
+sweeps = typer.Typer(
+    cls=_TaskOrCommand,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Search depth, heads, sizes, dropout and training settings of a core: `sweep TASK`, where TASK is a task's "
+    "name. `sweep TASK --help` shows the search's options.",
+    epilog="Example: atinuke-bench sweep snli --core atinuke --trials 40",
+)
+app.add_typer(sweeps, name="sweep")
+
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study in the store.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="ATINUKE_STORAGE",
+        help="Database URL, for several machines: postgresql://user@host/database. An SQLite file in the store else.",
+    ),
+]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; all cores.")]
+ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
+DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Processes (DDP) of a trial.")]
+TrialsOption = Annotated[int | None, typer.Option("--trials", min=1, help="Trials of the study, over all restarts.")]
+SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
+FlopsOption = Annotated[
+    float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
+]
+
+
+@sweeps.command(SEARCH, epilog="Example: atinuke-bench sweep snli --core atinuke --preset nano --trials 40 --workers 2")
+def search(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to search on; `tasks` lists all.")],
+    core: Annotated[str, typer.Option("--core", help="Encoder under search; `cores` lists all.")] = "atinuke",
+    cores: Annotated[
+        str | None, typer.Option("--cores", help="Several, by commas: a study each, with the same budget.")
+    ] = None,
+    preset: PresetOption = "micro",
+    space: Annotated[
+        str, typer.Option("--space", help="encoder, dimensions, optimisation, components, or a YAML file.")
+    ] = "encoder",
+    trials: TrialsOption = None,
+    seconds: SecondsOption = None,
+    flops: FlopsOption = None,
+    sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",
+    pruner: Annotated[
+        str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
+    storage: StorageOption = None,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "local",
+    source: SourceOption = "local",
+    data_dir: DataDirOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the trials' runs and of the sampler.")] = 0,
+    overrides: SetOption = None,
+    out: OutOption = Path("runs"),
+    wandb: WandbOption = "offline",
+    threads: ThreadsOption = 1,
+    devices: DevicesOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Search a space of core dimensions and training settings with Optuna. The same command joins or resumes it.
+
+    Trials are chosen by the slice held out from train; dev and test play no part.
+    """
+    from atinuke_bench.config import parse_override
+    from atinuke_bench.sweeps.plan import plan_studies
+
+    configs = plan_studies(
+        task=task,
+        cores=[part.strip() for part in cores.split(",")] if cores else [core],
+        name=name,
+        space=space,
+        budget={"trials": trials, "seconds": seconds, "flops": flops},
+        sampler=sampler,
+        pruner=pruner,
+        against=against,
+        preset=preset,
+        source=source_config(source, data_dir),
+        seed=seed,
+        overrides=dict(map(parse_override, overrides or [])),
+    )
+    from atinuke_bench.sweeps.opening import create_or_join
+
+    studies = [create_or_join(config, out, storage) for config in configs]
+    _print_studies(studies, _carry_out(studies, workers, executor, wandb, threads, devices), as_json)
+
+
+@sweeps.command(epilog="Example: atinuke-bench sweep resume snli-atinuke --trials 80")
+def resume(
+    study: StudyArgument,
+    trials: TrialsOption = None,
+    seconds: SecondsOption = None,
+    flops: FlopsOption = None,
+    storage: StorageOption = None,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "local",
+    data_dir: DataDirOption = None,
+    out: OutOption = Path("runs"),
+    wandb: WandbOption = "offline",
+    threads: ThreadsOption = 1,
+    devices: DevicesOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a study, or join it from another process or machine; its budget may be raised."""
+    from atinuke_bench.config import parse
+    from atinuke_bench.sweeps.definition import Budget
+    from atinuke_bench.sweeps.opening import open_study
+
+    opened = open_study(study, out, storage, data_dir)
+    granted = {"trials": trials, "seconds": seconds, "flops": flops}
+    changes = {kind: limit for kind, limit in granted.items() if limit is not None}
+    if changes:
+        opened.set_budget(parse(Budget, {**opened.config.budget.model_dump(), **changes}, "budget"))
+    _print_studies([opened], _carry_out([opened], workers, executor, wandb, threads, devices), as_json)
+
+
+@sweeps.command(epilog="Example: atinuke-bench sweep show snli-atinuke snli-bilstm")
+def show(
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names of studies in the store.")],
+    storage: StorageOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what studies found: trials, the best, importance. Writes insight.json and figures beside each study."""
+    from atinuke_bench.sweeps.insight import write_insight
+    from atinuke_bench.sweeps.opening import open_study
+
+    opened = [open_study(name, out, storage) for name in studies]
+    _print_studies(opened, [write_insight(study) for study in opened], as_json)
+
+
+@sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
+def best(
+    study: StudyArgument,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fresh seeds of each.")] = 5,
+    rivals: Annotated[int, typer.Option("--rivals", min=0, help="Next best trials that are retrained too.")] = 2,
+    storage: StorageOption = None,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "local",
+    data_dir: DataDirOption = None,
+    out: OutOption = Path("runs"),
+    wandb: WandbOption = "offline",
+    threads: ThreadsOption = 1,
+    devices: DevicesOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
+
+    The best of many trials looks better than it is; fresh seeds tell by how much, and whether it is the best at all.
+    """
+    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.sweeps.best import retrain
+    from atinuke_bench.sweeps.opening import open_study
+
+    opened = open_study(study, out, storage, data_dir)
+    record = retrain(
+        opened,
+        make_executor(executor, _slots(workers, threads, devices)),
+        _template(opened, wandb, threads, devices),
+        num_seeds=seeds,
+        num_rivals=rivals,
+        on_end=lambda line: typer.echo(line, err=True),
+    )
+    if as_json:
+        print_json(record)
+    else:
+        from atinuke_bench.console import retrained_table
+
+        stdout().print(*retrained_table(record), sep="\n")
+
+
+@sweeps.command(epilog="Example: atinuke-bench sweep dashboard snli-atinuke --port 8080")
+def dashboard(
+    study: StudyArgument,
+    storage: StorageOption = None,
+    out: OutOption = Path("runs"),
+    host: Annotated[str, typer.Option("--host", help="Address to serve on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to serve on.")] = 8080,
+) -> None:
+    """Serve Optuna's dashboard on a study's database until interrupted (needs the extra `dashboard`)."""
+    from atinuke_bench.sweeps.opening import open_study, serve_dashboard
+
+    opened = open_study(study, out, storage)
+    typer.echo(f"http://{host}:{port}/  (Ctrl-C ends it)", err=True)
+    serve_dashboard(opened, host, port)
+
+
+def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
+    from atinuke_bench.runs.executor import Job
+    from atinuke_bench.training.execution import Execution
+
+    return Job(
+        key="",
+        run=study.config.make_run({}),
+        store=study.store,
+        wandb=wandb_mode(wandb),
+        group=study.config.name,
+        execution=Execution(threads=threads, devices=devices, show_progress=False),
+    )
+
+
+def _carry_out(
+    studies: list[Any], workers: int | None, executor: str, wandb: str, threads: int, devices: int
+) -> list[Any]:
+    """Serve the studies, one after the other, so that each has the whole machine in turn; what each learned."""
+    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.sweeps.insight import write_insight
+    from atinuke_bench.sweeps.progress import Progress
+    from atinuke_bench.sweeps.sweep import Sweep
+
+    # A terminated sweep leaves its trials as an interrupted one does.
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    runner = make_executor(executor, _slots(workers, threads, devices))
+    learned = []
+    try:
+        for study in studies:
+            progress = Progress(study, lambda line: typer.echo(line, err=True))
+            try:
+                Sweep(study, runner, _template(study, wandb, threads, devices), progress).run()
+            except BaseException:
+                write_insight(study, draw=False)  # whoever interrupts does not wait for drawings
+                raise
+            learned.append(write_insight(study))
+    finally:
+        runner.close()
+        signal.signal(signal.SIGTERM, previous)
+    return learned
+
+
+def _slots(workers: int | None, threads: int, devices: int) -> int:
+    return workers or max(1, (os.cpu_count() or 1) // (threads * devices))
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt(signal.Signals(signum).name)
+
+
+def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> None:
+    if as_json:
+        print_json(records[0] if len(records) == 1 else {"studies": records})
+        return
+    from atinuke_bench.console import study_tables
+
+    stdout().print(*study_tables(records), sep="\n")
+    for study in studies:
+        stdout().print(str(study.folder), markup=False, highlight=False, soft_wrap=True)
+    if all(record["best"] is None for record in records):
+        raise ConfigError("no trial is complete; `sweep show --json` gives each trial's reason")

@@ -1,0 +1,123 @@
+"""Commands that use a trained run: `predict`, `export`."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from atinuke_bench.cli.shared import app
+from atinuke_bench.errors import ConfigError, DataError
+
+_PREDICT_HELP = """Answer new examples with a trained run, one line each, as they come.
+
+A line is a JSON object with the fields of the run's task, and an "id" if you like; other fields are passed over:
+
+\b
+snli, glue      sentence1, and sentence2 for pairs
+squad-v1.1, 2.0 question, context
+srl             words (a list, or a text with spaces), predicate (a word's
+                number from 0, or a list of such)
+coref           sentences (a list of lists of words, or of texts with spaces);
+                speakers, name: optional
+lm              text
+
+For snli, glue, squad and lm a line may also be the texts themselves, with tabs between them. RUN is a run folder, or
+one that `export` wrote.
+"""
+
+
+@app.command(
+    help=_PREDICT_HELP,
+    epilog="Example: atinuke-bench predict runs/snli/atinuke/seed-0-4909b0c4ad --input pairs.jsonl --jsonl",
+)
+def predict(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder, or an exported one.")],
+    source: Annotated[
+        Path | None, typer.Option("--input", help="File of examples; standard input if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document: a list of answers.")] = False,
+    as_lines: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object a line.")] = False,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Lines answered together; 1 answers each at once.")] = 64,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+) -> None:
+    if as_json and as_lines:
+        raise ConfigError("--json is one document, --jsonl one a line; give one of them")
+    import torch
+
+    from atinuke_bench.runs.export import open_predictor
+
+    torch.set_num_threads(threads)
+    predictor = open_predictor(run)
+    with _lines(source) as lines:
+        answers = predictor.stream(lines, source or "standard input", chunk)
+        for text in _documents(answers) if as_json else map(_json if as_lines else _plain, answers):
+            typer.echo(text)
+            sys.stdout.flush()
+
+
+@app.command(epilog="Example: atinuke-bench export runs/snli/transformer/seed-0-4909b0c4ad --out model")
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    out: Annotated[Path, typer.Option("--out", help="New folder to write.")],
+    form: Annotated[
+        str,
+        typer.Option("--format", help="atinuke-bench: core, head and tokenizer; transformers: the core as a model."),
+    ] = "atinuke-bench",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
+) -> None:
+    """Write a run's weights, config and tokenizer as safetensors and JSON in a folder of their own.
+
+    `predict` answers from it. The transformers format is written for core transformer with the switches of BERT, and
+    for pretrained cores; --core pretrained --model DIR starts from it.
+    """
+    from atinuke_bench.run_folder import RunFolder
+    from atinuke_bench.runs.export import export_run
+
+    files = export_run(RunFolder(run), out, form)
+    typer.echo(json.dumps({"folder": str(out), "files": files}, indent=1) if as_json else f"{out}: {', '.join(files)}")
+
+
+def _plain(answer: Any) -> str:
+    shown = (
+        answer.prediction if isinstance(answer.prediction, str) else json.dumps(answer.prediction, ensure_ascii=False)
+    )
+    # One line an answer: an answer's text may span lines, as the text it was found in does.
+    return f"{answer.id}\t{' '.join(shown.split())}"
+
+
+def _json(answer: Any) -> str:
+    return json.dumps(answer.as_record(), ensure_ascii=False)
+
+
+def _documents(answers: Iterator[Any]) -> Iterator[str]:
+    """The lines of one JSON list, which is never held whole."""
+    yield "["
+    last = None
+    for answer in answers:
+        if last is not None:
+            yield f" {_json(last)},"
+        last = answer
+    if last is not None:
+        yield f" {_json(last)}"
+    yield "]"
+
+
+@contextmanager
+def _lines(path: Path | None) -> Iterator[TextIO]:
+    """The lines of a file or of standard input, read as they are needed; DataError."""
+    try:
+        raw = sys.stdin.buffer if path is None else path.open("rb")
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", path=path) from error
+    with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as file:
+        try:
+            yield file
+        except UnicodeDecodeError as error:
+            raise DataError(f"must be UTF-8 ({error.reason})", path=path or "standard input") from error

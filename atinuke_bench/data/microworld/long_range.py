@@ -1,0 +1,97 @@
+"""Questions whose only word that matters stands a known number of words before the passage with the answer.
+
+Two kinds of question need different things kept over the distance:
+
+- `role`: the last sentence tells who did something to what, where and when, in varying order, and "When was it?" asks
+  for one of them. One of four question words must be kept.
+- `thing`: the last sentences tell where each of some things was, and "Where was the lamp?" asks for one of them. One of
+  about seventy nouns must be kept, and met again.
+
+Between question and passage stand sentences that name no person, thing, place or time. All candidates for an answer are
+in the passage, equally many at every distance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import lexicon as lex
+from .draws import Draws
+from .fillers import say_filler
+from .grammar import PlainSpeaker, Span, Style, Text, clause, join, word_offsets
+from .pairs import make_event
+from .world import make_cast
+
+#: Words between the question and the sentence with the answer.
+DISTANCES = (8, 16, 32, 64, 128, 256, 512)
+_QUESTIONS = {"agent": "Who was it?", "theme": "What was it?", "place": "Where was it?", "time": "When was it?"}
+_ROLES = {"agent": "A0", "theme": "A1", "place": "AM-LOC", "time": "AM-TMP"}
+#: Words of the last sentence of the filling, which makes up the exact number.
+_SHORTEST_LAST, _LONGEST_LAST = 5, 9
+
+
+KINDS = (*_QUESTIONS, *["thing"] * len(_QUESTIONS))
+#: Sentences of the passage where a thing is asked for.
+_NUM_FACTS = 4
+_THINGS = tuple(thing for topic in lex.MATCHED_TOPICS for thing in topic.things)
+_PLACES = tuple(place for topic in lex.MATCHED_TOPICS for place in topic.places)
+
+
+def long_range_row(draws: Draws, identifier: str, distance: int, kind: str) -> dict[str, Any]:
+    """One question; `kind` is the role it asks for, or `thing`."""
+    text = Text()
+    _fill(text, distance, draws)
+    if kind == "thing":
+        question, (first, last) = _tell_places(text, draws)
+    else:
+        question, (first, last) = _QUESTIONS[kind], _tell_event(text, draws, kind)
+    context, offsets = join(text.words), word_offsets(text.words)
+    start, end = offsets[first], offsets[last] + len(text.words[last])
+    return {
+        "id": identifier,
+        "title": identifier,
+        "context": context,
+        "question": question,
+        "answers": {"text": [context[start:end]], "answer_start": [start]},
+        "distance": distance,
+        "kept": "thing" if kind == "thing" else "role",
+    }
+
+
+def _tell_event(text: Text, draws: Draws, role: str) -> Span:
+    """One sentence of four roles; where one of them stands."""
+    event = make_event(draws, make_cast(draws, lex.MATCHED_TOPICS), lex.TREAT)
+    style = Style(
+        passive=draws.chance(0.5), time=draws.choice(("front", "end")), place="end", time_first=draws.chance(0.5)
+    )
+    predicate = clause(text, event, PlainSpeaker(), style)
+    text.end_sentence()
+    first, last = next(span[:2] for span in predicate.arguments if span[2] == _ROLES[role])
+    # The answer is whom or what a preposition stands before.
+    return first + (role == "place" or (role == "agent" and text.words[first] == "by")), last
+
+
+def _tell_places(text: Text, draws: Draws) -> tuple[str, Span]:
+    """Where each of some things was; the question for one of them, and where its place stands."""
+    things, places = draws.sample(_THINGS, _NUM_FACTS), draws.sample(_PLACES, _NUM_FACTS)
+    asked, answer = draws.below(_NUM_FACTS), (0, 0)
+    for number, (thing, place) in enumerate(zip(things, places, strict=True)):
+        span = text.add("the", thing.form, "was", place.preposition, "the", place.form)
+        text.end_sentence()
+        if number == asked:
+            answer = (span[1] - 1, span[1])
+    return f"Where was the {things[asked].form}?", answer
+
+
+def _fill(text: Text, num_words: int, draws: Draws) -> None:
+    """Exactly `num_words` words of whole sentences that name nothing of the last one."""
+    while (left := num_words - len(text.words)) > 0:
+        filler = Text()
+        if left > _LONGEST_LAST:
+            while not filler.words or left - len(filler.words) - 1 < _SHORTEST_LAST:
+                filler = Text()
+                say_filler(draws, filler, None)
+        else:
+            filler.add("it", "was", *(["very"] * (left - 4)), draws.choice(lex.STATES))
+        text.words.extend(filler.words)
+        text.end_sentence()

@@ -1,0 +1,106 @@
+"""The grid of a suite: which runs it has, checked before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import resources
+from pathlib import Path
+
+import yaml
+
+from atinuke_bench import registry
+from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, make_run_config, parse
+from atinuke_bench.errors import ConfigError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a grid, with the name of its column."""
+
+    variant: str
+    run: RunConfig
+    #: The path of the cell whose run this one starts from.
+    origin: str | None = None
+
+    @property
+    def path(self) -> str:
+        """What `--only` patterns are matched with: task, column and seed."""
+        return f"{self.run.task}/{self.variant}/{self.run.seed}"
+
+
+def built_in_suites() -> dict[str, Path]:
+    """Name and file of every suite that comes with the package."""
+    folder = Path(str(resources.files("atinuke_bench") / "suites"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_suite(name_or_file: str) -> SuiteConfig:
+    """A built-in suite by name, or a suite from a YAML file; ConfigError."""
+    built_in = built_in_suites()
+    path = built_in.get(name_or_file, Path(name_or_file))
+    if not path.is_file():
+        raise UnknownNameError("suite", name_or_file, built_in, f"give one of {', '.join(built_in)}, or a YAML file")
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from error
+    return parse(SuiteConfig, record, str(path))
+
+
+def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
+    """The grid, task by task; every config and every task's options are checked here."""
+    cells = []
+    for task_name in suite.tasks:
+        task = registry.load_task(task_name)
+        for seed in suite.seeds:
+            for name, variant in suite.cores.items():
+                if task_name not in suite.tasks_of(name):
+                    continue
+                run = make_run_config(
+                    task_name,
+                    variant.core,
+                    preset=variant.preset,
+                    source=source,
+                    seed=seed,
+                    overrides=suite.overrides_of(task_name, name),
+                    task_training=dict(task.training),
+                )
+                task.options(run)
+                start = variant.init_from
+                origin = None if start is None else f"{start.task}/{start.column}/{seed}"
+                cells.append(Cell(name, run, origin))
+    return cells
+
+
+def select(cells: list[Cell], only: list[str]) -> list[Cell]:
+    """The cells that match one of the patterns `TASK/CORE/SEED`, all without patterns; ConfigError when none does.
+
+    What a chosen cell starts from is chosen too.
+
+    A part left out at the end stands for anything: `glue/*` takes every GLUE task, `snli/bilstm` all its seeds.
+    """
+    if not only:
+        return cells
+    chosen = [cell for cell in cells if any(_matches(cell, pattern) for pattern in only)]
+    if not chosen:
+        rule = "a pattern is TASK/CORE/SEED, as in"
+        raise ConfigError(f"no run of the suite matches {', '.join(only)}; {rule} {cells[0].path!r}")
+    return _with_origins(cells, chosen)
+
+
+def _with_origins(cells: list[Cell], chosen: list[Cell]) -> list[Cell]:
+    """The chosen cells, and those that they start from, in the order of the grid."""
+    by_path = {cell.path: cell for cell in cells}
+    wanted = {cell.path for cell in chosen}
+    waiting = list(chosen)
+    while waiting:
+        origin = waiting.pop().origin
+        if origin is not None and origin not in wanted:
+            wanted.add(origin)
+            waiting.append(by_path[origin])
+    return [cell for cell in cells if cell.path in wanted]
+
+
+def _matches(cell: Cell, pattern: str) -> bool:
+    return fnmatchcase(cell.path, pattern) or fnmatchcase(cell.path, f"{pattern}/*")

@@ -1,0 +1,149 @@
+"""A trained module that answers new examples, in pieces of a stream.
+
+Letters: N examples of a piece, R rows made from them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from tokenizers import Tokenizer
+
+from atinuke_bench import registry
+from atinuke_bench.config import RunConfig
+from atinuke_bench.core.build import build_core
+from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.errors import CheckpointError, ConfigError, DataError, RunFolderError
+from atinuke_bench.files import read_json, sha256_file
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.checkpoint import load_weights
+from atinuke_bench.training.inputs import Record, read_records
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.task import Task
+
+
+@dataclass(frozen=True)
+class Question:
+    """A new example: its line, its fields, and the rows that its task makes of it."""
+
+    number: int
+    record: Record
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is predicted for one new example, in the form that runs store."""
+
+    id: str
+    prediction: Any
+
+    def as_record(self) -> dict[str, Any]:
+        return {"id": self.id, "prediction": self.prediction}
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A module with its weights, and all that its task must know to use it."""
+
+    run: RunConfig
+    task: Task
+    module: TaskModule
+    tokenizer: Tokenizer
+    #: What was chosen on the selection slice, such as a threshold.
+    calibration: Mapping[str, float]
+    #: What only the training data could tell (`Task.data_facts`).
+    facts: Mapping[str, Any]
+
+    def stream(self, lines: Iterable[str], path: str | Path = "-", chunk: int = 64) -> Iterator[Answer]:
+        """One answer for every line that is not blank, in their order.
+
+        `chunk` lines are read before they are answered together, so that memory does not grow with the input.
+        DataError names line and field of one that cannot be read, once those before it are answered.
+        """
+        questions = self._questions(read_records(lines, path, self.task.plain_fields), path)
+        problem = None
+        while problem is None:
+            piece: list[Question] = []
+            try:
+                piece.extend(itertools.islice(questions, chunk))
+            except DataError as error:
+                problem = error
+            if not piece:
+                break
+            yield from self._answer(piece)
+        if problem is not None:
+            raise problem
+
+    def predict(self, records: Iterable[Record]) -> list[Answer]:
+        """One answer for every record, all of them together; DataError names record and field."""
+        questions = list(self._questions(enumerate(records, start=1), "record"))
+        return list(self._answer(questions)) if questions else []
+
+    def _questions(self, numbered: Iterable[tuple[int, Record]], path: str | Path) -> Iterator[Question]:
+        for number, record in numbered:
+            try:
+                yield Question(number, record, self.task.input_rows(record, str(number), self.facts))
+            except DataError as error:
+                raise DataError(str(error), path=path, line=number) from error
+
+    def _answer(self, questions: Sequence[Question]) -> Iterator[Answer]:
+        features = self.task.features
+        rows = [row for question in questions for row in question.rows]
+        predicted = self._predict(Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features))
+        for question in questions:
+            shown = [self.task.shown(predicted[row["id"]]) for row in question.rows]
+            id_ = str(question.record.get("id", question.number))
+            yield Answer(id_, self.task.answer(question.record, shown))
+
+    @torch.inference_mode()
+    def _predict(self, examples: Dataset) -> dict[str, Any]:
+        encoded = self.task.encode(examples, self.tokenizer, self.run)
+        sampler = TokenBudgetSampler(encoded.lengths, 2 * self.run.training.batch_tokens, seed=None)
+        device = next(self.module.parameters()).device
+        outputs = []
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):
+            for batch in make_loader(encoded, sampler):
+                outputs.append(self.module.predict_step({name: value.to(device) for name, value in batch.items()}, 0))
+        predicted = self.task.decode(outputs, encoded, examples, self.run)
+        return self.task.apply_calibration(predicted, self.calibration)
+
+
+def load_predictor(folder: RunFolder) -> Predictor:
+    """The predictor of a finished run; RunFolderError or CheckpointError when a file is missing or damaged."""
+    result = folder.read_result()
+    run = folder.read_config()
+    if run.core.name == "majority":
+        raise ConfigError(f"{folder.path}: a run of the floor has no trained core; give a run of another core")
+    for path in (folder.tokenizer, folder.best_checkpoint):
+        name = str(path.relative_to(folder.path))
+        expected = result["artefacts"].get(name)
+        if expected is None:
+            raise RunFolderError(f"{folder.path}: the run kept no {name}; train it again with this version")
+        if not path.is_file() or sha256_file(path) != expected:
+            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
+    facts = read_json(folder.manifest).get("data_facts")
+    if facts is None:
+        raise RunFolderError(f"{folder.manifest}: has no data_facts; train the run again with this version")
+    tokenizer = Tokenizer.from_file(str(folder.tokenizer))
+    predictor = build_predictor(run, tokenizer, result["selection"]["calibration"], facts)
+    load_weights(folder.best_checkpoint, predictor.module)
+    return predictor
+
+
+def build_predictor(
+    run: RunConfig, tokenizer: Tokenizer, calibration: Mapping[str, float], facts: Mapping[str, Any]
+) -> Predictor:
+    """A predictor with random weights, to be filled."""
+    task: Task = registry.load_task(run.task).for_run(run)
+    module = task.build_module(build_core(run.core, tokenizer.get_vocab_size(), is_shell=True), run)
+    module.eval()
+    if torch.cuda.is_available():
+        module.to("cuda")
+    return Predictor(run, task, module, tokenizer, calibration, facts)

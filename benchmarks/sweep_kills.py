@@ -1,0 +1,141 @@
+"""A study under fire: its process is killed at random moments, and the study must still come out whole.
+
+    ATINUKE_DATA=/folder python benchmarks/sweep_kills.py --out /tmp/sweep-kills --kills 20 --trials 24
+
+After the last kill the study is carried out to its end, and everything is checked: exactly the trials that were asked
+for, none running, none lost, none told twice, every told score the one in its run's folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing.forkserver
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from atinuke_bench.config import SourceConfig
+from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.runs import preload  # noqa: F401 (so that nothing has to be imported after a fork)
+from atinuke_bench.runs.executor import Job, make_executor
+from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
+from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.study import Study, tally
+from atinuke_bench.sweeps.sweep import Ended, Sweep
+
+SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.num_layers": {"int": [1, 2]}}
+
+
+def start_forkserver() -> None:
+    """Start the server of run processes once, for all the sweep processes that are to come and go."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["atinuke_bench.runs.worker", "atinuke_bench.runs.preload"])
+    multiprocessing.forkserver.ensure_running()
+
+
+def serve(config: StudyConfig, store: Path, workers: int) -> None:
+    """What a sweep process does: join the study and carry it out."""
+    study = create_or_join(config, store)
+    executor = make_executor("local", workers)
+    template = Job("", study.config.make_run({}), store, wandb="disabled")
+    try:
+        Sweep(study, executor, template, _say).run()
+    finally:
+        executor.close()
+        study.close()
+
+
+def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
+    """A sweep in a process of its own, forked to save the imports; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        # The server is the parent's child, not ours, and is known to run.
+        multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+        serve(config, store, workers)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def fire(config: StudyConfig, store: Path, *, num_kills: int, longest: float, workers: int, seed: int) -> int:
+    """Kill sweep processes, each after up to `longest` seconds, then let the last one finish; kills that struck."""
+    choose, struck = random.Random(seed), 0
+    start_forkserver()
+    for _ in range(num_kills):
+        pid = sweep_process(config, store, workers)
+        time.sleep(choose.uniform(0.0, longest))
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        struck += os.WIFSIGNALED(status)
+    _, status = os.waitpid(sweep_process(config, store, workers), 0)
+    assert os.waitstatus_to_exitcode(status) == 0, "the last sweep failed"
+    return struck
+
+
+def broken_rules(study: Study) -> list[str]:
+    """What is wrong with a study that is over; nothing, if it is whole."""
+    trials = study.trials()
+    now, wrong = tally(trials), []
+    if now.counted != study.config.budget.trials:
+        wrong.append(f"{now.counted} trials count, {study.config.budget.trials} were asked for")
+    if now.running or now.waiting:
+        wrong.append(f"{now.running} running, {now.waiting} waiting")
+    told = [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
+    for place, count in Counter(trial.user_attrs["folder"] for trial in told).items():
+        if count > 1:
+            wrong.append(f"run {place} is told {count} times")
+    for trial in told:
+        folder = RunFolder(study.store / trial.user_attrs["folder"])
+        if trial.state.name == "COMPLETE" and folder.read_result()["selection"]["score"] != trial.values[0]:
+            wrong.append(f"trial {trial.number} was told another score than its run has")
+    known = {trial.user_attrs["folder"] for trial in told if trial.state.name == "COMPLETE"}
+    for folder in find_runs(study.store):
+        if folder.is_finished() and str(folder.path.relative_to(study.store)) not in known:
+            wrong.append(f"run {folder.path} finished and no trial tells it")
+    return wrong
+
+
+def make_config(data: Path, num_trials: int, **settings: Any) -> StudyConfig:
+    overrides = {"training.max_epochs": 2, "tokenizer.vocab_size": 500} | settings.pop("overrides", {})
+    chosen = {"name": "kills", "task": "glue/wnli", "core": "transformer", "preset": "nano", "space": SPACE}
+    chosen |= {"budget": {"trials": num_trials}, "source": SourceConfig(data_dir=data), "sampler": "random"}
+    return make_study_config(**{**chosen, "overrides": overrides, **settings})  # type: ignore[arg-type]
+
+
+def _say(ended: Ended) -> None:
+    print(f"  {'' if ended.number is None else f'trial {ended.number}: '}{ended.outcome} {ended.message}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("ATINUKE_DATA"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--longest", type=float, default=8.0, help="seconds up to a kill")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.data is None:
+        sys.exit("set ATINUKE_DATA or --data to the folder that holds glue/")
+    config = make_config(Path(options.data), options.trials)
+    struck = fire(config, options.out, num_kills=options.kills, longest=options.longest, workers=2, seed=options.seed)
+    study = create_or_join(config, options.out)
+    wrong, now = broken_rules(study), study.tally()
+    print(f"{struck} of {options.kills} kills struck; {now}")
+    print("\n".join(wrong) or "whole: none running, none lost, none told twice")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

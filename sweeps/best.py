@@ -1,0 +1,117 @@
+"""The best trials of a study on fresh seeds: by how much the search's own score flatters them, and who is best."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from atinuke_bench.errors import StudyError
+from atinuke_bench.files import write_json
+from atinuke_bench.runs.executor import Executor, Failed, Finished, Job, Started
+from atinuke_bench.sweeps.study import Study
+
+FILE = "best.json"
+_POLL_SECONDS = 1.0
+
+
+def retrain(
+    study: Study,
+    executor: Executor,
+    template: Job,
+    *,
+    num_seeds: int,
+    num_rivals: int,
+    on_end: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Train the best trial and its rivals on fresh seeds and write `best.json`; what finished before is not repeated.
+
+    The order by means of the selection score on fresh seeds is the one to trust; the evaluated splits only report.
+    """
+    chosen = best_trials(study, 1 + num_rivals)
+    seeds = [study.config.seed + 1 + offset for offset in range(num_seeds)]
+    jobs = [
+        replace(
+            template,
+            key=f"{trial.number}/{seed}",
+            run=study.config.make_run(trial.user_attrs["config"], seed=seed),
+            asks=False,
+        )
+        for trial in chosen
+        for seed in seeds
+    ]
+    try:
+        results, folders = _carry_out(jobs, executor, on_end)
+    finally:
+        executor.close()
+    entries = []
+    for trial in chosen:
+        keys = [f"{trial.number}/{seed}" for seed in seeds]
+        entries.append(
+            {
+                "number": trial.number,
+                "config": trial.user_attrs["config"],
+                "score_in_study": trial.values[0],
+                "selection": _summary(results[key]["selection"]["score"] for key in keys if key in results),
+                "evaluated": _summary(results[key]["score"] for key in keys if key in results),
+                "split": next((results[key]["split"] for key in keys if key in results), None),
+                "metric": next((results[key]["metric"] for key in keys if key in results), None),
+                "folders": [folders[key] for key in keys if key in results],
+            }
+        )
+    sign = 1 if study.higher_is_better else -1
+    entries.sort(key=lambda entry: -sign * (entry["selection"]["mean"] or 0.0))
+    record = {"schema": 1, "study": study.config.name, "seeds": seeds, "trials": entries}
+    write_json(study.folder / FILE, record)
+    return record
+
+
+def best_trials(study: Study, count: int) -> list[Any]:
+    """The complete trials with the best scores, those with the same run once; StudyError without any."""
+    complete = [trial for trial in study.trials() if trial.state.name == "COMPLETE"]
+    if not complete:
+        raise StudyError(f"study {study.config.name!r} has no complete trial to retrain")
+    sign = 1 if study.higher_is_better else -1
+    complete.sort(key=lambda trial: (-sign * trial.values[0], trial.number))
+    different: dict[str, Any] = {}
+    for trial in complete:
+        different.setdefault(repr(sorted(trial.user_attrs["config"].items())), trial)
+    return list(different.values())[:count]
+
+
+def _carry_out(
+    jobs: list[Job], executor: Executor, on_end: Callable[[str], None]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    results: dict[str, dict[str, Any]] = {}
+    folders: dict[str, str] = {}
+    waiting, running = list(jobs), set()
+    while waiting or running:
+        while waiting and len(running) < executor.slots:
+            job = waiting.pop(0)
+            executor.start(job)
+            running.add(job.key)
+        for event in executor.events(_POLL_SECONDS):
+            number, seed = event.key.split("/")
+            match event:
+                case Started():
+                    folders[event.key] = str(event.folder)
+                case Finished():
+                    running.discard(event.key)
+                    results[event.key] = event.result
+                    score = event.result["selection"]["score"]
+                    on_end(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
+                case Failed():
+                    running.discard(event.key)
+                    on_end(f"trial {number}, seed {seed}: failed ({event.failure_class}): {event.message}")
+    return results, folders
+
+
+def _summary(values: Iterable[float | None]) -> dict[str, Any]:
+    """Mean, standard deviation and number of the scores there are."""
+    known = [value for value in values if value is not None]
+    return {
+        "mean": statistics.fmean(known) if known else None,
+        "deviation": statistics.stdev(known) if len(known) > 1 else None,
+        "count": len(known),
+    }

@@ -1,0 +1,122 @@
+"""Studies are made, joined and opened by name: in a store, or from a database that other machines share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atinuke_bench.config import SourceConfig, parse
+from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
+from atinuke_bench.files import make_folder
+from atinuke_bench.sweeps.definition import StudyConfig, first_difference, read_definition, write_definition
+from atinuke_bench.sweeps.storage import Storage, default_url, without_password
+from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+
+if TYPE_CHECKING:
+    from optuna.study import Study as OptunaStudy
+
+
+def study_folder(store: Path, name: str) -> Path:
+    return store / "studies" / name
+
+
+def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> Study:
+    """A study that is new, or the one of this name where it is the same but for its budget; StudyError otherwise."""
+    import optuna
+
+    folder = study_folder(store, config.name)
+    written = read_definition(folder)
+    if written is not None:
+        _require_same(config, written[0], folder)
+    storage = Storage(_database(folder, written[1] if written else None, url))
+    score = "maximize" if config.higher_is_better else "minimize"
+    directions = [score, *("minimize" for _ in config.objectives[1:])]
+    with storage.exclusive():
+        names = optuna.study.get_all_study_names(storage.optuna)
+        if config.name in names:
+            study = _load(config.name, storage)
+            kept = _definition_in(study, storage)
+            _require_same(config, kept, folder)
+        else:
+            study = optuna.create_study(storage=storage.optuna, study_name=config.name, directions=directions)
+            study.set_user_attr(DEFINITION, config.definition())
+            study.set_user_attr(BUDGET, config.budget.model_dump(mode="json"))
+    make_folder(folder)
+    opened = Study(config, folder, storage, study)
+    opened.set_budget(config.budget)
+    return opened
+
+
+def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | None = None) -> Study:
+    """A study that is there already, by its folder in the store or by its database; StudyError."""
+    folder = study_folder(store, name)
+    written = read_definition(folder)
+    if written is None and url is None:
+        known = sorted(path.parent.name for path in folder.parent.glob("*/study.yaml"))
+        near = nearest(name, known)
+        hint = f"; nearest: {near!r}" if near else f"; it has {', '.join(known)}" if known else ""
+        raise StudyError(f"no study {name!r} in {folder.parent}{hint}")
+    storage = Storage(_database(folder, written[1] if written else None, url))
+    study = _load(name, storage)
+    config = _definition_in(study, storage)
+    if written is not None:
+        config = config.model_copy(update={"source": written[0].source})
+    if data_dir is not None:
+        config = config.model_copy(update={"source": SourceConfig(kind=config.source.kind, data_dir=data_dir)})
+    make_folder(folder)
+    if written is None:
+        write_definition(config, folder, storage.url)
+    return Study(config, folder, storage, study)
+
+
+def _database(folder: Path, written: str | None, given: str | None) -> str:
+    """The address to open: what was given, where it is not another database than the one the study was made in."""
+    known = written or default_url(folder)
+    if given is None:
+        if "***" in known:
+            raise StudyError(f"study database {known}: give its address with the password, by --storage")
+        return known
+    if (folder / "study.yaml").exists() and without_password(given) != known:
+        raise StudyError(f"study {folder.name!r} of this store lies in {known}, not in {without_password(given)}")
+    return given
+
+
+def _load(name: str, storage: Storage) -> OptunaStudy:
+    import optuna
+
+    with storage.errors():
+        names = optuna.study.get_all_study_names(storage.optuna)
+        if name not in names:
+            near = nearest(name, names)
+            raise StudyError(f"no study {name!r} in {storage.url}" + (f"; nearest: {near!r}" if near else ""))
+        return optuna.load_study(study_name=name, storage=storage.optuna)
+
+
+def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
+    attributes = study.user_attrs
+    if DEFINITION not in attributes:
+        raise StudyError(f"study {study.study_name!r} in {storage.url} is not of atinuke-bench; take another name")
+    return parse(StudyConfig, {**attributes[DEFINITION], "budget": attributes[BUDGET]}, f"study {study.study_name}")
+
+
+def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:
+    difference = first_difference(config.definition(), other.definition())
+    if difference is not None:
+        raise StudyError(
+            f"study {config.name!r} exists and is another one: it has {difference}; "
+            f"give --name for a new study, or resume it as it is ({folder})"
+        )
+
+
+def serve_dashboard(study: Study, host: str, port: int) -> None:
+    """Serve optuna-dashboard on a study's database until interrupted; MissingDependencyError or StudyError."""
+    try:
+        from optuna_dashboard import run_server
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the dashboard needs the package optuna-dashboard: pip install 'atinuke-bench[dashboard]'"
+        ) from error
+    try:
+        run_server(study.storage.optuna, host=host, port=port)
+    except OSError as error:
+        raise StudyError(f"the dashboard cannot be served on {host}:{port} ({error.strerror or error})") from error

@@ -1,0 +1,56 @@
+"""One line for every trial that ends, with where the study stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from atinuke_bench.sweeps.study import Study, tally
+from atinuke_bench.sweeps.sweep import Ended
+
+
+class Progress:
+    """Says what became of each trial."""
+
+    def __init__(self, study: Study, say: Callable[[str], None]) -> None:
+        self.study = study
+        self.say = say
+        budget = study.config.budget
+        self.say(f"study {study.config.name}: {study.config.sampler}, {study.config.pruner}, {_plain(budget)}")
+
+    def __call__(self, ended: Ended) -> None:
+        if ended.number is None:
+            self.say(f"  {ended.message}")
+            return
+        trials = self.study.trials()
+        trial, now, limit = trials[ended.number], tally(trials), self.study.config.budget.trials
+        place = f"[{now.counted}/{limit}]" if limit else f"[{now.counted}]"
+        if ended.outcome in ("complete", "pruned"):
+            last = list(trial.intermediate_values.values())
+            score = trial.user_attrs.get("score", last[-1] if last else None)
+            shown = "–" if score is None else f"{score:.2f}"
+            best = self._best(trials)
+            values = "  ".join(f"{path.split('.')[-1]} {_short(value)}" for path, value in _config(trial).items())
+            what = f"{shown} {'' if ended.outcome == 'complete' else 'pruned '}(best {best})  {values}"
+        else:
+            what = f"{ended.outcome}: {ended.message}"
+        self.say(f"{place} trial {ended.number}: {what}")
+
+    def _best(self, trials: list[Any]) -> str:
+        scores = [trial.values[0] for trial in trials if trial.state.name == "COMPLETE"]
+        if not scores:
+            return "–"
+        return f"{max(scores) if self.study.higher_is_better else min(scores):.2f}"
+
+
+def _config(trial: Any) -> dict[str, Any]:
+    return trial.user_attrs.get("config", {})
+
+
+def _plain(budget: Any) -> str:
+    granted = {name: value for name, value in budget.model_dump().items() if value is not None}
+    return " or ".join(f"{value:g} {name}" for name, value in granted.items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,92 @@
+"""Trials that a dead process left running are settled from their run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.files import read_json
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sweeps.study import Study
+from atinuke_bench.sweeps.workers import Worker
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str]:
+    """Settle every running trial whose process is dead; what was done, one line each.
+
+    A finished run is told; one that failed of itself is told with its reason; any other is failed and queued once
+    more. `ours` are the trials this process is carrying out. A run that outlives its process for a moment is left for
+    the next call.
+    """
+    done = []
+    with study.storage.exclusive():
+        for trial in study.trials():
+            if trial.state.name != "RUNNING" or trial.number in ours:
+                continue
+            owner = trial.user_attrs.get("owner")
+            # One that calls itself ours and that we do not know was drawn when an error struck.
+            if worker.is_alive(owner) and (owner or {}).get("worker") != worker.id:
+                continue
+            outcome = _settle_one(study, trial)
+            if outcome is not None:
+                done.append(f"trial {trial.number}: {outcome}")
+    return done
+
+
+def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
+    if "config" not in trial.user_attrs:
+        study.fail(trial.number, "killed", "its process died before its values were drawn", counts=False)
+        return "its process died before its values were drawn; another takes its place"
+    place = trial.user_attrs.get("folder")
+    if place is None:
+        return _repeat(study, trial, "its process died before it began")
+    folder = RunFolder(study.store / place)
+    if _is_held(folder):
+        return None
+    seconds = sum(record["seconds"] for record in folder.read_history())
+    if folder.is_finished():
+        study.report(trial.number, folder.read_history())
+        reason = study.complete(trial.number, folder.read_result(), seconds=seconds)
+        return f"had finished: {reason or 'told'}"
+    failure = _failure_since(folder, trial)
+    if failure is None or failure["class"] in ("killed", "busy", "data"):
+        return _repeat(study, trial, "its process died")
+    if failure["class"] == "pruned":
+        study.report(trial.number, folder.read_history())
+        study.prune(trial.number, seconds=seconds)
+        return "had been pruned: told"
+    study.fail(trial.number, failure["class"], failure["message"], seconds=seconds)
+    return f"had failed ({failure['class']}): told"
+
+
+def _repeat(study: Study, trial: FrozenTrial, reason: str) -> str:
+    repeats = study.fail_and_repeat(trial.number, "killed", reason)
+    return f"{reason}; {'it is repeated' if repeats else 'it was repeated once already and is given up'}"
+
+
+def _failure_since(folder: RunFolder, trial: FrozenTrial) -> dict[str, Any] | None:
+    """What the run failed of during this trial; an older failure is another trial's."""
+    try:
+        is_new = trial.datetime_start is None or folder.failure.stat().st_mtime >= trial.datetime_start.timestamp()
+        return read_json(folder.failure) if is_new else None
+    except (OSError, RunFolderError):
+        return None
+
+
+def _is_held(folder: RunFolder) -> bool:
+    """Whether a process is carrying out the run this moment."""
+    lock = Path(folder.path / ".lock")
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True

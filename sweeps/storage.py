@@ -1,0 +1,216 @@
+"""The database of a study: made once, by whoever comes first, and locked while something is decided.
+
+Optuna's tables have a first-use race, and nothing in them keeps two processes from drawing one trial too many. Both
+are settled by a lock that belongs to the database: a file beside an SQLite file, an advisory lock of the server
+otherwise. The system or the server frees it when its holder dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError
+from atinuke_bench.files import make_folder
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from sqlalchemy import Connection
+    from sqlalchemy.engine import URL
+
+#: How long a process waits for another one's lock before it gives up; drawing a trial takes milliseconds.
+LOCK_SECONDS = 120.0
+CONNECT_SECONDS = 10
+
+
+class Storage:
+    """An open study database. `url` has no password, for messages and files."""
+
+    def __init__(self, url: str) -> None:
+        """Connect, and make the tables where they are missing; StorageError, ConfigError or MissingDependencyError."""
+        parsed = _parse(url)
+        self.url = parsed.render_as_string(hide_password=True)
+        self._lock = _FileLock(parsed) if parsed.get_backend_name() == "sqlite" else _ServerLock(parsed)
+        with self.errors(), self._lock.held():
+            self.optuna: BaseStorage = _open(parsed)
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Nobody else changes studies of this database meanwhile. May be nested."""
+        with self.errors(), self._lock.held():
+            yield
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """One line for whatever the database refuses."""
+        import optuna
+        import sqlalchemy.exc
+
+        try:
+            yield
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            raise StorageError(f"study database {self.url}: {_cause(error)}") from error
+        except Timeout as error:
+            raise StorageError(f"study database {self.url}: locked for more than {LOCK_SECONDS:.0f} s") from error
+        except RuntimeError as error:
+            # Optuna's answer to tables of another version.
+            if "optuna" not in str(error):
+                raise
+            raise StorageError(f"study database {self.url}: {' '.join(str(error).split())}") from error
+
+    def close(self) -> None:
+        self._lock.close()
+        with contextlib.suppress(Exception):
+            self.optuna.remove_session()
+            self.optuna._backend.engine.dispose()  # type: ignore[attr-defined]
+
+
+def default_url(folder: Path) -> str:
+    """The SQLite file of a study that has a folder and no database of its own."""
+    return f"sqlite:///{folder.absolute() / 'study.db'}"
+
+
+def without_password(url: str) -> str:
+    """
+    >>> without_password("postgresql://ada:secret@host/studies")
+    'postgresql+psycopg://ada:***@host/studies'
+    """
+    return _parse(url).render_as_string(hide_password=True)
+
+
+class _FileLock:
+    def __init__(self, url: URL) -> None:
+        path = Path(url.database or "")
+        make_folder(path.parent)
+        self._lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        with self._lock:
+            yield
+
+    def close(self) -> None:
+        pass
+
+
+class _ServerLock:
+    """An advisory lock of a PostgreSQL or MySQL server, held by a connection of its own."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = _engine(url)
+        self._name = f"atinuke-bench/{url.database}"
+        self._is_postgresql = url.get_backend_name() == "postgresql"
+        self._connection: Connection | None = None
+        self._depth = 0
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        if self._depth == 0:
+            self._take()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                self._free()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _take(self) -> None:
+        from sqlalchemy import text
+
+        self._connection = self._engine.connect()
+        try:
+            if self._is_postgresql:
+                self._connection.execute(text(f"SET lock_timeout = {int(LOCK_SECONDS * 1000)}"))
+                self._connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key(self._name)})
+            else:
+                got = self._connection.execute(
+                    text("SELECT GET_LOCK(:name, :seconds)"), {"name": self._name[:64], "seconds": LOCK_SECONDS}
+                ).scalar()
+                if got != 1:
+                    raise Timeout(self._name)
+            self._connection.commit()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _free(self) -> None:
+        from sqlalchemy import text
+
+        assert self._connection is not None
+        release = "SELECT pg_advisory_unlock_all()" if self._is_postgresql else "SELECT RELEASE_ALL_LOCKS()"
+        with self._connection as connection:
+            connection.execute(text(release))
+            connection.commit()
+        self._connection = None
+
+
+def _parse(url: str) -> URL:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    example = "such as sqlite:////folder/study.db or postgresql://user@host/database"
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"--storage takes a database URL {example}; found {url.split('@')[-1]!r}") from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql", "mysql", "mariadb"):
+        raise ConfigError(
+            f"--storage takes SQLite, PostgreSQL or MySQL; found {parsed.get_backend_name()!r}, {example}"
+        )
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigError(f"--storage: an SQLite study is a file, {example}; found {url!r}")
+    return parsed
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": LOCK_SECONDS}}
+    # A server may have dropped a connection that was idle while trials trained.
+    return {"connect_args": {"connect_timeout": CONNECT_SECONDS}, "pool_pre_ping": True}
+
+
+def _engine(url: URL) -> Any:
+    from sqlalchemy import create_engine
+
+    try:
+        return create_engine(url, **_arguments(url))
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"a study on {url.get_backend_name()} needs the package {error.name!r}, not installed; "
+            "pip install 'psycopg[binary]' serves PostgreSQL, pip install mysqlclient MySQL"
+        ) from error
+
+
+def _open(url: URL) -> BaseStorage:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        plain = url.render_as_string(hide_password=False)
+        return optuna.storages.get_storage(optuna.storages.RDBStorage(plain, engine_kwargs=_arguments(url)))
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+def _cause(error: BaseException) -> str:
+    """The driver's own words, which say what is wrong, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    original = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(original).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(original).__name__

@@ -1,0 +1,327 @@
+"""A study: created or joined, asked for trials, told what became of them, counted.
+
+A study lives in an Optuna database; `<store>/studies/<name>/study.yaml` says what it is and where the database lies.
+Every trial carries what Optuna does not keep: who carries it out, its run's folder, its cost, why it failed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.sweeps.definition import COSTS, Budget, StudyConfig, write_definition
+from atinuke_bench.sweeps.domains import CategoricalDomain, Domain, IntDomain
+from atinuke_bench.sweeps.grid import grid_points
+from atinuke_bench.sweeps.samplers import make_pruner, make_sampler
+from atinuke_bench.sweeps.spaces import Draw, Space
+from atinuke_bench.sweeps.storage import Storage
+
+if TYPE_CHECKING:
+    from optuna.study import Study as OptunaStudy
+    from optuna.trial import FrozenTrial, Trial
+
+#: Where the database keeps what a study is.
+DEFINITION, BUDGET = "definition", "budget"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a study has used. `counted` trials ended with something to learn from; those that died did not."""
+
+    counted: int
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    waiting: int
+    seconds: float
+    flops: float
+
+    def allows_another(self, budget: Budget) -> bool:
+        """Whether another trial may begin."""
+        return (
+            (budget.trials is None or self.counted + self.running < budget.trials)
+            and (budget.seconds is None or self.seconds < budget.seconds)
+            and (budget.flops is None or self.flops < budget.flops)
+        )
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A trial that this process is to carry out."""
+
+    number: int
+    draw: Draw
+    run: RunConfig
+
+
+class Study:
+    """A study that is open. Whatever it changes, it changes while nobody else does."""
+
+    def __init__(self, config: StudyConfig, folder: Path, storage: Storage, study: OptunaStudy) -> None:
+        self.config = config
+        self.folder = folder
+        self.storage = storage
+        self._study = study
+        self._live: dict[int, Trial] = {}
+        self.higher_is_better = config.higher_is_better
+        study.pruner = make_pruner(config.pruner, config.max_epochs)
+
+    @property
+    def store(self) -> Path:
+        """The common store of runs."""
+        return self.folder.parent.parent
+
+    @cached_property
+    def space(self) -> Space:
+        return self.config.make_space()
+
+    @property
+    def asks(self) -> bool:
+        """Whether trials wait for a decision after every epoch."""
+        return self.config.pruner != "none"
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, in order of number."""
+        with self.storage.errors():
+            return self._study.get_trials(deepcopy=False)
+
+    def tally(self) -> Tally:
+        return tally(self.trials())
+
+    def is_over(self) -> bool:
+        """True when no trial may begin and none runs, here or elsewhere."""
+        now = self.tally()
+        return now.running == 0 and (not now.allows_another(self.config.budget) or self._grid_is_used_up())
+
+    def ask(self, owner: Mapping[str, str]) -> Assigned | None:
+        """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
+        with self.storage.exclusive():
+            trials = self.trials()
+            if not tally(trials).allows_another(self.config.budget):
+                return None
+            if self.config.sampler == "grid":
+                if not self._enqueue_grid_point(trials):
+                    return None
+                trials = self.trials()
+            number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+            self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
+            trial = self._study.ask()
+            trial.set_user_attr("owner", dict(owner))
+            draw = self.space.draw(_Suggester(trial))
+            trial.set_user_attr("params", draw.params)
+            trial.set_user_attr("config", draw.overrides)
+            self._live[trial.number] = trial
+            return Assigned(trial.number, draw, self.config.make_run(draw.overrides))
+
+    def note(self, number: int, **facts: Any) -> None:
+        """Keep facts about a running trial."""
+        with self.storage.exclusive():
+            trial = self._trial(number)
+            for name, value in facts.items():
+                trial.set_user_attr(name, value)
+
+    def report(self, number: int, history: list[dict[str, Any]], *, decide: bool = False) -> bool:
+        """Tell a trial's epochs; with `decide`, whether it should stop here.
+
+        What an epoch is worth is the best score up to it, since the best epoch's weights are what a run ends with.
+        """
+        with self.storage.exclusive():
+            trial = self._trial(number)
+            known = self._frozen(number).intermediate_values
+            for step, best in self.best_so_far(history):
+                # Optuna takes no epochs of a study with two objectives.
+                if step not in known and self.config.against is None:
+                    trial.report(best, step)
+            if history:
+                trial.set_user_attr("flops", history[-1].get("training_flops") or 0)
+            return decide and trial.should_prune()
+
+    def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:
+        """Step (epochs done) and best finite score up to it."""
+        best: float | None = None
+        for record in history:
+            score = record["score"]
+            if score is not None and math.isfinite(score):
+                is_better = best is None or (score > best) == self.higher_is_better
+                best = score if is_better else best
+            if best is not None:
+                yield record["epoch"] + 1, best
+
+    def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
+        """Tell a finished run. A score that is missing or not finite makes it a failure; the reason then."""
+        from optuna.trial import TrialState
+
+        score = result["selection"].get("score")
+        values = [score, *(result["cost"].get(COSTS[name]) for name in self.config.objectives[1:])]
+        for name, value in zip(self.config.objectives, values, strict=True):
+            if value is None or not math.isfinite(value):
+                reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
+                self.fail(number, "undefined", reason, **facts)
+                return reason
+        facts |= {
+            "parameters": result["cost"]["parameters"],
+            "flops": result["cost"]["training_flops"],
+            "score": score,
+        }
+        self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts)
+        return None
+
+    def prune(self, number: int, **facts: Any) -> None:
+        from optuna.trial import TrialState
+
+        self._tell(number, TrialState.PRUNED, None, facts)
+
+    def fail(self, number: int, failure_class: str, reason: str, *, counts: bool = True, **facts: Any) -> None:
+        """Tell a failure with its reason; where it says nothing about the trial's values, it does not count."""
+        from optuna.trial import TrialState
+
+        facts |= {"failure_class": failure_class, "reason": reason, "counts": counts}
+        self._tell(number, TrialState.FAIL, None, facts)
+
+    def fail_and_repeat(
+        self, number: int, failure_class: str, reason: str, *, as_attempt: bool = True, blames: bool = False
+    ) -> bool:
+        """Fail a trial whose run was ended from outside, and queue the same values again, once; whether that was done.
+
+        The repeated trial has the same run, which goes on from its last whole epoch. Given up for good, a trial counts
+        where its values are to blame (`blames`): its process was killed while this one lived.
+        """
+        with self.storage.exclusive():
+            trial = self._frozen(number)
+            attempts = trial.user_attrs.get("attempts", 0) + as_attempt
+            # Queued first and told second: a death in between is seen by the next process, which queues no other.
+            is_queued = any(other.user_attrs.get("retry_of") == number for other in self.trials())
+            repeats = attempts <= 1
+            if repeats and not is_queued:
+                attributes: dict[str, Any] = {"retry_of": number, "attempts": attempts}
+                if "grid" in trial.user_attrs:
+                    attributes["grid"] = trial.user_attrs["grid"]
+                self._study.enqueue_trial(dict(trial.params), user_attrs=attributes)
+            self.fail(number, failure_class, reason, counts=blames and not repeats)
+            return repeats
+
+    def twin_of(self, number: int, overrides: Mapping[str, Any]) -> FrozenTrial | None:
+        """An earlier trial with the same run that came to a score, complete or pruned."""
+        for trial in self.trials():
+            is_other = trial.number != number and trial.state.name in ("COMPLETE", "PRUNED")
+            if is_other and trial.user_attrs.get("config") == overrides:
+                return trial
+        return None
+
+    def copy_outcome(self, number: int, twin: FrozenTrial) -> None:
+        """Tell a trial what an earlier one with the same run came to. It costs nothing."""
+        with self.storage.exclusive():
+            trial = self._trial(number)
+            for step, value in twin.intermediate_values.items():
+                trial.report(value, step)
+            kept = {
+                name: twin.user_attrs[name] for name in ("folder", "score", "parameters") if name in twin.user_attrs
+            }
+            self._tell(
+                number,
+                twin.state,
+                list(twin.values) if twin.state.name == "COMPLETE" else None,
+                {**kept, "reuses": True, "flops": 0, "seconds": 0.0},
+            )
+
+    def set_budget(self, budget: Budget) -> None:
+        """Grant another budget, for every process that joins from now on."""
+        self.config = self.config.model_copy(update={"budget": budget})
+        with self.storage.exclusive():
+            self._study.set_user_attr(BUDGET, budget.model_dump(mode="json"))
+        write_definition(self.config, self.folder, self.storage.url)
+
+    def set_beat(self, worker: str, beat: int) -> None:
+        with self.storage.exclusive():
+            self._study.set_user_attr(f"worker:{worker}", beat)
+
+    def beat_of(self, worker: str) -> Any:
+        with self.storage.errors():
+            return self._study.user_attrs.get(f"worker:{worker}")
+
+    def close(self) -> None:
+        self.storage.close()
+
+    def _tell(self, number: int, state: Any, values: list[float] | None, facts: Mapping[str, Any]) -> None:
+        with self.storage.exclusive():
+            trial = self._trial(number)
+            for name, value in facts.items():
+                trial.set_user_attr(name, value)
+            self._study.tell(number, values, state=state)
+        self._live.pop(number, None)
+
+    def _trial(self, number: int) -> Trial:
+        """The live trial of a number; one that another process began is taken over."""
+        import optuna
+
+        if number not in self._live:
+            self._study.sampler = make_sampler("random", self.config.seed, number)
+            self._live[number] = optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
+        return self._live[number]
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self.trials()[number]
+
+    @cached_property
+    def grid(self) -> list[dict[str, Any]]:
+        return grid_points(self.space, self.config.seed)
+
+    def _unused_grid_points(self, trials: list[FrozenTrial]) -> list[int]:
+        used = {trial.user_attrs.get("grid") for trial in trials if trial.user_attrs.get("counts", True)}
+        return [number for number in range(len(self.grid)) if number not in used]
+
+    def _grid_is_used_up(self) -> bool:
+        if self.config.sampler != "grid":
+            return False
+        trials = self.trials()
+        return not self._unused_grid_points(trials) and not any(trial.state.name == "WAITING" for trial in trials)
+
+    def _enqueue_grid_point(self, trials: list[FrozenTrial]) -> bool:
+        """Queue the next point of the grid, unless something is queued; False when there is none left."""
+        if any(trial.state.name == "WAITING" for trial in trials):
+            return True
+        unused = self._unused_grid_points(trials)
+        if unused:
+            self._study.enqueue_trial(self.grid[unused[0]], user_attrs={"grid": unused[0]})
+        return bool(unused)
+
+
+class _Suggester:
+    """An Optuna trial, asked for values of our domains."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def __call__(self, path: str, domain: Domain) -> Any:
+        if isinstance(domain, CategoricalDomain):
+            return self.trial.suggest_categorical(path, domain.choices)
+        if isinstance(domain, IntDomain):
+            return self.trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
+        return self.trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
+
+
+def tally(trials: list[FrozenTrial]) -> Tally:
+    """Count trials and what they cost. A run that several trials share is paid once."""
+    states = [trial.state.name for trial in trials]
+    dead = sum(trial.state.name == "FAIL" and not trial.user_attrs.get("counts", True) for trial in trials)
+    costs: dict[Any, float] = {}
+    for trial in trials:
+        run = trial.user_attrs.get("folder", trial.number)
+        costs[run] = max(costs.get(run, 0), trial.user_attrs.get("flops", 0))
+    ended = states.count("COMPLETE") + states.count("PRUNED") + states.count("FAIL")
+    return Tally(
+        counted=ended - dead,
+        complete=states.count("COMPLETE"),
+        pruned=states.count("PRUNED"),
+        failed=states.count("FAIL") - dead,
+        running=states.count("RUNNING"),
+        waiting=states.count("WAITING"),
+        seconds=sum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
+        flops=sum(costs.values()),
+    )

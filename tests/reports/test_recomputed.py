@@ -1,0 +1,212 @@
+"""Every figure of the tables again from the run folders, by code that shares nothing with the report's.
+
+The same checks run on the runs of a real store: `ATINUKE_RUNS=runs python -m pytest tests/reports/test_recomputed.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from atinuke_bench.metrics import classification, coref
+from atinuke_bench.reports.render import write_report
+
+
+@pytest.fixture(scope="module", params=["synthetic", "real"], name="places")
+def _places(request, tmp_path_factory, write_run):
+    if request.param == "real":
+        if not os.environ.get("ATINUKE_RUNS"):
+            pytest.skip("set ATINUKE_RUNS to a store of runs, or to several with colons between them")
+        return [Path(place) for place in os.environ["ATINUKE_RUNS"].split(":")]
+    store = tmp_path_factory.mktemp("runs")
+    for task in ("snli", "glue/rte"):
+        for seed in range(3):
+            write_run(store, "atinuke", task=task, seed=seed, right=0.9)
+            write_run(store, "transformer", task=task, seed=seed, right=0.6 + 0.02 * seed)
+        write_run(store, "majority", task=task, right=0.5)
+    return [store]
+
+
+@pytest.fixture(scope="module", name="tables")
+def _tables(places, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    write_report(places, out)
+    return {path.stem: pd.read_csv(path) for path in (out / "tables").glob("*.csv")}
+
+
+@pytest.fixture(scope="module", name="runs")
+def _runs(places):
+    """Result, scored predictions and folder of each finished run; a copy of a run once."""
+    found = {}
+    for place in places:
+        for path in sorted(place.rglob("result.json")):
+            result = json.loads(path.read_text())
+            rows = pd.read_parquet(path.parent / "predictions.parquet")
+            rows = rows[(rows["split"] == result["split"]) & rows["gold"].notna()].sort_values("id")
+            found.setdefault((result["task"], result["identity"]), (result, rows, path.parent))
+    return list(found.values())
+
+
+def _headline(tables):
+    rows = pd.concat([table for name, table in tables.items() if name.startswith("headline")])
+    return rows[(rows["task"] != "average") & (rows["seeds"] > 0)]
+
+
+def _of_row(row, runs):
+    """The runs behind a row; none where a variant's name says more than the core's label."""
+    return [
+        (result, rows)
+        for result, rows, _ in runs
+        if (result["task"], result["core_label"], result["split"]) == (row["task"], row["core"], row["split"])
+    ]
+
+
+def _score(result, rows):
+    """The official metric of the predictions, in percent."""
+    gold, answers = rows["gold"].tolist(), rows["prediction"].tolist()
+    if result["metric"] == "accuracy":
+        return 100 * np.mean([a == b for a, b in zip(gold, answers, strict=True)])
+    if result["metric"] in ("pearson", "spearman"):
+        x, y = np.array(gold, dtype=float), np.array(answers, dtype=float)
+        x, y = (x, y) if result["metric"] == "pearson" else (stats.rankdata(x), stats.rankdata(y))
+        # The official scorers' value for a constant is 0 or missing; either is the task's to say.
+        return result["score"] if np.ptp(x) == 0 or np.ptp(y) == 0 else 100 * np.corrcoef(x, y)[0, 1]
+    if result["task"] == "srl":
+        pairs = [[_arguments(json.loads(text)) for text in side] for side in (gold, answers)]
+        both = sum(len(a & b) for a, b in zip(*pairs, strict=True))
+        return 200 * both / sum(len(spans) for side in pairs for spans in side)
+    if result["task"] == "coref":
+        documents = [
+            [[list(map(tuple, cluster)) for cluster in json.loads(text)] for text in pair]
+            for pair in zip(gold, answers, strict=True)
+        ]
+        return _conll(documents)
+    if result["metric"] in classification.METRICS and result["task"].startswith("glue"):
+        return classification.METRICS[result["metric"]](np.array(gold, dtype=float), np.array(answers, dtype=float))
+    return 100 * rows["score"].astype(float).mean()
+
+
+def _arguments(spans):
+    """A predicate's arguments as the scorer counts them: continuations (C-) belong to the argument before, V is out."""
+    found = []
+    for start, end, label in sorted(map(tuple, spans)):
+        role = label.removeprefix("C-")
+        earlier = [argument for argument in found if argument[0] == role]
+        if role != label and earlier:
+            earlier[-1][1].append((start, end))
+        else:
+            found.append((role, [(start, end)]))
+    return {(role, tuple(pieces)) for role, pieces in found if role != "V"}
+
+
+def _conll(documents):
+    counts = [coref.count_document(key, response) for key, response in documents]
+    values = []
+    for name in ("muc", "bcub", "ceafe"):
+        hit_r, all_r, hit_p, all_p = np.sum([tuple(getattr(count, name)) for count in counts], axis=0)
+        recall, precision = hit_r / all_r if all_r else 0, hit_p / all_p if all_p else 0
+        values.append(200 * recall * precision / (recall + precision) if recall + precision else 0)
+    return np.mean(values)
+
+
+def test_the_headline(tables, runs):
+    checked = 0
+    for row in _headline(tables).to_dict("records"):
+        own = _of_row(row, runs)
+        if len(own) != row["seeds"]:
+            continue
+        scores = [_score(result, rows) for result, rows in own]
+        assert row["mean"] == pytest.approx(np.mean(scores), abs=1e-6), row
+        if len(own) > 1:
+            assert row["deviation"] == pytest.approx(np.std(scores, ddof=1), abs=1e-6)
+        checked += 1
+    assert checked >= 0.5 * len(_headline(tables))
+
+
+def test_the_average_over_families(tables):
+    checked = 0
+    for name in [name for name in tables if name.startswith("headline")]:
+        for _, rows in tables[name].groupby("core"):
+            families = defaultdict(list)
+            for row in rows[rows["task"] != "average"].to_dict("records"):
+                families[row["task"].split("/")[0]].append(row["mean"])
+            expected = np.mean([np.mean(means) for means in families.values()])
+            average = rows.loc[rows["task"] == "average", "mean"].item()
+            assert average == pytest.approx(expected, nan_ok=True)
+            checked += 1
+    assert checked
+
+
+def test_the_intervals_of_accuracies(tables, runs):
+    """The formula of the statistics' description, with the binomial variance in place of the bootstrap's."""
+    checked = 0
+    for row in _headline(tables).to_dict("records"):
+        own = _of_row(row, runs)
+        if row["metric"] != "accuracy" or len(own) < 2 or len(own) != row["seeds"] or row["core"] == "majority":
+            continue
+        right = np.array([(rows["gold"] == rows["prediction"]).to_numpy(dtype=float) for _, rows in own]) * 100
+        num_seeds, num = right.shape
+        means = right.mean(axis=1)
+        within = right.mean(axis=0).var() / num
+        explained = (right - right.mean(axis=0)).var(axis=1).sum() / num / (num_seeds - 1)
+        between = means.var(ddof=1)
+        total = within + max(0.0, between - explained) / num_seeds
+        doubt = (between / num_seeds) ** 2 / (num_seeds - 1)
+        freedom = max(total**2 / doubt, num_seeds - 1) if doubt else np.inf
+        half = stats.t.ppf(0.975, freedom) * np.sqrt(total)
+        if row["low"] > 0 and row["high"] < 100:
+            assert (row["high"] - row["low"]) / 2 == pytest.approx(half, rel=0.1), row
+            checked += 1
+    assert checked
+
+
+def test_the_comparisons(tables, runs):
+    headline = {(row["task"], row["core"]): row["mean"] for row in _headline(tables).to_dict("records")}
+    for row in tables["comparisons"].to_dict("records"):
+        a, b = row["score_a"], row["score_b"]
+        assert row["absolute difference"] == pytest.approx(a - b, abs=1e-9)
+        assert row["relative change %"] == pytest.approx(100 * (a - b) / abs(b) if b else np.nan, nan_ok=True)
+        assert row["relative error reduction %"] == pytest.approx(100 * (a - b) / (100 - b), nan_ok=True)
+        assert np.isnan(row["low"]) or row["low"] <= a - b <= row["high"]
+        assert (row["verdict"] != "tie") == (row["p corrected"] < 0.05)
+        assert np.isnan(row["p"]) or row["p"] <= row["p corrected"] <= 1
+        assert a in [pytest.approx(mean) for (task, _), mean in headline.items() if task == row["task"]]
+
+
+def test_the_costs(tables, runs):
+    checked = 0
+    for row in tables["cost"].to_dict("records"):
+        own = [
+            result for result, _, _ in runs if (result["task"], result["core_label"]) == (row["task"], row["variant"])
+        ]
+        for name in ("parameters", "training_flops", "training_seconds", "tokens_per_second", "latency_seconds"):
+            values = [result["cost"][name] for result in own if result["cost"].get(name) is not None]
+            if f"cost.{name}" in row and len({result["split"] for result in own}) == 1 and values:
+                protocols = {json.dumps(result["protocol"], sort_keys=True) for result in own}
+                if len(protocols) == 1:
+                    assert row[f"cost.{name}"] == pytest.approx(np.mean(values))
+                    checked += 1
+    assert checked
+
+
+def test_the_slices(tables, runs):
+    means = defaultdict(list)
+    for result, _, _ in runs:
+        for name, labels in result["slices"].get(result["split"], {}).items():
+            for label, figures in labels.items():
+                for metric, value in figures.items():
+                    means[result["task"], result["core_label"], name, label, metric].append(value)
+    checked = 0
+    for row in tables["slices"].to_dict("records"):
+        values = means.get((row["task"], row["variant"], row["slice"], str(row["label"]), row["metric"]), [])
+        if values and len(values) == row["seeds"] and None not in values:
+            assert (row["mean"], row["low"], row["high"]) == pytest.approx((np.mean(values), min(values), max(values)))
+            checked += 1
+    assert checked

@@ -1,0 +1,172 @@
+"""Runs read through the W&B API from a stand-in on this machine, and the report recorded without any network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from matplotlib import get_configdir
+
+from atinuke_bench.errors import UnknownNameError
+from atinuke_bench.reports.wandb_project import project_of
+
+_ACCOUNT = {"id": "u", "entity": "ada", "username": "ada", "email": "", "flags": "{}", "teams": {"edges": []}}
+_PROTOCOL = {"task": "snli", "is_cut": True, "source": "local", "selection": "held-out", "pretraining": "none"}
+
+
+def _node(name, *, seed=0, score=70.0, core="atinuke", state="finished", **summary):
+    """A run as the W&B server answers it: config and summary as JSON texts."""
+    config = {"task": "snli", "core": {"name": core, "hidden_size": 64}, "seed": seed, "identity": name}
+    shown = {
+        "score": score, "split": "test", "metric": "accuracy", "higher_is_better": True, "protocol": _PROTOCOL,
+        "core_label": f"{core}-nano", "seconds": 3.0, "test/accuracy": score, "cost/parameters": 1000,
+        "cost/training_flops": 1e9, **summary,
+    }  # fmt: skip
+    return {
+        "id": name, "name": name, "displayName": name, "state": state, "tags": [], "sweepName": None, "group": None,
+        "jobType": None, "commit": None, "readOnly": False, "createdAt": "2026-01-01T00:00:00", "notes": "",
+        "heartbeatAt": "2026-01-01T00:00:00", "description": "", "systemMetrics": "{}", "historyKeys": {},
+        "config": json.dumps({key: {"value": value} for key, value in config.items()}),
+        "summaryMetrics": json.dumps({key: value for key, value in shown.items() if value is not None}),
+        "historyLineCount": 2, "user": {"name": "ada", "username": "ada"}, "projectId": "1", "internalId": "1",
+    }  # fmt: skip
+
+
+class _StandIn(BaseHTTPRequestHandler):
+    """Answers the queries that reading a project makes, two runs a page."""
+
+    nodes: tuple = ()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        data = self._answer(json.loads(body)) if self.path == "/graphql" else {}
+        text = json.dumps({"data": data}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def _answer(self, request):
+        query, variables = request["query"], request.get("variables") or {}
+        if "viewer" in query:
+            return {"viewer": _ACCOUNT}
+        if "history(" in query:
+            lines = [{"epoch": n, "loss": 1.0 - n / 10, "score": 50.0 + n} for n in (1, 0)]
+            return {"project": {"run": {"history": [json.dumps(line) for line in lines]}}}
+        if "runs(" in query and variables["project"] == "encoders":
+            start = int(variables.get("cursor") or 0)
+            page = self.nodes[start : start + 2]
+            runs = {
+                "totalCount": len(self.nodes),
+                "edges": [{"node": node, "cursor": str(start + n)} for n, node in enumerate(page, start=1)],
+                "pageInfo": {"endCursor": str(start + 2), "hasNextPage": start + 2 < len(self.nodes)},
+            }
+            project = {"internalId": "1", "id": "1", "readOnly": False, "runCount": len(self.nodes), "runs": runs}
+            return {"project": project}
+        return {"project": None}
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module", name="stand_in")
+def _stand_in():
+    _StandIn.nodes = (
+        _node("a0", score=70.0),
+        _node("a1", seed=1, score=72.0),
+        _node("b0", core="bilstm", score=60.0),
+        _node("b1", core="bilstm", seed=1, score=61.0),
+        _node("other", protocol=None),
+        _node("running", state="running"),
+    )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _StandIn)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def _command(folder, *arguments, **environment):
+    """The command line in a process of its own: W&B keeps settings and threads in the one that imports it."""
+    home = {
+        name: str(folder) for name in ("HOME", "WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR")
+    }
+    code = (
+        "import sys; from atinuke_bench.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print('torch' in sys.modules, file=sys.stderr)\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={
+            "PATH": "",
+            "OMP_NUM_THREADS": "1",
+            "WANDB_ERROR_REPORTING": "false",
+            "MPLCONFIGDIR": get_configdir(),
+            **home,
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_report_of_a_project_holds_what_the_tracker_knows(stand_in, tmp_path):
+    done = _command(
+        tmp_path, "report", "--from", "wandb:ada/encoders", "--out", tmp_path / "out", "--json",
+        WANDB_BASE_URL=stand_in, WANDB_API_KEY="0" * 40,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip().endswith("False"), "torch was loaded"
+    report = json.loads(done.stdout)
+    assert report["num_runs"] == 4
+    cells = {row["core"]: row for row in report["tables"]["headline-1"] if row["task"] == "snli"}
+    assert (cells["atinuke-nano"]["mean"], cells["atinuke-nano"]["seeds"]) == (71.0, 2)
+    assert cells["bilstm-nano"]["mean"] == 60.5
+    assert report["tables"]["cost"][0]["cost.parameters"] == 1000
+    # Without predictions nothing is tested, so that nobody is called better.
+    assert {row["verdict"] for row in report["tables"]["comparisons"]} == {"tie"}
+    gaps = {gap["where"]: gap["reason"] for gap in report["gaps"]}
+    assert "lacks protocol" in gaps["wandb:ada/encoders/other"]
+    assert "W&B state: running" in gaps["wandb:ada/encoders/running"]
+    assert "no predictions" in gaps["wandb:ada/encoders"]
+    assert (tmp_path / "out" / "figures" / "curves-snli.svg").exists()
+
+
+def test_a_project_that_cannot_be_read_is_one_line(stand_in, tmp_path):
+    done = _command(
+        tmp_path, "report", "--from", "wandb:ada/absent", "--out", tmp_path / "out",
+        WANDB_BASE_URL=stand_in, WANDB_API_KEY="0" * 40,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "wandb:ada/absent" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("source", ["wandb:ada", "ada/encoders", "wandb:a/b/c", "wandb:/x"])
+def test_a_source_of_another_form_is_refused(source):
+    with pytest.raises(UnknownNameError, match="wandb:ENTITY/PROJECT"):
+        project_of(source)
+
+
+def test_a_report_is_recorded_offline_with_its_tables_and_files(tmp_path, write_run):
+    write_run(tmp_path / "runs")
+    write_run(tmp_path / "runs", "bilstm")
+    # A host that answers nothing: recording must not ask it.
+    done = _command(
+        tmp_path, "report", tmp_path / "runs", "--out", tmp_path / "out", "--wandb", "offline",
+        WANDB_BASE_URL="http://127.0.0.1:9", WANDB_API_KEY="0" * 40,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "torch was" not in done.stderr
+    assert done.stderr.strip().endswith("False")
+    (record,) = (tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb")
+    content = record.read_bytes()
+    for name in (b"report/headline-1", b"report/cost", b"report/published", b"report.html", b"tables/cost.csv"):
+        assert name in content, name

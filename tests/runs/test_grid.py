@@ -1,0 +1,136 @@
+"""Suites as grids: overrides, patterns, wrong input; and what the command line says of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from atinuke_bench.cli import main
+from atinuke_bench.config import SourceConfig, SuiteConfig, parse
+from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.runs.grid import built_in_suites, expand, read_suite, select
+
+SUITE = {
+    "name": "trial",
+    "tasks": ["glue/wnli", "snli"],
+    "cores": {
+        "floor": {"core": "majority"},
+        "small": {"core": "atinuke", "preset": "nano", "overrides": {"training.max_epochs": 4}},
+    },
+    "seeds": [0, 1],
+    "overrides": {"training.max_epochs": 2, "core.dropout": 0.2},
+    "task_overrides": {"snli": {"training.max_epochs": 3}},
+}
+
+
+def written(tmp_path, **changes):
+    path = tmp_path / "trial.yaml"
+    path.write_text(yaml.safe_dump({**SUITE, **changes}))
+    return path
+
+
+def cells_of(**changes):
+    suite = parse(SuiteConfig, {**SUITE, "overrides": {"training.max_epochs": 2}, **changes}, "suite")
+    return expand(suite, SourceConfig())
+
+
+def test_the_more_special_override_holds():
+    epochs = {cell.path: cell.run.training.max_epochs for cell in cells_of()}
+    assert epochs == {
+        **{f"glue/wnli/floor/{seed}": 2 for seed in (0, 1)},
+        **{f"glue/wnli/small/{seed}": 4 for seed in (0, 1)},
+        **{f"snli/floor/{seed}": 3 for seed in (0, 1)},
+        **{f"snli/small/{seed}": 4 for seed in (0, 1)},
+    }
+
+
+def test_the_selection_rule_reaches_every_run():
+    assert {cell.run.training.select_on for cell in cells_of()} == {"held-out"}
+    assert {cell.run.training.select_on for cell in cells_of(select_on="dev")} == {"dev"}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["snli/small/1"], ["snli/small/1"]),
+        (["srl/*"], []),
+        (["glue/wnli/*/0"], ["glue/wnli/floor/0", "glue/wnli/small/0"]),
+        (["snli/floor", "glue/wnli/small/1"], ["glue/wnli/small/1", "snli/floor/0", "snli/floor/1"]),
+        (["*/small/0"], ["glue/wnli/small/0", "snli/small/0"]),
+    ],
+)
+def test_patterns_choose_runs(patterns, expected):
+    cells = cells_of()
+    if not expected:
+        with pytest.raises(ConfigError, match="no run of the suite matches"):
+            select(cells, patterns)
+        return
+    assert sorted(cell.path for cell in select(cells, patterns)) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", sorted(built_in_suites()))
+def test_every_built_in_suite_expands(name):
+    suite = read_suite(name)
+    assert suite.name == name
+    assert suite.description
+    assert expand(suite, suite.source or SourceConfig())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sedes": [1]}, "sedes: unknown field; nearest: 'seeds'"),
+        ({"tasks": []}, "tasks: List should have at least 1 item"),
+        ({"seeds": []}, "seeds: List should have at least 1 item"),
+        ({"seeds": [1, 1]}, "seeds has a value twice"),
+        ({"cores": {"a": {"core": "atinuke", "presets": "nano"}}}, "presets: unknown field; nearest: 'preset'"),
+        ({"task_overrides": {"srl": {}}}, "task_overrides names 'srl'"),
+        ({"select_on": "test"}, "select_on"),
+    ],
+)
+def test_a_wrong_suite_file_is_explained(tmp_path, changes, message):
+    with pytest.raises(ConfigError) as error:
+        read_suite(str(written(tmp_path, **changes)))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"tasks": ["snil"], "task_overrides": {}}, UnknownNameError, "nearest: 'snli'"),
+        ({"cores": {"a": {"core": "atinuka"}}}, UnknownNameError, "nearest: 'atinuke'"),
+        ({"overrides": {"core.dropout": 0.1}}, ConfigError, "MajorityConfig has no 'dropout'"),
+        ({"cores": {"a": {"core": "bilstm", "overrides": {"core.dropuot": 0.1}}}}, ConfigError, "nearest: 'dropout'"),
+        ({"overrides": {"options.no_such": 1}}, ConfigError, "no_such"),
+        ({"cores": {"a": {"core": "atinuke", "overrides": {"core.num_heads": 3}}}}, ConfigError, "must divide"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_before_anything_runs(changes, error, message):
+    with pytest.raises(error, match=message):
+        cells_of(**changes)
+
+
+def test_a_suite_that_is_no_yaml_or_not_there(tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: [")
+    with pytest.raises(ConfigError, match="not a readable YAML file"):
+        read_suite(str(tmp_path / "bad.yaml"))
+    with pytest.raises(UnknownNameError, match="nearest: 'quick'"):
+        read_suite("quik")
+
+
+def test_a_dry_run_prints_the_grid_and_runs_nothing(tmp_path, official, capsys, monkeypatch):
+    path = written(tmp_path, overrides={"training.max_epochs": 2})
+    command = ["atinuke-bench", "suite", str(path), "--data-dir", str(official), "--out", str(tmp_path / "store")]
+    monkeypatch.setattr("sys.argv", [*command, "--dry-run", "--json"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["status"] for row in rows] == ["waiting"] * 8
+    small = next(row for row in rows if row["variant"] == "small")
+    assert small["parameters"] > 100_000
+    assert small["training_flops_per_token"] > 1e5
+    assert small["seconds"] is None
+    assert not list((tmp_path / "store").rglob("config.yaml"))

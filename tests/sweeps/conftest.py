@@ -1,0 +1,194 @@
+"""A study on small files, and an executor that trains nothing: it plays runs from a function of their config."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from atinuke_bench.config import SourceConfig
+from atinuke_bench.files import sha256_json, write_json
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.executor import EpochDone, Event, Failed, Finished, Job, Started
+from atinuke_bench.sweeps.definition import make_study_config
+from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.study import Study
+from atinuke_bench.sweeps.sweep import Sweep
+
+SPACE = {
+    "core.num_layers": {"int": [1, 4]},
+    "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
+}
+
+
+def curve(run: Any) -> list[float]:
+    """Scores after each epoch: better with depth and with a learning rate near 1e-3."""
+    peak = 60 + 5 * run.core.num_layers - 4 * abs(math.log10(run.training.learning_rate) + 3)
+    return [peak - 10 / (epoch + 1) for epoch in range(run.training.max_epochs)]
+
+
+@dataclass
+class FakeExecutor:
+    """Plays jobs epoch by epoch. `fails(job)` gives a Failed event's class instead, or None."""
+
+    slots: int = 2
+    scores: Callable[[Any], list[Any]] = curve
+    fails: Callable[[Job], str | None] = lambda job: None
+    jobs: dict[str, Job] = field(default_factory=dict)
+    queue: list[Event] = field(default_factory=list)
+    epochs: dict[str, int] = field(default_factory=dict)
+    #: Keys of all jobs ever started, and the most at once.
+    started: list[str] = field(default_factory=list)
+    most: int = 0
+
+    def folder(self, job: Job) -> RunFolder:
+        return RunFolder(job.store / "played" / sha256_json(job.run.determinants())[:10])
+
+    def start(self, job: Job) -> None:
+        self.jobs[job.key] = job
+        self.started.append(job.key)
+        self.most = max(self.most, len(self.jobs))
+        failure = self.fails(job)
+        if failure is not None:
+            self._end(Failed(job.key, failure, f"it {failure}"))
+            return
+        folder = self.folder(job)
+        folder.create()
+        self.queue.append(Started(job.key, folder.path))
+        self.epochs[job.key] = len(folder.read_history())
+        if self.epochs[job.key] < job.run.training.max_epochs:
+            self._epoch(job)
+        else:
+            self._finish(job)
+
+    def events(self, timeout: float) -> list[Event]:
+        events, self.queue = self.queue, []
+        return events
+
+    def answer(self, key: str, go_on: bool) -> None:
+        job = self.jobs[key]
+        if self.epochs[key] >= job.run.training.max_epochs:
+            self._finish(job)
+        elif go_on:
+            self._epoch(job)
+        else:
+            self._end(Failed(key, "pruned", "stopped"))
+
+    def stop(self, key: str, *, at_once: bool = False) -> None:
+        self._end(Failed(key, "killed", "stopped"))
+
+    def close(self) -> None:
+        self.jobs.clear()
+
+    def _epoch(self, job: Job) -> None:
+        folder, epoch = self.folder(job), self.epochs[job.key]
+        record = {"epoch": epoch, "score": self.scores(job.run)[epoch], "seconds": 1.0, "tokens": 10}
+        record |= {"training_flops": 100 * (epoch + 1) * job.run.core.num_layers}
+        folder.write_history([*folder.read_history(), record])
+        self.epochs[job.key] += 1
+        self.queue.append(EpochDone(job.key, record))
+        if not job.asks:
+            if self.epochs[job.key] < job.run.training.max_epochs:
+                self._epoch(job)
+            else:
+                self._finish(job)
+
+    def _finish(self, job: Job) -> None:
+        folder = self.folder(job)
+        known = [record["score"] for record in folder.read_history() if record["score"] is not None]
+        result = {
+            "score": 0.0,
+            "selection": {"score": max(known, default=None)},
+            "cost": {
+                "parameters": 1000 * job.run.core.num_layers,
+                "training_flops": folder.read_history()[-1]["training_flops"],
+                "forward_flops_per_token": 10.0 * job.run.core.num_layers,
+            },
+            "split": "test",
+            "metric": "accuracy",
+        }
+        write_json(folder.result, {"schema": 1, **result})
+        self._end(Finished(job.key, result))
+
+    def _end(self, event: Event) -> None:
+        if self.jobs.pop(event.key, None) is not None:
+            self.queue.append(event)
+
+
+class MemoryStorage:
+    """A study database in memory, one for each address; what is tested on it is not the database."""
+
+    kept: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, url: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.url = url
+        self.optuna = self.kept.setdefault(url, optuna.storages.InMemoryStorage())
+
+    def exclusive(self) -> Any:
+        return contextlib.nullcontext()
+
+    errors = exclusive
+
+    def close(self) -> None:
+        self.kept.clear()
+
+
+@pytest.fixture
+def in_memory(monkeypatch):
+    """Studies of this test lie in memory."""
+    monkeypatch.setattr("atinuke_bench.sweeps.opening.Storage", MemoryStorage)
+
+
+@pytest.fixture
+def config(official):
+    """`config(**settings)`: a study's config on the small files."""
+
+    def make(**settings: Any) -> Any:
+        overrides = {"training.max_epochs": 4, "tokenizer.vocab_size": 200} | settings.pop("overrides", {})
+        chosen = {"name": "tiny", "task": "snli", "core": "atinuke", "preset": "nano", "space": SPACE}
+        chosen |= {"budget": {"trials": 8}, "source": SourceConfig(data_dir=official)}
+        return make_study_config(**{**chosen, "overrides": overrides, **settings})
+
+    return make
+
+
+@pytest.fixture
+def study(config, tmp_path):
+    """`study(**settings)`: a study in the test's own store; opened again when called again."""
+    opened: list[Study] = []
+
+    def make(url: str | None = None, store: Path | None = None, **settings: Any) -> Study:
+        opened.append(create_or_join(config(**settings), store or tmp_path / "runs", url))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def sweep():
+    """`sweep(study, executor)`: carry the study out; the trials' ends."""
+
+    def run(study: Study, executor: Any = None) -> list[Any]:
+        ends: list[Any] = []
+        executor = executor or FakeExecutor()
+        template = Job("", study.config.make_run({}), study.store, wandb="disabled")
+        Sweep(study, executor, template, ends.append).run()
+        return ends
+
+    return run
+
+
+@pytest.fixture
+def play():
+    """The class of the executor that plays runs."""
+    return FakeExecutor

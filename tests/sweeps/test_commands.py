@@ -1,0 +1,139 @@
+"""`sweep` as a user meets it, over runs that are only played."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from atinuke_bench.cli import main
+
+pytestmark = pytest.mark.usefixtures("in_memory")
+
+SMALL = ["--preset", "nano", "--workers", "2", "--wandb", "disabled", "--set", "training.max_epochs=4"]
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd, official, tmp_path, play):
+    """`cli(*arguments)`: status, standard output and standard error of a command on a store of its own."""
+    started = []
+
+    def make_executor(kind, slots):
+        started.append(play(slots=slots))
+        return started[-1]
+
+    monkeypatch.setattr("atinuke_bench.runs.executor.make_executor", make_executor)
+    # Drawing takes a second or two, and is tested with the insight.
+    monkeypatch.setattr("atinuke_bench.sweeps.figures.write_figures", lambda record, folder: [])
+    monkeypatch.setenv("ATINUKE_DATA", str(official))
+    monkeypatch.delenv("ATINUKE_STORAGE", raising=False)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["atinuke-bench", "sweep", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capfd.readouterr()
+        return SimpleNamespace(status=status, out=out, err=err, executors=started)
+
+    monkeypatch.chdir(tmp_path)
+    return call
+
+
+def test_a_task_is_searched_resumed_shown_and_retrained(cli, tmp_path):
+    first = cli("snli", *SMALL, "--trials", 10, "--json")
+    assert first.status == 0, first.err
+    record = json.loads(first.out)
+    assert record["study"] == "snli-atinuke"
+    assert record["spent"]["trials"] == 10
+    assert "[10/10] trial" in first.err
+
+    folder = tmp_path / "runs" / "studies" / "snli-atinuke"
+    assert json.loads((folder / "insight.json").read_text())["best"] == record["best"]
+
+    more = cli("resume", "snli-atinuke", "--trials", 12, "--wandb", "disabled", "--json")
+    assert json.loads(more.out)["spent"]["trials"] == 12
+
+    shown = cli("show", "snli-atinuke")
+    assert shown.status == 0
+    assert "best trials" in shown.out
+
+    best = cli("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled", "--json")
+    entries = json.loads(best.out)["trials"]
+    assert [entry["selection"]["count"] for entry in entries] == [3, 3]
+    assert len({folder for entry in entries for folder in entry["folders"]}) == 6
+    table = cli("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled")
+    assert "fresh seeds" in table.out
+
+
+def test_cores_get_studies_of_their_own_with_the_same_budget(cli):
+    done = cli("snli", *SMALL, "--cores", "atinuke,bilstm", "--trials", 4, "--json")
+    records = json.loads(done.out)["studies"]
+    assert [record["core"] for record in records] == ["atinuke", "bilstm"]
+    assert {record["comparison"] for record in records} == {"snli"}
+    assert [record["budget"]["trials"] for record in records] == [4, 4]
+    assert [record["spent"]["trials"] for record in records] == [4, 4]
+    assert "core.num_heads" not in records[1]["parameters"]
+
+
+def test_a_grid_without_a_budget_is_the_whole_grid(cli, tmp_path):
+    space = tmp_path / "switches.yaml"
+    space.write_text("parameters: {core.norm: {categorical: [pre, post]}, core.causal: {categorical: [true, false]}}")
+    done = cli("snli", *SMALL, "--space", space, "--sampler", "grid", "--pruner", "none", "--json")
+    record = json.loads(done.out)
+    assert record["budget"]["trials"] == 4
+    assert {tuple(trial["config"].values()) for trial in record["trials"]} == {
+        (norm, causal) for norm in ("pre", "post") for causal in (True, False)
+    }
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["snli", "--help"], ["resume", "--help"], ["best", "--help"]])
+def test_help_has_an_example(cli, arguments):
+    shown = cli(*arguments)
+    assert shown.status == 0
+    assert "Example: atinuke-bench sweep" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["snil"], "no task 'snil'; nearest: 'snli'"),
+        (["snli", "--core", "atinuk"], "no core 'atinuk'; nearest: 'atinuke'"),
+        (["snli", "--cores", "atinuke,atinuke"], "--cores names each core once"),
+        (["snli", "--space", "encode"], "no space 'encode'; nearest: 'encoder'"),
+        (["snli", "--sampler", "tpo"], "no sampler 'tpo'; nearest: 'tpe'"),
+        (["snli", "--pruner", "hyperban"], "no pruner 'hyperban'; nearest: 'hyperband'"),
+        (["snli", "--against", "flop"], "no cost 'flop'; nearest: 'flops'"),
+        (["snli", "--against", "flops", "--pruner", "asha"], "cannot prune"),
+        (["snli", "--against", "flops", "--sampler", "cmaes"], "cmaes has one objective"),
+        (["snli", "--name", "a/b"], "a study's name has letters, digits"),
+        (["snli", "--flops", 0], "budget.flops"),
+        (["snli", "--core", "majority"], "space 'encoder'"),
+        (["snli", "--set", "training.select_on=dev"], "would tune on the dev set"),
+        (["snli", "--set", "core.nm_layers=2"], "unknown field 'core.nm_layers'"),
+        (["resume", "nothing"], "no study 'nothing' in"),
+        (["best", "nothing"], "no study 'nothing' in"),
+    ],
+)
+def test_a_mistake_is_one_line_and_makes_nothing(cli, tmp_path, arguments, message):
+    done = cli(*arguments)
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_study_without_a_complete_trial_says_so(cli, play, monkeypatch):
+    monkeypatch.setattr(
+        "atinuke_bench.runs.executor.make_executor", lambda kind, slots: play(fails=lambda job: "diverged")
+    )
+    done = cli("snli", *SMALL, "--trials", 2)
+    assert done.status == 2
+    assert "no trial is complete" in done.err
+    assert "failed: diverged: it diverged" in done.err

@@ -1,0 +1,89 @@
+"""What a study learned: the data, and the figures drawn from it alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+
+import pytest
+
+from atinuke_bench.sweeps.figures import write_figures
+from atinuke_bench.sweeps.insight import insight, write_insight
+
+pytestmark = pytest.mark.usefixtures("in_memory")
+
+
+@pytest.fixture
+def learned(study, sweep, play):
+    tiny = study(
+        budget={"trials": 16},
+        space={
+            "core.num_layers": {"int": [1, 4]},
+            "core.num_heads": {"categorical": [1, 3]},
+            "core.hidden_size": {"int": [16, 48]},
+            "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
+        },
+    )
+    sweep(tiny, play(slots=1))
+    return tiny
+
+
+def test_history_is_the_best_so_far_against_what_was_spent(learned):
+    record = insight(learned)
+    entries = record["history"]
+    assert [entry["trials"] for entry in entries] == list(range(1, 17))
+    assert all(later["flops"] > sooner["flops"] for sooner, later in itertools.pairwise(entries))
+    assert entries[-1]["flops"] == record["spent"]["flops"] == sum(trial["flops"] for trial in record["trials"])
+    complete = {trial["number"]: trial["score"] for trial in record["trials"] if trial["state"] == "complete"}
+    assert entries[-1]["best"] == max(complete.values()) == complete[record["best"]]
+
+
+def test_importance_finds_what_the_score_depends_on(study, sweep, play):
+    tiny = study(budget={"trials": 40}, pruner="none", sampler="random", seed=2)
+    sweep(tiny, play(scores=lambda run: [10.0 * run.core.num_layers] * 4))
+    shares = insight(tiny)["importance"]["values"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["core.num_layers"] > 0.9
+
+
+def test_too_few_trials_have_no_importance_and_a_reason(study, sweep):
+    tiny = study(budget={"trials": 3}, pruner="none")
+    sweep(tiny)
+    record = insight(tiny)
+    assert record["importance"] is None
+    assert record["importance_note"] == "3 complete trials; it takes 8"
+
+
+def test_params_are_in_the_terms_of_the_space_and_fit_the_run(learned):
+    record = insight(learned)
+    for trial in record["trials"]:
+        assert trial["config"]["core.hidden_size"] % trial["config"]["core.num_heads"] == 0
+        assert trial["params"] == trial["config"]
+
+
+def test_a_pruned_trial_has_the_best_of_its_epochs(learned):
+    record = insight(learned)
+    pruned = [trial for trial in record["trials"] if trial["state"] == "pruned"]
+    assert pruned
+    for trial in pruned:
+        assert trial["score"] == trial["epochs"][-1][1]
+        assert trial["objectives"] is None
+
+
+def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(learned, tmp_path):
+    write_insight(learned)
+    path = learned.folder / "insight.json"
+    code = (
+        "import json, sys, pathlib; from atinuke_bench.sweeps.figures import write_figures;"
+        f"write_figures(json.loads(open({str(path)!r}).read()), pathlib.Path({str(tmp_path / 'drawn')!r}));"
+        "assert not {'torch', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    names = {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
+    assert {"history.png", "history.svg", "budget.svg", "slices.svg", "pareto.svg"} <= names
+
+
+def test_nothing_is_drawn_of_a_study_without_trials(study, tmp_path):
+    assert write_figures(json.loads(json.dumps(insight(study()))), tmp_path / "figures") == []

@@ -1,0 +1,218 @@
+"""New examples for trained runs: the answers that the run gave, and clear words about what cannot be read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import torch
+
+from atinuke_bench.config import SourceConfig, make_run_config
+from atinuke_bench.errors import AtinukeBenchError, CheckpointError, ConfigError, DataError, RunFolderError
+from atinuke_bench.registry import load_task
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.predict import load_predictor
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import Execution, train_and_evaluate
+
+FIELDS = {
+    "snli": ("sentence1", "sentence2"),
+    "glue/sst2": ("sentence1",),
+    "glue/stsb": ("sentence1", "sentence2"),
+    "squad-v2.0": ("question", "context"),
+    "srl": ("words", "predicate"),
+    "lm": ("text",),
+}
+TASKS = [*FIELDS, "coref"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """`trained(task)`: a small finished run, and the examples of its dev split."""
+    made = {}
+
+    def make(task):
+        if task not in made:
+            torch.set_num_threads(1)
+            sizes = {"train": 24, "dev": 8, "test": 2}
+            options = {}
+            if task == "coref":
+                # So little training finds nothing; its best candidates are answers enough.
+                sizes = {"train": 8, "dev": 4, "test": 1}
+                options = {"options.singletons": "keep", "options.min_mention_score": -30.0, "training.max_epochs": 6}
+            run = make_run_config(
+                task,
+                "transformer",
+                preset="nano",
+                source=SourceConfig(kind="microworld", microworld=sizes),
+                overrides={
+                    "training.max_epochs": 4,
+                    "training.batch_tokens": 256,
+                    "training.patience": 9,
+                    "tokenizer.vocab_size": 300,
+                    **options,
+                },
+                task_training=dict(load_task(task).training),
+            )
+            prepared = prepare(run)
+            folder = RunFolder(tmp_path_factory.mktemp("runs") / "run")
+            train_and_evaluate(prepared, folder, Execution(show_progress=False))
+            made[task] = folder, prepared.evaluation_splits["dev"]
+        return made[task]
+
+    return make
+
+
+def records_of(task, examples):
+    for row in examples:
+        if task == "coref":
+            sentences, speakers, start = [], [], 0
+            for length in row["sentence_lengths"]:
+                sentences.append(row["words"][start : start + length])
+                speakers.append(row["speakers"][start : start + length])
+                start += length
+            record = {"sentences": sentences, "name": row["name"]}
+            yield {"id": row["id"], **record, **({"speakers": speakers} if row["speakers"] else {})}
+        else:
+            yield {"id": row["id"], **{name: row[name] for name in FIELDS[task]}}
+
+
+def stored(folder):
+    rows = pd.read_parquet(folder.predictions)
+    rows = rows[rows["split"] == "dev"]
+    return dict(zip(rows["id"], rows["prediction"], strict=True))
+
+
+def assert_same(answers, expected):
+    assert [answer.id for answer in answers] == list(expected)
+    for answer, kept in zip(answers, expected.values(), strict=True):
+        if isinstance(answer.prediction, str):
+            assert answer.prediction == kept
+        elif isinstance(answer.prediction, float):
+            assert answer.prediction == pytest.approx(float(kept), abs=1e-5)
+        elif isinstance(answer.prediction, dict):
+            assert answer.prediction == pytest.approx(json.loads(kept), rel=1e-5)
+        else:
+            assert answer.prediction == json.loads(kept)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_answers_are_those_that_the_run_stored(trained, task):
+    folder, examples = trained(task)
+    answers = load_predictor(folder).predict(list(records_of(task, examples)))
+    assert_same(answers, stored(folder))
+    assert len({json.dumps(answer.prediction) for answer in answers}) > 1 or task in ("glue/sst2", "squad-v2.0")
+
+
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "lm"])  # texts read together are one stream there
+def test_a_stream_in_pieces_gives_the_same(trained, task):
+    folder, examples = trained(task)
+    lines = [json.dumps(record) + "\n" for record in records_of(task, examples)]
+    assert_same(list(load_predictor(folder).stream(lines, chunk=3)), stored(folder))
+
+
+def test_a_stream_is_answered_as_it_comes(trained):
+    folder, _ = trained("snli")
+    taken = []
+
+    def lines():
+        for number in range(6):
+            taken.append(number)
+            yield f"Ada runs .\tBen {number} runs .\n"
+
+    answers = load_predictor(folder).stream(lines(), chunk=2)
+    next(answers)
+    assert taken == [0, 1], "two lines are read before they are answered, and no more"
+    assert [answer.id for answer in answers] == ["2", "3", "4", "5", "6"]
+
+
+def test_texts_with_tabs_are_as_good_as_json(trained):
+    folder, _ = trained("snli")
+    predictor = load_predictor(folder)
+    plain = list(predictor.stream(["Ada runs\tBen runs\n", "\n", "Ada\tAda"]))
+    again = list(predictor.stream(['{"sentence1": "Ada runs", "sentence2": "Ben runs", "gold_label": "x"}']))
+    assert [answer.id for answer in plain] == ["1", "3"]
+    assert plain[0].prediction == again[0].prediction
+
+
+def test_predicates_of_one_sentence_are_asked_together(trained):
+    folder, _ = trained("srl")
+    predictor = load_predictor(folder)
+    words = "Ada said Ben runs ."
+    both = predictor.predict([{"words": words, "predicate": [1, 3]}])[0].prediction
+    each = [predictor.predict([{"words": words.split(), "predicate": place}])[0].prediction for place in (1, 3)]
+    assert both == each
+    assert [1, 1, "V"] in both[0]
+
+
+@pytest.mark.parametrize(
+    ("task", "line", "message"),
+    [
+        ("snli", '{"sentence1": "a", "sentense2": "b"}', "in.txt:2: sentence2: missing; nearest: 'sentense2'"),
+        ("snli", '{"sentence1": 3, "sentence2": "b"}', "in.txt:2: sentence1: must be a text; found 3"),
+        ("snli", '{"sentence1": ', "in.txt:2: must be one JSON object a line"),
+        ("snli", "only one", "in.txt:2: a line is a JSON object, or 2 texts parted by a tab .* found 1"),
+        ("srl", "a plain line", "in.txt:2: must be one JSON object a line; found"),
+        ("srl", '{"words": [], "predicate": 0}', "in.txt:2: words: must be words"),
+        (
+            "srl",
+            '{"words": "a b", "predicate": 2}',
+            "in.txt:2: predicate: must be the number of a word, 0 to 1; found 2",
+        ),
+        ("srl", '{"words": "a b"}', "in.txt:2: predicate: must be the number of a word, 0 to 1; found null"),
+        ("coref", '{"sentences": "a b"}', "in.txt:2: sentences: must be a list"),
+        ("coref", '{"sentences": ["a b", 3]}', r"in.txt:2: sentences\[1\]: must be words"),
+        ("coref", '{"sentences": ["a b"], "speakers": [["x"]]}', "in.txt:2: speakers: must be a text for each word"),
+        ("squad-v2.0", '{"question": "a"}', "in.txt:2: context: missing"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_after_those_before_it(trained, task, line, message):
+    folder, examples = trained(task)
+    good = json.dumps(next(iter(records_of(task, examples))))
+    answers = load_predictor(folder).stream([good, line], "in.txt")
+    assert next(answers).prediction is not None
+    with pytest.raises(DataError, match=message):
+        next(answers)
+
+
+def test_nothing_in_is_nothing_out(trained):
+    predictor = load_predictor(trained("snli")[0])
+    assert list(predictor.stream([])) == []
+    assert predictor.predict([]) == []
+
+
+def test_what_is_missing_or_damaged_is_named(trained, tmp_path):
+    folder, _ = trained("snli")
+
+    def spoiled(change):
+        copy = RunFolder(tmp_path / str(len(list(tmp_path.iterdir()))))
+        shutil.copytree(folder.path, copy.path)
+        change(copy)
+        return copy
+
+    def edit(path, old, new):
+        path.write_text(path.read_text().replace(old, new))
+
+    cases: list[tuple[type[AtinukeBenchError], str, object]] = [
+        (RunFolderError, "not a finished run", lambda run: run.result.unlink()),
+        (CheckpointError, "best.safetensors: missing or damaged", lambda run: run.best_checkpoint.write_bytes(b"x")),
+        (CheckpointError, "tokenizer.json: missing or damaged", lambda run: run.tokenizer.unlink()),
+        (RunFolderError, "has no data_facts", lambda run: edit(run.manifest, "data_facts", "facts")),
+    ]
+    for kind, message, change in cases:
+        with pytest.raises(kind, match=message):
+            load_predictor(spoiled(change))
+
+
+def test_the_floor_answers_nothing_new(make_run, tmp_path):
+    folder = RunFolder(tmp_path / "floor")
+    train_and_evaluate(prepare(make_run("snli", "majority")), folder, Execution(show_progress=False))
+    with pytest.raises(ConfigError, match="no trained core"):
+        load_predictor(folder)
