@@ -33,7 +33,8 @@ def parse(model: type[Model], record: Any, where: str) -> Model:
 
 
 def _explain(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    first = error.errors(include_url=False)[0]
+    # A wrong name is most often why another one is missing.
+    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     path = ".".join(map(str, (where, *first["loc"])))
     if first["type"] == "extra_forbidden":
         owner = _owner(model, first["loc"])

@@ -66,7 +66,7 @@ def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
                     overrides=suite.overrides_of(task_name, name),
                     task_training=dict(task.training),
                 )
-                task.options(run)
+                task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
                 start = variant.init_from
                 origin = None if start is None else f"{start.task}/{start.column}/{seed}"
                 cells.append(Cell(name, run, origin))

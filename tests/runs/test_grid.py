@@ -87,6 +87,7 @@ def test_every_built_in_suite_expands(name):
         ({"seeds": [1, 1]}, "seeds has a value twice"),
         ({"cores": {"a": {"core": "atinuke", "presets": "nano"}}}, "presets: unknown field; nearest: 'preset'"),
         ({"task_overrides": {"srl": {}}}, "task_overrides names 'srl'"),
+        ({"tasks": ["snli"], "cores": {"a": {"corr": "atinuke"}}}, "corr: unknown field; nearest: 'core'"),
         ({"select_on": "test"}, "select_on"),
     ],
 )
@@ -103,6 +104,15 @@ def test_a_wrong_suite_file_is_explained(tmp_path, changes, message):
         ({"tasks": ["snil"], "task_overrides": {}}, UnknownNameError, "nearest: 'snli'"),
         ({"cores": {"a": {"core": "atinuka"}}}, UnknownNameError, "nearest: 'atinuke'"),
         ({"overrides": {"core.dropout": 0.1}}, ConfigError, "MajorityConfig has no 'dropout'"),
+        (
+            {
+                "tasks": ["lm"],
+                "task_overrides": {"lm": {"options.objective": "causal"}},
+                "cores": {"a": {"core": "bilstm"}},
+            },
+            ConfigError,
+            "sees the token",
+        ),
         ({"cores": {"a": {"core": "bilstm", "overrides": {"core.dropuot": 0.1}}}}, ConfigError, "nearest: 'dropout'"),
         ({"overrides": {"options.no_such": 1}}, ConfigError, "no_such"),
         ({"cores": {"a": {"core": "atinuke", "overrides": {"core.num_heads": 3}}}}, ConfigError, "must divide"),
