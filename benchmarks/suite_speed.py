@@ -2,8 +2,8 @@
 
     python benchmarks/suite_speed.py --data-dir DATA [--task snli]
 
-Prints runs per minute with one and with two workers, one thread each, one after the other; the supervisor's processor time
-as a share of the wall time; the time from starting a run (not the first) to the end of an epoch of a few examples,
+Prints runs per minute with one and with two workers of one thread each, one after the other; the supervisor's processor
+time as a share of the wall time; the time from starting a run (not the first) to the end of an epoch of a few examples,
 which bounds the time to its first step from above; and how long a finished suite of 1,000 runs takes to answer.
 """
 
