@@ -53,15 +53,15 @@ def hardware() -> dict[str, Any]:
     }
 
 
-def has_fast_bfloat16() -> bool:
-    """True where bfloat16 matrix products are done in hardware, so that autocast saves time.
-
-    Elsewhere torch emulates them: measured on a processor with AVX2 alone, autocast made training slower.
-    """
+def gpu_has_bfloat16() -> bool:
+    """True where there is a GPU that does bfloat16 matrix products in hardware."""
     import torch
 
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def processor_has_bfloat16() -> bool:
+    """True where the processor does bfloat16 matrix products in hardware; elsewhere torch emulates them, slowly."""
     flags = _processor_flags()
     return "avx512_bf16" in flags or "amx_bf16" in flags
 

@@ -38,10 +38,16 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> str:
     path = ".".join(map(str, (where, *first["loc"])))
     if first["type"] == "extra_forbidden":
         owner = _owner(model, first["loc"])
-        near = nearest(str(first["loc"][-1]), owner.model_fields) if owner else None
-        return f"{path}: unknown field" + (f"; nearest: {near!r}" if near else "")
+        return f"{path}: unknown field" + (_hint(str(first["loc"][-1]), owner) if owner else "")
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: {message}" + ("" if first["type"] == "value_error" else f"; found {first['input']!r}")
+
+
+def _hint(field: str, owner: type[BaseModel]) -> str:
+    near = nearest(field, owner.model_fields)
+    if near:
+        return f"; nearest: {near!r}"
+    return f"; it has {', '.join(owner.model_fields)}" if owner.model_fields else "; it has none"
 
 
 def _owner(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:

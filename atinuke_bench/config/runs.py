@@ -66,7 +66,9 @@ class TrainingConfig(Frozen):
     weight_decay: float = Field(0.01, ge=0)
     warmup_fraction: float = Field(0.1, ge=0, le=1)
     gradient_clip: float = Field(1.0, gt=0)
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 autocast on GPUs that have it, float32 elsewhere"
+    )
     select_on: Literal["held-out", "dev"] = "held-out"
     held_out_fraction: float = Field(0.1, gt=0, lt=0.5)
     held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
@@ -181,8 +183,13 @@ def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None
     # Below `options` the task itself checks names.
     if model is None or field in model.model_fields:
         return
-    near = nearest(field, model.model_fields)
     rule = f"unknown field {path!r}; {model.__name__} has no {field!r}"
+    homes = [
+        group for group in RunConfig.model_fields if field in getattr(field_model(RunConfig, group), "model_fields", ())
+    ]
+    if homes:
+        raise ConfigError(f"{rule}; nearest: '{homes[0]}.{field}'")
+    near = nearest(field, model.model_fields)
     raise ConfigError(rule + (f"; nearest: {near!r}" if near else f"; it has {', '.join(model.model_fields)}"))
 
 

@@ -27,7 +27,7 @@ def examine() -> dict[str, Any]:
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
             "default per run": 1,
         },
-        "bfloat16": "in hardware" if environment.has_fast_bfloat16() else "emulated; runs use float32",
+        "bfloat16": _bfloat16(),
         "cache": {"folder": str(cache), "bytes": _size(cache), "free_bytes": _free(cache)},
         "data": {"ATINUKE_DATA": os.environ.get("ATINUKE_DATA")},
         "services": {
@@ -35,6 +35,14 @@ def examine() -> dict[str, Any]:
             "Hugging Face Hub": _reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co")),
         },
     }
+
+
+def _bfloat16() -> str:
+    if environment.gpu_has_bfloat16():
+        return "in hardware of the GPU; runs use it"
+    if environment.processor_has_bfloat16():
+        return "in hardware of the processor; runs use float32 unless training.precision=bfloat16"
+    return "emulated; runs use float32"
 
 
 def _reach(url: str) -> str:

@@ -18,7 +18,7 @@ from atinuke_bench.runs.worker import GRACE_SECONDS, work
 from atinuke_bench.training.execution import rank_environment
 
 # What the server imports, so that a job does not: all that a run of any built-in task needs.
-_PRELOADED = ["atinuke_bench.runs.worker", "atinuke_bench.runs.preload"]
+_PRELOADED = ["atinuke_bench.runs.preload", "atinuke_bench.runs.worker"]
 
 
 @dataclass

@@ -6,8 +6,13 @@ A task or core that cannot be imported is left out here: a run that asks for it 
 from __future__ import annotations
 
 import contextlib
+import os
 
 from atinuke_bench import registry
+
+# DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
+# when torch is imported, below.
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 for _name in registry.task_names():
     with contextlib.suppress(Exception):

@@ -87,6 +87,14 @@ class TaskModule(pl.LightningModule):
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        # Lightning refuses to clip for a fused optimiser under autocast, since such an optimiser may undo a loss
+        # scaling itself. bfloat16 has no loss scaling: the gradients are what they seem.
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+
     def _as_arrays(self, batch: Batch) -> dict[str, np.ndarray]:
         outputs = {name: value.float().cpu().numpy() for name, value in self.outputs(batch).items()}
         return {"rows": batch["rows"].cpu().numpy(), **outputs}

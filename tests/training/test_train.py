@@ -206,3 +206,21 @@ def test_local_data_needs_a_folder(make_run):
     run = run.model_copy(update={"source": run.source.model_copy(update={"data_dir": None})})
     with pytest.raises(ConfigError, match="local' needs the folder"):
         prepare(run)
+
+
+def test_a_run_in_bfloat16_trains_clipped_and_repeats(make_run, tmp_path):
+    run = make_run(training__precision="bfloat16", training__gradient_clip=1e-6)
+    first, _ = carry_out(run, tmp_path / "first")
+    second, _ = carry_out(run, tmp_path / "second")
+    free, _ = carry_out(make_run(training__precision="bfloat16", training__gradient_clip=1e6), tmp_path / "free")
+    assert json.loads(first.manifest.read_text())["precision"] == "bfloat16"
+    assert sha256_file(first.best_checkpoint) == sha256_file(second.best_checkpoint)
+    assert sha256_file(first.best_checkpoint) != sha256_file(free.best_checkpoint)
+
+
+def test_the_norm_of_the_gradients_is_clipped(make_run):
+    module = TaskModule(torch.nn.Linear(3, 2), make_run())
+    module.core.weight.grad = torch.full((2, 3), 5.0)
+    module.core.bias.grad = torch.zeros(2)
+    module.configure_gradient_clipping(None, 0.5)
+    assert module.core.weight.grad.norm().item() == pytest.approx(0.5, rel=1e-4)
