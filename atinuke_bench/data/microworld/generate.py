@@ -26,7 +26,7 @@ from .story import Story, tell
 from .winograd import winograd_pair
 
 #: Raised when the same settings give other examples than before.
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 QUESTIONS_A_STORY = 5
 Row = dict[str, Any]
 #: The examples of a split, one after another without end.

@@ -47,7 +47,9 @@ class Text:
         return first, len(self.words) - 1
 
     def end_sentence(self, mark: str = ".") -> None:
-        """Close the sentence: punctuation, and a capital at its start."""
+        """Close the sentence: punctuation, which swallows the comma of a last clause, and a capital at its start."""
+        if self.words[-1] == ",":
+            self.words.pop()
         self.words.append(mark)
         first = self.words[self.start]
         self.words[self.start] = first[0].upper() + first[1:]

@@ -26,9 +26,8 @@ from .world import make_cast
 DISTANCES = (8, 16, 32, 64, 128, 256, 512)
 _QUESTIONS = {"agent": "Who was it?", "theme": "What was it?", "place": "Where was it?", "time": "When was it?"}
 _ROLES = {"agent": "A0", "theme": "A1", "place": "AM-LOC", "time": "AM-TMP"}
-#: Words of the last sentence of the filling, which makes up the exact number.
-_SHORTEST_LAST, _LONGEST_LAST = 5, 9
-
+#: Every number of words from this one to the longest filling is the length of some fillings, the full stop counted.
+_SHORTEST = 5
 
 KINDS = (*_QUESTIONS, *["thing"] * len(_QUESTIONS))
 #: Sentences of the passage where a thing is asked for.
@@ -87,11 +86,13 @@ def _fill(text: Text, num_words: int, draws: Draws) -> None:
     """Exactly `num_words` words of whole sentences that name nothing of the last one."""
     while (left := num_words - len(text.words)) > 0:
         filler = Text()
-        if left > _LONGEST_LAST:
-            while not filler.words or left - len(filler.words) - 1 < _SHORTEST_LAST:
-                filler = Text()
-                say_filler(draws, filler, None)
-        else:
-            filler.add("it", "was", *(["very"] * (left - 4)), draws.choice(lex.STATES))
+        while not filler.words or not _fits(len(filler.words) + 1, left):
+            filler = Text()
+            say_filler(draws, filler, None)
         text.words.extend(filler.words)
         text.end_sentence()
+
+
+def _fits(length: int, left: int) -> bool:
+    """Whether a sentence can be the last of what is left, or leaves enough for another one."""
+    return length == left or left - length >= _SHORTEST

@@ -253,7 +253,8 @@ class _Teller:
             return
         for past in reversed(earlier[-4:]):
             if past.theme is not None and past.theme is event.theme and past.theme.gender == THING:
-                if past.agent is not event.agent and past.theme.ident in self.last:
+                # Not between a verb and its giver or recipient: "bought the mask which Ada had stolen from him".
+                if past.agent is not event.agent and past.theme.ident in self.last and event.other is None:
                     self.attached[past.theme.ident] = past.with_(time=None, manner=None)
                 return
             if past.agent is event.agent and past.frame == "stay" and event.agent.ident in self.last:
