@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from atinuke_bench.config import number_in_text
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _categorical(choices: list[Any], step: Any, log: Any, where: str) -> Categor
         # True equals 1, but they are different settings.
         if any(choice == other and type(choice) is type(other) for other in choices[:number]):
             raise ConfigError(f"{where}: choices differ from each other; found {choice!r} twice")
-    return CategoricalDomain(tuple(_number_in_text(choice) for choice in choices))
+    return CategoricalDomain(tuple(number_in_text(choice) for choice in choices))
 
 
 def _integer(value: Any, where: str) -> int:
@@ -173,20 +174,10 @@ def _integer(value: Any, where: str) -> int:
 
 
 def _float(value: Any, where: str) -> float:
-    value = _number_in_text(value)
+    value = number_in_text(value)
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         raise ConfigError(f"{where}: a number; found {value!r}")
     return float(value)
-
-
-def _number_in_text(value: Any) -> Any:
-    """YAML 1.1 reads 1e-4 as text; a float is what the user means."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _spread(low: float, high: float, log: bool) -> list[float]:

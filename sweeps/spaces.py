@@ -26,9 +26,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
-
-from atinuke_bench.errors import ConfigError, UnknownNameError, nearest
+from atinuke_bench.config import read_named_yaml
+from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import KINDS, Domain, FloatDomain, IntDomain, nearest_that_fits, parse_domain
 
 HEADS, HIDDEN, POSITIONS = "core.num_heads", "core.hidden_size", "core.positions"
@@ -143,14 +142,7 @@ def built_in_spaces() -> dict[str, Path]:
 
 def read_space(name_or_file: str) -> dict[str, Any]:
     """The parameters of a built-in space by name, or of a YAML file, as plain data; ConfigError."""
-    built_in = built_in_spaces()
-    path = built_in.get(name_or_file, Path(name_or_file))
-    if not path.is_file():
-        raise UnknownNameError("space", name_or_file, built_in, f"give one of {', '.join(built_in)}, or a YAML file")
-    try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from error
+    record, path = read_named_yaml("space", name_or_file, built_in_spaces())
     if not isinstance(record, dict) or not isinstance(record.get("parameters"), dict) or not record["parameters"]:
         raise ConfigError(f"{path}: a space is a mapping with `parameters`: field of the config -> what it may be")
     if unknown := record.keys() - {"description", "parameters"}:

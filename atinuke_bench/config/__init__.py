@@ -24,6 +24,7 @@ from atinuke_bench.config.runs import (
     make_run_config,
 )
 from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin
+from atinuke_bench.config.written import number_in_text, read_named_yaml
 
 __all__ = [
     "AtinukeConfig",
@@ -45,6 +46,8 @@ __all__ = [
     "VariantOrigin",
     "core_config_class",
     "make_run_config",
+    "number_in_text",
     "parse",
     "parse_override",
+    "read_named_yaml",
 ]

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from atinuke_bench.config.written import number_in_text
 from atinuke_bench.errors import ConfigError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -77,19 +78,9 @@ def parse_override(text: str) -> tuple[str, Any]:
     if not separator or not path.strip():
         raise ConfigError(f"an override is written path.to.field=value; found {text!r}")
     try:
-        # YAML 1.1 reads 1e-3 as text; a float is what the user means.
-        return path.strip(), _number(yaml.safe_load(value))
+        return path.strip(), number_in_text(yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise ConfigError(f"{path.strip()}: not a YAML value; found {value!r}") from error
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def field_model(model: type[BaseModel] | None, field: str) -> type[BaseModel] | None:

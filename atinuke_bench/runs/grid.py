@@ -7,11 +7,9 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 
-import yaml
-
 from atinuke_bench import registry
-from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, make_run_config, parse
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, make_run_config, parse, read_named_yaml
+from atinuke_bench.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,8 @@ def built_in_suites() -> dict[str, Path]:
 
 def read_suite(name_or_file: str) -> SuiteConfig:
     """A built-in suite by name, or a suite from a YAML file; ConfigError."""
-    built_in = built_in_suites()
-    path = built_in.get(name_or_file, Path(name_or_file))
-    if not path.is_file():
-        raise UnknownNameError("suite", name_or_file, built_in, f"give one of {', '.join(built_in)}, or a YAML file")
-    try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from error
-    return parse(SuiteConfig, record, str(path))
+    record, path = read_named_yaml("suite", name_or_file, built_in_suites())
+    return parse(SuiteConfig, record, path)
 
 
 def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
