@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +63,26 @@ def make_run(official: Path) -> Callable[..., RunConfig]:
         )
 
     return make
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+    """`cli(*arguments)`: status, standard output and standard error of a command."""
+    from atinuke_bench.cli import main
+
+    def call(*arguments: object) -> SimpleNamespace:
+        monkeypatch.setattr(sys, "argv", ["atinuke-bench", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capfd.readouterr()
+        return SimpleNamespace(status=status, out=out, err=err)
+
+    monkeypatch.delenv("ATINUKE_DATA", raising=False)
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import sys
-from types import SimpleNamespace
 
 import pytest
-
-from atinuke_bench.cli import main
 
 QUICK = [
     "--preset",
@@ -22,25 +18,6 @@ QUICK = [
     "--set",
     "tokenizer.vocab_size=200",
 ]
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    """`cli(*arguments)`: status, standard output and standard error of a command."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["atinuke-bench", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capfd.readouterr()
-        return SimpleNamespace(status=status, out=out, err=err)
-
-    monkeypatch.delenv("ATINUKE_DATA", raising=False)
-    return call
 
 
 @pytest.fixture

@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import SimpleNamespace
 
 import pytest
 
-from atinuke_bench.cli import main
-
 SMALL = ["--preset", "nano", "--wandb", "disabled", "--set", "training.max_epochs=1", "--json"]
-
-
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["atinuke-bench", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capfd.readouterr()
-        return SimpleNamespace(status=status, out=out, err=err)
-
-    monkeypatch.delenv("ATINUKE_DATA", raising=False)
-    return call
 
 
 @pytest.fixture

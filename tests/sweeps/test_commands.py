@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from types import SimpleNamespace
 
 import pytest
-
-from atinuke_bench.cli import main
 
 pytestmark = pytest.mark.usefixtures("in_memory")
 
@@ -16,8 +13,8 @@ SMALL = ["--preset", "nano", "--workers", "2", "--wandb", "disabled", "--set", "
 
 
 @pytest.fixture
-def cli(monkeypatch, capfd, official, tmp_path, play):
-    """`cli(*arguments)`: status, standard output and standard error of a command on a store of its own."""
+def sweep(cli, monkeypatch, official, tmp_path, play):
+    """`sweep(*arguments)`: status, output and executors of a command on a store of its own."""
     started = []
 
     def make_executor(kind, slots):
@@ -29,24 +26,16 @@ def cli(monkeypatch, capfd, official, tmp_path, play):
     monkeypatch.setattr("atinuke_bench.sweeps.figures.write_figures", lambda record, folder: [])
     monkeypatch.setenv("ATINUKE_DATA", str(official))
     monkeypatch.delenv("ATINUKE_STORAGE", raising=False)
+    monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["atinuke-bench", "sweep", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = end.code or 0
-        out, err = capfd.readouterr()
-        return SimpleNamespace(status=status, out=out, err=err, executors=started)
+        return SimpleNamespace(**vars(cli("sweep", *arguments)), executors=started)
 
-    monkeypatch.chdir(tmp_path)
     return call
 
 
-def test_a_task_is_searched_resumed_shown_and_retrained(cli, tmp_path):
-    first = cli("snli", *SMALL, "--trials", 10, "--json")
+def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):
+    first = sweep("snli", *SMALL, "--trials", 10, "--json")
     assert first.status == 0, first.err
     record = json.loads(first.out)
     assert record["study"] == "snli-atinuke"
@@ -56,23 +45,23 @@ def test_a_task_is_searched_resumed_shown_and_retrained(cli, tmp_path):
     folder = tmp_path / "runs" / "studies" / "snli-atinuke"
     assert json.loads((folder / "insight.json").read_text())["best"] == record["best"]
 
-    more = cli("resume", "snli-atinuke", "--trials", 12, "--wandb", "disabled", "--json")
+    more = sweep("resume", "snli-atinuke", "--trials", 12, "--wandb", "disabled", "--json")
     assert json.loads(more.out)["spent"]["trials"] == 12
 
-    shown = cli("show", "snli-atinuke")
+    shown = sweep("show", "snli-atinuke")
     assert shown.status == 0
     assert "best trials" in shown.out
 
-    best = cli("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled", "--json")
+    best = sweep("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled", "--json")
     entries = json.loads(best.out)["trials"]
     assert [entry["selection"]["count"] for entry in entries] == [3, 3]
     assert len({folder for entry in entries for folder in entry["folders"]}) == 6
-    table = cli("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled")
+    table = sweep("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled")
     assert "fresh seeds" in table.out
 
 
-def test_cores_get_studies_of_their_own_with_the_same_budget(cli):
-    done = cli("snli", *SMALL, "--cores", "atinuke,bilstm", "--trials", 4, "--json")
+def test_cores_get_studies_of_their_own_with_the_same_budget(sweep):
+    done = sweep("snli", *SMALL, "--cores", "atinuke,bilstm", "--trials", 4, "--json")
     records = json.loads(done.out)["studies"]
     assert [record["core"] for record in records] == ["atinuke", "bilstm"]
     assert {record["comparison"] for record in records} == {"snli"}
@@ -81,10 +70,10 @@ def test_cores_get_studies_of_their_own_with_the_same_budget(cli):
     assert "core.num_heads" not in records[1]["parameters"]
 
 
-def test_a_grid_without_a_budget_is_the_whole_grid(cli, tmp_path):
+def test_a_grid_without_a_budget_is_the_whole_grid(sweep, tmp_path):
     space = tmp_path / "switches.yaml"
     space.write_text("parameters: {core.norm: {categorical: [pre, post]}, core.causal: {categorical: [true, false]}}")
-    done = cli("snli", *SMALL, "--space", space, "--sampler", "grid", "--pruner", "none", "--json")
+    done = sweep("snli", *SMALL, "--space", space, "--sampler", "grid", "--pruner", "none", "--json")
     record = json.loads(done.out)
     assert record["budget"]["trials"] == 4
     assert {tuple(trial["config"].values()) for trial in record["trials"]} == {
@@ -93,8 +82,8 @@ def test_a_grid_without_a_budget_is_the_whole_grid(cli, tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["snli", "--help"], ["resume", "--help"], ["best", "--help"]])
-def test_help_has_an_example(cli, arguments):
-    shown = cli(*arguments)
+def test_help_has_an_example(sweep, arguments):
+    shown = sweep(*arguments)
     assert shown.status == 0
     assert "Example: atinuke-bench sweep" in shown.out
 
@@ -120,8 +109,8 @@ def test_help_has_an_example(cli, arguments):
         (["best", "nothing"], "no study 'nothing' in"),
     ],
 )
-def test_a_mistake_is_one_line_and_makes_nothing(cli, tmp_path, arguments, message):
-    done = cli(*arguments)
+def test_a_mistake_is_one_line_and_makes_nothing(sweep, tmp_path, arguments, message):
+    done = sweep(*arguments)
     assert done.status == 2
     (line,) = done.err.strip().splitlines()
     assert line.startswith("error: ")
@@ -129,11 +118,11 @@ def test_a_mistake_is_one_line_and_makes_nothing(cli, tmp_path, arguments, messa
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_study_without_a_complete_trial_says_so(cli, play, monkeypatch):
+def test_a_study_without_a_complete_trial_says_so(sweep, play, monkeypatch):
     monkeypatch.setattr(
         "atinuke_bench.runs.executor.make_executor", lambda kind, slots: play(fails=lambda job: "diverged")
     )
-    done = cli("snli", *SMALL, "--trials", 2)
+    done = sweep("snli", *SMALL, "--trials", 2)
     assert done.status == 2
     assert "no trial is complete" in done.err
     assert "failed: diverged: it diverged" in done.err
