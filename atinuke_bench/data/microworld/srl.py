@@ -150,12 +150,18 @@ class _Sentences:
             while inner.theme.gender != THING or inner.agent is outer.agent:
                 inner = self._event()
             inner, role = inner.with_(theme=target), "theme"
-        speaker = _RelativeSpeaker(self, target, inner, role)
         style = self._style()
-        style.time = style.time and "end"
-        # After the relative clause it would seem to belong there.
+        # Whatever follows a relative clause without commas seems to belong to it.
         style.manner = style.manner and "pre"
-        clause(self.text, outer, speaker, style)
+        if target.is_person:
+            style.time = style.time and "end"
+        elif style.passive and outer.verb.passive:
+            style.dative = False
+        else:
+            style.dative, style.time, style.place = True, style.time and "front", ""
+            if outer.frame == "get":
+                outer = outer.with_(verb=self.draws.choice(lex.TREAT), other=None)
+        clause(self.text, outer, _RelativeSpeaker(self, target, inner, role), style)
 
     def _where(self) -> None:
         """ "Ada danced in the park where Ben met Carl." """

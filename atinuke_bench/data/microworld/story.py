@@ -271,6 +271,10 @@ class _Teller:
             style.place = "end" if style.time == "front" or draws.chance(0.8) else where[0]
         style.manner = draws.choice(("pre", "end"))
         style.time_first = draws.chance(0.2)
+        is_last = not style.passive and event.theme is not None and event.theme.ident in self.attached
+        if is_last:
+            # Whatever follows a relative clause without commas seems to belong to it.
+            style.time, style.place, style.manner = "front" if front and style.time else "", "", "pre"
         return style
 
     def _say(self, event: Event, style: Style, subject_span: Span | None = None) -> None:

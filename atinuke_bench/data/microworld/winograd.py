@@ -42,8 +42,6 @@ _PEOPLE = tuple(
 _THINGS = tuple(
     entry.split(": ")
     for entry in (
-        "A: A did not fit into B because|%s was too big",
-        "B: A did not fit into B because|%s was too small",
         "A: A fell on B , but|%s was too light to do any harm",
         "B: A fell on B , and|%s was crushed",
         "A: everyone liked A better than B because|%s was prettier",
@@ -54,6 +52,15 @@ _THINGS = tuple(
         "B: A replaced B because|%s was worn out",
     )
 )
+#: Both things hold something, so that no noun by itself tells which one was too big.
+_CONTAINERS = tuple(
+    entry.split(": ")
+    for entry in (
+        "A: A did not fit into B because|%s was too big",
+        "B: A did not fit into B because|%s was too small",
+    )
+)
+_HOLDING = lex.words("box bag basket trunk sack barrel drawer cupboard")
 
 
 def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pair:
@@ -65,9 +72,10 @@ def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pa
         who, pattern = draws.choice(_PEOPLE)
         pronoun = lex.PRONOUNS[gender][0]
     else:
-        first, second = (("the", noun.form) for noun in draws.sample(topic.things, 2))
-        who, pattern = draws.choice(_THINGS)
-        pronoun = "it"
+        number, pronoun = draws.below(len(_THINGS) + len(_CONTAINERS)), "it"
+        who, pattern = (*_THINGS, *_CONTAINERS)[number]
+        nouns = [noun.form for noun in topic.things] if number < len(_THINGS) else _HOLDING
+        first, second = (("the", noun) for noun in draws.sample(nouns, 2))
     place = draws.choice(topic.places)
     fillers = {
         "THING": draws.choice(topic.things).form,

@@ -32,10 +32,10 @@ GOLDEN = {
     "glue/ax": "12a5720227b609a2",
     "glue/qnli": "8a8b57160d4e5c2a",
     "glue/rte": "f10997515bfaecc8",
-    "glue/wnli": "a45eb6d05e6dd301",
+    "glue/wnli": "68710e53fcd65ddc",
     "long-range": "184acd9b246ef778",
     "coref": "a062a5b1324edd2a",
-    "srl": "3480648090317697",
+    "srl": "f8e3618af37054af",
 }
 
 
