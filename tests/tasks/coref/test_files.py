@@ -1,0 +1,152 @@
+"""Coreference files and folders, good and bad, and `score`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from atinuke_bench.cli import app
+from atinuke_bench.config import SourceConfig
+from atinuke_bench.data.coref_files import find_files
+from atinuke_bench.data.formats.conll_write import write_documents
+from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
+from atinuke_bench.tasks.coref import COREF
+from atinuke_bench.tasks.coref_model import CorefOptions
+from atinuke_bench.training.prepare import prepare
+
+
+def test_files_are_found_in_the_usual_places(folder, tmp_path):
+    names = {split: [f"{split}.v4_gold_conll"] for split in ("train", "dev", "test")}
+    for place in ("coref/litbank", "coref", "."):
+        data_dir = tmp_path / place.replace("/", "-")
+        shutil.copytree(folder, data_dir / place, dirs_exist_ok=True)
+        assert {split: [file.name for file in files] for split, files in find_files(data_dir).items()} == names
+
+
+def test_folders_of_many_files_are_read_gold_ones_alone(tmp_path, make_document):
+    draw = random.Random(0)
+    for split, name in (("train", "train"), ("dev", "development"), ("test", "conll-2012-test")):
+        for number in range(2):
+            path = tmp_path / name / "data/english/nw" / f"{split}_{number}.v4_gold_conll"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_documents(path, [make_document(f"nw/{split}_{number}", 0, 3, draw)])
+            path.with_name(f"{split}_{number}.v4_auto_conll").write_text("not read")
+    packed = tmp_path / "train/data/english/nw/train_1.v4_gold_conll"
+    packed.with_name(f"{packed.name}.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    loaded = COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
+    assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 2, "dev": 2, "test": 2}
+    assert len(loaded.files) == 6  # of train_1 the plain file, not its .gz
+
+
+def test_the_hub_has_no_such_data_set(folder):
+    with pytest.raises(ConfigError, match="nearest: 'local'"):
+        COREF.load(SourceConfig(kind="hub"), CorefOptions())
+    with pytest.raises(DataError, match="no CoNLL-2012 train files; looked in coref/litbank"):
+        find_files(folder.parent / "..")
+    with pytest.raises(DataError, match="no such folder"):
+        find_files(folder / "nowhere")
+
+
+def test_repeated_mentions_are_reported_and_kept_once(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    text = (tmp_path / "train.v4_gold_conll").read_text()
+    (tmp_path / "train.v4_gold_conll").write_text(text.replace("(0)\n", "(0)|(5)\n", 1))
+    loaded = COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
+    assert "train: 1 repeated mentions are kept once" in loaded.notes[0]
+    with pytest.raises(DataError, match=r"train.v4_gold_conll:1: mention \(1, 1\) \('\w+'\) occurs twice in document"):
+        COREF.score_files(tmp_path / "train.v4_gold_conll", folder / "train.v4_gold_conll")
+    with pytest.raises(DataError, match="occurs twice"):
+        COREF.score_files(folder / "train.v4_gold_conll", tmp_path / "train.v4_gold_conll")
+
+
+def _line(word, cell):
+    return f"d\t0\t0\t{word}\t-\t-\t-\t-\t-\t-\t*\t{cell}\n"
+
+
+_BEGIN, _END = "#begin document (d); part 000\n", "#end document\n"
+_BROKEN = {
+    "unbalanced": (_BEGIN + _line("a", "(0") + _line("b", "-") + _END, r":2: .*document 'd' part 0"),
+    "never opened": (_BEGIN + _line("a", "0)") + _END, r":2: .*never opened"),
+    "crossing itself": (_BEGIN + _line("a", "(0") + _line("b", "(0|0)") + _line("c", "0)") + _END, r":3: .*cross"),
+    "text after the end": (
+        _BEGIN + _line("a", "-") + _END + _line("b", "-"),
+        r":4: text after '#end document' of document 'd' part 0",
+    ),
+    "no begin": (_line("a", "-") + _END, r":1: .*without '#begin document'"),
+    "twice": ((_BEGIN + _line("a", "-") + _END) * 2, r":4: document 'd' part 0 begins twice \(first at line 1\)"),
+    "no end": (_BEGIN + _line("a", "-"), r":1: no '#end document'"),
+    "no words": (_BEGIN + _END, r":1: document 'd' part 0 has no words"),
+}
+
+
+@pytest.mark.parametrize("name", list(_BROKEN))
+def test_bad_files_name_file_line_and_document(folder, tmp_path, name, coref_run):
+    text, message = _BROKEN[name]
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "dev.v4_gold_conll").write_text(text)
+    with pytest.raises(DataError, match=r"dev\.v4_gold_conll" + message):
+        prepare(coref_run(tmp_path))
+    if name != "no words":
+        with pytest.raises(DataError, match=r"dev\.v4_gold_conll" + message):
+            COREF.score_files(tmp_path / "dev.v4_gold_conll", folder / "dev.v4_gold_conll")
+
+
+def test_a_document_in_two_files_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "train.v4_gold_conll", tmp_path / "train.more.v4_gold_conll")
+    with pytest.raises(DataError, match=r"train\.v4_gold_conll:1: document 'bc/train0' part 0 is in .*more.*:1 too"):
+        COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
+
+
+def _score(gold, predictions, *more):
+    return CliRunner().invoke(app, ["score", "coref", "--gold", str(gold), "--predictions", str(predictions), *more])
+
+
+def test_score_prints_the_scorers_names(folder):
+    gold = folder / "dev.v4_gold_conll"
+    record = json.loads(_score(gold, gold, "--json").stdout)
+    assert list(record) == ["muc", "bcub", "ceafm", "ceafe", "blanc", "lea", "mentions", "conll_f1"]
+    assert record["conll_f1"] == 100
+    assert record["blanc"] == {"recall": 100.0, "precision": 100.0, "f1": 100.0}
+    table = _score(gold, gold).stdout
+    assert "ceafe" in table
+    assert "conll_f1" in table
+
+
+def test_responses_of_other_documents_are_refused(folder, tmp_path):
+    gold = folder / "dev.v4_gold_conll"
+    for text, message in (
+        (_BEGIN + _line("a", "-") + _END, "no document of the response is in the key"),
+        ("#begin document (bc/dev0); part 000\n" + _line("a", "-") + _END, "has 1 words here and 48 in the key"),
+    ):
+        (tmp_path / "response").write_text(text)
+        result = _score(gold, tmp_path / "response")
+        assert isinstance(result.exception, AtinukeBenchError)
+        assert message in str(result.exception)
+
+
+@pytest.mark.data
+def test_printed_digits_are_the_official_scorers(data_dir):
+    cases = data_dir / "parity/coref/cases"
+    expected = {
+        name: (cases / case["key"], cases / case["response"], case["scores"])
+        for name, case in json.loads((cases / "expected.json").read_text()).items()
+    }
+    litbank = json.loads((data_dir / "parity/coref/litbank-dev.expected.json").read_text())
+    key = data_dir / "coref/litbank/dev.v4_gold_conll"
+    expected["litbank"] = (key, data_dir / "parity/coref/litbank-dev.response", litbank)
+    for name, (gold, response, printed) in expected.items():
+        found = COREF.score_files(gold, response)
+        assert {metric: found[metric] for metric in printed} == printed, name
+
+
+@pytest.mark.data
+def test_litbank_is_read_whole(data_dir):
+    loaded = COREF.load(SourceConfig(data_dir=data_dir), CorefOptions())
+    assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 80, "dev": 10, "test": 10}
+    assert loaded.splits["dev"]["keeps_singletons"][0] is True
