@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
@@ -21,13 +22,18 @@ def study_folder(store: Path, name: str) -> Path:
 
 
 def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> Study:
-    """A study that is new, or the one of this name where it is the same but for its budget; StudyError otherwise."""
+    """A study that is new, or the one of this name where it is the same but for its budget.
+
+    Raises StudyError where it is another one, ConfigError or DataError where a new one's data cannot be read.
+    """
     import optuna
 
     folder = study_folder(store, config.name)
     written = read_definition(folder)
     if written is not None:
         _require_same(config, written[0], folder)
+    else:
+        _require_data(config)
     storage = Storage(_database(folder, written[1] if written else None, url))
     score = "maximize" if config.higher_is_better else "minimize"
     directions = [score, *("minimize" for _ in config.objectives[1:])]
@@ -97,6 +103,13 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
     if DEFINITION not in attributes:
         raise StudyError(f"study {study.study_name!r} in {storage.url} is not of atinuke-bench; take another name")
     return parse(StudyConfig, {**attributes[DEFINITION], "budget": attributes[BUDGET]}, f"study {study.study_name}")
+
+
+def _require_data(config: StudyConfig) -> None:
+    """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
+    run = config.make_run({})
+    task = registry.load_task(run.task).for_run(run)
+    task.load(run.source, task.options(run))
 
 
 def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:

@@ -126,3 +126,10 @@ def test_a_study_without_a_complete_trial_says_so(sweep, play, monkeypatch):
     assert done.status == 2
     assert "no trial is complete" in done.err
     assert "failed: diverged: it diverged" in done.err
+
+
+def test_a_study_without_readable_data_is_not_made(sweep, tmp_path):
+    ended = sweep("snli", *SMALL, "--trials", 2, "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "new")
+    assert ended.status == 2
+    assert "no such folder" in ended.err
+    assert not (tmp_path / "new" / "studies").exists()
