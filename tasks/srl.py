@@ -6,13 +6,11 @@ Data: CoNLL-2012 columns or CoNLL-2005 `.words` and `.props` files in a folder; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import datasets
 import numpy as np
 from datasets import Dataset
 from tokenizers import Tokenizer
@@ -21,18 +19,20 @@ from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.bio import BioTags, Span
 from atinuke_bench.data.features import Encoded, Ragged
-from atinuke_bench.data.formats.conll import Predicate, Sentence
+from atinuke_bench.data.formats.conll import Predicate
 from atinuke_bench.data.formats.conll_spans import Argument
 from atinuke_bench.data.formats.props import read_aligned_props, write_props
 from atinuke_bench.data.formats.props_table import read_props_tables
 from atinuke_bench.data.microworld import load_microworld
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.srl_files import Located, Source, find_sources, fingerprints, read_located
-from atinuke_bench.data.tokenizer import PAD_ID, SpecialTokens, encode_words, special_tokens, unique_texts
+from atinuke_bench.data.srl_files import Source, find_sources, fingerprints, read_located
+from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.metrics.srl import Counts, SrlScores, f1_from_counts, score, score_tables
+from atinuke_bench.tasks.srl_examples import FEATURES, example_id, groups_of, read_split, sentences_of, spans_of
 from atinuke_bench.tasks.srl_floor import PlaceRule
 from atinuke_bench.tasks.srl_model import SrlModule
+from atinuke_bench.tasks.srl_rows import Row
 from atinuke_bench.training.inputs import place_of, words_of
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Evaluation, Prediction, Task, TaskOptions, require_all_ids, require_data_dir
@@ -45,9 +45,6 @@ OFFICIAL_SIZES: tuple[Mapping[str, int], ...] = (
     {"train": 253_070, "dev": 35_297, "test": 24_462},
     {"train": 90_750, "dev": 3_248, "test": 5_267, "test_brown": 804},
 )
-
-_TEXT = datasets.Value("string")
-_INTEGER = datasets.Value("int32")
 
 
 class SrlOptions(TaskOptions):
@@ -73,18 +70,7 @@ class SrlTask(Task):
     name = "srl"
     family = "srl"
     summary = "spans and roles of the arguments of given predicates"
-    features = datasets.Features(
-        {
-            "id": _TEXT,
-            "sentence": _TEXT,
-            "words": datasets.List(_TEXT),
-            "lemma": _TEXT,
-            "predicate": _INTEGER,
-            "starts": datasets.List(_INTEGER),
-            "ends": datasets.List(_INTEGER),
-            "roles": datasets.List(_TEXT),
-        }
-    )
+    features = FEATURES
     primary_metric = "f1"
     evaluation_splits = ("dev", "test", "test_brown")
     group_column = "sentence"
@@ -104,7 +90,7 @@ class SrlTask(Task):
         if source.kind == "microworld":
             return load_microworld(self.name, self.features, source)
         sources = self._find(source)
-        splits = {split: _read_split(split, files, options) for split, files in sources.items()}
+        splits = {split: read_split(split, files, verbs_only=options.verbs_only) for split, files in sources.items()}
         return Loaded(splits, fingerprints(sources))
 
     def resolve_options(self, options: SrlOptions, loaded: Loaded) -> SrlOptions:
@@ -146,10 +132,10 @@ class SrlTask(Task):
         tags = BioTags(options.roles)
         words = examples["words"][:]
         pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
-        predicates, spans = examples["predicate"][:], _spans(examples)
-        groups = _groups(examples) if options.predicate_feature == "late" else [[row] for row in range(len(examples))]
+        predicates, spans = examples["predicate"][:], spans_of(examples)
+        groups = groups_of(examples) if options.predicate_feature == "late" else [[row] for row in range(len(examples))]
         rows = [
-            _Row.build(
+            Row.build(
                 [pieces[word] for word in words[group[0]]],
                 [predicates[number] for number in group],
                 [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
@@ -202,16 +188,16 @@ class SrlTask(Task):
     def floor(self, train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
         """The most frequent tag of each word at its distance to the predicate: see `srl_floor`."""
         rule = PlaceRule.learn(
-            BioTags(self.options(run).roles), train["words"][:], train["predicate"][:], _spans(train)
+            BioTags(self.options(run).roles), train["words"][:], train["predicate"][:], spans_of(train)
         )
         rows = zip(examples["id"][:], examples["words"][:], examples["predicate"][:], strict=True)
         return {id_: rule.answer(words, predicate) for id_, words, predicate in rows}
 
     def evaluate(self, examples: Dataset, predictions: Mapping[str, list[Span]], run: RunConfig) -> Evaluation:
         predicted = [[tuple(span) for span in spans] for spans in require_all_ids(examples, predictions)]
-        gold = _spans(examples)
+        gold = spans_of(examples)
         words, lemmas = examples["predicate"][:], examples["lemma"][:]
-        groups = _groups(examples)
+        groups = groups_of(examples)
         scores = score(
             tuple(
                 [Predicate(words[row], lemmas[row], arguments=spans[row]) for row in group]
@@ -239,15 +225,15 @@ class SrlTask(Task):
     ) -> None:
         """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both, for srl-eval.pl."""
         if run.source.kind == "microworld":
-            gold = dict(zip(examples["id"][:], _spans(examples), strict=True))
-            write_props(folder / f"{split}.gold.props", _sentences_of(examples, gold))
-            write_props(folder / f"{split}.response.props", _sentences_of(examples, predictions))
+            gold = dict(zip(examples["id"][:], spans_of(examples), strict=True))
+            write_props(folder / f"{split}.gold.props", sentences_of(examples, gold))
+            write_props(folder / f"{split}.response.props", sentences_of(examples, predictions))
             return
         options = self.options(run)
         located = list(read_located(self._find(run.source)[split], verbs_only=options.verbs_only))
         answered = []
         for one in located:
-            ids = [_example_id(split, one, predicate) for predicate in one.sentence.predicates]
+            ids = [example_id(split, one, predicate) for predicate in one.sentence.predicates]
             if any(id_ not in predictions for id_ in ids):
                 raise DataError("this file changed while the run was under way", path=one.path)
             answered.append(
@@ -284,118 +270,6 @@ class SrlTask(Task):
             "no train split; looked for files named train*_conll, or train*.props with train*.words, plain or .gz, in "
             + ", ".join(FOLDERS),
             path=folder,
-        )
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One input of the core: a sentence, or the part of it around its predicate that fits."""
-
-    input_ids: list[int]
-    word: list[int]  # of each token, counted from `first_word`; -1 at [CLS] and [SEP]
-    predicates: list[int]  # counted from `first_word`; -1 where it does not fit
-    tags: list[int]  # of every word, for one predicate after another
-    first_word: int
-
-    @classmethod
-    def build(
-        cls,
-        pieces: list[list[int]],
-        predicates: list[int],
-        tags: list[np.ndarray],
-        max_length: int,
-        specials: SpecialTokens,
-    ) -> _Row:
-        pieces = [word[: max_length - 2] for word in pieces]
-        first, end = _window([len(word) for word in pieces], predicates[0], max_length - 2)
-        ids, word = [specials.cls], [-1]
-        for number, own in enumerate(pieces[first:end]):
-            ids += own
-            word += [number] * len(own)
-        return cls(
-            [*ids, specials.sep],
-            [*word, -1],
-            [index - first if first <= index < end else -1 for index in predicates],
-            [tag for own in tags for tag in own[first:end].tolist()],
-            first,
-        )
-
-
-def _window(lengths: list[int], focus: int, room: int) -> tuple[int, int]:
-    """First word and end of the words around `focus` that fit into `room` pieces: all, or about as many on each side.
-
-    >>> _window([1] * 9, 4, 9), _window([1] * 9, 4, 3), _window([1] * 9, 0, 3)
-    ((0, 9), (3, 6), (0, 3))
-    """
-    first, end, left = focus, focus + 1, room - lengths[focus]
-    while True:
-        before = first > 0 and lengths[first - 1] <= left
-        after = end < len(lengths) and lengths[end] <= left - (lengths[first - 1] if before else 0)
-        if not before and not after:
-            return first, end
-        first, left = (first - 1, left - lengths[first - 1]) if before else (first, left)
-        end, left = (end + 1, left - lengths[end]) if after else (end, left)
-
-
-def _read_split(split: str, sources: list[Source], options: SrlOptions) -> Dataset:
-    columns: dict[str, list[Any]] = {name: [] for name in SrlTask.features}
-    seen: dict[str, Path] = {}
-    for located in read_located(sources, verbs_only=options.verbs_only):
-        key = _sentence_id(split, located)
-        if key in seen:
-            raise DataError(f"document {located.document!r} is in {seen[key]} too", path=located.path)
-        seen[key] = located.path
-        for predicate in located.sentence.predicates:
-            row = {
-                "id": _example_id(split, located, predicate),
-                "sentence": key,
-                "words": located.sentence.words,
-                "lemma": predicate.lemma,
-                "predicate": predicate.index,
-                "starts": [span.start for span in predicate.arguments],
-                "ends": [span.end for span in predicate.arguments],
-                "roles": [span.role for span in predicate.arguments],
-            }
-            for name, value in row.items():
-                columns[name].append(value)
-    if not columns["id"]:
-        raise DataError(f"no predicate in split {split!r}", path=sources[0].path)
-    return Dataset.from_dict(columns, features=SrlTask.features)
-
-
-def _sentence_id(split: str, located: Located) -> str:
-    return f"{split}-{located.document}-{located.number}"
-
-
-def _example_id(split: str, located: Located, predicate: Predicate) -> str:
-    return f"{_sentence_id(split, located)}-{predicate.index}"
-
-
-def _spans(examples: Dataset) -> list[list[Span]]:
-    columns = (examples[name][:] for name in ("starts", "ends", "roles"))
-    return [list(zip(*row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _groups(examples: Dataset) -> list[list[int]]:
-    """Row numbers of the examples of each sentence."""
-    numbered = groupby(enumerate(examples["sentence"][:]), key=lambda pair: pair[1])
-    return [[row for row, _ in group] for _, group in numbered]
-
-
-def _sentences_of(examples: Dataset, arguments: Mapping[str, Sequence[Span]]) -> Iterator[Sentence]:
-    """The sentences of examples that come from no file, with these arguments by example id."""
-    rows = list(examples)
-    for group in _groups(examples):
-        yield Sentence(
-            tuple(rows[group[0]]["words"]),
-            tuple(
-                Predicate(
-                    rows[row]["predicate"],
-                    rows[row]["lemma"],
-                    arguments=tuple(Argument(*span) for span in arguments[rows[row]["id"]]),
-                )
-                for row in group
-            ),
         )
 
 

@@ -22,7 +22,8 @@ from atinuke_bench.data.srl_files import find_sources
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.tasks.srl import SRL, _window
+from atinuke_bench.tasks.srl import SRL
+from atinuke_bench.tasks.srl_rows import window_around
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -168,7 +169,7 @@ def test_what_a_core_reads_late_does_not_depend_on_the_predicate(conll2012):
 
 
 def test_a_long_sentence_is_cut_around_its_predicate(conll2012):
-    assert _window([3, 1, 1, 1, 3], focus=2, room=5) == (1, 4)
+    assert window_around([3, 1, 1, 1, 3], focus=2, room=5) == (1, 4)
     prepared = prepare(_run(conll2012, training__max_length=8, options__predicate_feature="indicator"))
     encoded = prepared.encode("dev", prepared.loaded.splits["dev"])
     assert encoded.lengths.max() <= 8
