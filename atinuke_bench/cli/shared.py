@@ -103,10 +103,9 @@ def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def print_notes(result: dict[str, Any]) -> None:
+    """What limits a score, below its table; that data is generated stands in the table itself."""
     protocol = result["protocol"]
-    if protocol["source"] == "microworld":
-        typer.echo("microworld, generated; not comparable with published scores", err=True)
-    elif protocol["is_cut"]:
+    if protocol["is_cut"] and protocol["source"] != "microworld":
         typer.echo("cut data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         typer.echo("selected on dev: the dev score is optimistic", err=True)
