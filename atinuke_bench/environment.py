@@ -26,8 +26,13 @@ PACKAGES = (
 
 
 def package_versions() -> dict[str, str | None]:
-    """Installed versions of the packages that a result may depend on; None where one is not installed."""
-    return {name: _version(name) for name in PACKAGES}
+    """Installed versions of the packages that a result may depend on; None where one is not installed.
+
+    That of torch names its build too (`2.13.0+cpu`), which its installed metadata may leave out.
+    """
+    import torch
+
+    return {**{name: _version(name) for name in PACKAGES}, "torch": str(torch.__version__)}
 
 
 def git_state(folder: Path | None = None) -> dict[str, str | None]:
