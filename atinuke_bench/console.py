@@ -88,7 +88,7 @@ def comparison_rows(records: Iterable[Record]) -> Table:
             *(f"{record[f'score_{side}']:.2f} (n={record[f'seeds_{side}']})" for side in "ab"),
             f"{record['absolute difference']:+.2f}",
             interval((record["low"], record["high"]) if known else None),
-            number(record["p corrected"], 4) if known else "–",
+            probability(record["p corrected"] if known else None),
             f"{record['verdict']}{'; ' + record['note'] if record['note'] else ''}",
         )
     return table
@@ -104,10 +104,19 @@ def seed_rows(records: Iterable[Record]) -> Table:
         table.add_row(
             *(escape(str(record[name])) for name in ("task", "a", "b", "seed")),
             f"{record['difference']:+.2f}",
-            *(number(p if p == p else None, 4) for p in figures),
+            *(probability(p if p == p else None) for p in figures),
             interval((record["low"], record["high"]) if record["low"] == record["low"] else None),
         )
     return table
+
+
+def probability(p: float | None) -> str:
+    """A p value of four digits, and never one of zero.
+
+    >>> probability(0.0123), probability(1e-9), probability(None)
+    ('0.0123', '<0.0001', '–')
+    """
+    return "<0.0001" if p is not None and p < 0.00005 else number(p, 4)
 
 
 def score_tables(title: str, record: Record) -> list[Table]:
