@@ -1,8 +1,4 @@
-"""Which CoNLL-2012 files hold the documents of a split, and those documents, each in one file alone.
-
-A split's files are those whose names begin with the split's (`train.english.v4_gold_conll`), or all files below a
-folder of that name (`development/data/english/annotations/...`), plain or `.gz`.
-"""
+"""Which CoNLL-2012 files hold the documents of a split, and those documents, each in one file alone."""
 
 from __future__ import annotations
 
@@ -14,11 +10,11 @@ from atinuke_bench.errors import DataError
 
 from .formats.conll import Document, read_documents
 from .formats.text import content_sha256
+from .split_files import find_split_files
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
-#: What the files or folders of a split begin with; the last is the folder of the official test archive.
-SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "development"), "test": ("test", "conll-2012-test")}
+SPLITS = ("train", "dev", "test")
 #: Endings of files, better ones first: where files with gold annotation stand beside others, they alone are read.
 ENDINGS = ("_gold_conll", "_conll", ".conll")
 
@@ -34,8 +30,8 @@ class Found:
 def find_files(data_dir: Path) -> dict[str, list[Found]]:
     """The files of each split, in order of name; DataError when no train file is found."""
     for folder in FOLDERS:
-        place = data_dir / folder
-        files = {split: found for split in SPLIT_NAMES if (found := _split_files(place, split))}
+        by_split = find_split_files(data_dir / folder)
+        files = {split: found for split in SPLITS if (found := _gold_files(by_split.get(split, {})))}
         if "train" in files:
             return files
     if not data_dir.is_dir():
@@ -79,20 +75,8 @@ def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:
     return {f"{split}/{file.name}": content_sha256(file.path) for split, files in splits.items() for file in files}
 
 
-def _split_files(folder: Path, split: str) -> list[Found]:
-    found: dict[str, Path] = {}
-    for path in _candidates(folder, SPLIT_NAMES[split]):
-        name = str(path.relative_to(folder)).removesuffix(".gz")
-        if name not in found or path.suffix != ".gz":  # a plain file has precedence over its .gz
-            found[name] = path
+def _gold_files(files: Mapping[str, Path]) -> list[Found]:
     for ending in ENDINGS:
-        if any(name.endswith(ending) for name in found):
-            return [Found(found[name], name) for name in sorted(found) if name.endswith(ending)]
+        if any(name.endswith(ending) for name in files):
+            return [Found(path, name) for name, path in files.items() if name.endswith(ending)]
     return []
-
-
-def _candidates(folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        # A name ends where no letter follows: `train.v4_gold_conll` and `train_gold_conll`, but not `training`.
-        if any(path.name.startswith(name) and not path.name[len(name) :][:1].isalnum() for name in names):
-            yield from [path] if path.is_file() else sorted(below for below in path.rglob("*") if below.is_file())

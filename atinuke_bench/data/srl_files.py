@@ -1,8 +1,7 @@
 """Which files hold the predicates of a split, and their sentences one after another.
 
-A split's files are those whose name begins with it, or that lie anywhere below a folder whose name does, as in the
-official releases: `train.v4_gold_conll.gz`, `development/data/english/.../cctv_0001.v4_gold_conll` (CoNLL-2012), or
-`test.wsj/props/test.wsj.props.gz` with `test.wsj/words/test.wsj.words.gz` (CoNLL-2005).
+They are CoNLL-2012 columns (`train.v4_gold_conll.gz`, `development/data/english/.../cctv_0001.v4_gold_conll`), or
+CoNLL-2005's `test.wsj/props/test.wsj.props.gz` with `test.wsj/words/test.wsj.words.gz`.
 """
 
 from __future__ import annotations
@@ -16,16 +15,8 @@ from atinuke_bench.errors import DataError
 from .formats.conll import Sentence, read_documents
 from .formats.props import keep_verbs, read_props, rename_roles, to_conll2005_role
 from .formats.text import content_sha256
+from .split_files import find_split_files
 
-#: Beginnings of file and folder names by split; the longest that fits counts. CoNLL-2005 tests on WSJ and on Brown.
-SPLIT_PREFIXES = {
-    "train": "train",
-    "dev": "dev",
-    "test": "test",
-    "test.brown": "test_brown",
-    "test-brown": "test_brown",
-    "brown": "test_brown",
-}
 _CONLL2012, _WORDS, _PROPS = "_conll", ".words", ".props"
 
 
@@ -55,15 +46,12 @@ def find_sources(folder: Path) -> dict[str, list[Source]]:
     Of CoNLL-2012 files, gold columns have precedence over automatic ones (`_auto_conll`), and a plain file over its
     `.gz`. Raises DataError for a `.props` or `.words` file without its other half.
     """
-    found: dict[str, dict[str, Path]] = {}
-    for path in _candidates(folder):
-        split = _split_of(path.relative_to(folder))
-        name = str(path.relative_to(folder)).removesuffix(".gz")
-        if split is not None and name.endswith((_CONLL2012, _WORDS, _PROPS)):
-            files = found.setdefault(split, {})
-            if name not in files or path.suffix != ".gz":
-                files[name] = path
-    return {split: _pair(files) for split, files in found.items()}
+    found = {}
+    for split, files in find_split_files(folder).items():
+        known = {name: path for name, path in files.items() if name.endswith((_CONLL2012, _WORDS, _PROPS))}
+        if known:
+            found[split] = _pair(known)
+    return found
 
 
 def read_located(sources: list[Source], *, verbs_only: bool = False) -> Iterator[Located]:
@@ -93,24 +81,6 @@ def _names(source: Source) -> Iterator[tuple[str, Path]]:
     yield source.name, source.path
     if source.words_path is not None:
         yield source.name.removesuffix(_PROPS) + _WORDS, source.words_path
-
-
-def _candidates(folder: Path) -> Iterator[Path]:
-    """Files directly in `folder`, and all files below its folders that are named after a split."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file():
-            yield path
-        elif _split_of(Path(path.name)) is not None:
-            yield from sorted(below for below in path.rglob("*") if below.is_file())
-
-
-def _split_of(relative: Path) -> str | None:
-    """
-    >>> [_split_of(Path(name)) for name in ("dev.v4_gold_conll", "development/x_conll", "test.brown.props", "a_conll")]
-    ['dev', 'dev', 'test_brown', None]
-    """
-    fitting = [prefix for prefix in SPLIT_PREFIXES if relative.parts[0].lower().startswith(prefix)]
-    return SPLIT_PREFIXES[max(fitting, key=len)] if fitting else None
 
 
 def _pair(files: dict[str, Path]) -> list[Source]:
