@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -204,7 +203,7 @@ def best(
     opened = open_study(study, out, storage, data_dir)
     record = retrain(
         opened,
-        make_executor(executor, _slots(workers, threads, devices)),
+        make_executor(executor, workers, devices, threads),
         _template(opened, wandb, threads, devices),
         num_seeds=seeds,
         num_rivals=rivals,
@@ -259,7 +258,7 @@ def _carry_out(
 
     # A terminated sweep leaves its trials as an interrupted one does.
     previous = signal.signal(signal.SIGTERM, _interrupt)
-    runner = make_executor(executor, _slots(workers, threads, devices))
+    runner = make_executor(executor, workers, devices, threads)
     learned = []
     try:
         for study in studies:
@@ -274,10 +273,6 @@ def _carry_out(
         runner.close()
         signal.signal(signal.SIGTERM, previous)
     return learned
-
-
-def _slots(workers: int | None, threads: int, devices: int) -> int:
-    return workers or max(1, (os.cpu_count() or 1) // (threads * devices))
 
 
 def _interrupt(signum: int, frame: Any) -> None:

@@ -91,6 +91,8 @@ def evaluated_places(objective: str, input_ids: Tensor, attention_mask: Tensor, 
 
 def _uniform(like: Tensor, rows: Tensor, seed: int, epoch: int, draw: int) -> Tensor:  # (B, T) float64 in [0, 1)
     """A number for every place of a row, from a hash of all it may depend on: no generator, no order of batches."""
+    if like.device.type == "mps":  # which has no float64
+        return _uniform(like.cpu(), rows.cpu(), seed, epoch, draw).float().to(like.device)
     places = torch.arange(like.shape[1], device=like.device)
     key = _mix(_mix(_mix(torch.tensor(seed, device=like.device)) + epoch) + draw)
     mixed = _mix(_mix(key + rows.to(like.device)[:, None]) + places)

@@ -21,7 +21,6 @@ from typing import Any
 
 import ray
 
-from atinuke_bench.errors import ConfigError
 from atinuke_bench.runs.executor import Event, Failed, Finished, Job
 from atinuke_bench.runs.local import reason
 from atinuke_bench.runs.worker import GRACE_SECONDS, work
@@ -44,14 +43,15 @@ class _Placed:
 class RayExecutor:
     """Joins the cluster that `RAY_ADDRESS` names, or starts one on this machine."""
 
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
+    def __init__(self, slots: int | None = None, threads_per_run: int = 1) -> None:
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             # Ray would hide the GPUs from a task that has asked for none, and copy the working directory.
             address = os.environ.get("RAY_ADDRESS")
-            cores = {} if address else {"num_cpus": slots}
+            cores = {} if address or slots is None else {"num_cpus": slots * threads_per_run}
             ray.init(address=address, include_dashboard=False, logging_level="ERROR", log_to_driver=False, **cores)
+        resources = ray.cluster_resources()
+        self.slots = slots or max(1, int(resources.get("GPU") or resources.get("CPU", 1) // threads_per_run))
         self._key = secrets.token_bytes(32)
         host = ray.util.get_node_ip_address()
         self._listener = Listener((host, 0), backlog=128, authkey=self._key)
@@ -60,11 +60,9 @@ class RayExecutor:
         threading.Thread(target=self._take_calls, name="listener", daemon=True).start()
 
     def start(self, job: Job) -> None:
-        if job.execution.devices > 1 and not _has_gpus():
-            raise ConfigError("executor 'ray' runs several devices a run on GPUs only; found --devices-per-run > 1")
         options: dict[str, Any] = {"num_cpus": job.execution.threads, "max_retries": 0}
         if _has_gpus():
-            options |= {"num_cpus": 1, "num_gpus": job.execution.devices}
+            options |= {"num_cpus": 1, "num_gpus": 1}
         task = _process.options(**options).remote(pickle.dumps(job), self._listener.address, self._key.hex(), sys.path)
         with self._lock:
             self._placed[job.key] = _Placed(job, task)

@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.runs.executor import Event, Failed, Finished, Job
 from atinuke_bench.runs.worker import GRACE_SECONDS, work
 from atinuke_bench.training.execution import rank_environment
@@ -46,15 +48,18 @@ class LocalExecutor:
 
     def __init__(self, slots: int, gpus: Sequence[str] = ()) -> None:
         self.slots = slots
-        self._free_gpus = list(gpus)
+        self._free_gpus, self._has_gpus = list(gpus), bool(gpus)
         self._running: dict[str, _Running] = {}
-        self._context = multiprocessing.get_context("forkserver")
+        # Apple's frameworks do not survive a fork.
+        self._context = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
 
     def start(self, job: Job) -> None:
         size = job.execution.devices
         port = _free_port() if size > 1 else 0
         gpus, self._free_gpus = self._free_gpus[:size], self._free_gpus[size:]
+        if self._has_gpus and len(gpus) < size:
+            raise ConfigError(f"a run of {size} devices needs {size} GPUs of its own; {len(gpus)} are free")
         shared = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
         processes, connections = [], []
         for rank in range(size):

@@ -14,15 +14,19 @@ import torch
 from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
 from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.data.features import Encoded
+from atinuke_bench.training.execution import wait_for
 from atinuke_bench.training.module import TaskModule
 
 _LATENCY_PASSES = 25
 
 
 def training_cost(
-    module: TaskModule, train: Encoded, evaluated: Encoded, history: list[dict[str, Any]]
+    module: TaskModule, device: torch.device, train: Encoded, evaluated: Encoded, history: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Cost figures under their report names; seconds and tokens are of training steps alone, without evaluation."""
+    """Cost figures under their report names; seconds and tokens are of training steps alone, without evaluation.
+
+    `device` is the one that the module was trained on, where it is timed; Lightning leaves it on the processor.
+    """
     parameters = count_parameters(module)
     seconds = sum(record["seconds"] for record in history)
     tokens = sum(record["tokens"] for record in history)
@@ -35,8 +39,8 @@ def training_cost(
         "training_tokens": tokens,
         "training_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
-        "peak_memory_bytes": _peak_memory(module),
-        "latency_seconds": _latency(module, evaluated),
+        "peak_memory_bytes": _peak_memory(device),
+        "latency_seconds": _latency(module.to(device), evaluated),
     }
 
 
@@ -46,25 +50,25 @@ def forward_flops(module: TaskModule, rows: Encoded) -> int:
     return sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
 
 
-def _peak_memory(module: TaskModule) -> int:
-    """Peak bytes on the accelerator, or of the whole process on a CPU."""
-    if module.device.type == "cuda":
-        return torch.cuda.max_memory_allocated(module.device)
+def _peak_memory(device: torch.device) -> int:
+    """Peak bytes on a GPU, or of the whole process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _latency(module: TaskModule, evaluated: Encoded) -> float:
-    """Median seconds of a forward pass on one row of median length."""
+    """Median seconds of a forward pass on one row of median length, in the precision of the run."""
+    has_autocast = module.run.training.precision == "bfloat16"
     row = np.argsort(evaluated.lengths, kind="stable")[[len(evaluated) // 2]]
     batch = {name: value.to(module.device) for name, value in BatchDataset(evaluated)[row].items()}
     module.eval()
     times = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(module.device.type, torch.bfloat16, enabled=has_autocast):
         for _ in range(_LATENCY_PASSES):
             started = time.perf_counter()
             module.outputs(batch)
-            if module.device.type == "cuda":
-                torch.cuda.synchronize(module.device)
+            wait_for(module.device)
             times.append(time.perf_counter() - started)
     return statistics.median(times[3:])  # the first passes pay for allocation

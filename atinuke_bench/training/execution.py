@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atinuke_bench.errors import ConfigError
 
+if TYPE_CHECKING:
+    import torch
+
+# The variable by which torchrun's processes are known.
+_TORCHRUN = "TORCHELASTIC_RUN_ID"
 # A process of a run that lost another one gives up after this long.
 _PATIENCE = timedelta(minutes=30)
 
@@ -37,6 +42,28 @@ class Execution:
             process_group_backend="nccl" if has_gpus else "gloo", find_unused_parameters=True, timeout=_PATIENCE
         )
 
+    def chosen_accelerator(self) -> str:
+        """The accelerator for Lightning's trainer; Apple's GPU, which is one, is not shared between processes."""
+        import torch
+
+        is_shared = self.devices * self.num_nodes > 1
+        return "cpu" if is_shared and self.accelerator == "auto" and not torch.cuda.is_available() else self.accelerator
+
+    def cluster_environment(self) -> Any:
+        """How the processes of this run find each other, for Lightning's trainer.
+
+        Left to itself, Lightning takes a run alone on a SLURM allocation for one of many, and saves and requeues it.
+        """
+        from pytorch_lightning.plugins.environments import (
+            LightningEnvironment,
+            SLURMEnvironment,
+            TorchElasticEnvironment,
+        )
+
+        if self.devices * self.num_nodes == 1:
+            return LightningEnvironment()
+        return TorchElasticEnvironment() if _TORCHRUN in os.environ else SLURMEnvironment(auto_requeue=False)
+
     def joined(self) -> Execution:
         """This execution as part of the processes that torchrun or SLURM started; itself where neither did.
 
@@ -54,20 +81,31 @@ class Execution:
 def _launched_world() -> tuple[int, int, int] | None:
     """Processes a node, nodes and this process's rank, from the variables of torchrun or of SLURM's srun."""
     env = os.environ
-    if "TORCHELASTIC_RUN_ID" in env:
+    if _TORCHRUN in env:
         size, per_node = int(env["WORLD_SIZE"]), int(env["LOCAL_WORLD_SIZE"])
         return per_node, size // per_node, int(env["RANK"])
-    # A single task of SLURM, such as an interactive shell, is no distributed run.
-    if "SLURM_PROCID" in env and int(env.get("SLURM_NTASKS", "1")) > 1:
-        num_nodes = int(env.get("SLURM_NNODES", "1"))
-        return int(env["SLURM_NTASKS"]) // num_nodes, num_nodes, int(env["SLURM_PROCID"])
+    # Only what srun starts has the variables of a step: the script of a batch job, and whatever it starts by itself, is
+    # one process however many tasks were asked for.
+    if (size := int(env.get("SLURM_STEP_NUM_TASKS", "1"))) > 1:
+        num_nodes = int(env.get("SLURM_STEP_NUM_NODES", "1"))
+        return size // num_nodes, num_nodes, int(env["SLURM_PROCID"])
     return None
+
+
+def wait_for(device: torch.device) -> None:
+    """Let a device finish what it was given, so that a clock can be read."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def rank_environment(rank: int, size: int, port: int, address: str = "127.0.0.1") -> dict[str, str]:
     """The variables by which a process of a run on one node finds the others: those of torchrun."""
     return {
-        "TORCHELASTIC_RUN_ID": f"atinuke-bench-{port}",
+        _TORCHRUN: f"atinuke-bench-{port}",
         "MASTER_ADDR": address,
         "MASTER_PORT": str(port),
         "RANK": str(rank),

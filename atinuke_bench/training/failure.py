@@ -23,7 +23,9 @@ def classify(error: BaseException) -> str:
         return error.failure_class
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return "killed"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in str(error).lower() for words in ("can't allocate memory", "out of memory")
+    ):
         return "out-of-memory"
     return "internal"
 

@@ -49,8 +49,10 @@ class TaskModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         loss = self.loss(batch)
-        # A read of the value waits for the device; on a GPU that is paid on every 16th step only.
-        if (loss.device.type == "cpu" or batch_index % 16 == 0) and not math.isfinite(loss.item()):
+        # A read of the value waits for the device; on a GPU that is paid on every 16th step only, and on the last one,
+        # since what follows takes the weights as they are.
+        is_read = loss.device.type == "cpu" or batch_index % 16 == 0 or self.trainer.is_last_batch
+        if is_read and not math.isfinite(loss.item()):
             raise DivergedError(
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}); "
                 "try a smaller training.learning_rate or training.gradient_clip"

@@ -18,6 +18,7 @@ from atinuke_bench.errors import CheckpointError, PrunedError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
 from atinuke_bench.training.cost import forward_flops
+from atinuke_bench.training.execution import wait_for
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 
@@ -29,7 +30,7 @@ class EpochSelection(pl.Callback):
 
     Its whole memory is the folder's history, so that a resumed run knows what the interrupted one knew. An epoch is
     written in the order best weights, history, last state: a kill between two of them only repeats the epoch, and
-    repeating an epoch gives the same weights.
+    repeating an epoch gives the same weights on a processor, and nearly the same on a GPU, which adds in any order.
     """
 
     def __init__(
@@ -101,6 +102,8 @@ class EpochSelection(pl.Callback):
     ) -> None:
         self._num_tokens += batch["attention_mask"].sum()
         self._losses.append(outputs["loss"].detach())
+        if trainer.is_last_batch:
+            wait_for(module.device)  # a GPU may have steps in its queue
         self._stopped = time.perf_counter()
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -124,6 +124,8 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
 
+    # Else cuDNN computes an LSTM with 10 bits of mantissa, whatever the precision of the run.
+    torch.backends.cudnn.allow_tf32 = False
     pl.seed_everything(run.seed, verbose=False)
     module = task.build_module(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
@@ -153,7 +155,8 @@ def _fit_and_evaluate(
         evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
-    cost = training_cost(module, train, next(iter(splits.values()))[1], selection.history)
+    device = trainer.strategy.root_device
+    cost = training_cost(module, device, train, next(iter(splits.values()))[1], selection.history)
     cost |= {
         "evaluation_seconds": evaluation_seconds,
         "evaluation_tokens_per_second": evaluated_tokens / evaluation_seconds,
@@ -228,7 +231,7 @@ def _trainer(
     training = prepared.run.training
     with quiet_lightning():
         return pl.Trainer(
-            accelerator=execution.accelerator,
+            accelerator=execution.chosen_accelerator(),
             devices=execution.devices,
             num_nodes=execution.num_nodes,
             strategy=execution.strategy(),
@@ -236,7 +239,7 @@ def _trainer(
             max_epochs=training.max_epochs,
             gradient_clip_val=training.gradient_clip,
             callbacks=callbacks,
-            plugins=[SafetensorsIO()],
+            plugins=[SafetensorsIO(), execution.cluster_environment()],
             default_root_dir=folder.path,
             logger=False,
             enable_checkpointing=False,

@@ -10,6 +10,7 @@ import time
 import pandas as pd
 import pytest
 
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.executor import EpochDone, Failed, Finished, Job, Started, make_executor
 from atinuke_bench.runs.local import LocalExecutor
@@ -175,3 +176,25 @@ def test_every_job_sees_gpus_of_its_own(monkeypatch, make_run, tmp_path):
     executor.start(Job("next", run, tmp_path))
     assert started[-1][1] in {"4", "5", "6"}
     executor.close()
+
+
+def test_a_job_without_enough_free_gpus_is_not_started_on_those_of_another(make_run, tmp_path):
+    executor = LocalExecutor(2, gpus=["0"])
+    with pytest.raises(ConfigError, match="needs 2 GPUs"):
+        executor.start(Job("pair", make_run("glue/wnli"), tmp_path, execution=Execution(devices=2)))
+
+
+def test_gpus_decide_how_many_runs_stand_side_by_side(monkeypatch):
+    monkeypatch.setattr("atinuke_bench.runs.local.visible_gpus", lambda: ["0", "1", "2", "3"])
+    assert make_executor("local").slots == 4
+    assert make_executor("local", devices_per_run=2).slots == 2
+    with pytest.raises(ConfigError, match="found 4 for 3 runs of 2"):
+        make_executor("local", 3, devices_per_run=2)
+    monkeypatch.setattr("atinuke_bench.runs.local.visible_gpus", list)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert make_executor("local", threads_per_run=2, devices_per_run=2).slots == 2
+
+
+def test_ray_gives_a_run_one_device():
+    with pytest.raises(ConfigError, match="one device"):
+        make_executor("ray", devices_per_run=2)

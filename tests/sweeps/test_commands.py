@@ -17,8 +17,8 @@ def sweep(cli, monkeypatch, official, tmp_path, play):
     """`sweep(*arguments)`: status, output and executors of a command on a store of its own."""
     started = []
 
-    def make_executor(kind, slots):
-        started.append(play(slots=slots))
+    def make_executor(kind, slots, devices_per_run, threads_per_run):
+        started.append(play(slots=slots or 2))
         return started[-1]
 
     monkeypatch.setattr("atinuke_bench.runs.executor.make_executor", make_executor)
@@ -120,7 +120,7 @@ def test_a_mistake_is_one_line_and_makes_nothing(sweep, tmp_path, arguments, mes
 
 def test_a_study_without_a_complete_trial_says_so(sweep, play, monkeypatch):
     monkeypatch.setattr(
-        "atinuke_bench.runs.executor.make_executor", lambda kind, slots: play(fails=lambda job: "diverged")
+        "atinuke_bench.runs.executor.make_executor", lambda *settings: play(fails=lambda job: "diverged")
     )
     done = sweep("snli", *SMALL, "--trials", 2)
     assert done.status == 2

@@ -1,0 +1,127 @@
+"""Which processes a run is shared by, and how it is timed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
+
+from atinuke_bench.errors import ConfigError, DivergedError
+from atinuke_bench.training import cost
+from atinuke_bench.training.execution import Execution, rank_environment
+from atinuke_bench.training.module import TaskModule
+
+STEP = {
+    "SLURM_STEP_NUM_TASKS": "4",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "3",
+    "SLURM_NTASKS": "4",
+    "SLURM_JOB_ID": "7",
+    "SLURM_JOB_NAME": "train",
+    "SLURM_NTASKS_PER_NODE": "2",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """`environment(variables)`: those variables, and no others of torchrun or SLURM."""
+
+    def use(variables):
+        for name in (*STEP, *rank_environment(0, 1, 1)):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return use
+
+
+def test_a_process_that_nobody_launched_is_alone(environment):
+    environment({})
+    assert Execution().joined() == Execution()
+    assert isinstance(Execution().cluster_environment(), LightningEnvironment)
+
+
+def test_processes_of_torchrun_are_joined(environment):
+    environment(rank_environment(1, 2, 29_500))
+    joined = Execution().joined()
+    assert (joined.devices, joined.num_nodes, joined.rank) == (2, 1, 1)
+    assert isinstance(joined.cluster_environment(), TorchElasticEnvironment)
+    with pytest.raises(ConfigError, match="2 processes were started"):
+        Execution(devices=3).joined()
+
+
+def test_tasks_of_srun_are_joined_and_never_requeued_by_lightning(environment):
+    environment(STEP)
+    joined = Execution().joined()
+    assert (joined.devices, joined.num_nodes, joined.rank) == (2, 2, 3)
+    found = joined.cluster_environment()
+    assert isinstance(found, SLURMEnvironment)
+    assert found.auto_requeue is False
+
+
+def test_the_script_of_a_slurm_job_is_one_process_whatever_was_asked_for(environment):
+    environment({name: value for name, value in STEP.items() if "STEP" not in name} | {"SLURM_PROCID": "0"})
+    assert Execution().joined() == Execution()
+    assert isinstance(Execution().cluster_environment(), LightningEnvironment)
+
+
+def test_processes_that_share_a_run_on_slurm_are_those_that_were_started_for_it(environment):
+    environment(STEP | rank_environment(0, 2, 29_500))
+    joined = Execution(devices=2).joined()
+    assert (joined.devices, joined.num_nodes, joined.rank) == (2, 1, 0)
+    assert isinstance(joined.cluster_environment(), TorchElasticEnvironment)
+
+
+def test_only_a_run_alone_takes_whatever_accelerator_there_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Execution().chosen_accelerator() == "auto"
+    assert Execution(devices=2).chosen_accelerator() == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert Execution(devices=2).chosen_accelerator() == "auto"
+
+
+class _Diverged(TaskModule):
+    """A module whose loss is no number and lies on a device whose values are not read at every step."""
+
+    def loss(self, batch):
+        return SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
+
+
+@pytest.mark.parametrize(("batch_index", "is_last", "is_seen"), [(0, False, True), (5, False, False), (5, True, True)])
+def test_the_last_loss_of_an_epoch_is_always_read(make_run, batch_index, is_last, is_seen):
+    module = _Diverged(torch.nn.Linear(2, 2), make_run())
+    module._trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
+    if not is_seen:
+        module.training_step({}, batch_index)
+        return
+    with pytest.raises(DivergedError):
+        module.training_step({}, batch_index)
+
+
+def test_latency_is_measured_in_the_precision_of_the_run(make_run, monkeypatch):
+    seen = []
+
+    class Encoded:
+        lengths = torch.tensor([3, 5, 4]).numpy()
+
+        def __len__(self):
+            return 3
+
+    class Module(TaskModule):
+        def outputs(self, batch):
+            seen.append(self.core(torch.ones(1, 2)).dtype)
+            return {}
+
+    monkeypatch.setattr(cost, "BatchDataset", lambda encoded: _Rows())
+    for precision in ("float32", "bfloat16"):
+        module = Module(torch.nn.Linear(2, 2), make_run(training__precision=precision))
+        assert cost._latency(module, Encoded()) > 0
+    assert set(seen[: len(seen) // 2]) == {torch.float32}
+    assert set(seen[len(seen) // 2 :]) == {torch.bfloat16}
+
+
+class _Rows:
+    def __getitem__(self, rows):
+        return {"rows": torch.as_tensor(rows)}
