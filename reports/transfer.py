@@ -124,10 +124,22 @@ def _heat_map(core: str, gains: Sequence[Gain]) -> Plot:
     largest = np.nan_to_num(np.abs(values)).max(axis=0, initial=1e-9)
     axes.imshow(values / largest, cmap="PuOr_r", vmin=-1.6, vmax=1.6, aspect="auto")
     axes.set_xticks(range(len(targets)), targets, fontsize=8)
-    axes.set_yticks(range(len(sources)), [f"after {short(source, 40)}" for source in sources], fontsize=8)
+    axes.set_yticks(range(len(sources)), [f"after {short(name, 40)}" for name in plain_names(sources)], fontsize=8)
     axes.tick_params(length=0)
     title = f"{core}: change of the score against scratch (orange: better)"
     return finished(figure, f"transfer-{slug(core)}", title)
+
+
+def plain_names(sources: Sequence[str]) -> list[str]:
+    """Sources without what they were trained on and how, where their first words alone tell them apart.
+
+    >>> plain_names(["lm (causal) on 96ec7b8d, settings 07246fad", "coref on 1f2e, settings 3d4c"])
+    ['lm (causal)', 'coref']
+    >>> plain_names(["coref on 5d606cd8", "coref on 7593ae9d"])
+    ['coref on 5d606cd8', 'coref on 7593ae9d']
+    """
+    firsts = [source.partition(" on ")[0] for source in sources]
+    return [first if firsts.count(first) == 1 else source for first, source in zip(firsts, sources, strict=True)]
 
 
 def _cores(found: Transfer) -> list[str]:
