@@ -25,12 +25,12 @@ _DID = (
 _SKY = (
     "the sky was",
     "the weather had been",
-    "the evening was",
+    "outside it was",
     "the air felt",
-    "the morning seemed",
+    "it had been",
     "the night had been",
 )
-_LOOKS = ("chilly", "cold", "grey", "hazy", "windy", "dull", "gloomy", "damp", "unpleasant", "mild")
+_LOOKS = ("chilly", "cold", "grey", "hazy", "bleak", "dull", "gloomy", "damp", "unpleasant", "mild")
 _SOUNDS = ("a dog barked", "an owl hooted", "something creaked", "the wind howled", "somebody whistled",
            "a horse neighed", "a cat slept", "a rooster crowed", "birds sang", "leaves fell")  # fmt: skip
 _WHERE = ("outside", "in the distance", "somewhere near", "not far off", "nearby", "next door")

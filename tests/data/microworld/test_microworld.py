@@ -31,10 +31,10 @@ GOLDEN = {
     "glue/mnli": "12a5720227b609a2",
     "glue/ax": "12a5720227b609a2",
     "glue/qnli": "8a8b57160d4e5c2a",
-    "glue/rte": "f10997515bfaecc8",
+    "glue/rte": "8f563f84b1b10c85",
     "glue/wnli": "68710e53fcd65ddc",
-    "long-range": "184acd9b246ef778",
-    "coref": "a062a5b1324edd2a",
+    "long-range": "7ac2decd8d1def4a",
+    "coref": "b331fc696c6f99c6",
     "srl": "f8e3618af37054af",
 }
 
