@@ -144,9 +144,10 @@ class EpochSelection(pl.Callback):
             self.on_epoch({**record, "is_best": is_best})
         trainer.save_checkpoint(self.folder.last_checkpoint)
         is_over, answer = self.is_over(), True
-        if self.go_on is not None:
-            answer = self.go_on({**record, "is_best": is_best}) if trainer.is_global_zero else True
-            answer = trainer.strategy.broadcast(answer)
+        if self.go_on is not None and trainer.is_global_zero:
+            answer = self.go_on({**record, "is_best": is_best})
+        # Whether the first process asks anybody is its own affair: the others take part in any case.
+        answer = trainer.strategy.broadcast(answer)
         if is_over:
             trainer.should_stop = True
         elif not answer:

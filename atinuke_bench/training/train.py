@@ -82,7 +82,7 @@ def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Exe
         if folder.is_finished():
             return folder.read_result()
         torch.set_num_threads(execution.threads)
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, NoTracker(), lambda record: True)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, NoTracker(), None)
         return _result(prepared, evaluations) | {"selection": selection, "cost": cost}
 
 

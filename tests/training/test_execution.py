@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
@@ -80,6 +86,63 @@ def test_only_a_run_alone_takes_whatever_accelerator_there_is(monkeypatch):
     assert Execution(devices=2).chosen_accelerator() == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert Execution(devices=2).chosen_accelerator() == "auto"
+
+
+_SHARED_RUN = [
+    *("run", "--task", "snli", "--core", "bilstm", "--preset", "nano", "--source", "microworld", "--wandb", "disabled"),
+    *("--set", "source.microworld.train=60", "--set", "source.microworld.dev=8", "--set", "source.microworld.test=9"),
+    *("--set", "training.max_epochs=2", "--set", "training.batch_tokens=128", "--json"),
+]
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "srun"])
+def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(launcher, cli, tmp_path):
+    """Two processes as torchrun or srun would start them, without any supervisor of ours."""
+    port = str(_free_port())
+    processes = []
+    for rank in range(2):
+        if launcher == "torchrun":
+            variables = rank_environment(rank, 2, int(port))
+        else:
+            variables = STEP | {
+                "SLURM_STEP_NUM_TASKS": "2",
+                "SLURM_STEP_NUM_NODES": "1",
+                "SLURM_NTASKS": "2",
+                "SLURM_NNODES": "1",
+                "SLURM_PROCID": str(rank),
+                "SLURM_LOCALID": str(rank),
+                "SLURM_NODEID": "0",
+                "SLURM_NODELIST": "localhost",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            }
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "atinuke_bench", *_SHARED_RUN, "--out", str(tmp_path / "shared")],
+                env={**os.environ, **variables},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    try:
+        (out, err), (silence, _) = (process.communicate(timeout=120) for process in processes)
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], err
+    assert silence == ""
+    shared, alone = json.loads(out), json.loads(cli(*_SHARED_RUN, "--out", tmp_path / "alone").out)
+    assert shared["protocol"] == alone["protocol"]
+    assert shared["score"] == pytest.approx(alone["score"], abs=25)
+    folders = [pd.read_parquet(f"{record['folder']}/predictions.parquet") for record in (shared, alone)]
+    assert folders[0]["id"].tolist() == folders[1]["id"].tolist()
+
+
+def _free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
 
 
 class _Diverged(TaskModule):
