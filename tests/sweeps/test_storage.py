@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +107,10 @@ def test_processes_that_begin_at_once_share_a_fresh_database(config, database, t
 
     def work(number):
         study = create_or_join(tiny, tmp_path / f"runs{number if database else ''}", database)
+        (tmp_path / f"open{number}").touch()
+        latest = time.monotonic() + 20  # without waiting, the first may do all before the last has begun
+        while len(list(tmp_path.glob("open*"))) < 3 and time.monotonic() < latest:
+            time.sleep(0.01)
         sweep(study, play(slots=1))
         study.close()
 
