@@ -56,10 +56,11 @@ class LocalExecutor:
 
     def start(self, job: Job) -> None:
         size = job.execution.devices
-        port = _free_port() if size > 1 else 0
+        if self._has_gpus and len(self._free_gpus) < size:
+            free = len(self._free_gpus)
+            raise ConfigError(f"a run of {size} devices needs {size} GPUs of its own; {free} are free")
+        port = free_port() if size > 1 else 0
         gpus, self._free_gpus = self._free_gpus[:size], self._free_gpus[size:]
-        if self._has_gpus and len(gpus) < size:
-            raise ConfigError(f"a run of {size} devices needs {size} GPUs of its own; {len(gpus)} are free")
         shared = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
         processes, connections = [], []
         for rank in range(size):
@@ -199,7 +200,8 @@ def visible_gpus() -> list[str]:
     return [name.strip() for name in names.split(",")][:count] if names else [str(index) for index in range(count)]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         return server.getsockname()[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 from atinuke_bench.errors import ConfigError, DivergedError
+from atinuke_bench.runs.local import free_port
 from atinuke_bench.training import cost
 from atinuke_bench.training.execution import Execution, rank_environment
 from atinuke_bench.training.module import TaskModule
@@ -98,7 +98,7 @@ _SHARED_RUN = [
 @pytest.mark.parametrize("launcher", ["torchrun", "srun"])
 def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(launcher, cli, tmp_path):
     """Two processes as torchrun or srun would start them, without any supervisor of ours."""
-    port = str(_free_port())
+    port = str(free_port())
     processes = []
     for rank in range(2):
         if launcher == "torchrun":
@@ -137,12 +137,6 @@ def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(laun
     assert shared["score"] == pytest.approx(alone["score"], abs=25)
     folders = [pd.read_parquet(f"{record['folder']}/predictions.parquet") for record in (shared, alone)]
     assert folders[0]["id"].tolist() == folders[1]["id"].tolist()
-
-
-def _free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
 
 
 class _Diverged(TaskModule):
