@@ -39,12 +39,13 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> str:
     path = ".".join(map(str, (where, *first["loc"])))
     if first["type"] == "extra_forbidden":
         owner = _owner(model, first["loc"])
-        return f"{path}: unknown field" + (_hint(str(first["loc"][-1]), owner) if owner else "")
+        return f"{path}: unknown field" + (fields_hint(str(first["loc"][-1]), owner) if owner else "")
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: {message}" + ("" if first["type"] == "value_error" else f"; found {first['input']!r}")
 
 
-def _hint(field: str, owner: type[BaseModel]) -> str:
+def fields_hint(field: str, owner: type[BaseModel]) -> str:
+    """What a message adds to an unknown field: the nearest one of the model, or all that it has."""
     near = nearest(field, owner.model_fields)
     if near:
         return f"; nearest: {near!r}"

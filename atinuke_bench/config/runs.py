@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, SerializeAsAny, field_validator
 
 from atinuke_bench import registry
-from atinuke_bench.config.base import Frozen, field_model, parse
+from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
 from atinuke_bench.config.cores import CoreConfig, core_config_class
-from atinuke_bench.errors import ConfigError, nearest
+from atinuke_bench.errors import ConfigError
 
 
 class MicroworldConfig(Frozen):
@@ -189,8 +189,7 @@ def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None
     ]
     if homes:
         raise ConfigError(f"{rule}; nearest: '{homes[0]}.{field}'")
-    near = nearest(field, model.model_fields)
-    raise ConfigError(rule + (f"; nearest: {near!r}" if near else f"; it has {', '.join(model.model_fields)}"))
+    raise ConfigError(rule + fields_hint(field, model))
 
 
 def _first_field(group: str) -> str:

@@ -29,9 +29,14 @@ class Execution:
     rank: int = 0
     show_progress: bool = True
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes share the run."""
+        return self.devices * self.num_nodes > 1
+
     def strategy(self) -> Any:
         """Lightning's strategy: plain for one device, DDP for several (gloo between processors)."""
-        if self.devices * self.num_nodes == 1:
+        if not self.is_shared:
             return "auto"
         import torch
         from pytorch_lightning.strategies import DDPStrategy
@@ -46,8 +51,11 @@ class Execution:
         """The accelerator for Lightning's trainer; Apple's GPU, which is one, is not shared between processes."""
         import torch
 
-        is_shared = self.devices * self.num_nodes > 1
-        return "cpu" if is_shared and self.accelerator == "auto" and not torch.cuda.is_available() else self.accelerator
+        return (
+            "cpu"
+            if self.is_shared and self.accelerator == "auto" and not torch.cuda.is_available()
+            else self.accelerator
+        )
 
     def cluster_environment(self) -> Any:
         """How the processes of this run find each other, for Lightning's trainer.
@@ -60,7 +68,7 @@ class Execution:
             TorchElasticEnvironment,
         )
 
-        if self.devices * self.num_nodes == 1:
+        if not self.is_shared:
             return LightningEnvironment()
         return TorchElasticEnvironment() if _TORCHRUN in os.environ else SLURMEnvironment(auto_requeue=False)
 

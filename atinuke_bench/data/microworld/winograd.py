@@ -72,9 +72,9 @@ def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pa
         who, pattern = draws.choice(_PEOPLE)
         pronoun = lex.PRONOUNS[gender][0]
     else:
-        number, pronoun = draws.below(len(_THINGS) + len(_CONTAINERS)), "it"
-        who, pattern = (*_THINGS, *_CONTAINERS)[number]
-        nouns = [noun.form for noun in topic.things] if number < len(_THINGS) else _HOLDING
+        entry, pronoun = draws.choice((*_THINGS, *_CONTAINERS)), "it"
+        who, pattern = entry
+        nouns = _HOLDING if entry in _CONTAINERS else [noun.form for noun in topic.things]
         first, second = (("the", noun) for noun in draws.sample(nouns, 2))
     place = draws.choice(topic.places)
     fillers = {
