@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener, wait
 from typing import Any
 
-import ray
-
 from atinuke_bench.runs.executor import Event, Failed, Finished, Job
 from atinuke_bench.runs.local import reason
 from atinuke_bench.runs.worker import GRACE_SECONDS, work
@@ -44,6 +42,10 @@ class RayExecutor:
     """Joins the cluster that `RAY_ADDRESS` names, or starts one on this machine."""
 
     def __init__(self, slots: int | None = None, threads_per_run: int = 1) -> None:
+        # An extra: whoever reads or tests this module need not have it.
+        import ray
+
+        self._ray = ray
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             # Ray would hide the GPUs from a task that has asked for none, and copy the working directory.
@@ -61,9 +63,10 @@ class RayExecutor:
 
     def start(self, job: Job) -> None:
         options: dict[str, Any] = {"num_cpus": job.execution.threads, "max_retries": 0}
-        if _has_gpus():
+        if self._ray.cluster_resources().get("GPU", 0) > 0:
             options |= {"num_cpus": 1, "num_gpus": 1}
-        task = _process.options(**options).remote(pickle.dumps(job), self._listener.address, self._key.hex(), sys.path)
+        process = self._ray.remote(_process).options(**options)
+        task = process.remote(pickle.dumps(job), self._listener.address, self._key.hex(), sys.path)
         with self._lock:
             self._placed[job.key] = _Placed(job, task)
 
@@ -85,7 +88,7 @@ class RayExecutor:
         grace = 0.0 if at_once else GRACE_SECONDS
         placed.deadline = min(placed.deadline or float("inf"), time.monotonic() + grace)
         if not self._tell(key, "stop"):
-            ray.cancel(placed.task)  # not yet started, or just about to call: then `_take_calls` says stop
+            self._ray.cancel(placed.task)  # not yet started, or just about to call: then `_take_calls` says stop
 
     def close(self) -> None:
         self._listener.close()
@@ -93,10 +96,10 @@ class RayExecutor:
             if placed.connection is not None:
                 placed.connection.close()  # at which the process ends itself
             with contextlib.suppress(Exception):
-                ray.cancel(placed.task, force=True)
+                self._ray.cancel(placed.task, force=True)
         self._placed.clear()
         if self._is_ours:
-            ray.shutdown()
+            self._ray.shutdown()
 
     def _take_calls(self) -> None:
         while True:
@@ -140,11 +143,11 @@ class RayExecutor:
         events: list[Event] = []
         for key, placed in list(self._placed.items()):
             if placed.deadline is not None and placed.deadline <= time.monotonic():
-                ray.cancel(placed.task, force=True)
+                self._ray.cancel(placed.task, force=True)
                 placed.deadline = None
             if placed.connection is not None:
                 continue
-            done, _ = ray.wait([placed.task], timeout=0)
+            done, _ = self._ray.wait([placed.task], timeout=0)
             if done:
                 events.append(placed.ended or Failed(key, *_why(placed.task)))
                 with self._lock:
@@ -160,7 +163,6 @@ class RayExecutor:
         return True
 
 
-@ray.remote
 def _process(job: bytes, address: tuple[str, int], key: str, path: list[str]) -> int:
     """Start the job's process where Ray has put it; its exit code."""
     environment = {**os.environ, _KEY_VARIABLE: key, "PYTHONPATH": os.pathsep.join(filter(None, path))}
@@ -176,6 +178,8 @@ def _process(job: bytes, address: tuple[str, int], key: str, path: list[str]) ->
 
 def _why(task: Any) -> tuple[str, str]:
     """Failure class and message of a task that ended without its process having said anything."""
+    import ray
+
     try:
         return reason(ray.get(task))
     except ray.exceptions.OutOfMemoryError as error:
@@ -188,13 +192,6 @@ def _why(task: Any) -> tuple[str, str]:
         return "killed", f"{type(error).__name__}: {str(error).splitlines()[0]}"
     except Exception as error:
         return "internal", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-
-
-_LOST = (ray.exceptions.TaskCancelledError, ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError)
-
-
-def _has_gpus() -> bool:
-    return ray.cluster_resources().get("GPU", 0) > 0
 
 
 def _main() -> None:
