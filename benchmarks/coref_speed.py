@@ -31,9 +31,9 @@ from datasets import Dataset
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
-from atinuke_bench.data.coref_files import find_files, read_for_scoring
-from atinuke_bench.metrics.coref import count_documents, printed_scores, total
-from atinuke_bench.tasks.coref import COREF
+from atinuke_bench.tasks.coref.files import find_files, read_for_scoring
+from atinuke_bench.tasks.coref.metric import count_documents, printed_scores, total
+from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.training.prepare import PreparedRun, prepare
 
 LENGTHS = (2_000, 8_000)

@@ -20,7 +20,7 @@ from training_speed import bare_loop, harness, print_ratios
 
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
-from atinuke_bench.tasks import lm_model
+from atinuke_bench.tasks.lm import model as lm_model
 from atinuke_bench.training.prepare import PreparedRun, prepare
 
 

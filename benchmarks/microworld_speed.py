@@ -14,7 +14,7 @@ import time
 from itertools import islice
 
 from atinuke_bench.config import MicroworldConfig
-from atinuke_bench.data.microworld import RECIPES, examples
+from atinuke_bench.microworld import RECIPES, examples
 
 AIM = 5_000
 _ENDLESS = 10**9

@@ -25,9 +25,9 @@ import torch
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler
+from atinuke_bench.heads.viterbi import decode_viterbi
 from atinuke_bench.registry import load_task
 from atinuke_bench.training.prepare import PreparedRun, prepare
-from atinuke_bench.training.viterbi import decode_viterbi
 
 _PERL_READS = "while (<>) { my @columns = split; }"
 _FEATURES = ("indicator", "late")

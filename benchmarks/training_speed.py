@@ -22,9 +22,9 @@ from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.data.formats.snli import require_snli_file
-from atinuke_bench.data.formats.text import read_lines
+from atinuke_bench.data.text import read_lines
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.snli.files import require_snli_file
 from atinuke_bench.training.module import TaskModule, parameter_groups, warmup_then_linear
 from atinuke_bench.training.prepare import PreparedRun, prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate

@@ -17,7 +17,7 @@ FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT /
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
 _BASE = {"errors", "files", "registry", "config", "run_folder", "environment"}
-_PARTS = {"core", "data", "metrics"}
+_PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
@@ -29,13 +29,16 @@ ALLOWED: dict[str, set[str]] = {
     "run_folder": {"errors", "config", "files"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,
+    "microworld": {"microworld", "data"} | _BASE,
     "metrics": {"metrics"} | _BASE,
+    "heads": {"heads", "core"} | _BASE,
     "training": {"training"} | _PARTS | _BASE,
-    "tasks": {"tasks", "training"} | _PARTS | _BASE,
-    "runs": {"runs", "training"} | _PARTS | _BASE,
+    "sentences": {"sentences", "training"} | _PARTS | _BASE,
+    "tasks": {"tasks", "sentences", "training"} | _PARTS | _BASE,
+    "runs": {"runs", "training", "tasks"} | _PARTS | _BASE,
     "testing": {"training"} | _PARTS | _BASE,
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
-    "reports": {"reports", "metrics"} | _BASE,
+    "reports": {"reports", "metrics", "tasks"} | _BASE,
     "console": set(),
     "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
 }
@@ -112,7 +115,7 @@ def test_declared_packages_are_those_in_the_tree():
 
 def test_runs_names_no_task():
     for room, path in _sources():
-        if room == "runs":
+        if room == "runs" and path.stem != "submission":
             assert not {name for name in _imports(path) if name.startswith(f"{PACKAGE}.tasks")}, path
 
 
@@ -121,7 +124,8 @@ def test_runs_names_no_task():
     [
         "sys.argv = ['atinuke-bench', '--help']; import atinuke_bench.cli as cli; cli.app(standalone_mode=False)",
         "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
-        "import atinuke_bench.metrics.classification, atinuke_bench.metrics.squad, atinuke_bench.metrics.coref",
+        "import atinuke_bench.metrics.classification, atinuke_bench.tasks.squad.metric, "
+        "atinuke_bench.tasks.coref.metric",
         "import atinuke_bench.reports.render, atinuke_bench.reports.sides",
     ],
 )

@@ -22,8 +22,8 @@ from datasets.exceptions import DatasetsError
 from datasets.packaged_modules.parquet.parquet import Parquet
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-from atinuke_bench.data.formats.table import UNLABELLED, Table
-from atinuke_bench.data.formats.text import content_sha256
+from atinuke_bench.data.table import UNLABELLED, Table
+from atinuke_bench.data.text import content_sha256
 from atinuke_bench.errors import DataError, nearest
 
 #: A file, and the function that reads it into a table.

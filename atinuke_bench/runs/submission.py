@@ -12,11 +12,11 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench import registry
-from atinuke_bench.data.formats.glue import LAYOUTS
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import make_folder, write_bytes
 from atinuke_bench.metrics.classification import GlueAverage, glue_average
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.glue.files import LAYOUTS
 
 
 @dataclass(frozen=True)

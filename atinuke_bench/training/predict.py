@@ -19,11 +19,11 @@ from atinuke_bench import registry
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.data.inputs import Record, read_records
 from atinuke_bench.errors import CheckpointError, ConfigError, DataError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
-from atinuke_bench.training.inputs import Record, read_records
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.task import Task
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from atinuke_bench import registry
 from atinuke_bench.config import RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
-from atinuke_bench.data.selection import hold_out
+from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16

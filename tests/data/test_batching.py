@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
-from atinuke_bench.data.selection import hold_out
+from atinuke_bench.data.hold_out import hold_out
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
 

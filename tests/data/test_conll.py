@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.formats.conll import Document, Predicate, Sentence, read_documents, read_sentences
-from atinuke_bench.data.formats.conll_spans import (
+from atinuke_bench.data.conll.read import Document, Predicate, Sentence, read_documents, read_sentences
+from atinuke_bench.data.conll.spans import (
     Argument,
     Mention,
     format_arguments,
@@ -19,7 +19,7 @@ from atinuke_bench.data.formats.conll_spans import (
     group_clusters,
     parse_arguments,
 )
-from atinuke_bench.data.formats.conll_write import begin_line, write_documents, write_response
+from atinuke_bench.data.conll.write import begin_line, write_documents, write_response
 from atinuke_bench.errors import DataError
 
 DATA = os.environ.get("ATINUKE_DATA")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from atinuke_bench.data.formats.glue import LAYOUTS, read_glue
-from atinuke_bench.data.formats.snli import read_snli
-from atinuke_bench.data.formats.table import Table
 from atinuke_bench.data.sources import Loaded, canonical_features, load_local
+from atinuke_bench.data.table import Table
+from atinuke_bench.tasks.glue.files import LAYOUTS, read_glue
+from atinuke_bench.tasks.snli.files import read_snli
 
 HEAD = b"index\tsentence1\tsentence2\tlabel\n"
 WNLI = {"train": HEAD + b"0\ta\tb\t1\n1\tc\td\t0\n", "dev": HEAD + b"0\te\tf\t0\n"}
@@ -88,6 +88,6 @@ def test_a_reader_with_other_columns_is_a_bug(tmp_path) -> None:
 
 
 def test_scoring_files_needs_neither_torch_nor_datasets() -> None:
-    code = "import sys, atinuke_bench.data.formats.glue, atinuke_bench.metrics.classification; "
+    code = "import sys, atinuke_bench.tasks.glue.files, atinuke_bench.metrics.classification; "
     code += "sys.exit(bool({'torch', 'datasets', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,10 +8,10 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from atinuke_bench.config import TokenizerConfig
-from atinuke_bench.data.squad_windows import build_windows
 from atinuke_bench.data.tokenizer import SpecialTokens, encode_texts, encode_words, special_tokens, train_tokenizer
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.tasks.squad_model import question_overlap
+from atinuke_bench.tasks.squad.model import question_overlap
+from atinuke_bench.tasks.squad.rows import build_windows
 
 TEXT = "Ada sees Ben and Ben sees Ada again"
 

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from atinuke_bench.metrics import classification, coref
+from atinuke_bench.metrics import classification
 from atinuke_bench.reports.render import write_report
+from atinuke_bench.tasks.coref import metric as coref
 
 
 @pytest.fixture(scope="module", params=["synthetic", "real"], name="places")

@@ -6,12 +6,12 @@ import zipfile
 
 import pytest
 
-from atinuke_bench.data.formats.glue import LAYOUTS
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.registry import task_names
 from atinuke_bench.run_folder import find_runs
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.submission import glue_dev_averages, write_glue_submission
+from atinuke_bench.tasks.glue.files import LAYOUTS
 
 TASKS = [name for name in task_names() if name.startswith("glue/")]
 

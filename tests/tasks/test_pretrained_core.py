@@ -9,7 +9,7 @@ from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.registry import load_task
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.tasks.squad_model import SquadModule
+from atinuke_bench.tasks.squad.model import SquadModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from atinuke_bench.config import SourceConfig, make_run_config
-from atinuke_bench.data.formats.conll import Document, Sentence
-from atinuke_bench.data.formats.conll_spans import Mention
-from atinuke_bench.data.formats.conll_write import write_documents
+from atinuke_bench.data.conll.read import Document, Sentence
+from atinuke_bench.data.conll.spans import Mention
+from atinuke_bench.data.conll.write import write_documents
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.tasks.coref import COREF
+from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
 from atinuke_bench.config import SourceConfig
-from atinuke_bench.data.coref_files import find_files
-from atinuke_bench.data.formats.conll_write import write_documents
+from atinuke_bench.data.conll.write import write_documents
 from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
-from atinuke_bench.tasks.coref import COREF
-from atinuke_bench.tasks.coref_model import CorefOptions
+from atinuke_bench.tasks.coref.files import find_files
+from atinuke_bench.tasks.coref.model import CorefOptions
+from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.training.prepare import prepare
 
 

@@ -10,10 +10,10 @@ import torch
 
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
-from atinuke_bench.data.formats.conll import Document, Sentence
-from atinuke_bench.data.formats.conll_spans import Mention
-from atinuke_bench.data.formats.conll_write import write_documents
-from atinuke_bench.tasks.coref_model import CorefOptions, select_candidates
+from atinuke_bench.data.conll.read import Document, Sentence
+from atinuke_bench.data.conll.spans import Mention
+from atinuke_bench.data.conll.write import write_documents
+from atinuke_bench.tasks.coref.model import CorefOptions, select_candidates
 from atinuke_bench.training.prepare import prepare
 
 

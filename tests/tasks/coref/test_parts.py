@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from atinuke_bench.data.coref_features import cut_segments, genre_id, read_lexicon
-from atinuke_bench.data.coref_rules import head_index
-from atinuke_bench.data.formats.conll import read_documents
-from atinuke_bench.metrics.coref import DocumentCounts, count_document, scores, total
-from atinuke_bench.tasks.coref import flat_scores, resampler
-from atinuke_bench.tasks.coref_decode import Scored, decode_clusters
-from atinuke_bench.tasks.coref_model import banded_products, marginal_loss
-from atinuke_bench.tasks.coref_pairs import span_hashes
+from atinuke_bench.data.conll.read import read_documents
+from atinuke_bench.tasks.coref.decode import Scored, decode_clusters
+from atinuke_bench.tasks.coref.floor import head_index
+from atinuke_bench.tasks.coref.metric import DocumentCounts, count_document, scores, total
+from atinuke_bench.tasks.coref.model import banded_products, marginal_loss
+from atinuke_bench.tasks.coref.pairs import span_hashes
+from atinuke_bench.tasks.coref.rows import cut_segments, genre_id, read_lexicon
+from atinuke_bench.tasks.coref.task import flat_scores, resampler
 
 
 def test_banded_products_are_the_band_of_the_full_product():

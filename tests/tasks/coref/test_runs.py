@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from atinuke_bench.data.formats.conll import read_documents
-from atinuke_bench.metrics.coref import count_document, scores
-from atinuke_bench.tasks.coref import COREF
-from atinuke_bench.tasks.coref_decode import Scored
+from atinuke_bench.data.conll.read import read_documents
+from atinuke_bench.tasks.coref.decode import Scored
+from atinuke_bench.tasks.coref.metric import count_document, scores
+from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.testing import check_task
 from atinuke_bench.training.prepare import prepare
 

@@ -1,0 +1,81 @@
+"""Which CoNLL-2012 files hold the documents of a split, and those documents, each in one file alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from atinuke_bench.data.conll.read import Document, read_documents
+from atinuke_bench.data.split_files import find_split_files
+from atinuke_bench.data.text import content_sha256
+from atinuke_bench.errors import DataError
+
+#: Folders below the data folder that are searched, the first with a train file being taken.
+FOLDERS = ("coref/litbank", "coref", ".")
+SPLITS = ("train", "dev", "test")
+#: Endings of files, better ones first: where files with gold annotation stand beside others, they alone are read.
+ENDINGS = ("_gold_conll", "_conll", ".conll")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, and its name in fingerprints: its path below the searched folder without `.gz`."""
+
+    path: Path
+    name: str
+
+
+def find_files(data_dir: Path) -> dict[str, list[Found]]:
+    """The files of each split, in order of name; DataError when no train file is found."""
+    for folder in FOLDERS:
+        by_split = find_split_files(data_dir / folder)
+        files = {split: found for split in SPLITS if (found := _gold_files(by_split.get(split, {})))}
+        if "train" in files:
+            return files
+    if not data_dir.is_dir():
+        raise DataError("no such folder", path=data_dir)
+    raise DataError(
+        f"no CoNLL-2012 train files; looked in {', '.join(FOLDERS)} for train*_gold_conll, train*_conll or "
+        "train*.conll, plain or .gz, and for a folder train with such files",
+        path=data_dir,
+    )
+
+
+def read_split(files: Sequence[Found]) -> Iterator[Document]:
+    """The documents of all files; DataError for one that has no words, or that two files have."""
+    seen: dict[tuple[str, int | None], Document] = {}
+    for file in files:
+        for document in read_documents(file.path):
+            earlier = seen.setdefault((document.name, document.part), document)
+            if earlier is not document:
+                problem = f"{document.label} is in {earlier.path}:{earlier.line} too"
+                raise DataError(problem, path=file.path, line=document.line)
+            if not document.words:
+                raise DataError(f"{document.label} has no words", path=file.path, line=document.line)
+            yield document
+
+
+def read_for_scoring(path: Path) -> dict[str, Document]:
+    """The documents of a key or response by their labels; DataError for a mention that occurs twice."""
+    documents = {}
+    for document in read_documents(path):
+        if document.repeats:
+            start, end, _ = document.repeats[0]
+            words = " ".join(document.words[start : end + 1])
+            problem = f"mention {(start, end)} ({words[:40]!r}) occurs twice in {document.label}"
+            raise DataError(problem, path=path, line=document.line)
+        documents[document.label] = document
+    return documents
+
+
+def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:
+    """sha256 of every file's unpacked content, by `<split>/<name>`."""
+    return {f"{split}/{file.name}": content_sha256(file.path) for split, files in splits.items() for file in files}
+
+
+def _gold_files(files: Mapping[str, Path]) -> list[Found]:
+    for ending in ENDINGS:
+        if any(name.endswith(ending) for name in files):
+            return [Found(path, name) for name, path in files.items() if name.endswith(ending)]
+    return []

@@ -1,0 +1,342 @@
+"""The coreference module: words from segments, mentions from starts and ends, antecedents from coarse to fine.
+
+Scores come from the starts and ends of spans (Kirstain et al. 2021, "Coreference resolution without span
+representations"): no vector is made for a span until it is one of the few candidates, so that memory grows with the
+document. On top of the core's vectors every core is given the same lexical features, which `options.lexical` switches.
+
+Legend of shapes: B documents of a batch, P pieces, G segments, S pieces of a segment, W words of a document, D hidden
+size, H size of the head, L widest mention in words, K candidates, A antecedents kept for each.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.core.base import Core
+from atinuke_bench.tasks.coref.pairs import Candidates, Document, PairFeatures, Traits, as_column, read_traits
+from atinuke_bench.tasks.coref.rows import GENRES, NUM_COUNT_BUCKETS, WORD_CLASSES
+from atinuke_bench.training.module import Batch, TaskModule
+from atinuke_bench.training.task import TaskOptions
+
+_NEVER = -1e4
+_BLOCK = 64
+
+
+class CorefOptions(TaskOptions):
+    """How documents are read, and how mentions and antecedents are scored."""
+
+    #: Keep clusters of one mention: `auto` does what the train split's annotation does.
+    singletons: Literal["auto", "keep", "drop"] = "auto"
+    #: Pieces that neighbouring segments of `training.max_length` pieces share.
+    overlap: int = Field(32, ge=0)
+    max_width: int = Field(20, ge=1, description="words of the widest mention that can be found")
+    candidates_per_word: float = Field(0.25, gt=0, le=1, description="candidate mentions kept, as a share of words")
+    min_mention_score: float = Field(-3.0, description="least log-odds of a candidate")
+    max_antecedents: int = Field(32, ge=1, description="antecedents of a candidate that are scored finely")
+    size: int = Field(64, ge=8, description="size of the head's layers")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the head")
+    #: Features from words alone: classes and capitals, equal strings, heads and first words, counts.
+    lexical: bool = True
+    distance: bool = True
+    width: bool = True
+    speaker: bool = True
+    genre: bool = True
+
+
+class CorefModule(TaskModule):
+    """Mention and antecedent scores of whole documents; a row is a document."""
+
+    def __init__(self, core: Core, run: RunConfig, options: CorefOptions) -> None:
+        super().__init__(core, run)
+        self.options = options
+        self.mentions = MentionScorer(core.hidden_size, options)
+        self.antecedents = AntecedentScorer(core.hidden_size, options)
+
+    def core_flops(self, num_tokens: int) -> int:
+        """Operations of the core's forward pass over a document of `num_tokens` pieces in segments."""
+        return num_tokens * self.core.flops_per_token(min(num_tokens, self.run.training.max_length))
+
+    def loss(self, batch: Batch) -> Tensor:
+        documents = zip(self.documents(batch), _gold(batch), strict=True)
+        with torch.autocast(self.device.type, enabled=False):  # sums over a document are too long for bfloat16
+            return torch.stack([self._document_loss(document, *gold) for document, gold in documents]).mean()
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Candidates of every document, padded to the most: `starts` and `ends` are -1 in padding."""
+        documents = self.documents(batch)
+        with torch.autocast(self.device.type, enabled=False):
+            rows = [self._document_outputs(document) for document in documents]
+        padding = {"starts": -1.0, "ends": -1.0, "mention_score": _NEVER, "antecedent": 0.0, "link_score": _NEVER}
+        return {name: _stack([row[name] for row in rows], value) for name, value in padding.items()}
+
+    def documents(self, batch: Batch) -> list[Document]:
+        """The documents of a batch; a word's vector is the mean of its pieces in the segment it is read from."""
+        hidden = self._encode_segments(batch).float()  # (all pieces of the batch, D)
+        documents, place = [], 0
+        for row in range(len(batch["rows"])):
+            num_pieces = int(batch["attention_mask"][row].sum())
+            num_words = int((batch["sentence"][row] >= 0).sum())
+            pieces, readers = hidden[place : place + num_pieces], batch["piece_word"][row, :num_pieces]
+            place += num_pieces
+            columns = {
+                name: batch[name][row, :num_words]
+                for name in ("sentence", "word_id", "word_class", "head_limit", "count_bucket", "speaker")
+            }
+            documents.append(Document(mean_pieces(pieces, readers, num_words), genre=batch["genre"][row], **columns))
+        return documents
+
+    def _encode_segments(self, batch: Batch) -> Tensor:
+        """Hidden vectors of all pieces, documents and segments in order, padding left out."""
+        lengths = batch["segment_lengths"][batch["segment_lengths"] > 0]  # (G,)
+        ids = batch["input_ids"][batch["attention_mask"]]
+        mask = torch.arange(int(lengths.max()), device=ids.device) < lengths[:, None]  # (G, S)
+        padded = torch.zeros(mask.shape, dtype=ids.dtype, device=ids.device)
+        padded[mask] = ids
+        # All of one type; without any, the core's embedding of types would be a parameter that never learns.
+        return self.core(padded, mask, segment_ids=torch.zeros_like(padded))[mask]
+
+    def _document_loss(self, document: Document, starts: Tensor, ends: Tensor, clusters: Tensor) -> Tensor:
+        scores = self.mentions(document)  # (W, L)
+        width = ends - starts
+        findable = (width < scores.shape[1]) & (document.sentence[starts] == document.sentence[ends])
+        gold = starts[findable] * scores.shape[1] + width[findable]
+        is_gold = torch.zeros(scores.numel(), device=scores.device)
+        is_gold[gold] = 1.0
+        mention_loss = F.binary_cross_entropy_with_logits(scores.flatten(), is_gold, reduction="sum")
+        # Gold mentions always take part: links can be learned before mentions are found.
+        candidates = self._select(document, scores, always=gold)
+        cluster_of = torch.full((scores.numel(),), -1, device=scores.device)
+        cluster_of[gold] = clusters[findable]
+        cluster = cluster_of[candidates.starts * scores.shape[1] + candidates.ends - candidates.starts]  # (K,)
+        links, antecedents = self.antecedents(document, candidates)
+        link_loss = marginal_loss(links, antecedents, cluster)
+        return mention_loss / max(1, len(gold)) + link_loss
+
+    def _document_outputs(self, document: Document) -> dict[str, Tensor]:
+        scores = self.mentions(document)
+        candidates = self._select(document, scores)
+        links, antecedents = self.antecedents(document, candidates)
+        return {
+            "starts": candidates.starts,
+            "ends": candidates.ends,
+            "mention_score": candidates.scores,
+            "antecedent": antecedents,
+            "link_score": links,
+        }
+
+    def _select(self, document: Document, scores: Tensor, always: Tensor | None = None) -> Candidates:
+        num = math.ceil(self.options.candidates_per_word * len(document))
+        return select_candidates(scores, num, self.options.min_mention_score, always)
+
+
+class MentionScorer(nn.Module):
+    """Log-odds that a span is a mention: start + end + start x end + width."""
+
+    def __init__(self, hidden_size: int, options: CorefOptions) -> None:
+        super().__init__()
+        size = options.size
+        self.max_width = options.max_width
+        self.words = WordLayer(hidden_size, options)
+        self.start = nn.Sequential(nn.Linear(2 * self.words.size, size), nn.GELU(), nn.Dropout(options.dropout))
+        self.end = nn.Sequential(nn.Linear(2 * self.words.size, size), nn.GELU(), nn.Dropout(options.dropout))
+        self.start_score, self.end_score = nn.Linear(size, 1), nn.Linear(size, 1)
+        self.pair = nn.Linear(size, size, bias=False)
+        self.width_score = nn.Parameter(torch.zeros(options.max_width)) if options.width else None
+        # One span in three hundred is a mention; starting from there spares the first epoch.
+        nn.init.constant_(self.start_score.bias, -4.0)
+
+    def forward(self, document: Document) -> Tensor:  # (W, L)
+        words = self.words(document)  # (W, ...)
+        before, after = _shifted(words, 1), _shifted(words, -1)
+        # A start is also known by the word before it, an end by the word after it, which a causal core has not seen.
+        starts = self.start(torch.cat([before, words], dim=-1))  # (W, H)
+        ends = self.end(torch.cat([words, after], dim=-1))
+        width = min(self.max_width, len(document))
+        scores = banded_products(self.pair(starts) / math.sqrt(starts.shape[-1]), ends, width)  # (W, L)
+        scores = scores + self.start_score(starts) + band(self.end_score(ends)[:, 0], width, 0.0)
+        if self.width_score is not None:
+            scores = scores + self.width_score[:width]
+        within = band(document.sentence, width, -1) == document.sentence[:, None]
+        return scores.masked_fill(~within, _NEVER)
+
+
+class WordLayer(nn.Module):
+    """A word's hidden vector with embeddings of its class and count, if lexical features are on."""
+
+    def __init__(self, hidden_size: int, options: CorefOptions, lexical_size: int = 16) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(options.dropout)
+        self.word_class = nn.Embedding(len(WORD_CLASSES), lexical_size) if options.lexical else None
+        self.count = nn.Embedding(NUM_COUNT_BUCKETS, lexical_size) if options.lexical else None
+        self.size = hidden_size + (lexical_size if options.lexical else 0)
+
+    def forward(self, document: Document) -> Tensor:  # (W, size)
+        hidden = self.dropout(document.hidden)
+        if self.word_class is None or self.count is None:
+            return hidden
+        return torch.cat([hidden, self.word_class(document.word_class) + self.count(document.count_bucket)], dim=-1)
+
+
+class AntecedentScorer(nn.Module):
+    """Link scores of candidates with the antecedents that a coarse score picks; the score of no link is 0."""
+
+    def __init__(self, hidden_size: int, options: CorefOptions) -> None:
+        super().__init__()
+        size = options.size
+        self.options = options
+        self.words = WordLayer(hidden_size, options)
+        # A candidate is its start, its end, and its head: the last word before a preposition or relative clause.
+        self.span = nn.Sequential(nn.Linear(3 * self.words.size, size), nn.GELU(), nn.Dropout(options.dropout))
+        self.coarse = nn.Linear(size, size, bias=False)
+        pair_switches = options.model_dump(include={"lexical", "distance", "speaker"})
+        self.coarse_pairs = PairFeatures(1, **pair_switches)
+        self.anaphor, self.antecedent = nn.Linear(size, size), nn.Linear(size, size, bias=False)
+        self.anaphor_gate, self.antecedent_gate = nn.Linear(size, size), nn.Linear(size, size)
+        self.pairs = PairFeatures(size, **pair_switches)
+        self.genre = nn.Embedding(len(GENRES) + 1, size) if options.genre else None
+        self.dropout = nn.Dropout(options.dropout)
+        self.score = nn.Linear(size, 1)
+
+    def forward(self, document: Document, candidates: Candidates) -> tuple[Tensor, Tensor]:  # (K, A), (K, A)
+        traits = read_traits(document, candidates)
+        words = self.words(document)
+        heads = torch.minimum(document.head_limit[candidates.starts], candidates.ends)
+        spans = self.span(torch.cat([words[candidates.starts], words[candidates.ends], words[heads]], dim=-1))  # (K, H)
+        picked = self._pick(spans, candidates.scores, traits)  # (K, A)
+        coarse = self._coarse(spans, candidates.scores, traits, picked)
+        fine = self._fine(spans, traits, picked, document.genre)
+        scores = coarse + fine + F.logsigmoid(candidates.scores)[:, None]
+        return scores.masked_fill(picked >= traits.order[:, None], _NEVER), picked
+
+    @torch.no_grad()
+    def _pick(self, spans: Tensor, mention_scores: Tensor, traits: Traits) -> Tensor:  # (K, A)
+        """The antecedents with the best coarse scores, in blocks of candidates, so that no K x K is ever kept."""
+        num = len(spans)
+        keys = self.coarse(spans) / math.sqrt(spans.shape[-1])  # (K, H)
+        kept = []
+        for begin in range(0, num, 256):
+            rows = torch.arange(begin, min(begin + 256, num), device=spans.device)
+            others = torch.arange(int(rows[-1]) + 1, device=spans.device)
+            scores = spans[rows] @ keys[others].T + F.logsigmoid(mention_scores[others])
+            scores = scores + self.coarse_pairs(traits.take(rows[:, None]), traits.take(others[None]))[..., 0]
+            scores = scores.masked_fill(others >= rows[:, None], _NEVER)
+            num_kept = min(self.options.max_antecedents, num)
+            found = scores.topk(min(num_kept, len(others)), dim=1).indices
+            kept.append(F.pad(found, (0, num_kept - found.shape[1]), value=num))
+        # The number K stands for no antecedent; K - 1, which precedes nobody, takes its place for indexing.
+        if not kept:
+            return torch.zeros(0, 1, dtype=torch.int64, device=spans.device)
+        return torch.cat(kept).clamp(max=num - 1)
+
+    def _coarse(self, spans: Tensor, mention_scores: Tensor, traits: Traits, picked: Tensor) -> Tensor:  # (K, A)
+        keys = self.coarse(spans) / math.sqrt(spans.shape[-1])
+        scores = torch.einsum("kh,kah->ka", spans, keys[picked]) + F.logsigmoid(mention_scores)[picked]
+        return scores + self.coarse_pairs(as_column(traits), traits.take(picked))[..., 0]
+
+    def _fine(self, spans: Tensor, traits: Traits, picked: Tensor, genre: Tensor) -> Tensor:  # (K, A)
+        first = self.anaphor(spans)
+        if self.genre is not None:
+            first = first + self.genre(genre)
+        hidden = first[:, None] + self.antecedent(spans)[picked]  # (K, A, H)
+        hidden = hidden + self.anaphor_gate(spans)[:, None] * self.antecedent_gate(spans)[picked]
+        hidden = hidden + self.pairs(as_column(traits), traits.take(picked))
+        # One mask for all antecedents of a candidate: a mask of (K, A, H) took a sixth of a training step.
+        mask = self.dropout(torch.ones_like(first))[:, None]
+        return self.score(F.gelu(hidden) * mask)[..., 0]
+
+
+def select_candidates(scores: Tensor, num: int, least: float, always: Tensor | None = None) -> Candidates:
+    """The `num` best spans of at least `least` in a band of scores (W, L), and those at the flat positions `always`.
+
+    They come in text order.
+    """
+    flat = scores.flatten()
+    ranked = flat.detach().clone()
+    if always is not None:
+        ranked[always] = math.inf
+        num = max(num, len(always))
+    num = min(num, int((ranked >= least).sum()))
+    picked = ranked.topk(num).indices.sort().values
+    starts = picked // scores.shape[1]
+    return Candidates(starts, starts + picked % scores.shape[1], flat[picked])
+
+
+def marginal_loss(links: Tensor, antecedents: Tensor, cluster: Tensor) -> Tensor:  # (K, A), (K, A), (K,)
+    """Mean over candidates of -log of the probability of all antecedents in the same gold cluster, or of no link."""
+    if len(cluster) == 0:
+        return links.sum()
+    right = (cluster[antecedents] == cluster[:, None]) & (cluster >= 0)[:, None] & (links > _NEVER / 2)
+    scores = F.pad(links, (1, 0))  # (K, 1 + A)
+    right = torch.cat([~right.any(dim=1, keepdim=True), right], dim=1)
+    return (scores.logsumexp(dim=1) - scores.masked_fill(~right, -math.inf).logsumexp(dim=1)).mean()
+
+
+def mean_pieces(pieces: Tensor, readers: Tensor, num_words: int) -> Tensor:  # (P, D), (P,) -> (W, D)
+    """The mean of the pieces that each word reads.
+
+    >>> mean_pieces(torch.tensor([[9.0], [1.0], [3.0]]), torch.tensor([-1, 0, 0]), 1).tolist()
+    [[2.0]]
+    """
+    read = readers >= 0
+    counts = readers[read].bincount(minlength=num_words)
+    total = pieces.new_zeros(num_words, pieces.shape[1]).index_add(0, readers[read], pieces[read])
+    return total / counts[:, None]
+
+
+def band(values: Tensor, width: int, padding: float) -> Tensor:  # (W,) -> (W, L)
+    """Each value with the `width` - 1 values after it.
+
+    >>> band(torch.tensor([1, 2, 3]), 2, -1).tolist()
+    [[1, 2], [2, 3], [3, -1]]
+    """
+    return F.pad(values, (0, width - 1), value=padding).unfold(0, width, 1)
+
+
+def banded_products(starts: Tensor, ends: Tensor, width: int) -> Tensor:  # (W, H), (W, H) -> (W, L)
+    """Products of each start with the ends at its own and the `width` - 1 next words; 0 beyond the document.
+
+    Blocks of words are multiplied with the ends they can reach, and the band is cut out of the result: W x (block +
+    width) numbers, whatever the size of the vectors.
+
+    >>> vectors = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> banded_products(vectors, vectors, 2).tolist()
+    [[1.0, 2.0], [4.0, 6.0], [9.0, 0.0]]
+    """
+    num_words, size = starts.shape
+    num_blocks = -(-num_words // _BLOCK)
+    starts = F.pad(starts, (0, 0, 0, num_blocks * _BLOCK - num_words)).view(num_blocks, _BLOCK, size)
+    ends = F.pad(ends, (0, 0, 0, num_blocks * _BLOCK - num_words + width - 1))
+    reach = ends.unfold(0, _BLOCK + width - 1, _BLOCK)  # (blocks, H, block + L - 1)
+    products = starts @ reach
+    places = torch.arange(_BLOCK, device=ends.device)[:, None] + torch.arange(width, device=ends.device)
+    return products.gather(2, places.expand(num_blocks, -1, -1)).flatten(0, 1)[:num_words]
+
+
+def _shifted(words: Tensor, by: int) -> Tensor:  # (W, H)
+    """The vectors of the words `by` places before; zero outside the document."""
+    return F.pad(words[:-by], (0, 0, by, 0)) if by > 0 else F.pad(words[-by:], (0, 0, 0, -by))
+
+
+def _gold(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Start, end and cluster of the gold mentions of each document."""
+    rows: list[Any] = []
+    for starts, ends, clusters in zip(batch["gold_start"], batch["gold_end"], batch["gold_cluster"], strict=True):
+        real = clusters >= 0
+        rows.append((starts[real], ends[real], clusters[real]))
+    return rows
+
+
+def _stack(rows: list[Tensor], padding: float) -> Tensor:
+    """Tensors of the same number of dimensions, filled up to the largest and stacked."""
+    shape = [max(row.shape[axis] for row in rows) for axis in range(rows[0].ndim)]
+    stacked = rows[0].new_full((len(rows), *shape), padding)
+    for number, row in enumerate(rows):
+        stacked[(number, *(slice(length) for length in row.shape))] = row
+    return stacked

@@ -1,0 +1,136 @@
+"""SNLI: the official jsonl files, and prediction files for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from atinuke_bench.data.table import UNLABELLED, Table
+from atinuke_bench.data.text import find_file, read_lines, require_file
+from atinuke_bench.errors import DataError, nearest
+
+LABELS = ("entailment", "neutral", "contradiction")
+#: The gold label of a pair on which no three of its five annotators agreed.
+NO_CONSENSUS = "-"
+
+FOLDERS = ("snli", "snli_1.0", "SNLI", ".")
+FILES = {split: (f"snli_1.0_{split}.jsonl",) for split in ("train", "dev", "test")}
+
+
+def find_snli_file(data_dir: str | Path, split: str) -> Path | None:
+    """The official file of `split` under `data_dir`, plain or `.gz`; None when there is none."""
+    for folder in FOLDERS:
+        found = find_file(Path(data_dir) / folder, *FILES[split])
+        if found is not None:
+            return found
+    return None
+
+
+def require_snli_file(data_dir: str | Path, split: str) -> Path:
+    """Like `find_snli_file`, but DataError when there is none."""
+    found = find_snli_file(data_dir, split)
+    return found if found is not None else require_file(Path(data_dir) / FOLDERS[0], *FILES[split])
+
+
+def read_snli(path: str | Path) -> Table:
+    """The pairs of an official jsonl file; the id is `pairID`.
+
+    Pairs without a consensus (`-`) are kept, with label -1 and a note of how many there are. Raises DataError, naming
+    line and field, for a line that is no JSON object, a missing field, an unknown label or a repeated pairID.
+    """
+    columns: dict[str, list[Any]] = {"id": [], "sentence1": [], "sentence2": [], "label": []}
+    lines: dict[str, int] = {}
+    for line, record in _records(path):
+        identifier = _text(path, line, record, "pairID")
+        _require_new(path, line, identifier, lines)
+        label = _text(path, line, record, "gold_label")
+        columns["id"].append(identifier)
+        columns["sentence1"].append(_text(path, line, record, "sentence1"))
+        columns["sentence2"].append(_text(path, line, record, "sentence2"))
+        known = UNLABELLED if label == NO_CONSENSUS else _label(path, line, label, "gold_label")
+        columns["label"].append(known)
+    num_without = columns["label"].count(UNLABELLED)
+    notes = (f"{num_without} pairs have no consensus label ('-')",) if num_without else ()
+    return Table(columns, notes)
+
+
+def read_snli_predictions(path: str | Path) -> dict[str, int]:
+    """Predicted label of each pairID.
+
+    The file is jsonl with the fields `pairID` and `prediction` (or `gold_label`), or two tab-separated columns, pairID
+    and label, with or without a header. Raises DataError for an unknown label or a repeated pairID.
+    """
+    predictions: dict[str, int] = {}
+    lines: dict[str, int] = {}
+    for line, identifier, label, field in _prediction_rows(path):
+        _require_new(path, line, identifier, lines)
+        predictions[identifier] = _label(path, line, label, field)
+    if not predictions:
+        raise DataError("holds no prediction", path=path)
+    return predictions
+
+
+def write_snli_predictions(path: str | Path, predictions: Mapping[str, int]) -> None:
+    """Write jsonl with `pairID` and `prediction`, which `read_snli_predictions` reads back."""
+    records = ({"pairID": identifier, "prediction": LABELS[label]} for identifier, label in predictions.items())
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _prediction_rows(path: str | Path) -> Iterator[tuple[int, str, str, str]]:
+    """Line, pairID, label and the name of the label's field."""
+    _, first = next((number, line) for number, line in read_lines(path) if line.strip())
+    if first.lstrip().startswith("{"):
+        for line, record in _records(path):
+            field = "prediction" if "prediction" in record else "gold_label"
+            yield line, _text(path, line, record, "pairID"), _text(path, line, record, field), field
+        return
+    for line, text in read_lines(path):
+        fields = text.split("\t")
+        if not text or fields[0] in ("pairID", "index"):
+            continue
+        if len(fields) != 2:
+            rule = "a prediction is a line of pairID and label, tab separated"
+            raise DataError(f"{rule}; found {len(fields)} fields, expected 2", path=path, line=line)
+        yield line, fields[0], fields[1], "label"
+
+
+def _records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, text in read_lines(path):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"not JSON ({error.msg}, column {error.colno})", path=path, line=line) from error
+        if not isinstance(record, dict):
+            raise DataError(f"each line is a JSON object; found {text[:40]!r}", path=path, line=line)
+        yield line, record
+
+
+def _text(path: str | Path, line: int, record: dict[str, Any], field: str) -> str:
+    value = record.get(field)
+    if isinstance(value, str):
+        return value
+    if field in record:
+        raise DataError(f"must be text; found {value!r}", path=path, line=line, field=field)
+    near = nearest(field, record)
+    hint = f"nearest: {near!r}" if near is not None else f"found {', '.join(record) or 'none'}"
+    raise DataError(f"field is missing; {hint}", path=path, line=line, field=field)
+
+
+def _label(path: str | Path, line: int, label: str, field: str) -> int:
+    if label in LABELS:
+        return LABELS.index(label)
+    near = nearest(label, LABELS)
+    hint = f"nearest: {near!r}" if near is not None else f"the labels are {', '.join(LABELS)}"
+    raise DataError(f"unknown label {label!r}; {hint}", path=path, line=line, field=field)
+
+
+def _require_new(path: str | Path, line: int, identifier: str, lines: dict[str, int]) -> None:
+    if identifier in lines:
+        problem = f"must be unique; {identifier!r} is also on line {lines[identifier]}"
+        raise DataError(problem, path=path, line=line, field="pairID")
+    lines[identifier] = line

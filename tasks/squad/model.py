@@ -1,0 +1,124 @@
+"""The head of SQuAD: where an answer starts and ends, and whether there is one.
+
+Letters: B windows of a batch, T tokens, D hidden size, W widths.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.core.base import Core
+from atinuke_bench.sentences.task import pool
+from atinuke_bench.training.module import Batch, TaskModule
+from atinuke_bench.training.task import TaskOptions
+
+#: Half widths, in tokens, of the neighbourhoods in which words of the question are counted.
+WIDTHS = (0, 2, 8, 24)
+
+
+class SquadOptions(TaskOptions):
+    """Windows, features and decoding."""
+
+    #: Tokens between the starts of neighbouring windows of a long context.
+    stride: int = Field(128, ge=1)
+    #: Tokens of the longest answer that decoding gives.
+    max_answer_length: int = Field(30, ge=1)
+    #: Candidates of a question that decoding keeps.
+    num_best: int = Field(20, ge=1)
+    #: Whether a core is told where the words of the question recur in the text (`question_overlap`).
+    overlap: Literal["none", "token", "window"] = "window"
+
+
+class SquadModule(TaskModule):
+    """Every token is compared with the question as a whole, and gets a logit for starting and one for ending an answer.
+
+    The logits of the first token, [CLS], stand for "no answer here". They are computed from all tokens, since the first
+    token of a causal core has seen nothing.
+    """
+
+    def __init__(self, core: Core, run: RunConfig, options: SquadOptions) -> None:
+        super().__init__(core, run)
+        size = core.hidden_size
+        dropout = getattr(run.core, "dropout", 0.0)
+        self.overlap = options.overlap
+        num_features = {"none": 0, "token": 1, "window": len(WIDTHS)}[options.overlap]
+        self.overlap_embedding = nn.Linear(num_features, core.token_embedding.embedding_dim) if num_features else None
+        if self.overlap_embedding is not None and core.is_pretrained:
+            nn.init.zeros_(self.overlap_embedding.weight)
+            nn.init.zeros_(self.overlap_embedding.bias)
+        self.span = Comparison(size, dropout)
+        self.no_answer = Comparison(size, dropout)
+
+    def hidden(self, batch: Batch) -> Tensor:  # (B, T, D)
+        """The core's vectors, with the overlap features added to its token embeddings."""
+        if self.overlap_embedding is None:
+            return self.encode(batch)
+        features = question_overlap(batch["input_ids"], batch["segment_ids"], batch["context_mask"].bool())
+        if self.overlap == "token":
+            features = features[..., :1]
+        embedded = self.core.token_embedding(batch["input_ids"]) + self.overlap_embedding(features)
+        return self.core(None, batch["attention_mask"], segment_ids=batch["segment_ids"], inputs_embeds=embedded)
+
+    def logits(self, batch: Batch) -> Tensor:  # (B, T, 2): start, end
+        hidden = self.hidden(batch)
+        mask, segments = batch["attention_mask"], batch["segment_ids"]
+        question = pool(hidden, mask & (segments == 0), "max")  # (B, D)
+        text = pool(hidden, mask & (segments == 1), "max")
+        none = self.no_answer(text[:, None], question)  # (B, 1, 2)
+        return torch.cat([none, self.span(hidden[:, 1:], question)], dim=1).float()
+
+    def loss(self, batch: Batch) -> Tensor:
+        allowed = batch["context_mask"].bool()
+        allowed[:, 0] = True
+        logits = self.logits(batch).masked_fill(~allowed[..., None], float("-inf"))
+        return 0.5 * (
+            F.cross_entropy(logits[..., 0], batch["start_label"]) + F.cross_entropy(logits[..., 1], batch["end_label"])
+        )
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        start, end = self.logits(batch).unbind(dim=-1)
+        return {"start": start, "end": end}
+
+
+class Comparison(nn.Module):
+    """Two logits for each vector from the vector, the question and their product."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        self.vector = nn.Linear(size, size)
+        self.question = nn.Linear(size, size, bias=False)
+        self.product = nn.Linear(size, size, bias=False)
+        self.logits = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(size, 2))
+
+    def forward(self, vectors: Tensor, question: Tensor) -> Tensor:  # (B, T, D), (B, D) -> (B, T, 2)
+        asked = question[:, None]
+        return self.logits(self.vector(vectors) + self.question(asked) + self.product(vectors * asked))
+
+
+def question_overlap(
+    input_ids: Tensor,  # (B, T) int64
+    segment_ids: Tensor,  # (B, T) int64, 0 up to the first [SEP]
+    context_mask: Tensor,  # (B, T) bool
+) -> Tensor:  # (B, T, W) float32
+    """How much of the question recurs around each token of the text: the features of the sliding-window baseline.
+
+    A token that the question has too weighs log(1 + 1 / its count in the window), so that rare words count more
+    (Richardson et al. 2013); the weights are summed over neighbourhoods of `WIDTHS` tokens to each side.
+    """
+    # A window is framed by special tokens, whatever their numbers: its first token, and its last one of segment 1.
+    first, last = input_ids[:, :1], input_ids.gather(1, segment_ids.cumsum(1).argmax(1, keepdim=True))
+    asked = (segment_ids == 0) & (input_ids != first) & (input_ids != last)
+    length = int(asked.sum(dim=1).max()) + 2
+    same = (input_ids[:, :, None] == input_ids[:, None, :length]) & asked[:, None, :length]
+    in_question = same.any(dim=-1) & context_mask
+    counts = torch.zeros(len(input_ids), int(input_ids.max()) + 1, device=input_ids.device)
+    counts.scatter_add_(1, input_ids, context_mask.float())
+    weights = torch.where(in_question, torch.log1p(1 / counts.gather(1, input_ids).clamp(min=1)), 0.0)  # (B, T)
+    sums = [F.avg_pool1d(weights[:, None], 2 * w + 1, 1, w)[:, 0] * (2 * w + 1) for w in WIDTHS]
+    return torch.stack(sums, dim=-1)

@@ -1,0 +1,142 @@
+"""Slices of SQuAD questions: by question word, answer type, answer length and context length.
+
+Each rule is a pure function of one question, so that a slice means the same in every run. Where a question has
+several references, the first decides, as it does in training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from atinuke_bench.tasks.squad.metric import ExampleScore
+
+QUESTION_WORDS = ("what", "who", "when", "where", "why", "how", "which", "other")
+ANSWER_TYPES = ("none", "date", "number", "name", "other")
+ANSWER_LENGTHS = ("0", "1", "2", "3-5", "6-10", "11+")
+CONTEXT_LENGTHS = ("1-100", "101-150", "151-200", "201+")
+
+_WORD = re.compile(r"\w+")
+_VARIANTS = {"whom": "who", "whose": "who"}
+_MONTHS = "january february march april may june july august september october november december"
+_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_DATE_WORDS = frozenset(f"{_MONTHS} {_WEEKDAYS} century centuries decade ad bc bce ce".split())
+_YEAR = re.compile(r"(1\d{3}|20\d{2})s?")
+_NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds thousand thousands "
+    "million millions billion billions trillion dozen dozens half first second third fourth fifth sixth seventh "
+    "eighth ninth tenth once twice"
+)
+_NUMBER_WORDS = frozenset(_NUMBERS.split())
+_ARTICLES = frozenset(("a", "an", "the"))
+_FUNCTION_WORDS = _ARTICLES | {"of", "and", "in", "on", "for", "at", "to", "by", "de", "la", "le", "van", "von"}
+
+
+def question_word(question: str) -> str:
+    """The first of the seven question words in a question ("whom" and "whose" count as "who"), else "other".
+
+    >>> question_word("In which city was she born?"), question_word("Whose idea?"), question_word("Name a city.")
+    ('which', 'who', 'other')
+    """
+    for word in _WORD.findall(question.lower()):
+        word = _VARIANTS.get(word, word)
+        if word in QUESTION_WORDS[:-1]:
+            return word
+    return QUESTION_WORDS[-1]
+
+
+def answer_type(texts: Sequence[str]) -> str:
+    """A coarse type of the first reference; "none" when there is none. The first rule that fits decides.
+
+    date: a month, weekday, "century" or era, or a year 1000 to 2099 standing as a word, without a currency or percent
+    sign; "May" counts only beside a digit or alone. number: begins with a digit (after signs, currency and articles) or
+    with a number word. name: every word but function words begins with an upper-case letter or digit. other: the rest.
+
+    >>> [answer_type([text]) for text in ("May 1998", "the $12 rise", "two of them", "University of Ibadan", "fear")]
+    ['date', 'number', 'number', 'name', 'other']
+    >>> answer_type([])
+    'none'
+    """
+    if not texts:
+        return "none"
+    text = texts[0]
+    words = _WORD.findall(text)
+    lower = [word.lower() for word in words]
+    if _is_date(text, lower):
+        return "date"
+    content = [word for word in lower if word not in _ARTICLES]
+    if content and (content[0][0].isdigit() or content[0] in _NUMBER_WORDS):
+        return "number"
+    named = [word for word in words if word.lower() not in _FUNCTION_WORDS]
+    if named and all(word[0].isupper() or word[0].isdigit() for word in named):
+        return "name"
+    return "other"
+
+
+def _is_date(text: str, words: list[str]) -> bool:
+    if any(sign in text for sign in "$€£¥%"):
+        return False
+    has_digit = any(word[0].isdigit() for word in words)
+    marks = [word for word in words if word in _DATE_WORDS and (word != "may" or has_digit or len(words) == 1)]
+    # A comma inside digits makes a quantity: in "1,500" neither part is a year.
+    return bool(marks) or any(_YEAR.fullmatch(word) for word in words if not re.search(r"\d,\d{3}", text))
+
+
+def answer_length(texts: Sequence[str]) -> str:
+    """The bucket of the number of white-space separated words in the first reference; "0" when there is none.
+
+    >>> answer_length(["the Denver Broncos"]), answer_length([])
+    ('3-5', '0')
+    """
+    return _bucket(len(texts[0].split()) if texts else 0, (0, 1, 2, 5, 10), ANSWER_LENGTHS)
+
+
+def context_length(context: str) -> str:
+    """The bucket of the number of white-space separated words in a context.
+
+    >>> context_length("word " * 120)
+    '101-150'
+    """
+    return _bucket(len(context.split()), (100, 150, 200), CONTEXT_LENGTHS)
+
+
+def _bucket(count: int, upper_ends: Sequence[int], names: Sequence[str]) -> str:
+    return names[sum(count > end for end in upper_ends)]
+
+
+def slice_scores(
+    scores: Mapping[str, ExampleScore],
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    texts: Sequence[Sequence[str]],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Every slice's `num`, `exact` and `f1` (percent), as `{"question_word": {"who": {...}}, ...}`.
+
+    `scores` and the three columns are in the same order. A slice without questions is absent, not zero.
+
+    >>> one = {"q1": ExampleScore(1, 1.0)}
+    >>> slice_scores(one, ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
+    {'name': {'num': 1, 'exact': 100.0, 'f1': 100.0}}
+    """
+    columns = {
+        "question_word": (QUESTION_WORDS, [question_word(question) for question in questions]),
+        "answer_type": (ANSWER_TYPES, [answer_type(answers) for answers in texts]),
+        "answer_length": (ANSWER_LENGTHS, [answer_length(answers) for answers in texts]),
+        "context_length": (CONTEXT_LENGTHS, [context_length(context) for context in contexts]),
+    }
+    values = list(scores.values())
+    return {
+        name: {label: _mean_scores(values, column, label) for label in names if label in column}
+        for name, (names, column) in columns.items()
+    }
+
+
+def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str], label: str) -> dict[str, float]:
+    members = [score for score, of in zip(values, column, strict=True) if of == label]
+    num_examples = len(members)
+    return {
+        "num": num_examples,
+        "exact": 100.0 * sum(score.exact for score in members) / num_examples,
+        "f1": 100.0 * sum(score.f1 for score in members) / num_examples,
+    }

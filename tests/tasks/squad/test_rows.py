@@ -1,0 +1,285 @@
+"""Windows over contexts of every script: nothing is lost, offsets stay exact, labels are minimal."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from atinuke_bench.errors import ConfigError
+from atinuke_bench.tasks.squad.files import read_squad
+from atinuke_bench.tasks.squad.rows import build_windows
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+CLS, SEP = 2, 3
+
+
+def wordpiece(lowercase=True):
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789é½שלוםمر"
+    pieces = [*SPECIAL, "[", "]", *letters, *(f"##{letter}" for letter in letters), "cafe", "##fe", "word", "sep"]
+    # Stripping accents decomposes a Hangul syllable into three letters, all from the same character.
+    pieces += ["\u1112", "##\u1161", "##\u11ab"]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(SPECIAL)
+    return tokenizer
+
+
+def byte_level():
+    """One token per byte: white space is inside tokens, and a character can be several of them."""
+    vocabulary = SPECIAL + sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(vocabulary)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return tokenizer
+
+
+TOKENIZERS = {"uncased": wordpiece(), "cased": wordpiece(lowercase=False), "bytes": byte_level()}
+
+PIECES = [
+    *("cafe", "Cafe", "café", "cafe\u0301", "e\u0301\u0323x", "word", "a", "1999", ",", "."),
+    *("\u0301", "\u200b", "\u00ad", "\ufeff", "\x00", "İ", "ß", "½", "漢字", "한", "ﬁ"),
+    *("👩\u200d💻", "🇳🇬", "שָׁלוֹם", "שלום", "مَر", "[SEP]", "\u2028", "\u00a0", "\x1c"),
+    *(" ", " ", " ", "  ", "\t", "\n", "\r\n"),
+]
+texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=24).map("".join).filter(str.strip)
+lengths = st.integers(12, 40)
+strides = st.integers(1, 20)
+
+
+@st.composite
+def contexts_with_answer(draw):
+    """A context and a span of it that begins and ends with a visible character."""
+    context = draw(texts)
+    visible = [i for i, character in enumerate(context) if not character.isspace()]
+    start = draw(st.sampled_from(visible))
+    end = draw(st.sampled_from([i for i in visible if i >= start])) + 1
+    return context, start, end
+
+
+def answer(context, start, end):
+    return {"text": [context[start:end]], "answer_start": [start]}
+
+
+def positions(windows, window):
+    return slice(windows.offsets[window], windows.offsets[window + 1])
+
+
+def context_tokens(windows, window):
+    """(char start, char end) of every context token of a window, in order."""
+    part = positions(windows, window)
+    second = np.flatnonzero(windows.segment_ids[part])[:-1]
+    return list(zip(windows.char_starts[part][second], windows.char_ends[part][second], strict=True))
+
+
+def plain_ids(tokenizer, text):
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.encode_special_tokens = True
+    return copy.encode(text, add_special_tokens=False).ids
+
+
+def starts_of(num_tokens, capacity, stride):
+    """Where windows start, by the loop of BERT's run_squad.py."""
+    starts = [0]
+    while starts[-1] + capacity < num_tokens:
+        starts.append(starts[-1] + min(capacity, stride))
+    return starts
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=60)
+@given(question=texts, context=texts, max_length=lengths, stride=strides)
+def test_windows_hold_the_question_and_cover_every_token(name, question, context, max_length, stride):
+    tokenizer = TOKENIZERS[name]
+    windows = build_windows(tokenizer, [question], [context], max_length=max_length, stride=stride)
+    asked, told = plain_ids(tokenizer, question), plain_ids(tokenizer, context)
+    kept = asked[: max_length - 3 - max_length // 4]
+    assert windows.num_truncated_questions == int(len(kept) < len(asked))
+    capacity = max_length - 3 - len(kept)
+    starts = starts_of(len(told), capacity, stride)
+    assert windows.num_windows == len(starts)
+    for window, start in enumerate(starts):
+        part = told[start : start + capacity]
+        ids = [CLS, *kept, SEP, *part, SEP]
+        assert windows.input_ids[positions(windows, window)].tolist() == ids
+        segments = [0] * (len(kept) + 2) + [1] * (len(part) + 1)
+        assert windows.segment_ids[positions(windows, window)].tolist() == segments
+        outside = np.ones(len(ids), bool)
+        outside[len(kept) + 2 : -1] = False
+        assert not windows.context_mask[positions(windows, window)][outside].any()
+    assert starts[-1] + capacity >= len(told)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=60)
+@given(context=texts, stride=strides)
+def test_every_visible_character_belongs_to_a_token(name, context, stride):
+    windows = build_windows(TOKENIZERS[name], ["a"], [context], max_length=16, stride=stride)
+    spans = sorted({span for window in range(windows.num_windows) for span in context_tokens(windows, window)})
+    answerable = [span for span in spans if span[0] < span[1]]
+    assert windows.context_mask.sum() == (windows.char_starts < windows.char_ends).sum()
+    covered = {i for start, end in answerable for i in range(start, end)}
+    for start, end in answerable:
+        assert not context[start].isspace()
+        assert not context[end - 1].isspace()
+    # A run between white space either has a token, then it is covered whole, or the tokenizer dropped all of it.
+    begin = 0
+    for i, character in enumerate(context + " "):
+        if character.isspace():
+            run = set(range(begin, i))
+            assert run <= covered or not run & covered
+            begin = i + 1
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=100)
+@given(case=contexts_with_answer(), max_length=st.integers(12, 24), stride=strides)
+def test_labels_cover_the_answer_minimally_wherever_it_fits(name, case, max_length, stride):
+    context, start, end = case
+    answers = [answer(*case)]
+    windows = build_windows(TOKENIZERS[name], ["a"], [context], answers, max_length=max_length, stride=stride)
+    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000)
+    tokens = context_tokens(every, 0)
+    touched = [i for i, (left, right) in enumerate(tokens) if left < end and right > start]
+    capacity = max_length - 4
+    fits = 0
+    for window, first in enumerate(starts_of(len(tokens), capacity, stride)):
+        at = windows.offsets[window]
+        labels = int(windows.start_labels[window]), int(windows.end_labels[window])
+        if not touched or touched[0] < first or touched[-1] >= first + capacity:
+            assert labels == (0, 0)
+            continue
+        fits += 1
+        assert labels == (touched[0] - first + 3, touched[-1] - first + 3)
+        assert windows.context_mask[at + labels[0]]
+        assert windows.context_mask[at + labels[1]]
+        # Only half-dropped runs without any token may stay outside the tokens that the answer touches.
+        text = context[windows.char_starts[at + labels[0]] : windows.char_ends[at + labels[1]]]
+        assert text == context[tokens[touched[0]][0] : tokens[touched[-1]][1]]
+    assert windows.num_lost_answers == int(fits == 0)
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=60)
+@given(context=texts, data=st.data())
+def test_an_answer_of_whole_tokens_is_recovered_exactly(name, context, data):
+    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000)
+    tokens = [span for span in context_tokens(every, 0) if span[0] < span[1]]
+    if not tokens:
+        return
+    first = data.draw(st.integers(0, len(tokens) - 1))
+    last = data.draw(st.integers(first, len(tokens) - 1))
+    start, end = tokens[first][0], tokens[last][1]
+    again = build_windows(TOKENIZERS[name], ["a"], [context], [answer(context, start, end)], max_length=2000)
+    found = context[again.char_starts[again.start_labels[0]] : again.char_ends[again.end_labels[0]]]
+    assert found == context[start:end]
+
+
+@settings(deadline=None, max_examples=30)
+@given(rows=st.lists(st.tuples(texts, contexts_with_answer()), min_size=2, max_size=6), stride=strides)
+def test_questions_together_equal_questions_alone(rows, stride):
+    questions = [question for question, _ in rows]
+    contexts = [case[0] for _, case in rows]
+    answers = [answer(*case) for _, case in rows]
+    answers[0] = {"text": [], "answer_start": []}
+    together = build_windows(TOKENIZERS["uncased"], questions, contexts, answers, max_length=20, stride=stride)
+    alone = [
+        build_windows(TOKENIZERS["uncased"], [question], [context], [one], max_length=20, stride=stride)
+        for question, context, one in zip(questions, contexts, answers, strict=True)
+    ]
+    for name in ("input_ids", "segment_ids", "char_starts", "char_ends", "context_mask"):
+        assert getattr(together, name).tolist() == [x for part in alone for x in getattr(part, name).tolist()]
+    for name in ("start_labels", "end_labels"):
+        assert getattr(together, name).tolist() == [x for part in alone for x in getattr(part, name).tolist()]
+    assert together.example_index.tolist() == [i for i, part in enumerate(alone) for _ in range(part.num_windows)]
+    assert together.num_lost_answers == sum(part.num_lost_answers for part in alone)
+
+
+def test_combining_marks_stay_with_their_letter():
+    context = "le cafe\u0301  bleu"
+    windows = build_windows(TOKENIZERS["uncased"], ["a"], [context], [answer(context, 3, 8)])
+    start, end = windows.start_labels[0], windows.end_labels[0]
+    assert context[windows.char_starts[start] : windows.char_ends[end]] == "cafe\u0301"
+
+
+def test_dtypes_are_as_declared():
+    windows = build_windows(TOKENIZERS["uncased"], ["a"], ["word"], [{"text": [], "answer_start": []}])
+    assert {getattr(windows, name).dtype for name in ("input_ids", "segment_ids", "char_starts", "char_ends")} == {
+        np.dtype(np.int32)
+    }
+    for name in ("offsets", "example_index", "start_labels", "end_labels"):
+        assert getattr(windows, name).dtype == np.int64
+    assert windows.context_mask.dtype == np.bool_
+
+
+def test_an_answer_that_claims_more_than_its_context_is_clipped():
+    answers = [{"text": ["a word"], "answer_start": [5]}, {"text": ["word"], "answer_start": [0]}]
+    windows = build_windows(TOKENIZERS["uncased"], ["a", "a"], ["word a", "word"], answers)
+    assert windows.start_labels.tolist() == windows.end_labels.tolist() == [4, 3]
+
+
+def test_chunks_do_not_show(monkeypatch):
+    contexts = ["word a", "cafe", "word a", "a b c", "word"]
+    answers = [answer(context, 0, 1) for context in contexts]
+    whole = build_windows(TOKENIZERS["uncased"], list("abcde"), contexts, answers)
+    monkeypatch.setattr("atinuke_bench.tasks.squad.rows._QUESTIONS_PER_CHUNK", 2)
+    monkeypatch.setattr("atinuke_bench.tasks.squad.rows._TEXTS_PER_CALL", 1)
+    parts = build_windows(TOKENIZERS["uncased"], list("abcde"), contexts, answers)
+    for name, values in vars(whole).items():
+        assert np.array_equal(getattr(parts, name), values)
+
+
+def test_a_context_without_tokens_has_one_empty_window():
+    windows = build_windows(TOKENIZERS["uncased"], ["a"], ["\u200b"], [answer("\u200b", 0, 1)])
+    assert (windows.num_windows, windows.context_mask.any(), windows.num_lost_answers) == (1, False, 1)
+
+
+def test_the_callers_tokenizer_is_left_alone_and_its_settings_are_ignored():
+    tokenizer = wordpiece()
+    tokenizer.enable_truncation(2)
+    tokenizer.enable_padding(length=50)
+    before = tokenizer.to_str()
+    windows = build_windows(tokenizer, ["a b c d"], ["word word word"])
+    assert len(windows.input_ids) == 4 + 3 + 3
+    assert tokenizer.to_str() == before
+    assert tokenizer.encode_special_tokens is False
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"stride": 0}, "stride must be at least 1 token, got 0"),
+        (
+            {"max_length": 5, "min_context": 2},
+            r"max_length 5 must hold 3 special tokens, .* min_context \(2, at least 1\)",
+        ),
+        ({"min_context": 0}, r"min_context \(0, at least 1\)"),
+    ],
+)
+def test_settings_that_do_not_fit(settings_, message):
+    with pytest.raises(ConfigError, match=message):
+        build_windows(TOKENIZERS["uncased"], ["a"], ["b"], **settings_)
+
+
+def test_no_questions():
+    with pytest.raises(ConfigError, match="no questions"):
+        build_windows(TOKENIZERS["uncased"], [], [])
+
+
+@pytest.mark.data
+def test_official_answers_are_inside_their_labels():
+    folder = os.environ.get("ATINUKE_DATA")
+    if not folder:
+        pytest.skip("ATINUKE_DATA is not set")
+    columns = read_squad(Path(folder) / "squad/v1.1/dev-v1.1.json", unanswerable=False)
+    columns = {name: column[:200] for name, column in columns.items()}
+    windows = build_windows(TOKENIZERS["uncased"], columns["question"], columns["context"], columns["answers"])
+    assert windows.num_lost_answers == 0
+    for window in np.flatnonzero(windows.start_labels):
+        at, row = windows.offsets[window], windows.example_index[window]
+        start = windows.char_starts[at + windows.start_labels[window]]
+        end = windows.char_ends[at + windows.end_labels[window]]
+        assert columns["answers"][row]["text"][0] in columns["context"][row][start:end]
