@@ -1,4 +1,4 @@
-"""Names of tasks and cores, and where their classes live. Nothing is imported until a name is loaded.
+"""Names of tasks and cores, and where they live. Nothing is imported until a name is loaded.
 
 Plug-ins add entry points in the groups `atinuke_bench.tasks` and `atinuke_bench.cores`; an entry point's value is
 `module:attribute`, exactly like the built-in rows below.
@@ -7,6 +7,8 @@ Plug-ins add entry points in the groups `atinuke_bench.tasks` and `atinuke_bench
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -76,6 +78,29 @@ def require_core_name(name: str) -> str:
 def load_task(name: str) -> Any:
     """The task called `name` (an instance of `atinuke_bench.training.task.Task`)."""
     return _load("tasks", name)
+
+
+def load_metric(task: str, name: str) -> Any:
+    """The metric called `name` of a task (an `atinuke_bench.metrics.metric.Metric`); UnknownNameError.
+
+    It is looked for in `METRICS` of the module `metric` beside the task's own module, which loads without torch, and
+    else is the task's own.
+    """
+    metrics = {metric.name: metric for metric in _metrics(task)}
+    if name not in metrics:
+        raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
+    return metrics[name]
+
+
+@cache
+def _metrics(task: str) -> tuple[Any, ...]:
+    module = _table("tasks")[require_task_name(task)].partition(":")[0]
+    sibling = f"{module.rpartition('.')[0]}.metric"
+    if "." in module and importlib.util.find_spec(sibling) is not None:
+        declared: Mapping[str, tuple[Any, ...]] = getattr(importlib.import_module(sibling), "METRICS", {})
+        if task in declared:
+            return declared[task]
+    return (load_task(task).metric,)
 
 
 def load_core(name: str) -> Any:

@@ -70,7 +70,7 @@ def check_task(run: RunConfig, folder: Path) -> None:
     assert first["scores"] == second["scores"], "equal runs have equal scores"
     assert _content(folder / "first") == _content(folder / "second"), "equal runs have equal predictions"
     for split, metrics in first["scores"].items():
-        assert task.primary_metric in metrics, f"split {split!r} has the primary metric {task.primary_metric!r}"
+        assert task.metric.name in metrics, f"split {split!r} has the primary metric {task.metric.name!r}"
     examples = next(iter(prepared.evaluation_splits.values()))
     floor = task.floor(prepared.train_examples, examples, prepared.run)
     assert set(floor) == set(examples["id"][:]), "the floor answers every example"

@@ -151,7 +151,7 @@ def make_study_config(
         **settings,
     }
     kept = registry.load_task(task)
-    record |= {"metric": kept.primary_metric, "higher_is_better": kept.higher_is_better}
+    record |= {"metric": kept.metric.name, "higher_is_better": kept.metric.higher_is_better}
     bare = parse(StudyConfig, {**record, "space": {}, "max_epochs": 1}, "study")
     run = bare.make_run({})
     resolved = resolve_space(space, run, where)
@@ -159,7 +159,7 @@ def make_study_config(
         update={
             "space": resolved.record(),
             "max_epochs": run.training.max_epochs,
-            "metric": kept.for_run(run).primary_metric,
+            "metric": kept.for_run(run).metric.name,
         }
     )
 

@@ -21,7 +21,7 @@ def tasks(as_json: JsonOption = False) -> None:
         rows.append(
             {
                 "task": name,
-                "metric": task.primary_metric,
+                "metric": task.metric.name,
                 "splits": ", ".join(task.evaluation_splits),
                 "summary": task.summary,
             }

@@ -27,11 +27,11 @@ def score(
     """Compute the official metrics of a predictions file. Nothing is trained."""
     from atinuke_bench.registry import load_task
 
-    scorer = load_task(task)
+    scorer = load_task(task).require("files")
     extra = {} if null_odds is None else {"null_odds": null_odds}
     if unknown := extra.keys() - set(scorer.score_options):
         raise ConfigError(f"task {task!r} takes no --{unknown.pop().replace('_', '-')}")
-    scores = scorer.score_files(gold, predictions, **extra)
+    scores = scorer.score(gold, predictions, **extra)
     if as_json:
         print_json(scores)
         return
@@ -49,19 +49,16 @@ def submit(
     partial: Annotated[bool, typer.Option("--partial", help="Write the files there are.")] = False,
 ) -> None:
     """Write the official GLUE submission from finished runs, one a task."""
-    from atinuke_bench.runs.submission import write_glue_submission
+    from atinuke_bench.runs.submission import write_submission
 
     found = [
         (folder, result)
         for folder, result in finished_runs(runs)
         if (seed is None or result["seed"] == seed) and (core is None or result["core"] == core)
     ]
-    written = write_glue_submission([folder for folder, _ in found], out, partial=partial)
+    written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
     typer.echo(f"{written.path}: {', '.join(written.files)}")
-    for name, average in (
-        ("with WNLI", written.dev_average_with_wnli),
-        ("without WNLI", written.dev_average_without_wnli),
-    ):
+    for name, average in written.dev_averages.items():
         shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
         typer.echo(f"GLUE average of the dev sets, {name}: {shown}")
 

@@ -80,7 +80,7 @@ def load_exported(folder: str | Path) -> Predictor:
             raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in {CARD})")
     run = parse(RunConfig, card["config"], str(folder / CARD))
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    predictor = build_predictor(run, tokenizer, card["calibration"], card["data_facts"])
+    predictor = build_predictor(run, tokenizer, card["calibration"])
     try:
         predictor.module.load_state_dict(load_file(folder / MODULE_WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -110,7 +110,6 @@ def _writer(predictor: Predictor, folder: RunFolder) -> Callable[[Path], None]:
             "schema": SCHEMA,
             "config": _portable(predictor.run),
             "calibration": dict(predictor.calibration),
-            "data_facts": dict(predictor.facts),
             "sha256": {name: sha256_file(out / name) for name in (MODULE_WEIGHTS, TOKENIZER)},
         }
         kept = ("identity", "task", "core_label", "seed", "score", "metric", "split", "scores", "protocol")

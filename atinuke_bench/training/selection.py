@@ -18,6 +18,7 @@ from atinuke_bench.errors import CheckpointError, PrunedError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
 from atinuke_bench.training.cost import forward_flops
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import wait_for
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
@@ -111,10 +112,10 @@ class EpochSelection(pl.Callback):
             return
         assert isinstance(module, TaskModule)
         task, run = self.prepared.task, self.prepared.run
-        predictions = task.decode(module.collected_outputs(), self.encoded, self.examples, run)
-        self._calibration = task.calibrate(self.examples, predictions, run)
-        predictions = task.apply_calibration(predictions, self._calibration)
-        self._metrics = task.evaluate(self.examples, predictions, run).metrics
+        predictions = task.model.decode(module.collected_outputs(), self.encoded, self.examples, run)
+        self._calibration = task.model.calibrate(self.examples, predictions, run)
+        predictions = task.model.apply_calibration(predictions, self._calibration)
+        self._metrics = evaluate(task, self.examples, predictions).figures
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = self._stopped - self._started
@@ -123,7 +124,7 @@ class EpochSelection(pl.Callback):
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "loss": loss,
-            "score": self._metrics.get(self.prepared.task.primary_metric),
+            "score": self._metrics.get(self.prepared.task.metric.name),
             "metrics": self._metrics,
             "calibration": self._calibration,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
@@ -165,4 +166,4 @@ class EpochSelection(pl.Callback):
     def _rank(self, score: float | None) -> float:
         if score is None:
             return float("-inf")
-        return score if self.prepared.task.higher_is_better else -score
+        return score if self.prepared.task.metric.higher_is_better else -score

@@ -24,6 +24,7 @@ from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
+from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
@@ -32,7 +33,6 @@ from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.selection import EpochSelection
-from atinuke_bench.training.task import Evaluation, labelled_splits
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def _fit_and_evaluate(
     # Else cuDNN computes an LSTM with 10 bits of mantissa, whatever the precision of the run.
     torch.backends.cudnn.allow_tf32 = False
     pl.seed_everything(run.seed, verbose=False)
-    module = task.build_module(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
+    module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
 
@@ -150,8 +150,8 @@ def _fit_and_evaluate(
     for name, (examples, encoded) in splits.items():
         with quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
-        predicted = task.decode(module.collected_outputs(), encoded, examples, run)
-        predicted = task.apply_calibration(predicted, best["calibration"])
+        predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
+        predicted = task.model.apply_calibration(predicted, best["calibration"])
         evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
@@ -270,22 +270,21 @@ def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evalu
 
 
 def _evaluate(prepared: PreparedRun, folder: RunFolder | None, split: str, predictions: dict[str, Any]) -> Evaluation:
-    examples = prepared.evaluation_splits[split]
-    if folder is not None:
-        prepared.task.write_outputs(folder.path, split, examples, predictions, prepared.run)
-    return prepared.task.evaluate(examples, predictions, prepared.run)
+    task, examples = prepared.task, prepared.evaluation_splits[split]
+    if folder is not None and task.files is not None:
+        task.files.write(folder.path, split, examples, predictions, prepared.run)
+    return evaluate(task, examples, predictions)
 
 
 def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     run, task = prepared.run, prepared.task
-    scored = list(labelled_splits(task, prepared.evaluation_splits))
-    headline = next((split for split in task.headline_splits if split in scored), None)
+    scored = {split: evaluation for split, evaluation in evaluations.items() if evaluation.sample is not None}
+    headline = next((split for split in task.splits.headline if split in scored), None)
     score, interval = None, None
     if headline is not None:
-        evaluation = evaluations[headline]
-        score = evaluation.metrics.get(task.primary_metric)
-        if evaluation.resample is not None and score is not None:
-            interval = percentile_interval(evaluation.resample, evaluation.num_scored, seed=run.seed)
+        score, sample = scored[headline].figures[task.metric.name], scored[headline].sample
+        if score is not None and sample is not None:
+            interval = percentile_interval(sample, seed=run.seed)
     return {
         "task": task.name,
         "core": run.core.name,
@@ -293,12 +292,12 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "seed": run.seed,
         "identity": prepared.identity,
         "score": score,
-        "metric": task.primary_metric,
-        "higher_is_better": task.higher_is_better,
+        "metric": task.metric.name,
+        "higher_is_better": task.metric.higher_is_better,
         "split": headline,
         "interval": interval,
-        "scores": {split: evaluations[split].metrics for split in scored},
-        "slices": {split: evaluations[split].slices for split in scored},
+        "scores": {split: evaluation.figures for split, evaluation in scored.items()},
+        "slices": {split: evaluation.slices for split, evaluation in scored.items()},
         "protocol": prepared.protocol(),
     }
 
@@ -323,7 +322,6 @@ def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None
             "revision": loaded.revision,
             "notes": list(loaded.notes),
         },
-        "data_facts": prepared.task.data_facts(loaded),
         "tokenizer": tokenizer,
     }
 

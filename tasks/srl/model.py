@@ -138,22 +138,3 @@ def distance_bucket(offset: Tensor) -> Tensor:
     [0, 23, 24, 48, 48]
     """
     return offset.clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
-
-
-def pool_words(hidden: Tensor, word: Tensor, how: str) -> Tensor:  # (B, T, D), (B, T) -> (B, W, D)
-    """The vector of each word: that of its first piece, or the mean of all; 0 at padding.
-
-    `word` numbers the word of each token from 0, and is -1 at tokens that belong to none. A matrix product, since it
-    adds in the same order on every device.
-
-    >>> hidden = torch.tensor([[[9.0], [1.0], [3.0], [5.0]]])
-    >>> word = torch.tensor([[-1, 0, 0, 1]])
-    >>> pool_words(hidden, word, "mean").tolist(), pool_words(hidden, word, "first").tolist()
-    ([[[2.0], [5.0]]], [[[1.0], [5.0]]])
-    """
-    places = torch.arange(int(word.max()) + 1, device=word.device)
-    of_word = word[:, None, :] == places[:, None]  # (B, W, T)
-    if how == "first":
-        of_word[:, :, 1:] &= (word[:, 1:] != word[:, :-1])[:, None]
-    weights = of_word.to(hidden.dtype)
-    return (weights / weights.sum(dim=2, keepdim=True).clamp(min=1)) @ hidden
