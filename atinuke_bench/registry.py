@@ -80,20 +80,13 @@ def load_task(name: str) -> Any:
     return _load("tasks", name)
 
 
-def load_metric(task: str, name: str) -> Any:
-    """The metric called `name` of a task (an `atinuke_bench.metrics.metric.Metric`); UnknownNameError.
-
-    It is looked for in `METRICS` of the module `metric` beside the task's own module, which loads without torch, and
-    else is the task's own.
-    """
-    metrics = {metric.name: metric for metric in _metrics(task)}
-    if name not in metrics:
-        raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
-    return metrics[name]
-
-
 @cache
-def _metrics(task: str) -> tuple[Any, ...]:
+def metrics_of(task: str) -> tuple[Any, ...]:
+    """The metrics that a task may be judged by (`atinuke_bench.metrics.metric.Metric`), the declared one first.
+
+    They are looked for in `METRICS` of the module `metric` beside the task's module, which loads without torch; a task
+    without such a module is loaded itself.
+    """
     module = _table("tasks")[require_task_name(task)].partition(":")[0]
     sibling = f"{module.rpartition('.')[0]}.metric"
     if "." in module and importlib.util.find_spec(sibling) is not None:
@@ -101,6 +94,14 @@ def _metrics(task: str) -> tuple[Any, ...]:
         if task in declared:
             return declared[task]
     return (load_task(task).metric,)
+
+
+def load_metric(task: str, name: str) -> Any:
+    """The metric called `name` of a task; UnknownNameError."""
+    metrics = {metric.name: metric for metric in metrics_of(task)}
+    if name not in metrics:
+        raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
+    return metrics[name]
 
 
 def load_core(name: str) -> Any:
