@@ -70,6 +70,8 @@ class SentenceInputs(NewInputs):
     def __init__(self, data: SentenceData) -> None:
         self.plain_fields = data.text_columns
         self.fields = dict.fromkeys(data.text_columns, "a text")
+        texts = ("A dog runs in the rain.", "An animal is outside.")
+        self.example = dict(zip(data.text_columns, texts, strict=False))
         self.unknown = UNLABELLED if data.labels is not None else math.nan
 
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:

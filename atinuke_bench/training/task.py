@@ -152,6 +152,8 @@ class NewInputs(ABC):
     fields: Mapping[str, str]
     #: Those of them that a line without JSON gives, with tabs between them; none where only JSON will do.
     plain_fields: tuple[str, ...] = ()
+    #: A record as a user may write it.
+    example: Mapping[str, Any]
 
     @abstractmethod
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
