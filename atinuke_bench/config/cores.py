@@ -222,19 +222,10 @@ class PretrainedConfig(CoreConfig):
         return f"{self.name}-{short}" + (f"[{','.join(changes)}]" if changes else "")
 
 
-_CORE_CONFIGS: dict[str, type[CoreConfig]] = {
-    "atinuke": AtinukeConfig,
-    "transformer": TransformerConfig,
-    "bilstm": BiLSTMConfig,
-    "pretrained": PretrainedConfig,
-    "majority": MajorityConfig,
-}
-
-
 def core_config_class(name: str) -> type[CoreConfig]:
-    """The config class of a core; only a plug-in's is found by importing it."""
-    registry.require_core_name(name)
-    return _CORE_CONFIGS[name] if name in _CORE_CONFIGS else registry.load_core(name).config_class
+    """The config class of a core; only a plug-in's is found by importing it. UnknownNameError."""
+    config_class: type[CoreConfig] = registry.load_core_config(name)
+    return config_class
 
 
 def _plain(value: Any) -> str:
