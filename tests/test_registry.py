@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from atinuke_bench import registry
-from atinuke_bench.config import CoreConfig, core_config_class
+from atinuke_bench.config import CoreConfig, core_config_class, is_floor
 from atinuke_bench.errors import MissingDependencyError
 
 
@@ -40,6 +40,13 @@ def test_a_plugged_in_core_brings_its_config(plugged_in):
     assert core_config_class("plugin") is PluginConfig
 
 
+def test_what_is_a_floor_is_asked_of_the_core(plugged_in, monkeypatch):
+    assert not is_floor("plugin")
+    monkeypatch.setattr(PluginConfig, "is_floor", True)
+    assert is_floor("plugin")
+
+
 def test_a_plug_in_that_cannot_be_imported_says_what_it_needs(plugged_in):
     with pytest.raises(MissingDependencyError, match="core 'broken' needs the package 'not_there'"):
         core_config_class("broken")
+    assert not is_floor("broken")
