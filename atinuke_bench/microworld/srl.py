@@ -132,13 +132,13 @@ class _Sentences:
 
     def _control(self) -> None:
         event = self._event().with_(time=None, place=None, manner=None)
-        want_to(self.text, self.draws.choice(lex.WANT), event.agent, event, _SPEAKER, self.draws)
+        want_to(self.text, self.draws.choice(lex.WANT), event.entity("agent"), event, _SPEAKER, self.draws)
 
     def _relative(self) -> None:
         """ "The lamp that Ben sold to Ada was broken by Carl." """
         outer = self._event()
         inner = self._event()
-        target = outer.agent if self.draws.chance(0.4) else outer.theme
+        target = outer.entity("agent" if self.draws.chance(0.4) else "theme")
         if target.is_person:
             inner = inner.with_(agent=target)
             if any(target is one for one in (inner.theme, inner.other)):
@@ -147,7 +147,7 @@ class _Sentences:
                 )
             role = "agent"
         else:
-            while inner.theme.gender != THING or inner.agent is outer.agent:
+            while inner.entity("theme").gender != THING or inner.agent is outer.agent:
                 inner = self._event()
             inner, role = inner.with_(theme=target), "theme"
         style = self._style()
@@ -196,8 +196,7 @@ class _Sentences:
         event = make_event(draws, self.cast, _ALL)
         if draws.chance(0.15) and event.other is None:
             pair = [one for one in self.cast.people if one is not event.theme][:2]
-            words = (*pair[0].name, "and", *pair[1].name)
-            event.agent = Entity(50, PEOPLE, words, members=tuple(pair))
+            event.agent = Entity(50, PEOPLE, (*pair[0].name, "and", *pair[1].name))
         return event
 
     def _style(self) -> Style:
