@@ -16,7 +16,7 @@ ACCEPTABLE = 1
 
 
 class _PronounSpeaker(PlainSpeaker):
-    """Says pronouns for some people, and plural nouns for things in the plural."""
+    """Says pronouns for some people."""
 
     __slots__ = ("pronouns",)
 

@@ -101,23 +101,17 @@ class Speaker(Protocol):
 class PlainSpeaker:
     """Names people and describes things in full: for single sentences. `words` replaces nouns and adjectives."""
 
-    __slots__ = ("articles", "described", "words")
+    __slots__ = ("words",)
 
-    def __init__(self, words: dict[str, str] | None = None, described: bool = True, articles: str = "the") -> None:
+    def __init__(self, words: dict[str, str] | None = None) -> None:
         self.words = words or {}
-        self.described = described
-        self.articles = articles
 
     def refer(self, text: Text, entity: Entity, case: int) -> Span:
         if entity.name:
             span = text.add(*entity.name)
         else:
-            noun = entity.noun.form
-            noun = self.words.get(noun, noun)
-            if entity.adjective and self.described:
-                span = text.add(self.articles, self.words.get(entity.adjective, entity.adjective), noun)
-            else:
-                span = text.add(self.articles, noun)
+            described = (entity.adjective, entity.noun.form) if entity.adjective else (entity.noun.form,)
+            span = text.add("the", *(self.words.get(word, word) for word in described))
         text.mentions.append((*span, entity))
         return span
 

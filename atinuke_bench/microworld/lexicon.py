@@ -34,7 +34,6 @@ class Noun:
 
     form: str
     synonym: str
-    plural: str
     preposition: str = ""
 
     @property
@@ -54,31 +53,10 @@ def article(word: str) -> str:
     return "an" if word[0] in "aeiou" and not word.startswith(("uni", "use", "eu")) else "a"
 
 
-_PLURALS = {"knife": "knives", "shelf": "shelves", "brush": "brushes", "man": "men", "woman": "women", "loaf": "loaves",
-            "scarf": "scarves"}  # fmt: skip
-
-
-def plural(form: str) -> str:
-    """The plural of a noun.
-
-    >>> plural("box"), plural("berry"), plural("fisherman"), plural("letter")
-    ('boxes', 'berries', 'fishermen', 'letters')
-    """
-    if form in _PLURALS:
-        return _PLURALS[form]
-    if form.endswith("man"):
-        return form[:-3] + "men"
-    if form.endswith(("s", "x", "ch", "sh")):
-        return form + "es"
-    if form.endswith("y") and form[-2] not in "aeiou":
-        return form[:-1] + "ies"
-    return form + "s"
-
-
 def _noun(entry: str) -> Noun:
     preposition, _, name = entry.rpartition(":")
     form, _, synonym = name.partition("/")
-    return Noun(form, synonym or form, plural(form), preposition)
+    return Noun(form, synonym or form, preposition)
 
 
 #: The noun of who has only a name.
@@ -351,7 +329,6 @@ WANT = _verbs(
 #: Verbs whose agent is the other's recipient or source: who sells to Ben is the one that Ben buys from.
 CONVERSE = {"sell": "buy", "buy": "sell", "purchase": "sell", "lend": "borrow", "borrow": "lend"}
 
-ALL_VERBS = GIVE + GET + TREAT + MEET + PUT + GO + STAY + CHANGE + SAY + TELL + WANT
 BY_BASE = {verb.base: verb for verb in (*WANT, *TELL, *SAY, *CHANGE, *STAY, *GO, *PUT, *MEET, *TREAT, *GET, *GIVE)}
 MODALS = ("could", "would", "should", "might", "must", "will", "can", "may")
 PRONOUNS = {

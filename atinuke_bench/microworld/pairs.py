@@ -153,7 +153,7 @@ def _premise(event: Event, claim: Event, hidden: str, told: tuple[str, ...], dra
     """The event, and beside it another one, which with probability `overlap` has what the hypothesis claims."""
     parts = [say(event, draws, told, 0.0)]
     if num_sentences > 1 or (config.distractors and draws.chance(0.4)):
-        rest = Cast(cast.topic, [one for one in cast.people if one not in (event.agent,)], cast.things, cast.places)
+        rest = Cast(cast.topic, [one for one in cast.people if one is not event.agent], cast.things, cast.places)
         beside = make_event(draws, rest)
         while beside.verb is event.verb or beside.verb.synonym == event.verb.base:
             beside = make_event(draws, rest)

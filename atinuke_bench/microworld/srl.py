@@ -1,4 +1,4 @@
-"""Single sentences rich in structure, for semantic roles: modals, negation, relative and complement clauses, causes.
+"""Semantic roles, and sentences rich in structure for them: modals, negation, relative and complement clauses, causes.
 
 Stories tell plainly what happened; here the same events are said in all the ways the grammar has.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from atinuke_bench.config import MicroworldConfig
 
@@ -251,3 +252,29 @@ def rich_text(draws: Draws, config: MicroworldConfig, topics: tuple[lex.Topic, .
     for _ in range(SENTENCES_A_CAST):
         sentences.say()
     return sentences.text
+
+
+def srl_rows(text: Text, identifier: str) -> list[dict[str, Any]]:
+    """One example a predicate, sentence after sentence, in the order of words."""
+    rows, start, at = [], 0, 0
+    predicates = sorted(text.predicates, key=lambda predicate: predicate.index)
+    for number, length in enumerate(text.sentence_lengths):
+        words, key = text.words[start : start + length], f"{identifier}-{number}"
+        while at < len(predicates) and predicates[at].index < start + length:
+            predicate = predicates[at]
+            spans = sorted(predicate.arguments)
+            rows.append(
+                {
+                    "id": f"{key}-{predicate.index - start}",
+                    "sentence": key,
+                    "words": words,
+                    "lemma": predicate.lemma,
+                    "predicate": predicate.index - start,
+                    "starts": [first - start for first, _, _ in spans],
+                    "ends": [last - start for _, last, _ in spans],
+                    "roles": [role for _, _, role in spans],
+                }
+            )
+            at += 1
+        start += length
+    return rows

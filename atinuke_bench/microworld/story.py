@@ -33,7 +33,6 @@ class Told:
     """What a story says of one event: the span of the words that name each participant."""
 
     event: Event
-    sentence: int
     answers: dict[str, Span]
 
 
@@ -293,7 +292,7 @@ class _Teller:
                 answers["manner"] = (first, last)
             elif role == "AM-LOC":
                 answers["place"] = (first + 1, last)
-        self.story.told.append(Told(event, len(self.text.sentence_lengths), answers))
+        self.story.told.append(Told(event, answers))
 
     def _single(self, event: Event, linked: bool) -> None:
         style = self._style(event)
