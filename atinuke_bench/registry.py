@@ -15,6 +15,14 @@ from typing import Any
 
 from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
+#: The class of each core, and the class of its config, which loads without torch.
+_CORES = {
+    "atinuke": ("atinuke_bench.core.atinuke:AtinukeCore", "atinuke_bench.config.cores:AtinukeConfig"),
+    "transformer": ("atinuke_bench.core.transformer:TransformerCore", "atinuke_bench.config.cores:TransformerConfig"),
+    "bilstm": ("atinuke_bench.core.bilstm:BiLSTMCore", "atinuke_bench.config.cores:BiLSTMConfig"),
+    "pretrained": ("atinuke_bench.core.pretrained:PretrainedCore", "atinuke_bench.config.cores:PretrainedConfig"),
+    "majority": ("atinuke_bench.core.majority:MajorityCore", "atinuke_bench.config.cores:MajorityConfig"),
+}
 _BUILT_IN = {
     "tasks": {
         "squad-v1.1": "atinuke_bench.tasks.squad.task:SQUAD_V1",
@@ -35,13 +43,7 @@ _BUILT_IN = {
         "long-range": "atinuke_bench.tasks.long_range.task:LONG_RANGE",
         "lm": "atinuke_bench.tasks.lm.task:LM",
     },
-    "cores": {
-        "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",
-        "transformer": "atinuke_bench.core.transformer:TransformerCore",
-        "bilstm": "atinuke_bench.core.bilstm:BiLSTMCore",
-        "pretrained": "atinuke_bench.core.pretrained:PretrainedCore",
-        "majority": "atinuke_bench.core.majority:MajorityCore",
-    },
+    "cores": {name: core for name, (core, _) in _CORES.items()},
 }
 
 
@@ -109,6 +111,11 @@ def load_core(name: str) -> Any:
     return _load("cores", name)
 
 
+def load_core_config(name: str) -> Any:
+    """The config class of the core called `name`; only a plug-in's is found by importing the core."""
+    return _resolve(_CORES[name][1]) if name in _CORES else load_core(name).config_class
+
+
 def _require(kind: str, name: str) -> str:
     if name not in _table(kind):
         raise UnknownNameError(kind[:-1], name, _table(kind), f"atinuke-bench {kind} lists all")
@@ -116,8 +123,12 @@ def _require(kind: str, name: str) -> str:
 
 
 def _load(kind: str, name: str) -> Any:
-    module_name, attribute = _table(kind)[_require(kind, name)].split(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        return _resolve(_table(kind)[_require(kind, name)])
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {error.name!r}, not installed") from error
+
+
+def _resolve(place: str) -> Any:
+    module_name, attribute = place.split(":")
+    return getattr(importlib.import_module(module_name), attribute)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from atinuke_bench.config import is_floor
 from atinuke_bench.errors import RunFolderError
 
 from .corpora import Corpus, corpus_of
@@ -125,7 +126,7 @@ def measure(
             parts = [resampled.get(run) for run in members]
             known = None if any(part is None for part in parts) else np.stack(parts, axis=1)
             observed = own.loc[list(members), "score"].to_numpy(dtype=np.float64)
-            is_fixed = bool((own["core"] == "majority").all())
+            is_fixed = all(map(is_floor, own["core"].unique()))
             cells[column, variant] = Cell(column, variant, members, Scores(observed, known, is_fixed))
     return cells, gaps
 

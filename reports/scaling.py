@@ -20,6 +20,8 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from atinuke_bench.config import is_floor
+
 from .compare import Cell
 from .drawing import MOST_VARIANTS, Look, Plot, finished, label_points, looks, new_figure, plain_log_axis, slug
 from .frame import Frame
@@ -90,7 +92,7 @@ def series_of(frame: Frame, cells: Mapping[tuple[str, str], Cell]) -> list[Serie
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for (column, _), cell in cells.items():
         config, core = frame.config(cell.runs[0]), frame.runs.loc[cell.runs[0], "core"]
-        if config and core != "majority":
+        if config and not is_floor(core):
             kind = {name: value for name, value in config.items() if name.startswith("core.") and name not in _SIZES}
             groups.setdefault((column, core, json.dumps(kind, sort_keys=True, default=str)), []).append(cell)
     sized = {key: sizes for key, own in groups.items() if len(sizes := _one_a_size(frame, own)) > 1}

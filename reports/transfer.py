@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from atinuke_bench.config import is_floor
+
 from .across import across
 from .compare import Cell, Comparison, compare_cells, corrected, measure
 from .drawing import Plot, finished, new_figure, short, slug
@@ -60,7 +62,7 @@ def transfers(frame: Frame) -> Transfer:
     groups: dict[tuple[str, str], dict[str, Cell]] = {}
     for (column, _), cell in cells.items():
         row = frame.runs.loc[cell.runs[0]]
-        if row["core"] != "majority":
+        if not is_floor(row["core"]):
             groups.setdefault((column, row["variant"]), {})[row[FIELD]] = cell
     gains, scratch = [], {}
     for (column, label), by_source in groups.items():

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from atinuke_bench.config import core_config_class
+from atinuke_bench.config import core_config_class, is_floor
 from atinuke_bench.core.base import Core
 from atinuke_bench.registry import core_names
 from atinuke_bench.testing import check_core, check_task
@@ -18,7 +18,7 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("name", [name for name in core_names() if name not in ("majority", "pretrained")])
+@pytest.mark.parametrize("name", [name for name in core_names() if not is_floor(name) and name != "pretrained"])
 @pytest.mark.parametrize("causal", [False, True])
 def test_core(name, causal):
     config_class = core_config_class(name)

@@ -13,6 +13,7 @@ from atinuke_bench.config.cores import (
     PretrainedConfig,
     TransformerConfig,
     core_config_class,
+    is_floor,
 )
 from atinuke_bench.config.runs import (
     InitConfig,
@@ -45,6 +46,7 @@ __all__ = [
     "TransformerConfig",
     "VariantOrigin",
     "core_config_class",
+    "is_floor",
     "make_run_config",
     "number_in_text",
     "parse",

@@ -218,7 +218,7 @@ def _download(name: str, revision: str | None) -> tuple[Path, str]:
     except (OfflineModeIsEnabled, HTTPError, OSError) as error:
         return _cached(name, revision, error)
     _verify(paths, {file.rfilename: file for file in info.siblings or []})
-    return paths[0].parent, info.sha
+    return paths[0].parent, str(info.sha)
 
 
 def _cached(name: str, revision: str | None, why: Exception) -> tuple[Path, str]:

@@ -89,8 +89,8 @@ def resolve_origin(run: RunConfig) -> RunConfig:
     init = run.init_from
     if init is None:
         return run
-    if run.core.name == "majority":
-        raise ConfigError("init_from: the core 'majority' has no weights; give another core, or no --init-from")
+    if run.core.is_floor:
+        raise ConfigError(f"init_from: the core {run.core.name!r} has no weights; give another core, or no --init-from")
     origin = open_origin(init)
     _require_fit(run, origin)
     found = {"tokenizer": fingerprint(origin.tokenizer)}

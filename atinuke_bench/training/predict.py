@@ -118,7 +118,7 @@ def load_predictor(folder: RunFolder) -> Predictor:
     """The predictor of a finished run; RunFolderError or CheckpointError when a file is missing or damaged."""
     result = folder.read_result()
     run = folder.read_config()
-    if run.core.name == "majority":
+    if run.core.is_floor:
         raise ConfigError(f"{folder.path}: a run of the floor has no trained core; give a run of another core")
     for path in (folder.tokenizer, folder.best_checkpoint):
         name = str(path.relative_to(folder.path))

@@ -96,7 +96,7 @@ def _carry_out(
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
-    if prepared.run.core.name == "majority":
+    if prepared.run.core.is_floor:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=None))
         evaluations, cost, selection = _evaluate_floor(prepared, folder), {}, {}
     else:

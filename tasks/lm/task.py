@@ -97,7 +97,7 @@ class LmTask(Task):
                 "nearest: another task, or core 'transformer'"
             )
         objective = self.options(run).objective
-        is_causal = run.core.name == "majority" or bool(getattr(run.core, "causal", False))
+        is_causal = run.core.is_floor or bool(getattr(run.core, "causal", False))
         if objective == "causal" and not is_causal:
             raise ConfigError(
                 f"options.objective: causal needs a core that sees no later token; {run.core.label()} sees the token "

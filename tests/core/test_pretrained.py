@@ -90,6 +90,7 @@ def test_counts_operations_that_the_counter_alone_would_miss(model_folder):
     for length in (5, 16, 60):
         assert core.flops_per_token(length) == attention_flops_per_token(2, 16, 32, length)
     assert core.training, "counting leaves the mode as it was"
+    assert isinstance(core, PretrainedCore)
     assert core.encoder.config._attn_implementation == "sdpa"
 
 
@@ -127,6 +128,7 @@ def test_reads_as_many_tokens_as_there_are_positions(model_folder, kind):
 
 def run_of(folder):
     run = make_run_config("snli", "pretrained", overrides={"core.model": str(folder)})
+    assert isinstance(run.core, PretrainedConfig)
     return run.model_copy(update={"core": PretrainedCore.resolve(run.core)})
 
 

@@ -87,6 +87,7 @@ def test_features_survive_the_disk_and_damage_is_noticed(tmp_path):
     path = tmp_path / "features.safetensors"
     save_encoded(path, encoded)
     read = load_encoded(path)
+    assert read is not None
     assert read.ragged["input_ids"].pad([0, 1, 2]).tolist() == encoded.ragged["input_ids"].pad([0, 1, 2]).tolist()
     assert read.fixed["label"].tolist() == [0, 1, 2]
     content = bytearray(path.read_bytes())

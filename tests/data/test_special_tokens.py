@@ -58,6 +58,7 @@ def test_settings_of_a_tokenizer_hide_none():
     tokenizer.enable_padding(length=9)
     tokenizer.enable_truncation(1)
     assert special_tokens(tokenizer) == special_tokens(byte_level())
+    assert tokenizer.padding is not None
     assert tokenizer.padding["length"] == 9
 
 
@@ -132,7 +133,7 @@ def test_windows_have_both_separators_and_exact_offsets():
         assert windows.segment_ids[part].tolist() == [0] * (asked + 3) + [1] * (len(ids) - asked - 3)
     found = np.flatnonzero(windows.start_labels)
     assert len(found)
-    for window in found:
+    for window in found.tolist():
         at = windows.offsets[window]
         begin = windows.char_starts[at + windows.start_labels[window]]
         end = windows.char_ends[at + windows.end_labels[window]]

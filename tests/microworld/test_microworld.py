@@ -123,7 +123,7 @@ _CLASSES = {
     **dict.fromkeys(lex.ADJECTIVES, "ADJECTIVE"),
     **dict.fromkeys((*lex.MANNERS, *lex.MANNERS.values()), "MANNER"),
     **{day.lower(): "TIME" for day in (*lex.DAYS, *lex.MONTHS, *lex.HOURS)},
-    **{form: "VERB" for verb in lex.ALL_VERBS for form in (verb.past, verb.participle, verb.base)},
+    **{form: "VERB" for verb in lex.BY_BASE.values() for form in (verb.past, verb.participle, verb.base)},
     **dict.fromkeys(lex.STATES, "STATE"),
     **{word: "KIN" for pair in lex.KINSHIP for word in pair},
 }  # fmt: skip

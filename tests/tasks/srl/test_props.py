@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.conll.read import Predicate, Sentence, read_sentences
+from atinuke_bench.data.conll.read import Predicate, Sentence, read_documents
 from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.srl.props import (
@@ -258,7 +258,8 @@ def test_the_table_reads_a_file_without_predicates(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_ewt_has_the_same_spans_in_both_formats(tmp_path: Path, split: str) -> None:
     folder = Path(str(DATA)) / "srl/ewt"
-    columns = list(read_sentences(folder / f"conll2012/{split}.v4_gold_conll"))
+    documents = read_documents(folder / f"conll2012/{split}.v4_gold_conll")
+    columns = [sentence for document in documents for sentence in document.sentences]
     props = list(read_props(folder / f"conll2005/{split}.props", folder / f"conll2005/{split}.words"))
     for ours, theirs in zip(columns, props, strict=True):
         bare = tuple(replace(predicate, frameset="-") for predicate in ours.predicates)
