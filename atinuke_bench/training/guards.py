@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from atinuke_bench.errors import BusyError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
@@ -19,10 +19,9 @@ from atinuke_bench.run_folder import RunFolder
 
 @contextlib.contextmanager
 def only_holder(folder: RunFolder) -> Iterator[None]:
-    """Refuse a folder that another process is training in. The system frees the lock of a process that died."""
-    lock = FileLock(folder.path / ".lock", timeout=0)
+    """Refuse a folder that another process is training in."""
     try:
-        with lock:
+        with folder.lock():
             yield
     except Timeout:
         raise BusyError(f"{folder.path}: another process is carrying out this run") from None
