@@ -43,6 +43,8 @@ class InstantExecutor:
 
     def events(self, timeout: float) -> list[Event]:
         events, self._events = self._events, []
+        if not events:
+            time.sleep(timeout)
         return events
 
     def answer(self, key: str, should_continue: bool) -> None: ...

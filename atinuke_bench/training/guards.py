@@ -48,7 +48,7 @@ def log_to(folder: RunFolder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """Let SIGTERM end a run the way Ctrl-C does, so that it leaves its folder in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -65,7 +65,7 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def exit_as_interrupt() -> Iterator[None]:
     """Undo what Lightning makes of Ctrl-C: it raises SystemExit instead, and leaves the signal ignored."""
     handler = signal.getsignal(signal.SIGINT)
     try:

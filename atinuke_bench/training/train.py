@@ -26,7 +26,7 @@ from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import write_failure
-from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
+from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
@@ -58,7 +58,7 @@ def train_and_evaluate(
         return _help_first_process(prepared, folder, execution)
     tracker = tracker or NoTracker()
     folder.create()
-    with only_holder(folder), log_to(folder), terminable():
+    with only_holder(folder), log_to(folder), sigterm_as_interrupt():
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
             return folder.read_result()
@@ -79,7 +79,7 @@ def train_and_evaluate(
 
 def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
     """The part of another process of a distributed run: it computes, and writes nothing."""
-    with terminable():
+    with sigterm_as_interrupt():
         if folder.is_finished():
             return folder.read_result()
         torch.set_num_threads(execution.threads)
@@ -257,7 +257,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         return  # interrupted after its last epoch
     if resume is not None:
         log.info("resuming after epoch %d", selection.history[-1]["epoch"])
-    with interruptible(), quiet_lightning():
+    with exit_as_interrupt(), quiet_lightning():
         trainer.fit(module, datamodule=data, ckpt_path=resume)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")

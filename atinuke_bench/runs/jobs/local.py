@@ -130,7 +130,7 @@ class LocalExecutor:
         try:
             event = running.connections[rank].recv()
         except (EOFError, OSError):
-            return self._disconnected(running, rank)
+            return self._on_disconnect(running, rank)
         if isinstance(event, Finished | Failed):
             # The last word is passed on once the process is gone, so that nothing of the job is left by then.
             running.done.add(rank)
@@ -139,7 +139,7 @@ class LocalExecutor:
             return []
         return [event] if rank == 0 else []
 
-    def _disconnected(self, running: _Running, rank: int) -> list[Event]:
+    def _on_disconnect(self, running: _Running, rank: int) -> list[Event]:
         process = running.processes[rank]
         process.join(GRACE_SECONDS)  # the connection ends moments before the process
         if process.is_alive():
