@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import SourceConfig
-from atinuke_bench.runs.executor import Job, make_executor
+from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.definition import Budget, make_study_config
 from atinuke_bench.sweeps.insight import insight, write_insight
 from atinuke_bench.sweeps.opening import create_or_join

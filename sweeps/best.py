@@ -9,11 +9,11 @@ from typing import Any
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
-from atinuke_bench.runs.executor import Executor, Failed, Finished, Job, Started
+from atinuke_bench.runs.jobs.loop import carry_out
+from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
 from atinuke_bench.sweeps.study import Study
 
 FILE = "best.json"
-_POLL_SECONDS = 1.0
 
 
 def retrain(
@@ -81,30 +81,21 @@ def best_trials(study: Study, count: int) -> list[Any]:
 
 
 def _carry_out(
-    jobs: list[Job], executor: Executor, on_end: Callable[[str], None]
+    jobs: list[Job], executor: Executor, say: Callable[[str], None]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     results: dict[str, dict[str, Any]] = {}
-    folders: dict[str, str] = {}
-    waiting, running = list(jobs), set()
-    while waiting or running:
-        while waiting and len(running) < executor.slots:
-            job = waiting.pop(0)
-            executor.start(job)
-            running.add(job.key)
-        for event in executor.events(_POLL_SECONDS):
-            number, seed = event.key.split("/")
-            match event:
-                case Started():
-                    folders[event.key] = str(event.folder)
-                case Finished():
-                    running.discard(event.key)
-                    results[event.key] = event.result
-                    score = event.result["selection"]["score"]
-                    on_end(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
-                case Failed():
-                    running.discard(event.key)
-                    on_end(f"trial {number}, seed {seed}: failed ({event.failure_class}): {event.message}")
-    return results, folders
+
+    def on_end(end: Finished | Failed) -> None:
+        number, seed = end.key.split("/")
+        if isinstance(end, Failed):
+            say(f"trial {number}, seed {seed}: failed ({end.failure_class}): {end.message}")
+            return
+        results[end.key] = end.result
+        score = end.result["selection"]["score"]
+        say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
+
+    folders, _ = carry_out(jobs, executor, on_end)
+    return results, {key: str(folder) for key, folder in folders.items()}
 
 
 def _summary(values: Iterable[float | None]) -> dict[str, Any]:

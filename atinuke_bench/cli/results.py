@@ -65,8 +65,8 @@ def submit(
 
 @app.command(epilog="Example: atinuke-bench report runs --out report")
 def report(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
     runs: Annotated[list[Path] | None, typer.Argument(help="Folders that hold runs, or patterns of such.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = ...,
     sources: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="wandb:ENTITY/PROJECT", help="Also read the runs of a W&B project."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -196,7 +195,7 @@ def best(
 
     The best of many trials looks better than it is; fresh seeds tell by how much, and whether it is the best at all.
     """
-    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.best import retrain
     from atinuke_bench.sweeps.opening import open_study
 
@@ -234,7 +233,7 @@ def dashboard(
 
 
 def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
-    from atinuke_bench.runs.executor import Job
+    from atinuke_bench.runs.jobs.types import Job
     from atinuke_bench.training.execution import Execution
 
     return Job(
@@ -251,13 +250,11 @@ def _carry_out(
     studies: list[Any], workers: int | None, executor: str, wandb: str, threads: int, devices: int
 ) -> list[Any]:
     """Serve the studies, one after the other, so that each has the whole machine in turn; what each learned."""
-    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.insight import write_insight
     from atinuke_bench.sweeps.progress import Progress
     from atinuke_bench.sweeps.sweep import Sweep
 
-    # A terminated sweep leaves its trials as an interrupted one does.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     runner = make_executor(executor, workers, devices, threads)
     learned = []
     try:
@@ -271,12 +268,7 @@ def _carry_out(
             learned.append(write_insight(study))
     finally:
         runner.close()
-        signal.signal(signal.SIGTERM, previous)
     return learned
-
-
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt(signal.Signals(signum).name)
 
 
 def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> None:

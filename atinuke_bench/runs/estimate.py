@@ -14,7 +14,7 @@ from atinuke_bench.core.build import build_core
 from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
 from atinuke_bench.errors import AtinukeBenchError, RunFolderError
 from atinuke_bench.run_folder import find_runs
-from atinuke_bench.runs.suite import CellState
+from atinuke_bench.runs.cells import CellState
 
 
 def estimate(states: list[CellState], store: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 #: Raises ValueError where predictions (id, prediction, gold, score) of a task do not give a metric the recorded value.
@@ -47,7 +46,7 @@ def verify(folder: RunFolder, recompute: Recompute) -> Verdict:
         verdict.damaged.append("result.json")
         return verdict
     for name, checksum in artefacts.items():
-        if problem := _file_problem(folder.path, name, checksum):
+        if problem := folder.artefact_problem(name, checksum):
             verdict.problems.append(f"{name}: {problem}")
             verdict.damaged.append(name)
     if not folder.path.name.endswith(str(result.get("identity"))):
@@ -61,7 +60,7 @@ def reset(verdict: Verdict) -> None:
     """Set a damaged run to run again: what is damaged goes, and what is whole and can be used stays."""
     folder = verdict.folder
     folder.result.unlink(missing_ok=True)
-    names = [name for name in verdict.damaged if _is_inside(folder.path, name)]
+    names = [name for name in verdict.damaged if folder.contains(name)]
     if any(name.startswith("checkpoints/") for name in names):
         # The best weights cannot be had again without training.
         folder.last_checkpoint.unlink(missing_ok=True)
@@ -73,18 +72,6 @@ def reset(verdict: Verdict) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def _file_problem(folder: Path, name: str, checksum: str) -> str | None:
-    if not _is_inside(folder, name):
-        return "lies outside the run folder"
-    try:
-        found = sha256_file(folder / name)
-    except FileNotFoundError:
-        return "is missing"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return None if found == checksum else "has changed since the run was finished (its checksum differs)"
-
-
 def _score_problems(folder: RunFolder, result: dict[str, Any], recompute: Recompute) -> Iterator[str]:
     try:
         rows = pd.read_parquet(folder.predictions)
@@ -94,10 +81,6 @@ def _score_problems(folder: RunFolder, result: dict[str, Any], recompute: Recomp
         yield f"predictions.parquet: cannot be read ({_first_line(error)})"
     except ValueError as error:
         yield f"{error}"
-
-
-def _is_inside(folder: Path, name: str) -> bool:
-    return (folder / name).resolve().is_relative_to(folder.resolve())
 
 
 def _first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from torch import nn
 from atinuke_bench import registry
 from atinuke_bench.config import InitConfig, RunConfig
 from atinuke_bench.data.tokenizer import fingerprint
-from atinuke_bench.errors import CheckpointError, ConfigError
+from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
@@ -109,14 +109,12 @@ def open_origin(init: InitConfig) -> Origin:
     """The run that `init` names; RunFolderError when it is not finished, CheckpointError when a file is damaged."""
     folder = RunFolder(init.run)
     result = folder.read_result()
-    needed = [folder.tokenizer, *([folder.best_checkpoint] if init.weights else [])]
-    for path in needed:
-        name = str(path.relative_to(folder.path))
-        expected = result["artefacts"].get(name)
-        if expected is None:
-            raise CheckpointError(f"{folder.path}: no run can start from this one; it kept no {name}")
-        if not path.is_file() or sha256_file(path) != expected:
-            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
+    for path in (folder.tokenizer, *([folder.best_checkpoint] if init.weights else [])):
+        try:
+            folder.require_whole(path, result)
+        except RunFolderError as error:
+            name = path.relative_to(folder.path)
+            raise CheckpointError(f"{folder.path}: no run can start from this one; it kept no {name}") from error
     return Origin(folder, folder.read_config(), result, Tokenizer.from_file(str(folder.tokenizer)))
 
 

@@ -20,8 +20,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.inputs import Record, read_records
-from atinuke_bench.errors import CheckpointError, ConfigError, DataError, RunFolderError
-from atinuke_bench.files import sha256_file
+from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
 from atinuke_bench.training.module import TaskModule
@@ -121,12 +120,7 @@ def load_predictor(folder: RunFolder) -> Predictor:
     if run.core.is_floor:
         raise ConfigError(f"{folder.path}: a run of the floor has no trained core; give a run of another core")
     for path in (folder.tokenizer, folder.best_checkpoint):
-        name = str(path.relative_to(folder.path))
-        expected = result["artefacts"].get(name)
-        if expected is None:
-            raise RunFolderError(f"{folder.path}: the run kept no {name}; train it again with this version")
-        if not path.is_file() or sha256_file(path) != expected:
-            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
+        folder.require_whole(path, result)
     tokenizer = Tokenizer.from_file(str(folder.tokenizer))
     predictor = build_predictor(run, tokenizer, result["selection"]["calibration"])
     load_weights(folder.best_checkpoint, predictor.module)

@@ -41,18 +41,18 @@ class EpochSelection(pl.Callback):
         examples: Dataset,
         encoded: Encoded,
         on_epoch: Callable[[dict[str, Any]], None],
-        go_on: Callable[[dict[str, Any]], bool] | None = None,
+        should_continue: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
-        """`on_epoch` is told each epoch's record and whether it is the best one so far. `go_on`, told the same once the
-        epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several processes, the
-        first is asked and the answer holds for all.
+        """`on_epoch` is told each epoch's record and whether it is the best one so far. `should_continue`, told the
+        same once the epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several
+        processes, the first is asked and the answer holds for all.
         """
         self.prepared = prepared
         self.folder = folder
         self.examples = examples
         self.encoded = encoded
         self.on_epoch = on_epoch
-        self.go_on = go_on
+        self.should_continue = should_continue
         self.history = folder.read_history()
 
     def resume_point(self) -> Any:
@@ -145,8 +145,8 @@ class EpochSelection(pl.Callback):
             self.on_epoch({**record, "is_best": is_best})
         trainer.save_checkpoint(self.folder.last_checkpoint)
         is_over, answer = self.is_over(), True
-        if self.go_on is not None and trainer.is_global_zero:
-            answer = self.go_on({**record, "is_best": is_best})
+        if self.should_continue is not None and trainer.is_global_zero:
+            answer = self.should_continue({**record, "is_best": is_best})
         # Whether the first process asks anybody is its own affair: the others take part in any case.
         answer = trainer.strategy.broadcast(answer)
         if is_over:

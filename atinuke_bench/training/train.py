@@ -27,7 +27,7 @@ from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import write_failure
-from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
+from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
@@ -43,12 +43,13 @@ def train_and_evaluate(
     folder: RunFolder,
     execution: Execution | None = None,
     tracker: Tracker | None = None,
-    go_on: Callable[[dict[str, Any]], bool] | None = None,
+    should_continue: Callable[[dict[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again. An interrupted one goes on from its last whole epoch. Whatever goes wrong
-    leaves `failure.json` and is raised. `go_on` is asked after every epoch; when it says False, PrunedError is raised.
+    leaves `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError
+    is raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -57,14 +58,14 @@ def train_and_evaluate(
         return _help_first_process(prepared, folder, execution)
     tracker = tracker or NoTracker()
     folder.create()
-    with only_holder(folder), log_to(folder), terminable():
+    with only_holder(folder), log_to(folder), sigterm_as_interrupt():
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
             return folder.read_result()
         result, predictions = None, None
         try:
             tracker.start(prepared, folder)
-            result, predictions = _carry_out(prepared, folder, execution, tracker, go_on)
+            result, predictions = _carry_out(prepared, folder, execution, tracker, should_continue)
             folder.write_result(result)
         except BaseException as error:
             result = None
@@ -78,7 +79,7 @@ def train_and_evaluate(
 
 def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
     """The part of another process of a distributed run: it computes, and writes nothing."""
-    with terminable():
+    with sigterm_as_interrupt():
         if folder.is_finished():
             return folder.read_result()
         torch.set_num_threads(execution.threads)
@@ -91,7 +92,7 @@ def _carry_out(
     folder: RunFolder,
     execution: Execution,
     tracker: Tracker,
-    go_on: Callable[[dict[str, Any]], bool] | None,
+    should_continue: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
@@ -102,7 +103,7 @@ def _carry_out(
     else:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, go_on)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, should_continue)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
@@ -117,7 +118,7 @@ def _fit_and_evaluate(
     folder: RunFolder,
     execution: Execution,
     tracker: Tracker,
-    go_on: Callable[[dict[str, Any]], bool] | None,
+    should_continue: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
     train = prepared.encode("train", prepared.train_examples)
@@ -136,7 +137,7 @@ def _fit_and_evaluate(
         if progress is not None:
             progress.epoch_done(record)
 
-    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, go_on)
+    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, should_continue)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
     _fit(trainer, module, RunData(train, held_out, prepared), selection)
     if all(record["score"] is None for record in selection.history):
@@ -256,7 +257,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         return  # interrupted after its last epoch
     if resume is not None:
         log.info("resuming after epoch %d", selection.history[-1]["epoch"])
-    with interruptible(), quiet_lightning():
+    with exit_as_interrupt(), quiet_lightning():
         trainer.fit(module, datamodule=data, ckpt_path=resume)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")

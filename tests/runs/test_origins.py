@@ -6,10 +6,11 @@ import pytest
 
 from atinuke_bench.config import SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import ConfigError
+from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.execute import execute
-from atinuke_bench.runs.executor import Failed, Finished, Started
 from atinuke_bench.runs.grid import expand, read_suite, select
-from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+from atinuke_bench.runs.jobs.types import Failed, Finished, Started
+from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import open_record
 from atinuke_bench.training.train import Execution
 
@@ -67,7 +68,7 @@ def carry_out(tmp_path, official):
         options = SuiteOptions(tmp_path, "disabled")
         cells = select(expand(suite, source), list(only))
         record = open_record(tmp_path, "trial")
-        work = Suite("trial", cell_states(cells, suite, source, record, options), record, executor, options)
+        work = Suite("trial", cell_states(cells, suite, source, record), record, executor, options)
         work.run()
         return {state.cell.path: state for state in work.states}
 

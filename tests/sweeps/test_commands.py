@@ -21,7 +21,7 @@ def sweep(cli, monkeypatch, official, tmp_path, play):
         started.append(play(slots=slots or 2))
         return started[-1]
 
-    monkeypatch.setattr("atinuke_bench.runs.executor.make_executor", make_executor)
+    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.make_executor", make_executor)
     # Drawing takes a second or two, and is tested with the insight.
     monkeypatch.setattr("atinuke_bench.sweeps.figures.write_figures", lambda record, folder: [])
     monkeypatch.setenv("ATINUKE_DATA", str(official))
@@ -120,7 +120,7 @@ def test_a_mistake_is_one_line_and_makes_nothing(sweep, tmp_path, arguments, mes
 
 def test_a_study_without_a_complete_trial_says_so(sweep, play, monkeypatch):
     monkeypatch.setattr(
-        "atinuke_bench.runs.executor.make_executor", lambda *settings: play(fails=lambda job: "diverged")
+        "atinuke_bench.runs.jobs.factory.make_executor", lambda *settings: play(fails=lambda job: "diverged")
     )
     done = sweep("snli", *SMALL, "--trials", 2)
     assert done.status == 2

@@ -9,7 +9,7 @@ import pytest
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
-from atinuke_bench.runs.executor import Job
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps import workers
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study

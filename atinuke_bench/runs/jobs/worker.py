@@ -12,16 +12,14 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from atinuke_bench.errors import FailureClass
 from atinuke_bench.run_folder import folder_of
-from atinuke_bench.runs.executor import EpochDone, Event, Failed, Finished, Job, Started
+from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.tracking import make_tracker
 from atinuke_bench.training.failure import classify
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.tracker import NoTracker
 from atinuke_bench.training.train import train_and_evaluate
-
-# How long a job that was told to end may take to leave its folder in order.
-GRACE_SECONDS = 15.0
 
 
 def work(job: Job, connection: Connection, environment: Mapping[str, str] | None = None) -> None:
@@ -36,30 +34,30 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update({"OMP_NUM_THREADS": str(job.execution.threads), "TOKENIZERS_PARALLELISM": "false"})
     os.environ.update(environment or {})
-    line = _Line(connection)
+    parent = ParentChannel(connection)
     try:
-        line.tell(Finished(job.key, _carry_out(job, line)))
+        parent.send(Finished(job.key, _carry_out(job, parent)))
     except BaseException as error:
         failure_class = classify(error)
-        line.tell(Failed(job.key, failure_class, _first_line(error)))
-        if failure_class in ("killed", "out-of-memory"):
+        parent.send(Failed(job.key, failure_class, _first_line(error)))
+        if failure_class in (FailureClass.KILLED, FailureClass.OUT_OF_MEMORY):
             raise SystemExit(1) from None
 
 
-def _carry_out(job: Job, line: _Line) -> dict[str, Any]:
+def _carry_out(job: Job, parent: ParentChannel) -> dict[str, Any]:
     prepared = prepare(job.run)
     folder = folder_of(job.store, prepared.run, prepared.identity)
-    line.tell(Started(job.key, folder.path))
-    tracker = make_tracker(job.wandb, group=job.group) if job.execution.rank == 0 else NoTracker()  # type: ignore[arg-type]
+    parent.send(Started(job.key, folder.path))
+    tracker = make_tracker(job.wandb, group=job.group) if job.execution.rank == 0 else NoTracker()
 
-    def go_on(record: dict[str, Any]) -> bool:
-        line.tell(EpochDone(job.key, record))
-        return line.answer() if job.asks else True
+    def should_continue(record: dict[str, Any]) -> bool:
+        parent.send(EpochDone(job.key, record))
+        return parent.wait_for_answer() if job.asks else True
 
-    return train_and_evaluate(prepared, folder, job.execution.joined(), tracker, go_on)
+    return train_and_evaluate(prepared, folder, job.execution.under_launcher(), tracker, should_continue)
 
 
-class _Line:
+class ParentChannel:
     """The job's end of the connection. A thread listens, since the parent may vanish or say stop at any moment."""
 
     def __init__(self, connection: Connection) -> None:
@@ -67,12 +65,13 @@ class _Line:
         self._answers: queue.Queue[bool] = queue.Queue()
         threading.Thread(target=self._listen, name="listener", daemon=True).start()
 
-    def tell(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         # Where nobody listens, the listener is about to end this process.
         with contextlib.suppress(OSError):
             self._connection.send(event)
 
-    def answer(self) -> bool:
+    def wait_for_answer(self) -> bool:
+        """Whether to train another epoch."""
         return self._answers.get()
 
     def _listen(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import socket
@@ -11,16 +10,19 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from atinuke_bench.errors import ConfigError
-from atinuke_bench.runs.executor import Event, Failed, Finished, Job
-from atinuke_bench.runs.worker import GRACE_SECONDS, work
+import torch
+
+from atinuke_bench.errors import ConfigError, FailureClass
+from atinuke_bench.runs.jobs.types import GRACE_SECONDS, Event, Failed, Finished, Job
+from atinuke_bench.runs.jobs.worker import work
 from atinuke_bench.training.execution import rank_environment
 
 # What the server imports, so that a job does not: all that a run of any built-in task needs.
-_PRELOADED = ["atinuke_bench.runs.preload", "atinuke_bench.runs.worker"]
+_PRELOADED = ["atinuke_bench.runs.jobs.preload", "atinuke_bench.runs.jobs.worker"]
 
 
 @dataclass
@@ -37,7 +39,7 @@ class _Running:
     ended: Finished | Failed | None = None
     #: Ranks that have done their part, and ranks whose connection has closed.
     done: set[int] = field(default_factory=set)
-    silent: set[int] = field(default_factory=set)
+    disconnected: set[int] = field(default_factory=set)
 
 
 class LocalExecutor:
@@ -51,7 +53,7 @@ class LocalExecutor:
         self._free_gpus, self._has_gpus = list(gpus), bool(gpus)
         self._running: dict[str, _Running] = {}
         # Apple's frameworks do not survive a fork.
-        self._context = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "forkserver")
+        self._context = get_context("spawn") if sys.platform == "darwin" else get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
 
     def start(self, job: Job) -> None:
@@ -62,7 +64,8 @@ class LocalExecutor:
         port = free_port() if size > 1 else 0
         gpus, self._free_gpus = self._free_gpus[:size], self._free_gpus[size:]
         shared = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
-        processes, connections = [], []
+        processes: list[BaseProcess] = []
+        connections: list[Connection] = []
         for rank in range(size):
             ours, theirs = self._context.Pipe()
             execution = replace(job.execution, rank=rank, show_progress=job.execution.show_progress and rank == 0)
@@ -82,7 +85,7 @@ class LocalExecutor:
             connection: (running, rank)
             for running in self._running.values()
             for rank, connection in enumerate(running.connections)
-            if rank not in running.silent
+            if rank not in running.disconnected
         }
         if not waiting:
             time.sleep(timeout)
@@ -92,12 +95,12 @@ class LocalExecutor:
             timeout = max(0.0, min(timeout, min(deadlines) - time.monotonic()))
         events: list[Event] = []
         for connection in wait(list(waiting), timeout):
-            events += self._heard(*waiting[connection])  # type: ignore[index]
+            events += self._receive(*waiting[connection])  # type: ignore[index]
         return events
 
-    def answer(self, key: str, go_on: bool) -> None:
+    def answer(self, key: str, should_continue: bool) -> None:
         if (running := self._running.get(key)) is not None:
-            _send(running.connections[0], go_on)
+            _send(running.connections[0], should_continue)
 
     def stop(self, key: str, *, at_once: bool = False) -> None:
         if (running := self._running.get(key)) is None:
@@ -122,12 +125,12 @@ class LocalExecutor:
                 connection.close()
         self._running.clear()
 
-    def _heard(self, running: _Running, rank: int) -> list[Event]:
+    def _receive(self, running: _Running, rank: int) -> list[Event]:
         """The events of one connection that has something to read, or has ended."""
         try:
             event = running.connections[rank].recv()
         except (EOFError, OSError):
-            return self._gone(running, rank)
+            return self._on_disconnect(running, rank)
         if isinstance(event, Finished | Failed):
             # The last word is passed on once the process is gone, so that nothing of the job is left by then.
             running.done.add(rank)
@@ -136,19 +139,19 @@ class LocalExecutor:
             return []
         return [event] if rank == 0 else []
 
-    def _gone(self, running: _Running, rank: int) -> list[Event]:
+    def _on_disconnect(self, running: _Running, rank: int) -> list[Event]:
         process = running.processes[rank]
         process.join(GRACE_SECONDS)  # the connection ends moments before the process
         if process.is_alive():
             _kill([process])
             process.join()
-        running.silent.add(rank)
+        running.disconnected.add(rank)
         if running.ended is None and rank not in running.done:
-            running.ended = Failed(running.job.key, *reason(process.exitcode))
+            running.ended = _died(running.job.key, process.exitcode)
         if isinstance(running.ended, Failed):
             # What is left of a distributed run would wait for the lost process.
             _kill(running.processes)
-        if len(running.silent) < len(running.processes):
+        if len(running.disconnected) < len(running.processes):
             return []
         for connection in running.connections:
             connection.close()
@@ -165,15 +168,17 @@ class LocalExecutor:
                 running.deadline = None
 
 
-def reason(exit_code: int | None) -> tuple[str, str]:
-    """Failure class and message of a process that ended without a word."""
+def _died(key: str, exit_code: int | None) -> Failed:
+    """How a job failed whose process ended without a word."""
     if exit_code == -signal.SIGKILL:
-        return "killed", "killed by SIGKILL; the system does this to a process when memory runs out"
+        message = "killed by SIGKILL; the system does this to a process when memory runs out"
+        return Failed(key, FailureClass.KILLED, message)
     if exit_code is not None and exit_code < 0:
         name = signal.Signals(-exit_code).name
         is_ours = name in ("SIGTERM", "SIGINT", "SIGHUP")
-        return "killed" if is_ours else "internal", f"the process was ended by {name}"
-    return "internal", f"the process ended with exit code {exit_code} and without a result"
+        failure_class = FailureClass.KILLED if is_ours else FailureClass.INTERNAL
+        return Failed(key, failure_class, f"the process was ended by {name}")
+    return Failed(key, FailureClass.INTERNAL, f"the process ended with exit code {exit_code} and without a result")
 
 
 def _kill(processes: list[BaseProcess]) -> None:
@@ -192,8 +197,6 @@ def _send(connection: Connection, word: bool | str) -> None:
 
 def visible_gpus() -> list[str]:
     """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    import torch
-
     # Counted without opening any, so that processes forked from here on can.
     count = torch.cuda.device_count()
     names = os.environ.get("CUDA_VISIBLE_DEVICES")
