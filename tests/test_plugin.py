@@ -73,9 +73,8 @@ def bench(plugin: Path, tmp_path: Path):
 
 
 def test_it_passes_the_suite_that_built_in_ones_pass(bench, plugin):
-    (plugin / "tests" / "conftest.py").write_text(
-        "import os, pathlib, pytest\n\n\n@pytest.fixture\ndef data_dir():\n    return pathlib.Path(os.environ['DATA'])\n"
-    )
+    fixture = "@pytest.fixture\ndef data_dir():\n    return pathlib.Path(os.environ['DATA'])\n"
+    (plugin / "tests" / "conftest.py").write_text(f"import os, pathlib, pytest\n\n\n{fixture}", encoding="utf-8")
     done = bench(plugin / "tests", "-q", "-p", "no:cacheprovider", module="pytest")
     assert "2 passed" in done.stdout
 
