@@ -7,13 +7,15 @@ from collections import Counter
 from itertools import islice
 
 import pytest
+from datasets import Dataset
 
 from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.microworld import examples
 from atinuke_bench.microworld.long_range import DISTANCES
 from atinuke_bench.tasks.long_range.task import LONG_RANGE
-from atinuke_bench.tasks.squad.task import SquadAnswer
+from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 
 
@@ -51,7 +53,7 @@ def test_scores_are_given_by_distance():
     dev = prepare(run).loaded.splits["dev"]
     short = {row["id"]: row["answers"]["text"][0] if row["distance"] <= 16 else "nothing" for row in dev}
     predictions = {id_: SquadAnswer(text, text) for id_, text in short.items()}
-    slices = LONG_RANGE.evaluate(dev, predictions, run).slices
+    slices = evaluate(LONG_RANGE, dev, predictions).slices
     assert list(slices["distance in words"]) == [str(distance) for distance in DISTANCES]
     assert slices["distance in words"]["16"] == {"f1": 100.0, "num": 8}
     assert slices["distance in words"]["32"] == {"f1": 0.0, "num": 8}
@@ -60,4 +62,9 @@ def test_scores_are_given_by_distance():
 
 def test_there_are_no_official_files():
     with pytest.raises(ConfigError, match="task 'long-range' has only generated data; found source 'local'"):
-        LONG_RANGE.load(SourceConfig(), LONG_RANGE.options_class())
+        LONG_RANGE.data.load(SourceConfig(), LONG_RANGE.options_class())
+
+
+def test_a_new_question_needs_no_distance():
+    (row,) = LONG_RANGE.require("inputs").examples({"question": "Who?", "context": "Ada."}, "1", None)
+    assert Dataset.from_list([row], LONG_RANGE.features)[0] == row

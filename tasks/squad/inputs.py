@@ -1,0 +1,23 @@
+"""New questions for a trained run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from atinuke_bench.data.inputs import text_of
+from atinuke_bench.training.task import NewInputs
+
+
+class SquadInputs(NewInputs):
+    """A question and its text; `beside` gives what further columns hold."""
+
+    fields: ClassVar = {"question": "a text", "context": "the text that may answer it"}
+    plain_fields = ("question", "context")
+
+    def __init__(self, **beside: Any) -> None:
+        self.beside = beside
+
+    def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
+        texts = {name: text_of(record, name) for name in self.fields}
+        return [{"id": key, "title": "", **texts, "answers": {"text": [], "answer_start": []}, **self.beside}]
