@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from atinuke_bench.data.inputs import text_of
 from atinuke_bench.training.task import NewInputs
@@ -12,7 +12,7 @@ from atinuke_bench.training.task import NewInputs
 class SquadInputs(NewInputs):
     """A question and its text; `beside` gives what further columns hold."""
 
-    fields: ClassVar = {"question": "a text", "context": "the text that may answer it"}
+    fields: Mapping[str, str] = {"question": "a text", "context": "the text that may answer it"}
     plain_fields = ("question", "context")
 
     def __init__(self, **beside: Any) -> None:

@@ -80,10 +80,12 @@ class SquadModel(TaskModel):
         if "null_threshold" not in calibration:
             return predictions
         threshold = calibration["null_threshold"]
-        return {
-            id_: replace(answer, text="" if answer.null_odds > threshold else answer.best_text)
-            for id_, answer in predictions.items()
-        }
+        return {id_: _decided(answer, threshold) for id_, answer in predictions.items()}
+
+
+def _decided(answer: SquadAnswer, threshold: float) -> SquadAnswer:
+    assert answer.null_odds is not None, "a threshold is for answers with odds"
+    return replace(answer, text="" if answer.null_odds > threshold else answer.best_text)
 
 
 class SquadModule(TaskModule):
