@@ -14,6 +14,7 @@ class SquadInputs(NewInputs):
 
     fields: Mapping[str, str] = {"question": "a text", "context": "the text that may answer it"}
     plain_fields = ("question", "context")
+    example: Mapping[str, Any] = {"question": "Where was Ada born?", "context": "Ada was born in London, in 1815."}
 
     def __init__(self, **beside: Any) -> None:
         self.beside = beside

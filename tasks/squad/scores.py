@@ -176,8 +176,8 @@ def best_threshold(
     >>> best_threshold(references, predictions, {"q1": 1.0, "q2": 0.0}, {"q1": -2.0, "q2": 3.0})
     (100.0, -2.0)
     """
-    current = best = sum(1 for texts in references.values() if not texts)
-    threshold = 0.0
+    best: float = sum(1 for texts in references.values() if not texts)
+    current, threshold = best, 0.0
     for question_id in sorted(null_odds, key=lambda key: null_odds[key]):
         if question_id not in scores:
             continue
@@ -222,7 +222,7 @@ def best_figures(
     null_odds: Mapping[str, float],
 ) -> dict[str, float]:
     """The figures of `squad_v2` at the best thresholds, from scores before any."""
-    figures = {}
+    figures: dict[str, float] = {}
     for name in ("exact", "f1"):
         values = {question_id: getattr(score, name) for question_id, score in scores.items()}
         best, threshold = best_threshold(references, predictions, values, null_odds)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from itertools import islice
 
 import pytest
-from datasets import Dataset
 
 from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
 from atinuke_bench.errors import ConfigError
@@ -15,6 +15,7 @@ from atinuke_bench.microworld import examples
 from atinuke_bench.microworld.long_range import DISTANCES
 from atinuke_bench.tasks.long_range.task import LONG_RANGE
 from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.testing import check_task
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 
@@ -65,6 +66,12 @@ def test_there_are_no_official_files():
         LONG_RANGE.data.load(SourceConfig(), LONG_RANGE.options_class())
 
 
-def test_a_new_question_needs_no_distance():
-    (row,) = LONG_RANGE.require("inputs").examples({"question": "Who?", "context": "Ada."}, "1", None)
-    assert Dataset.from_list([row], LONG_RANGE.features)[0] == row
+def test_keeps_the_contract_of_tasks(tmp_path):
+    source = SourceConfig(kind="microworld", microworld=MicroworldConfig(train=14, dev=7))
+    small = {"training.max_epochs": 1, "training.max_length": 64, "tokenizer.vocab_size": 200}
+    run = make_run_config("long-range", "bilstm", preset="nano", source=source, overrides=small)
+    gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
+    question = {"id": "q", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}
+    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "Ada reads.", "qas": [question]}]}]}))
+    predictions.write_text('{"q": "Ada"}')
+    check_task(run, tmp_path, official=(gold, predictions))

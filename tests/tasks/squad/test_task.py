@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from atinuke_bench.cli import app
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.tasks.squad.files import write_predictions
 from atinuke_bench.testing import check_task
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -36,8 +37,11 @@ def cli(*arguments):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_keeps_the_contract_of_tasks_and_repeats_itself(squad_run, tmp_path, version):
-    check_task(squad_run(version, core="bilstm", training__max_epochs=1), tmp_path)
+def test_keeps_the_contract_of_tasks_and_repeats_itself(squad, squad_run, tmp_path, version):
+    run = squad_run(version, core="bilstm", training__max_epochs=1)
+    predictions = tmp_path / "answers.json"
+    write_predictions(predictions, dict.fromkeys(prepare(run).loaded.splits["dev"]["id"], "Oslo"))
+    check_task(run, tmp_path, official=(squad / f"squad/v{version}/dev-v{version}.json", predictions))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
