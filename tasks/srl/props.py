@@ -1,14 +1,14 @@
 """CoNLL-2005 files: `.words` (one word a line) and `.props` (predicate lemma or `-`, one argument column a predicate).
 
 Sentences are separated by blank lines and match one another by number. Columns are separated by spaces or tabs.
-srl-eval.pl scores two `.props` files. Role names differ from CoNLL-2012's and are mapped by `to_conll2005_role` and
-`to_conll2012_role`; readers leave them as the file has them.
+srl-eval.pl scores two `.props` files. Role names differ from CoNLL-2012's, which `rename_roles` maps to these; readers
+leave them as the file has them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -27,7 +27,6 @@ from atinuke_bench.data.text import read_lines, read_text
 from atinuke_bench.errors import DataError
 
 _CONLL2012_ROLE = re.compile(r"((?:[CR]-)*)ARG(M|[0-9A])(.*)")
-_CONLL2005_ROLE = re.compile(r"((?:[CR]-)*)A(M|[0-9A])((?:-.*)?)")
 _NO_WORDS = "_"
 
 
@@ -41,34 +40,16 @@ def to_conll2005_role(role: str) -> str:
     return role if match is None else f"{match[1]}A{match[2]}{match[3]}"
 
 
-def to_conll2012_role(role: str) -> str:
-    """The inverse of `to_conll2005_role`: `A0` as `ARG0`, `AM-LOC` as `ARGM-LOC`; other names stay.
-
-    >>> [to_conll2012_role(role) for role in ("A0", "C-A1", "R-AM-LOC", "A1-DSP", "AM", "V", "ARG0")]
-    ['ARG0', 'C-ARG1', 'R-ARGM-LOC', 'ARG1-DSP', 'ARGM', 'V', 'ARG0']
-    """
-    match = _CONLL2005_ROLE.fullmatch(role)
-    return role if match is None else f"{match[1]}ARG{match[2]}{match[3]}"
-
-
-def rename_roles(sentence: Sentence, rename: Callable[[str], str]) -> Sentence:
-    """The sentence with every role renamed."""
+def rename_roles(sentence: Sentence) -> Sentence:
+    """The sentence with CoNLL-2005's names of all roles."""
     predicates = tuple(
-        replace(predicate, arguments=tuple(span._replace(role=rename(span.role)) for span in predicate.arguments))
+        replace(
+            predicate,
+            arguments=tuple(span._replace(role=to_conll2005_role(span.role)) for span in predicate.arguments),
+        )
         for predicate in sentence.predicates
     )
     return replace(sentence, predicates=predicates)
-
-
-def keep_verbs(sentence: Sentence) -> Sentence:
-    """The sentence with only those predicates whose part of speech starts with `VB`: the classic setting.
-
-    A sentence without parts of speech (CoNLL-2005 files have none) keeps all its predicates.
-    """
-    if not sentence.pos:
-        return sentence
-    verbs = tuple(predicate for predicate in sentence.predicates if sentence.pos[predicate.index].startswith("VB"))
-    return sentence if len(verbs) == len(sentence.predicates) else replace(sentence, predicates=verbs)
 
 
 def read_props(props_path: str | Path, words_path: str | Path | None = None) -> Iterator[Sentence]:
@@ -109,14 +90,6 @@ def write_props(path: str | Path, sentences: Iterable[Sentence]) -> None:
     with open(path, "w", encoding="utf-8", newline="\n") as file:
         for sentence in sentences:
             file.writelines("\t".join(row) + "\n" for row in _format_rows(sentence))
-            file.write("\n")
-
-
-def write_words(path: str | Path, sentences: Iterable[Sentence]) -> None:
-    """Writes the `.words` file that belongs to a `.props` file."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for sentence in sentences:
-            file.writelines(word + "\n" for word in sentence.words)
             file.write("\n")
 
 
