@@ -23,7 +23,7 @@ from atinuke_bench.data.conll.read import (
     split_blocks,
 )
 from atinuke_bench.data.conll.spans import format_arguments
-from atinuke_bench.data.text import read_lines, read_text
+from atinuke_bench.data.text import read_lines
 from atinuke_bench.errors import DataError
 
 _CONLL2012_ROLE = re.compile(r"((?:[CR]-)*)ARG(M|[0-9A])(.*)")
@@ -64,9 +64,7 @@ def read_props(props_path: str | Path, words_path: str | Path | None = None) -> 
         for block in blocks:
             yield _build_sentence(props_path, block, (_NO_WORDS,) * len(block.lines))
         return
-    for block, words in _align(
-        props_path, blocks, words_path, split_blocks(words_path, read_lines(words_path), split_at_spaces)
-    ):
+    for block, words in _align(props_path, blocks, words_path, _read_blocks(words_path)):
         yield _build_sentence(props_path, block, words.columns[0])
 
 
@@ -108,32 +106,7 @@ def _format_rows(sentence: Sentence) -> Iterator[tuple[str, ...]]:
 
 
 def _read_blocks(path: str | Path) -> Iterator[Block]:
-    """What `split_blocks` gives, several times faster: most sentences are split by one call each.
-
-    Predicate lemmas hold no asterisk and argument cells hold one each. So when the asterisks are as many as the
-    argument cells of a rectangle and its first column has none, every line has the same number of cells; any other
-    sentence takes the careful path, which finds the line at fault.
-    """
-    text = read_text(path)
-    line = 1
-    for chunk in text.removesuffix("\n").split("\n\n"):
-        num_rows = chunk.count("\n") + 1
-        cells = chunk.split()
-        num_columns, rest = divmod(len(cells), num_rows)
-        regular = (
-            num_columns > 0
-            and rest == 0
-            and chunk.count("*") == len(cells) - num_rows
-            and "*" not in "".join(cells[::num_columns])
-            and chunk.isascii()  # str.split() also splits at Unicode spaces
-        )
-        if regular:
-            columns = [tuple(cells[column::num_columns]) for column in range(num_columns)]
-            yield Block(range(line, line + num_rows), columns)
-        else:
-            rows = (row.removesuffix("\r") for row in chunk.split("\n"))
-            yield from split_blocks(path, enumerate(rows, start=line), split_at_spaces)
-        line += num_rows + 1
+    return split_blocks(path, read_lines(path), split_at_spaces)
 
 
 def _align(
