@@ -52,7 +52,8 @@ def count_arguments(gold: Propositions, predicted: Propositions) -> Events:
     )
     chosen = np.flatnonzero(special)
     rest, unlabelled_rest = _count_special(chosen, ours, theirs, gold.index, names)
-    return Events(*np.concatenate([plain, rest], axis=1), unlabelled + unlabelled_rest, list(names))
+    proposition, role, outcome, distance = np.concatenate([plain, rest], axis=1)
+    return Events(proposition, role, outcome, distance, unlabelled + unlabelled_rest, list(names))
 
 
 @dataclass(frozen=True, slots=True)

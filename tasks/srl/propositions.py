@@ -41,12 +41,15 @@ class Propositions:
         arguments: Iterable[Sequence[Span]],
     ) -> Propositions:
         """Propositions given as their sentences, words, lemmas and argument spans."""
-        spans = [(row, *span) for row, own in enumerate(arguments) for span in own]
         names: dict[str, int] = {}
-        numbered = [(row, start, end, names.setdefault(role, len(names))) for row, start, end, role in spans]
-        places = (np.array(column, dtype=np.int64) for column in (sentence, index))
-        columns = np.array(numbered, dtype=np.int64).reshape(-1, 4).T
-        return cls(num_sentences, *places, lemmas, *columns, list(names))
+        spans = [
+            (row, start, end, names.setdefault(role, len(names)))
+            for row, own in enumerate(arguments)
+            for start, end, role in own
+        ]
+        proposition, first, last, roles = np.array(spans, dtype=np.int64).reshape(-1, 4).T
+        places = np.array(sentence, dtype=np.int64), np.array(index, dtype=np.int64)
+        return cls(num_sentences, *places, lemmas, proposition, first, last, roles, list(names))
 
     @classmethod
     def of_sentences(cls, sentences: Iterable[Sequence[Predicate]]) -> Propositions:
