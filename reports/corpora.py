@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from atinuke_bench.tasks.coref.metric import CONLL_METRICS, count_document
-from atinuke_bench.tasks.srl.metric import f1_from_counts, score
+from atinuke_bench.tasks.srl.metric import METRICS
 
 Floats = NDArray[np.float64]
 
@@ -174,23 +174,10 @@ def _conll(rows: pd.DataFrame) -> Corpus:
     return SumCorpus(tuple(rows["id"]), np.array(counted, dtype=np.float64), finish)
 
 
-@dataclass(frozen=True)
-class _Proposition:
-    index: int
-    lemma: str
-    arguments: list[tuple[int, int, str]]
-
-
 def _arguments(rows: pd.DataFrame) -> Corpus:
-    # An example is one predicate, `<sentence>-<word>`; its lemma is the same on both sides and need not be known.
-    sentences: dict[str, tuple[list[_Proposition], list[_Proposition]]] = {}
-    for id_, gold, predicted in zip(rows["id"], rows["gold"], rows["prediction"], strict=True):
-        sentence, _, word = id_.rpartition("-")
-        sides = sentences.setdefault(sentence, ([], []))
-        for side, text in zip(sides, (gold, predicted), strict=True):
-            side.append(_Proposition(int(word), "", [tuple(span) for span in json.loads(text)]))
-    counts = score(sentences.values()).sentence_counts.astype(np.float64)
-    return SumCorpus(tuple(sentences), counts, f1_from_counts)
+    metric = METRICS["srl"][0]
+    sample = metric.sample(metric.read(rows))
+    return SumCorpus(sample.units, sample.statistics, sample.finish)
 
 
 def _numbers(rows: pd.DataFrame) -> tuple[Floats, Floats]:

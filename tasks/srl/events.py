@@ -1,70 +1,31 @@
-"""Counting the arguments of many propositions at once.
+"""What became of every argument: correct, in excess or missed, for all propositions at once.
 
-Letters in shapes: S sentences, P propositions (one a predicate), N spans, E counted arguments.
+Letters in shapes: P propositions (one a predicate), N spans, E counted arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atinuke_bench.tasks.srl.pieces import Span, compare_arguments, join_pieces
+from atinuke_bench.data.bio import Span
+from atinuke_bench.tasks.srl.pieces import compare_arguments, join_pieces
+from atinuke_bench.tasks.srl.propositions import Integers, Propositions, match_propositions
 
-Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 #: Outcomes, and the order of the three counts everywhere.
 CORRECT, EXCESS, MISSED = range(3)
-
-
-class Predicate(Protocol):
-    """What the scorer needs of a predicate: its word, its lemma and the spans of its column in bracket order."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def lemma(self) -> str: ...
-    @property
-    def arguments(self) -> Sequence[Span]: ...
-
-
-class Table(Protocol):
-    """The propositions of a file as arrays; propositions are in the order of sentences and words, spans in theirs."""
-
-    num_sentences: int
-    sentence: Integers  # [P] number of the proposition's sentence
-    index: Integers  # [P] position of the predicate's word
-    lemmas: list[str]  # [P]
-    proposition: Integers  # [N] rising
-    start: Integers  # [N]
-    end: Integers  # [N] inside the span
-    role: Integers  # [N] place in role_names
-    role_names: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class PredicateTable:
-    """A `Table` of predicates in memory."""
-
-    num_sentences: int
-    sentence: Integers
-    index: Integers
-    lemmas: list[str]
-    proposition: Integers
-    start: Integers
-    end: Integers
-    role: Integers
-    role_names: list[str]
+#: What srl-eval.pl scores apart from everything else.
+EXCLUDED_ROLES = frozenset({"V"})
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
     """Every counted argument: its gold proposition, its role, whether correct, and its distance from the predicate.
 
-    `unlabelled` [3] counts correct, excess and missed arguments when roles are ignored.
+    `unlabelled` [3] counts correct, excess and missed arguments when roles are ignored, EXCLUDED_ROLES left out.
     """
 
     proposition: Integers  # [E]
@@ -75,46 +36,9 @@ class Events:
     role_names: list[str]
 
 
-def build_table(sentences: Iterable[Sequence[Predicate]]) -> PredicateTable:
-    """The table of sentences given as their predicates."""
-    numbered = list(enumerate(sentences))
-    rows = [(number, predicate) for number, predicates in numbered for predicate in predicates]
-    spans = [(row, *span) for row, (_, predicate) in enumerate(rows) for span in predicate.arguments]
-    names: dict[str, int] = {}
-    return PredicateTable(
-        num_sentences=len(numbered),
-        sentence=np.array([number for number, _ in rows], dtype=np.int64),
-        index=np.array([predicate.index for _, predicate in rows], dtype=np.int64),
-        lemmas=[predicate.lemma for _, predicate in rows],
-        proposition=np.array([span[0] for span in spans], dtype=np.int64),
-        start=np.array([span[1] for span in spans], dtype=np.int64),
-        end=np.array([span[2] for span in spans], dtype=np.int64),
-        role=np.array([names.setdefault(span[3], len(names)) for span in spans], dtype=np.int64),
-        role_names=list(names),
-    )
-
-
-def match_propositions(gold: Table, predicted: Table) -> Integers:
-    """For each predicted proposition [P] the gold one at the same word with the same lemma, or -1."""
-    num_gold = len(gold.lemmas)
-    if (
-        gold.lemmas == predicted.lemmas
-        and np.array_equal(gold.sentence, predicted.sentence)
-        and np.array_equal(gold.index, predicted.index)
-    ):
-        return np.arange(num_gold)
-    gold_places = zip(gold.sentence.tolist(), gold.index.tolist(), gold.lemmas, strict=True)
-    rows = {place: row for row, place in enumerate(gold_places)}
-    places = list(zip(predicted.sentence.tolist(), predicted.index.tolist(), predicted.lemmas, strict=True))
-    # Of two predictions at one word the last counts, as in srl-eval.pl.
-    return np.array([rows.pop(place, -1) for place in reversed(places)][::-1], dtype=np.int64)
-
-
-def count_arguments(gold: Table, predicted: Table, target: Integers, excluded: frozenset[str]) -> Events:
-    """Compares every gold proposition with the predicted one that `target` [P] (`match_propositions`) assigns to it.
-
-    Roles in `excluded` are left out of `unlabelled`, as srl-eval.pl does.
-    """
+def count_arguments(gold: Propositions, predicted: Propositions) -> Events:
+    """Compares every gold proposition with the predicted one at the same word with the same lemma."""
+    target = match_propositions(gold, predicted)
     names = {name: place for place, name in enumerate(dict.fromkeys([*gold.role_names, *predicted.role_names]))}
     ours = _Spans.of(gold, np.arange(len(gold.lemmas)), names)
     theirs = _Spans.of(predicted, target, names)
@@ -122,13 +46,14 @@ def count_arguments(gold: Table, predicted: Table, target: Integers, excluded: f
     continued = np.array([name.startswith("C-") for name in names], dtype=bool)
     for spans in (ours, theirs):
         special[spans.proposition[continued[spans.role] | spans.overlap()]] = True
-    left_out = np.array([name in excluded for name in names], dtype=bool)
+    left_out = np.array([name in EXCLUDED_ROLES for name in names], dtype=bool)
     plain, unlabelled = _count_plain(
         ours.take(~special[ours.proposition]), theirs.take(~special[theirs.proposition]), gold.index, left_out
     )
     chosen = np.flatnonzero(special)
-    rest, unlabelled_rest = _count_special(chosen, ours, theirs, gold.index, names, excluded)
-    return Events(*np.concatenate([plain, rest], axis=1), unlabelled + unlabelled_rest, list(names))
+    rest, unlabelled_rest = _count_special(chosen, ours, theirs, gold.index, names)
+    proposition, role, outcome, distance = np.concatenate([plain, rest], axis=1)
+    return Events(proposition, role, outcome, distance, unlabelled + unlabelled_rest, list(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +66,9 @@ class _Spans:
     role: Integers
 
     @classmethod
-    def of(cls, table: Table, target: Integers, names: dict[str, int]) -> _Spans:
-        shared = np.array([names[name] for name in table.role_names], dtype=np.int64)
-        spans = cls(target[table.proposition], table.start, table.end, shared[table.role])
+    def of(cls, propositions: Propositions, target: Integers, names: dict[str, int]) -> _Spans:
+        shared = np.array([names[name] for name in propositions.role_names], dtype=np.int64)
+        spans = cls(target[propositions.proposition], propositions.start, propositions.end, shared[propositions.role])
         return spans if np.all(target >= 0) else spans.take(spans.proposition >= 0)
 
     def take(self, chosen: Mask) -> _Spans:
@@ -198,7 +123,7 @@ def _count_plain(gold: _Spans, predicted: _Spans, index: Integers, left_out: Mas
 
 
 def _count_special(
-    chosen: Integers, gold: _Spans, predicted: _Spans, index: Integers, names: dict[str, int], excluded: frozenset[str]
+    chosen: Integers, gold: _Spans, predicted: _Spans, index: Integers, names: dict[str, int]
 ) -> tuple[Integers, Integers]:
     """Like `_count_plain` for the `chosen` propositions, one by one; adds roles to `names` that only joining shows."""
     role_names = list(names)
@@ -223,8 +148,8 @@ def _count_special(
         spans_only = compared  # where all roles agree, so do all spans
         if compared.excess or compared.missed:
             spans_only = compare_arguments(ours, theirs, labelled=False)
-        both = [(one.role in excluded) or (other.role in excluded) for one, other in spans_only.correct]
+        both = [(one.role in EXCLUDED_ROLES) or (other.role in EXCLUDED_ROLES) for one, other in spans_only.correct]
         unlabelled[CORRECT] += both.count(False)
-        unlabelled[EXCESS] += sum(argument.role not in excluded for argument in spans_only.excess)
-        unlabelled[MISSED] += sum(argument.role not in excluded for argument in spans_only.missed)
+        unlabelled[EXCESS] += sum(argument.role not in EXCLUDED_ROLES for argument in spans_only.excess)
+        unlabelled[MISSED] += sum(argument.role not in EXCLUDED_ROLES for argument in spans_only.missed)
     return np.array(events, dtype=np.int64).reshape(-1, 4).T, unlabelled
