@@ -63,6 +63,8 @@ def pearson(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     >>> round(pearson([0, 1, 2, 1], [1, 3, 3, 3]), 6), pearson([0, 1, 2], [4, 4, 4])
     (81.649658, None)
     """
+    # Not scipy's `pearsonr`: it warns of constant series, refuses one number, overflows at 1e308 and loses digits at
+    # 1e-320.
     directions = _direction(gold), _direction(predicted)
     assert np.shape(gold) == np.shape(predicted), f"shapes {np.shape(gold)} and {np.shape(predicted)}"
     if directions[0] is None or directions[1] is None:
@@ -78,17 +80,9 @@ def spearman(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     """
     if not (np.isfinite(gold).all() and np.isfinite(predicted).all()):
         return None
-    return pearson(average_ranks(gold), average_ranks(predicted))
+    from scipy.stats import rankdata  # a second to load, which no other metric should wait for
 
-
-def average_ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Ranks from 1; equal values share the mean of the ranks they take up.
-
-    >>> average_ranks([10, 30, 20, 20]).tolist()
-    [1.0, 4.0, 2.5, 2.5]
-    """
-    _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return pearson(rankdata(gold), rankdata(predicted))
 
 
 #: The figures by their official names, as scorers print them.

@@ -15,7 +15,6 @@ from atinuke_bench.metrics.classification import (
     ClassMetric,
     CorrelationMetric,
     accuracy,
-    average_ranks,
     f1,
     matthews_correlation,
     pearson,
@@ -151,12 +150,6 @@ def test_correlations_are_scipys(pairs) -> None:
         return
     assert pearson(gold, predicted) == pytest.approx(100 * stats.pearsonr(gold, predicted).statistic, abs=1e-9)
     assert spearman(gold, predicted) == pytest.approx(100 * stats.spearmanr(gold, predicted).statistic, abs=1e-9)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=30))
-def test_ranks_are_scipys(values) -> None:
-    assert average_ranks(values).tolist() == stats.rankdata(values).tolist()
 
 
 @settings(deadline=None)
