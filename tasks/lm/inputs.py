@@ -14,6 +14,7 @@ class LmInputs(NewInputs):
 
     fields: Mapping[str, str] = {"text": "a text"}
     plain_fields = ("text",)
+    example: Mapping[str, Any] = {"text": "Ada went to the market."}
 
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
         return [{"id": key, "text": text_of(record, "text")}]

@@ -130,8 +130,8 @@ def linear_cross_entropy(
 
     Of N tokens, 0 give 0. The backward pass computes nothing anew: the gradients are made with the logits.
     """
-    # torch has `F.linear_cross_entropy` since 2.13, which is as fast. It gives NaN for 0 tokens and takes no notice of
-    # autocast, and its last bits are others, so that it would raise the task's result_version.
+    # Since 2.13 torch has `F.linear_cross_entropy`, 9 to 19 % faster in chunks of this size. But it gives NaN for no
+    # token, its products ignore autocast, and its last bits differ: the task's result_version would have to rise.
     return _LinearCrossEntropy.apply(hidden, weight, bias, targets)
 
 
