@@ -68,7 +68,8 @@ def test_cross_entropy_in_chunks_has_the_plain_value_and_gradients(num):
     shapes = ((num, 16), (50, 16), (50,))
     tensors = [torch.randn(shape, generator=generator).requires_grad_() for shape in shapes]
     targets = torch.randint(0, 50, (num,), generator=generator)
-    loss = linear_cross_entropy(*tensors, targets)
+    hidden, weight, bias = tensors
+    loss = linear_cross_entropy(hidden, weight, bias, targets)
     plain = F.cross_entropy(F.linear(*tensors), targets) if num else torch.stack([t.sum() * 0 for t in tensors]).sum()
     assert loss.item() == pytest.approx(plain.item(), abs=1e-6)
     for found, expected in zip(
@@ -81,9 +82,10 @@ def test_cross_entropy_under_autocast_stays_near_and_gives_gradients_of_the_weig
     generator = torch.Generator().manual_seed(1)
     tensors = [torch.randn(shape, generator=generator).requires_grad_() for shape in ((300, 16), (50, 16), (50,))]
     targets = torch.randint(0, 50, (300,), generator=generator)
-    exact = linear_cross_entropy(*tensors, targets)
+    hidden, weight, bias = tensors
+    exact = linear_cross_entropy(hidden, weight, bias, targets)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        near = linear_cross_entropy(*tensors, targets)
+        near = linear_cross_entropy(hidden, weight, bias, targets)
     assert near.item() == pytest.approx(exact.item(), abs=0.02)
     assert near.item() != exact.item()
     assert all(grad.dtype == torch.float32 for grad in torch.autograd.grad(near, tensors))
