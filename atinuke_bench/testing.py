@@ -18,11 +18,12 @@ from atinuke_bench.config import CoreConfig, RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import AtinukeBenchError, DataError
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.capabilities import Average
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.predict import load_predictor
 from atinuke_bench.training.prepare import PreparedRun, prepare
-from atinuke_bench.training.task import Average, Task
+from atinuke_bench.training.task import Task
 from atinuke_bench.training.train import train_and_evaluate
 
 _VOCAB_SIZE = 40

@@ -14,7 +14,7 @@ from atinuke_bench import registry
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import make_folder, write_bytes
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.training.task import Average
+from atinuke_bench.training.capabilities import Average
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from atinuke_bench.data.inputs import text_of
 from atinuke_bench.data.sources import Loaded, canonical_features
 from atinuke_bench.data.table import UNLABELLED
 from atinuke_bench.data.tokenizer import encode_texts, unique_texts
-from atinuke_bench.training.task import NewInputs, TaskData
+from atinuke_bench.training.capabilities import NewInputs
+from atinuke_bench.training.task import TaskData
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from atinuke_bench.data.text import find_file, read_lines, require_file
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.glue.metric import METRICS
-from atinuke_bench.training.task import OfficialFiles
+from atinuke_bench.training.capabilities import OfficialFiles
 
 Label = int | float
 Row = tuple[int, int, list[str]]  # line from 1, number of the row from 0, fields

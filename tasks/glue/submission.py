@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from atinuke_bench.tasks.glue.files import LAYOUTS, GlueLayout, Label
-from atinuke_bench.training.task import Average, Submission
+from atinuke_bench.training.capabilities import Average, Submission
 
 #: Metrics whose mean is a task's part of the average (Wang et al. 2019, section 3). The AX diagnostic has no part.
 GLUE_METRICS: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from atinuke_bench.data.text import find_file, read_lines, require_file
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.snli.metric import METRICS
-from atinuke_bench.training.task import OfficialFiles
+from atinuke_bench.training.capabilities import OfficialFiles
 
 LABELS = ("entailment", "neutral", "contradiction")
 #: The gold label of a pair on which no three of its five annotators agreed.

@@ -26,7 +26,7 @@ from atinuke_bench.data.text import find_file, read_text, require_file
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.scores import missing_ids, squad_v1, squad_v2
-from atinuke_bench.training.task import OfficialFiles
+from atinuke_bench.training.capabilities import OfficialFiles
 
 log = logging.getLogger(__name__)
 

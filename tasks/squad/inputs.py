@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from atinuke_bench.data.inputs import text_of
-from atinuke_bench.training.task import NewInputs
+from atinuke_bench.training.capabilities import NewInputs
 
 
 class SquadInputs(NewInputs):

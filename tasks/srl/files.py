@@ -27,7 +27,8 @@ from atinuke_bench.tasks.srl.propositions import Propositions
 from atinuke_bench.tasks.srl.props import read_aligned_props, read_props, rename_roles, write_props
 from atinuke_bench.tasks.srl.props_table import read_props_tables
 from atinuke_bench.tasks.srl.totals import totals_of
-from atinuke_bench.training.task import OfficialFiles, options_of, require_data_dir
+from atinuke_bench.training.capabilities import OfficialFiles
+from atinuke_bench.training.task import options_of, require_data_dir
 
 #: Where files are looked for below the data folder; the first place with a train split is taken.
 FOLDERS = ("srl/ewt/conll2012", "srl/ewt/conll2005", "srl/conll2012", "srl/conll2005", "srl", ".")
