@@ -1,27 +1,31 @@
-"""What a study is, as `study.yaml` and the database keep it, and the run that a trial's values make."""
+"""What a study is: made from what a user asks, kept in `study.yaml` and the database, and what run a trial makes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from atinuke_bench import registry
-from atinuke_bench.config import Frozen, RunConfig, SourceConfig, core_config_class, make_run_config, parse
-from atinuke_bench.errors import ConfigError, StudyError
+from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse
+from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError
 from atinuke_bench.files import write_text
-from atinuke_bench.sweeps import fields
-from atinuke_bench.sweeps.spaces import Space, make_space
+from atinuke_bench.sweeps.fields import resolve_space
+from atinuke_bench.sweeps.samplers import grid_points
+from atinuke_bench.sweeps.spaces import Space, read_space
 from atinuke_bench.sweeps.storage import default_url
 
-SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsga2")
-PRUNERS = ("asha", "hyperband", "median", "none")
-#: What can stand against the score: name -> where a result keeps it.
-COSTS = {"parameters": "parameters", "flops": "forward_flops_per_token"}
+DEFAULT_TRIALS = 40
+
+Sampler = Literal["tpe", "random", "grid", "cmaes", "nsga2"]
+Pruner = Literal["asha", "hyperband", "median", "none"]
+Cost = Literal["parameters", "flops"]
+#: What a cost that is weighed against the score is called in a run's result.
+COSTS: dict[Cost, str] = {"parameters": "parameters", "flops": "forward_flops_per_token"}
 
 
 class Budget(Frozen):
@@ -30,14 +34,18 @@ class Budget(Frozen):
     trials: int | None = Field(None, ge=1)
     #: Of trials, added over workers.
     seconds: float | None = Field(None, gt=0)
-    #: Training operations of the core, counted as in every run's cost.
-    flops: float | None = Field(None, gt=0)
+    #: Of the core, counted as in every run's cost.
+    training_flops: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:
-        if self.trials is None and self.seconds is None and self.flops is None:
+        if self.trials is None and self.seconds is None and self.training_flops is None:
             raise ValueError("a study needs a budget: trials, seconds or flops")
         return self
+
+
+def _as_space(value: Any) -> Space:
+    return value if isinstance(value, Space) else Space.from_record(value)
 
 
 class StudyConfig(Frozen):
@@ -51,12 +59,11 @@ class StudyConfig(Frozen):
     overrides: dict[str, Any] = Field({})
     #: Seed of every trial's run, and of the sampler.
     seed: int = Field(0, ge=0)
-    #: Parameters in plain data, with what is relative worked out.
-    space: dict[str, Any]
-    sampler: Literal["tpe", "random", "grid", "cmaes", "nsga2"] = "tpe"
-    pruner: Literal["asha", "hyperband", "median", "none"] = "asha"
+    space: Annotated[Space, PlainValidator(_as_space), PlainSerializer(Space.record)]
+    sampler: Sampler = "tpe"
+    pruner: Pruner = "asha"
     #: Cost that is weighed against the score, if any.
-    against: Literal["parameters", "flops"] | None = None
+    against: Cost | None = None
     #: Name shared by the studies of one comparison of cores.
     comparison: str | None = None
     #: What task and config say, kept so that a study can be read without loading the task.
@@ -82,7 +89,8 @@ class StudyConfig(Frozen):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        return ("score",) if self.against is None else ("score", self.against)
+        """What a trial is judged by: the score, and the cost under its name in a run's result."""
+        return ("score",) if self.against is None else ("score", COSTS[self.against])
 
     def definition(self) -> dict[str, Any]:
         """What must be the same for whoever joins; the budget may grow and data may lie elsewhere."""
@@ -102,28 +110,57 @@ class StudyConfig(Frozen):
             task_training=dict(registry.load_task(self.task).training),
         )
 
-    def make_space(self) -> Space:
-        """The space, ready to draw from."""
-        return resolve_space(self.space, self.make_run({}), where=f"study {self.name}")
 
+def plan_studies(
+    *,
+    task: str,
+    cores: Sequence[str],
+    space: str,
+    budget: Mapping[str, Any],
+    sampler: str = "tpe",
+    pruner: str | None = None,
+    against: str | None = None,
+    name: str | None = None,
+    **settings: Any,
+) -> list[StudyConfig]:
+    """A study for each core, under equal budgets, all checked before any is made; ConfigError.
 
-def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Space:
-    """A space checked against the core and task of `run`, whose values it changes; ConfigError."""
-    if run.training.select_on != "held-out":
-        raise ConfigError(
-            "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
+    `settings` are those of `make_study_config`. Without a budget a grid takes every point once, and any other sampler
+    40 trials.
+    """
+    registry.require_task_name(task)
+    for core in cores:
+        registry.require_core_name(core)
+    if len(set(cores)) < len(cores):
+        raise ConfigError(f"--cores names each core once; found {', '.join(cores)}")
+    for kind, chosen, known in (("sampler", sampler, Sampler), ("pruner", pruner, Pruner), ("cost", against, Cost)):
+        if chosen is not None and chosen not in get_args(known):
+            raise UnknownNameError(kind, chosen, get_args(known), f"it is one of {', '.join(get_args(known))}")
+    is_open = all(limit is None for limit in budget.values())
+    parameters = read_space(space)
+    base = name or task.replace("/", "-")
+    configs = [
+        make_study_config(
+            name=f"{base}-{core}" if name is None or len(cores) > 1 else name,
+            task=task,
+            core=core,
+            space=parameters,
+            budget={"trials": DEFAULT_TRIALS} if is_open else budget,
+            where=f"space {space!r}",
+            sampler=sampler,
+            pruner=pruner or ("asha" if against is None else "none"),
+            against=against,
+            comparison=base if len(cores) > 1 else None,
+            **settings,
         )
-    task = registry.load_task(run.task)
-    base = fields.flat_values(run, task.options(run))
-    space = make_space(record, base, where)
-    core_class = core_config_class(run.core.name)
-    parameters = []
-    for parameter in space.parameters:
-        place = f"{where}: {parameter.path}"
-        field = fields.require_searchable(parameter.path, core_class, task.options_class, where)
-        fields.check_domain(parameter.domain, field, place, times=parameter.times is not None)
-        parameters.append(parameter.with_multiple_of(fields.multiple_of(field)))
-    return Space(tuple(parameters), base)
+        for core in cores
+    ]
+    return [_whole_grid(config) for config in configs] if sampler == "grid" and is_open else configs
+
+
+def _whole_grid(config: StudyConfig) -> StudyConfig:
+    num_points = len(grid_points(config.space, config.seed))
+    return config.model_copy(update={"budget": Budget(trials=num_points)})
 
 
 def make_study_config(
@@ -154,10 +191,9 @@ def make_study_config(
     record |= {"metric": kept.primary_metric, "higher_is_better": kept.higher_is_better}
     bare = parse(StudyConfig, {**record, "space": {}, "max_epochs": 1}, "study")
     run = bare.make_run({})
-    resolved = resolve_space(space, run, where)
     return bare.model_copy(
         update={
-            "space": resolved.record(),
+            "space": resolve_space(space, run, where),
             "max_epochs": run.training.max_epochs,
             "metric": kept.for_run(run).primary_metric,
         }

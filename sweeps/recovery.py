@@ -41,7 +41,7 @@ def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str
 
 
 def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
-    if "config" not in trial.user_attrs:
+    if not study.draw_of(trial).params:
         study.fail(trial.number, "killed", "its process died before its values were drawn", counts=False)
         return "its process died before its values were drawn; another takes its place"
     place = trial.user_attrs.get("folder")
