@@ -17,7 +17,6 @@ from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import resolve_space
 from atinuke_bench.sweeps.samplers import grid_points
 from atinuke_bench.sweeps.spaces import Space, read_space
-from atinuke_bench.sweeps.storage import default_url
 
 DEFAULT_TRIALS = 40
 
@@ -45,7 +44,9 @@ class Budget(Frozen):
 
 
 def _as_space(value: Any) -> Space:
-    return value if isinstance(value, Space) else Space.from_record(value)
+    if not isinstance(value, dict) or not all(isinstance(spec, dict) for spec in value.values()):
+        raise ValueError("a space has fields, and of each what it may be")
+    return Space.from_record(value)
 
 
 class StudyConfig(Frozen):
@@ -125,8 +126,8 @@ def plan_studies(
 ) -> list[StudyConfig]:
     """A study for each core, under equal budgets, all checked before any is made; ConfigError.
 
-    `settings` are those of `make_study_config`. Without a budget a grid takes every point once, and any other sampler
-    40 trials.
+    `settings` are other fields of StudyConfig. Without a budget a grid takes every point once, and any other sampler 40
+    trials.
     """
     registry.require_task_name(task)
     for core in cores:
@@ -139,63 +140,38 @@ def plan_studies(
     is_open = all(limit is None for limit in budget.values())
     parameters = read_space(space)
     base = name or task.replace("/", "-")
-    configs = [
-        make_study_config(
-            name=f"{base}-{core}" if name is None or len(cores) > 1 else name,
-            task=task,
-            core=core,
-            space=parameters,
-            budget={"trials": DEFAULT_TRIALS} if is_open else budget,
-            where=f"space {space!r}",
-            sampler=sampler,
-            pruner=pruner or ("asha" if against is None else "none"),
-            against=against,
-            comparison=base if len(cores) > 1 else None,
-            **settings,
-        )
-        for core in cores
-    ]
-    return [_whole_grid(config) for config in configs] if sampler == "grid" and is_open else configs
-
-
-def _whole_grid(config: StudyConfig) -> StudyConfig:
-    num_points = len(grid_points(config.space, config.seed))
-    return config.model_copy(update={"budget": Budget(trials=num_points)})
+    settings |= {"task": task, "sampler": sampler, "against": against, "comparison": base if len(cores) > 1 else None}
+    settings["pruner"] = pruner or ("asha" if against is None else "none")
+    settings["budget"] = {"trials": DEFAULT_TRIALS} if is_open else budget
+    configs = []
+    for core in cores:
+        own = f"{base}-{core}" if name is None or len(cores) > 1 else name
+        config = make_study_config(name=own, core=core, space=parameters, where=f"space {space!r}", **settings)
+        if sampler == "grid" and is_open:
+            whole = Budget(trials=len(grid_points(config.space, config.seed)))
+            config = config.model_copy(update={"budget": whole})
+        configs.append(config)
+    return configs
 
 
 def make_study_config(
-    *,
-    name: str,
-    task: str,
-    core: str,
-    space: Mapping[str, Any],
-    budget: Mapping[str, Any],
-    preset: str = "micro",
-    source: SourceConfig | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    where: str = "space",
-    **settings: Any,
+    *, task: str, core: str, space: Mapping[str, Any], where: str = "space", **settings: Any
 ) -> StudyConfig:
-    """A study's config with its space checked and worked out for this core and preset; ConfigError."""
-    record = {
-        "name": name,
-        "task": registry.require_task_name(task),
-        "core": registry.require_core_name(core),
-        "preset": preset,
-        "source": (source or SourceConfig()).model_dump(mode="json"),
-        "overrides": dict(overrides or {}),
-        "budget": dict(budget),
-        **settings,
-    }
-    kept = registry.load_task(task)
-    record |= {"metric": kept.primary_metric, "higher_is_better": kept.higher_is_better}
-    bare = parse(StudyConfig, {**record, "space": {}, "max_epochs": 1}, "study")
+    """A study's config with its space checked and worked out for this core and preset; ConfigError.
+
+    `settings` are other fields of StudyConfig.
+    """
+    names = {"task": registry.require_task_name(task), "core": registry.require_core_name(core)}
+    declared = registry.load_task(task)
+    # What only the run tells is filled in once there is one.
+    told = {"metric": declared.primary_metric, "higher_is_better": declared.higher_is_better, "max_epochs": 1}
+    bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
     run = bare.make_run({})
     return bare.model_copy(
         update={
             "space": resolve_space(space, run, where),
             "max_epochs": run.training.max_epochs,
-            "metric": kept.for_run(run).primary_metric,
+            "metric": declared.for_run(run).primary_metric,
         }
     )
 
@@ -206,7 +182,7 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
     >>> first_difference({"sampler": "tpe", "seed": 1}, {"sampler": "random", "seed": 1})
     "sampler 'random', not 'tpe'"
     """
-    for key in sorted({*ours, *theirs}, key=lambda key: (key == "space", key)):
+    for key in sorted({*ours, *theirs}, key=lambda key: (key in ("space", "base"), key)):
         if ours.get(key) == theirs.get(key):
             continue
         if isinstance(ours.get(key), dict) and isinstance(theirs.get(key), dict):
@@ -214,6 +190,11 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
             return f"{key}: {inner}"
         return f"{key} {theirs.get(key)!r}, not {ours.get(key)!r}"
     return None
+
+
+def default_url(folder: Path) -> str:
+    """The SQLite file of a study that has a folder and no database of its own."""
+    return f"sqlite:///{folder.absolute() / 'study.db'}"
 
 
 def write_definition(config: StudyConfig, folder: Path, url: str) -> None:

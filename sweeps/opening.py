@@ -12,8 +12,14 @@ from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
-from atinuke_bench.sweeps.definition import StudyConfig, first_difference, read_definition, write_definition
-from atinuke_bench.sweeps.storage import Storage, default_url, without_password
+from atinuke_bench.sweeps.definition import (
+    StudyConfig,
+    default_url,
+    first_difference,
+    read_definition,
+    write_definition,
+)
+from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
 
 
