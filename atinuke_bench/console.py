@@ -161,7 +161,7 @@ def study_tables(records: Sequence[Record]) -> list[Table]:
             number(states.count("pruned"), 0),
             number(len(trials) - len(states), 0),
             number(record["spent"]["seconds"], 1),
-            f"{record['spent']['flops']:.3g}",
+            f"{record['spent']['training_flops']:.3g}",
             number(best and best["parameters"], 0),
         )
     return [overview, *(table for record in records for table in (_best_trials(record), _importance(record)) if table)]
@@ -200,7 +200,7 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
             str(trial["number"]),
             number(trial["score"]),
             number(trial["parameters"], 0),
-            f"{trial['flops']:.3g}",
+            f"{trial['training_flops']:.3g}",
             escape(_config(trial["config"])),
         )
     return table

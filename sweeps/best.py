@@ -35,7 +35,7 @@ def retrain(
         replace(
             template,
             key=f"{trial.number}/{seed}",
-            run=study.config.make_run(trial.user_attrs["config"], seed=seed),
+            run=study.config.make_run(study.draw_of(trial).overrides, seed=seed),
             asks=False,
         )
         for trial in chosen
@@ -51,7 +51,7 @@ def retrain(
         entries.append(
             {
                 "number": trial.number,
-                "config": trial.user_attrs["config"],
+                "config": study.draw_of(trial).overrides,
                 "score_in_study": trial.values[0],
                 "selection": _summary(results[key]["selection"]["score"] for key in keys if key in results),
                 "evaluated": _summary(results[key]["score"] for key in keys if key in results),
@@ -76,7 +76,7 @@ def best_trials(study: Study, count: int) -> list[Any]:
     complete.sort(key=lambda trial: (-sign * trial.values[0], trial.number))
     different: dict[str, Any] = {}
     for trial in complete:
-        different.setdefault(repr(sorted(trial.user_attrs["config"].items())), trial)
+        different.setdefault(repr(sorted(study.draw_of(trial).overrides.items())), trial)
     return list(different.values())[:count]
 
 

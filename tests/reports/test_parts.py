@@ -128,7 +128,7 @@ def _trial(number, score, folder=None, state="complete"):
     params = {"core.dropout": 0.1 * number, "core.causal": bool(number % 2)}
     return {
         "number": number, "state": state, "score": score, "params": params, "config": params, "folder": folder,
-        "flops": 1e9 * (number + 1), "parameters": 1000 * (number + 1), "epochs": [[0, score]], "seconds": 1.0,
+        "training_flops": 1e9 * (number + 1), "parameters": 1000 * (number + 1), "epochs": [[0, score]], "seconds": 1.0,
     }  # fmt: skip
 
 
@@ -137,13 +137,13 @@ def _insight(name="tune <script>", folder=None):
     ended = [trial for trial in trials if trial["score"] is not None]
     history = [
         {"number": n, "score": trial["score"], "best": max(t["score"] for t in ended[: n + 1]), "trials": n + 1,
-         "seconds": n + 1.0, "flops": 1e9 * (n + 1)}
+         "seconds": n + 1.0, "training_flops": 1e9 * (n + 1)}
         for n, trial in enumerate(ended)
     ]  # fmt: skip
     return {
         "schema": 1, "study": name, "comparison": None, "task": "snli", "core": "atinuke", "preset": "nano",
         "metric": "accuracy", "higher_is_better": True, "objectives": [{"name": "score", "direction": "maximize"}],
-        "sampler": "tpe", "seed": 0, "spent": {"trials": 4, "seconds": 3.0, "flops": 6e9},
+        "sampler": "tpe", "seed": 0, "spent": {"trials": 4, "seconds": 3.0, "training_flops": 6e9},
         "parameters": {"core.dropout": {"kind": "float", "low": 0, "high": 0.5}}, "trials": trials, "best": 1,
         "history": history, "importance": {"method": "fanova", "values": {"core.dropout": 0.9, "core.causal": 0.1}},
         "importance_note": None, "pareto": [{"number": 0, "score": 50.0, "cost": 1000}],
