@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from atinuke_bench.tasks.coref.metric import CONLL_METRICS, count_document
+from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, count_document
 from atinuke_bench.tasks.srl.metric import METRICS
 
 Floats = NDArray[np.float64]

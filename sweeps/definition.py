@@ -171,7 +171,7 @@ def make_study_config(
         update={
             "space": resolve_space(space, run, where),
             "max_epochs": run.training.max_epochs,
-            "metric": declared.for_run(run).primary_metric,
+            "metric": declared.for_run(run).metric.name,
         }
     )
 

@@ -23,5 +23,6 @@ def coref_row(story: Story, identifier: str) -> dict[str, Any]:
         "speakers": [],
         "pos": [],
         "clusters": list(clusters.values()),
+        # Nothing reads it; fingerprints of generated data are taken from whole rows, and would change without it.
         "keeps_singletons": True,
     }

@@ -17,7 +17,7 @@ from scipy import stats
 
 from atinuke_bench.metrics import classification
 from atinuke_bench.reports.render import write_report
-from atinuke_bench.tasks.coref import metric as coref
+from atinuke_bench.tasks.coref import scorer as coref
 
 
 @pytest.fixture(scope="module", params=["synthetic", "real"], name="places")

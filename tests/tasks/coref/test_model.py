@@ -1,4 +1,4 @@
-"""The coreference module: gradients, features, batches, segments."""
+"""The coreference module: gradients, features, batches, segments, the loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.data.conll.read import Document, Sentence
 from atinuke_bench.data.conll.spans import Mention
 from atinuke_bench.data.conll.write import write_documents
-from atinuke_bench.tasks.coref.model import CorefOptions, select_candidates
+from atinuke_bench.tasks.coref.model import CorefOptions, marginal_loss
+from atinuke_bench.tasks.coref.spans import select_candidates
 from atinuke_bench.training.prepare import prepare
 
 
@@ -26,7 +27,7 @@ def module_of(coref_run):
         encoded = prepared.encode("train", prepared.train_examples)
         torch.manual_seed(1)
         core_module = build_core(prepared.run.core, prepared.tokenizer.get_vocab_size())
-        return prepared.task.build_module(core_module, prepared.run), encoded, prepared
+        return prepared.task.model.build(core_module, prepared.run), encoded, prepared
 
     return build
 
@@ -115,7 +116,7 @@ def test_documents_without_mentions_or_with_one_word(tmp_path, module_of):
     batch = BatchDataset(encoded)[np.arange(len(encoded))]
     module.loss(batch).backward()
     outputs = [_arrays(module, batch)]
-    assert set(prepared.task.decode(outputs, encoded, prepared.train_examples, prepared.run)) == set(
+    assert set(prepared.task.model.decode(outputs, encoded, prepared.train_examples, prepared.run)) == set(
         prepared.train_examples["id"]
     )
     module.options = CorefOptions(min_mention_score=50)  # no candidate at all
@@ -125,6 +126,14 @@ def test_documents_without_mentions_or_with_one_word(tmp_path, module_of):
 def test_predictions_do_not_depend_on_the_order_of_rows(folder, module_of):
     module, encoded, prepared = module_of(folder, options__min_mention_score=-50)
     data, task, examples = BatchDataset(encoded), prepared.task, prepared.train_examples
-    whole = task.decode([_arrays(module, data[np.arange(len(encoded))])], encoded, examples, prepared.run)
+    whole = task.model.decode([_arrays(module, data[np.arange(len(encoded))])], encoded, examples, prepared.run)
     shuffled = [_arrays(module, data[np.array([row])]) for row in reversed(range(len(encoded)))]
-    assert task.decode(shuffled, encoded, examples, prepared.run) == whole
+    assert task.model.decode(shuffled, encoded, examples, prepared.run) == whole
+
+
+def test_marginal_loss_sums_over_gold_antecedents():
+    links = torch.tensor([[-1e4, -1e4], [0.0, -1e4], [1.0, 2.0], [3.0, 0.5]])
+    antecedents = torch.tensor([[0, 0], [0, 0], [0, 1], [0, 2]])
+    cluster = torch.tensor([7, 7, 7, -1])
+    expected = [0.0, np.log(2), np.log(1 + np.e + np.e**2) - np.log(np.e + np.e**2), np.log(1 + np.e**3 + np.e**0.5)]
+    assert marginal_loss(links, antecedents, cluster).item() == pytest.approx(np.mean(expected), rel=1e-4)

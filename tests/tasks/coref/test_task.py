@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from atinuke_bench.data.conll.read import read_documents
-from atinuke_bench.tasks.coref.decode import Scored
-from atinuke_bench.tasks.coref.metric import count_document, scores
-from atinuke_bench.tasks.coref.task import COREF
+from atinuke_bench.tasks.coref.files import CorefFiles
+from atinuke_bench.tasks.coref.scorer import count_document, scores
 from atinuke_bench.testing import check_task
-from atinuke_bench.training.prepare import prepare
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +39,7 @@ def test_the_response_scores_as_the_run_says(finished, folder):
     place, result = finished
     for split in ("dev", "test"):
         response = place.path / f"{split}.response.conll"
-        printed = COREF.score_files(folder / f"{split}.v4_gold_conll", response)
+        printed = CorefFiles().score(folder / f"{split}.v4_gold_conll", response)
         for metric in ("muc", "bcub", "ceafe", "blanc", "lea", "mentions"):
             exact = result["scores"][split][f"{metric}_f1"]
             assert 0 <= exact - printed[metric]["f1"] < 0.01  # printed digits are cut off
@@ -74,33 +71,10 @@ def test_predictions_hold_gold_and_the_score_of_each_document(finished):
 
 
 def test_equal_runs_are_equal(folder, tmp_path, coref_run):
-    check_task(coref_run(folder), tmp_path)
+    check_task(coref_run(folder), tmp_path, official=(folder / "dev.v4_gold_conll",) * 2)
 
 
 def test_the_floor_is_the_rules(folder, tmp_path, coref_run, carry_out):
     place, result = carry_out(coref_run(folder, "majority"), tmp_path / "run")
     assert result["score"] > 40
     assert (place.path / "test.response.conll").exists()
-
-
-@pytest.mark.parametrize(
-    ("choice", "annotated", "kept"),
-    [("auto", True, True), ("auto", False, False), ("drop", True, False), ("keep", False, True)],
-)
-def test_singletons_are_kept_as_annotated_or_as_asked(tmp_path, choice, annotated, kept, write_corpus, coref_run):
-    prepared = prepare(coref_run(write_corpus(tmp_path / "data", singletons=annotated), options__singletons=choice))
-    examples = prepared.evaluation_splits["dev"]
-    floor = prepared.task.floor(prepared.train_examples, examples, prepared.run)
-    assert any(len(cluster) == 1 for clusters in floor.values() for cluster in clusters) is kept
-    scored = [np.array(column) for column in ([0, 4], [1, 4], [2.0, 2.0], [[0], [0]], [[-1.0], [-1.0]])]
-    outputs = [
-        {"rows": np.arange(len(examples))}
-        | {name: np.stack([value] * len(examples)) for name, value in zip(Scored._fields, scored, strict=True)}
-    ]
-    decoded = prepared.task.decode(outputs, None, examples, prepared.run)
-    assert set(map(len, decoded.values())) == {2 if kept else 0}
-
-
-def test_documents_of_one_name_stay_on_one_side_of_the_cut(folder, coref_run):
-    prepared = prepare(coref_run(folder, training__held_out_fraction=0.3))
-    assert not set(prepared.train_examples["name"]) & set(prepared.selection_examples["name"])
