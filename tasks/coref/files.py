@@ -18,7 +18,7 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.coref.clusters import Clusters
 from atinuke_bench.tasks.coref.documents import answered
 from atinuke_bench.tasks.coref.scorer import count_documents, printed_scores, total
-from atinuke_bench.training.task import OfficialFiles
+from atinuke_bench.training.capabilities import OfficialFiles
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")

@@ -7,7 +7,7 @@ from typing import Any
 
 from atinuke_bench.data.inputs import as_words, text_of
 from atinuke_bench.errors import DataError
-from atinuke_bench.training.task import NewInputs
+from atinuke_bench.training.capabilities import NewInputs
 
 
 class CorefInputs(NewInputs):

@@ -16,6 +16,7 @@ class SrlInputs(NewInputs):
         "words": "a list of words, or a text with spaces between them",
         "predicate": "the number of the predicate's word, from 0, or a list of such numbers",
     }
+    example = {"words": "Ada gave Ben a book .", "predicate": 1}  # noqa: RUF012
 
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
         words = words_of(record, "words")
