@@ -60,9 +60,10 @@ def make_report(frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Su
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
         drawn, left_out = studies_plots(studies)
+        learned = [table for table in (studies_table(studies), importance_table(studies)) if table is not None]
         made = replace(
             made,
-            tables=(*made.tables, studies_table(studies), importance_table(studies)),
+            tables=(*made.tables, *learned),
             plots=(*made.plots, *drawn),
             notes={**made.notes, "studies": tuple(left_out)},
         )
@@ -72,7 +73,7 @@ def make_report(frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Su
 def _of_runs(made: Report) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
-    comparisons = best_against_others(frame, cells)
+    comparisons = best_against_others(cells)
     drawn, left_out = draw(frame, cells, looks_of(frame, cells))
     tables, plots = _deeper(frame, cells)
     found = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..statistics.cells import Cell
 from .labels import label_ends, label_points, plain_log_axis
@@ -42,7 +43,7 @@ def learning_curves(task: str, histories: dict[str, list[History]], look: dict[s
             ends.append((float(epochs[-1]), float(mean[-1]), name, own.colour))
         axes.set_xlabel("epoch")
         axes.set_title(label, loc="left", fontsize=10)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         label_ends(axes, ends)
     return finished(figure, f"curves-{slug(task)}", f"{task}: learning curves (mean over seeds; band: all seeds)")
 
@@ -70,8 +71,8 @@ def score_against_cost(
         return None
     # Equal costs are common (one size, several cores); a step to the side keeps every interval visible.
     points = [
-        (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), *rest)
-        for place, (x, *rest) in enumerate(points)
+        (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), y, interval, variant)
+        for place, (x, y, interval, variant) in enumerate(points)
     ]
     figure, (axes,) = new_figure(1, (6.4, 3.6))
     axes.set_xscale("log")
@@ -131,13 +132,13 @@ def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     return finished(draw(table, look), f"slices-{slug(table.task)}-{slug(table.name)}", table.title)
 
 
-def _is_ordered(labels: Sequence[object]) -> bool:
+def _is_ordered(labels: pd.Index) -> bool:
     return len(labels) > 2 and all(re.fullmatch(r"\d+([-–]\d+|\+)?", str(label)) for label in labels)
 
 
 def _slice_curves(table: SliceTable, look: dict[str, Look]) -> Figure:
     figure, (axes,) = new_figure(1, (max(5.0, 0.75 * len(table.mean) + 2.4), 3.2))
-    order = sorted(range(len(table.mean)), key=lambda place: int(re.match(r"\d+", str(table.mean.index[place]))[0]))
+    order = sorted(range(len(table.mean)), key=lambda place: int(re.findall(r"\d+", str(table.mean.index[place]))[0]))
     xs, ends = np.arange(len(order)), []
     for variant in table.mean.columns:
         own = look[variant]

@@ -28,12 +28,13 @@ def across(frame: Frame, fields: Sequence[str]) -> Frame:
             near = nearest(field, known)
             hint = f"nearest: {near!r}" if near else f"protocols have {', '.join(sorted(known))}"
             raise ConfigError(f"no field {field!r} in the protocols of these runs; {hint}")
-    runs = frame.runs.copy()
-    protocols = {}
-    for place, row in frame.runs.iterrows():
+    columns, variants, protocols = [], [], {}
+    for row in frame.runs.to_dict("records"):
         protocol = dict(frame.protocols[row["column"]])
         shown = "; ".join(f"{field}: {protocol.pop(field, None)}" for field in fields)
-        column = Column.of(row["task"], protocol, row["split"], row["metric"])
-        runs.at[place, "column"], runs.at[place, "variant"] = column, f"{row['variant']} {{{shown}}}"
-        protocols[column] = protocol
+        columns.append(Column.of(row["task"], protocol, row["split"], row["metric"]))
+        variants.append(f"{row['variant']} {{{shown}}}")
+        protocols[columns[-1]] = protocol
+    runs = frame.runs.copy()
+    runs["column"], runs["variant"] = columns, variants
     return replace(frame, runs=runs, protocols=protocols)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
         if result is None:
             collector.gaps.append(Gap(str(folder.path), _why_unfinished(folder)))
         else:
-            collector.add(str(folder.path), result, lambda folder=folder: _text_of(folder))
+            collector.add(str(folder.path), result, partial(_text_of, folder))
 
 
 def matching(place: str) -> list[str]:

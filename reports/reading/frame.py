@@ -43,23 +43,26 @@ class Frame:
     histories: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
     _cache: PredictionCache = field(default_factory=PredictionCache, repr=False, compare=False)
 
+    def value(self, run: int, name: str) -> Any:
+        """A field of a run."""
+        return self.runs.at[run, name]
+
     def predictions(self, run: int) -> pa.Table:
         """The scored predictions of a run's headline split by id: id, prediction, gold, score; RunFolderError."""
-        row = self.runs.loc[run]
-        return self._cache.read(RunFolder(Path(row["folder"])).predictions, row["split"])
+        return self._cache.read(RunFolder(Path(self.value(run, "folder"))).predictions, self.value(run, "split"))
 
     def history(self, run: int) -> list[dict[str, Any]]:
         """The epochs of a run; none where they cannot be read."""
         if run in self.histories:
             return self.histories[run]
         try:
-            return RunFolder(Path(self.runs.loc[run, "folder"])).read_history()
+            return RunFolder(Path(self.value(run, "folder"))).read_history()
         except (OSError, ValueError):
             return []
 
     def config(self, run: int) -> Mapping[str, Any]:
         """The flat config of a run; empty where it could not be read."""
-        place = self.runs.loc[run, "config"]
+        place = self.value(run, "config")
         return self.configs[place] if 0 <= place < len(self.configs) else {}
 
     def name_of(self, column: Column) -> str:

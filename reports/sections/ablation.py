@@ -52,7 +52,7 @@ def ablations(frame: Frame, cells: Cells) -> list[Ablation]:
         config = frame.config(cell.runs[0])
         if not config:
             continue
-        label = frame.runs.loc[cell.runs[0], "label"].partition("[")[0]
+        label = frame.value(cell.runs[0], "label").partition("[")[0]
         rest = json.dumps({name: value for name, value in config.items() if not _of_core(name)}, default=str)
         groups.setdefault((cell.column, label, rest), []).append(cell)
     found = [one for own in groups.values() if len(own) > 1 for one in _against_reference(frame, own)]

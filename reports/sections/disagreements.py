@@ -45,7 +45,7 @@ def disagreements(frame: Frame, comparisons: Sequence[Comparison]) -> Iterable[D
 
 
 def _disagreement(frame: Frame, column: Column, a: Cell, b: Cell) -> Disagreement | None:
-    seeds = [{int(frame.runs.loc[run, "seed"]): run for run in cell.runs} for cell in (a, b)]
+    seeds = [{int(frame.value(run, "seed")): run for run in cell.runs} for cell in (a, b)]
     common = sorted(seeds[0].keys() & seeds[1].keys())
     if not common:
         return None

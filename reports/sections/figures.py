@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -33,7 +34,8 @@ def looks_of(frame: Frame, cells: Cells) -> dict[str, Look]:
 def draw(frame: Frame, cells: Cells, look: dict[str, Look]) -> tuple[list[Plot], list[str]]:
     """The figures of every column, and what they leave out."""
     columns = list(frame.runs["column"].value_counts().index)
-    notes, found = [], []
+    notes: list[str] = []
+    found: list[Plot] = []
     if len(columns) > MOST_COLUMNS:
         others = ", ".join(frame.name_of(column) for column in columns[MOST_COLUMNS:])
         notes.append(f"Figures show the {MOST_COLUMNS} tasks and protocols with the most runs. Not drawn: {others}.")
@@ -76,12 +78,14 @@ def _curves(frame: Frame, column: Column, cells: Sequence[Cell], look: dict[str,
     return plots.learning_curves(frame.name_of(column), histories, look)
 
 
-def _history(records: Sequence[Mapping[str, object]]) -> plots.History | None:
+def _history(records: Sequence[Mapping[str, Any]]) -> plots.History | None:
     kept = [one for one in records if isinstance(one, dict) and {"epoch", "loss", "score"} <= one.keys()]
     if not kept:
         return None
-    parts = ([float("nan") if one[name] is None else one[name] for one in kept] for name in ("epoch", "loss", "score"))
-    return tuple(parts)
+    epochs, losses, scores = (
+        [float("nan") if one[name] is None else one[name] for one in kept] for name in ("epoch", "loss", "score")
+    )
+    return epochs, losses, scores
 
 
 def slice_tables(frame: Frame, column: Column, cells: Sequence[Cell]) -> Iterable[plots.SliceTable]:
@@ -102,7 +106,7 @@ def slice_tables(frame: Frame, column: Column, cells: Sequence[Cell]) -> Iterabl
             kept = [label for label in counts.nlargest(MOST_LABELS).index if label in mean.index]
             mean, low, high = (part.loc[kept or part.index[:MOST_LABELS]] for part in (mean, low, high))
         if mean.notna().any(axis=None):
-            yield plots.SliceTable(frame.name_of(column), name, metric, mean, low, high, counts, num_labels)
+            yield plots.SliceTable(frame.name_of(column), str(name), metric, mean, low, high, counts, num_labels)
 
 
 def _confusions(frame: Frame, column: Column, cells: Sequence[Cell]) -> Plot | None:

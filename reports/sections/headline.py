@@ -53,7 +53,7 @@ def blocks_of(frame: Frame) -> list[Block]:
         what = f"cut data ({NOT_COMPARABLE})" if is_cut else "official data"
         if source == "microworld":
             what = f"microworld, generated; {NOT_COMPARABLE}"
-        chosen = _SELECTION.get(selection, f"selected on {selection}")
+        chosen = _SELECTION.get(str(selection), f"selected on {selection}")
         title = f"{what}, source {source}, {chosen}, pretraining {pretraining}"
         for earlier in range(int(place.max()) + 1):
             columns = tuple(sorted(ranked.loc[place == earlier, "column"]))
@@ -88,13 +88,13 @@ def marks(comparisons: Sequence[Comparison]) -> dict[tuple[Column, str], str]:
 def _headline_block(
     place: int, block: Block, frame: Frame, cells: Cells, marked: Mapping[tuple[Column, str], str]
 ) -> Table:
-    info = frame.runs.drop_duplicates("column").set_index("column")
+    info = {row["column"]: row for row in frame.runs.drop_duplicates("column").to_dict("records")}
     columns = [column for column in block.columns if column in cells]
     shown, data = [], []
     for variant in dict.fromkeys(variant for column in cells if column in columns for variant in cells[column]):
         row = {"core": variant}
         for column in columns:
-            task, metric, split = info.loc[column, ["task", "metric", "split"]]
+            task, split, metric = (info[column][name] for name in ("task", "split", "metric"))
             cell, mark = cells[column].get(variant), marked.get((column, variant), "")
             row[f"{task} {split} {metric}"] = MISSING if cell is None else _text(cell, mark)
             data.append(
@@ -138,13 +138,13 @@ def _figures(cell: Cell | None, mark: str, block: Block) -> dict[str, Any]:
     }
 
 
-def _average(variant: str, columns: Sequence[Column], info: pd.DataFrame, cells: Cells) -> float:
+def _average(variant: str, columns: Sequence[Column], info: Mapping[Column, Mapping[Any, Any]], cells: Cells) -> float:
     """NaN where a cell is missing."""
     families: dict[str, list[float]] = {}
     for column in columns:
         if variant not in cells[column]:
             return math.nan
-        families.setdefault(info.loc[column, "family"], []).append(cells[column][variant].mean)
+        families.setdefault(info[column]["family"], []).append(cells[column][variant].mean)
     return float(np.mean([np.mean(means) for means in families.values()]))
 
 

@@ -57,7 +57,7 @@ def published_table(frame: Frame, cells: Cells) -> Table:
     )
 
 
-def _beside(row: Mapping[str, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> dict[str, Any]:
+def _beside(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> dict[str, Any]:
     reason, best = _comparable(row, frame, columns, cells)
     ours = float("nan") if best is None else best.mean
     value = float(row["value"])
@@ -72,7 +72,7 @@ def _beside(row: Mapping[str, Any], frame: Frame, columns: pd.DataFrame, cells: 
     }
 
 
-def _comparable(row: Mapping[str, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
+def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
     if row["kind"] == "claim":
         return _beside_claim(row, columns, cells)
     own = columns[columns["task"] == row["task"]]
@@ -87,7 +87,7 @@ def _comparable(row: Mapping[str, Any], frame: Frame, columns: pd.DataFrame, cel
     return "no: " + "; ".join(dict.fromkeys(reasons)), None
 
 
-def _beside_claim(row: Mapping[str, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
+def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
     """A claim has nothing to be compared with; beside it stands what Atinuke scored here, and on which data."""
     for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
         own = cells.get(column["column"], {})
@@ -98,7 +98,7 @@ def _beside_claim(row: Mapping[str, Any], columns: pd.DataFrame, cells: Cells) -
     return "no: a claim without figures", None
 
 
-def _why_not(row: Mapping[str, Any], column: Mapping[str, Any], protocol: Mapping[str, Any]) -> str:
+def _why_not(row: Mapping[Any, Any], column: pd.Series, protocol: Mapping[str, Any]) -> str:
     checks = [
         (not column["is_cut"], "ours is cut data"),
         (protocol["selection"] == "held-out", "ours was selected on dev"),

@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,17 +77,16 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
     >>> round(law.exponent, 6), round(law.coefficient, 6)
     (-1.0, 8.0)
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    kept = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
-    x, y = x[kept], y[kept]
-    num_sizes = len(np.unique(x))
+    points = np.array([x, y], dtype=np.float64)  # [2, N]
+    sizes, values = points[:, (np.isfinite(points) & (points > 0)).all(axis=0)]
+    num_sizes = len(np.unique(sizes))
     if num_sizes < FEWEST_SIZES:
         raise ValueError(f"no fit: {num_sizes} size{'s' * (num_sizes != 1)}, {FEWEST_SIZES} needed")
-    if x.max() / x.min() < LEAST_RATIO:
-        raise ValueError(f"no fit: sizes are {x.max() / x.min():.1f} times apart, {LEAST_RATIO:g} needed")
-    line = stats.linregress(np.log(x), np.log(y))
+    if (ratio := sizes.max() / sizes.min()) < LEAST_RATIO:
+        raise ValueError(f"no fit: sizes are {ratio:.1f} times apart, {LEAST_RATIO:g} needed")
+    line = stats.linregress(np.log(sizes), np.log(values))
     slope = float(line.slope)
-    half = float(stats.t.ppf(0.975, len(x) - 2)) * line.stderr
+    half = float(stats.t.ppf(0.975, len(sizes) - 2)) * line.stderr
     return PowerLaw(math.exp(line.intercept), slope, slope - half, slope + half, float(line.rvalue**2))
 
 
@@ -94,7 +94,7 @@ def series_of(frame: Frame, cells: Cells) -> list[Series]:
     """Every core with two or more sizes in a column."""
     groups: dict[tuple[Column, str, str], list[Cell]] = {}
     for cell in (cell for own in cells.values() for cell in own.values()):
-        config, core = frame.config(cell.runs[0]), frame.runs.loc[cell.runs[0], "core"]
+        config, core = frame.config(cell.runs[0]), frame.value(cell.runs[0], "core")
         if config and not is_floor(core):
             kind = {name: value for name, value in config.items() if name.startswith("core.") and name not in _SIZES}
             groups.setdefault((cell.column, core, json.dumps(kind, sort_keys=True, default=str)), []).append(cell)
@@ -160,19 +160,16 @@ def scaling_table(frame: Frame, found: Sequence[Series]) -> Table:
         for quantity, y in _quantities(one)
     ]  # fmt: skip
     data = pd.DataFrame(rows)
-    shown = data[["task", "core", "quantity", "against", "sizes"]].assign(
-        **{
-            "exponent b": [
-                f"{number(row['exponent'], 3, sign=True)} [{number(row['low'], 3)}, {number(row['high'], 3)}]"
-                if math.isfinite(row["exponent"])
-                else MISSING
-                for row in rows
-            ],
-            "coefficient a": [f"{row['coefficient']:.3g}" if row["note"] == "" else MISSING for row in rows],
-            "R²": [number(row["r_squared"], 3) for row in rows],
-            "note": [row["note"] for row in rows],
-        }
-    )
+    shown = data[["task", "core", "quantity", "against", "sizes"]].copy()
+    shown["exponent b"] = [
+        f"{number(row['exponent'], 3, sign=True)} [{number(row['low'], 3)}, {number(row['high'], 3)}]"
+        if math.isfinite(row["exponent"])
+        else MISSING
+        for row in rows
+    ]
+    shown["coefficient a"] = [f"{row['coefficient']:.3g}" if row["note"] == "" else MISSING for row in rows]
+    shown["R²"] = [number(row["r_squared"], 3) for row in rows]
+    shown["note"] = [row["note"] for row in rows]
     return Table("scaling", "Power laws", shown, data, (NOTE,), section="scaling")
 
 
@@ -181,7 +178,7 @@ def _quantities(one: Series) -> list[tuple[str, np.ndarray]]:
     return [score, *([(one.loss_name, one.losses)] if np.isfinite(one.losses).any() else [])]
 
 
-def _fit_figures(x: np.ndarray, y: np.ndarray) -> dict[str, float | str]:
+def _fit_figures(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     try:
         law = fit_power_law(x, y)
     except ValueError as error:

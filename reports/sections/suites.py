@@ -22,7 +22,8 @@ NOTE = (
 
 def suites_table(frame: Frame, suites: Sequence[Suite]) -> Table:
     """One row a suite and core, one column a task: the mean so far and how many seeds of it are finished."""
-    scores = {str(Path(row.folder).resolve()): row.score for row in frame.runs.itertuples() if not row.is_remote}
+    here = frame.runs[~frame.runs["is_remote"].astype(bool)]
+    scores = {str(Path(folder).resolve()): score for folder, score in zip(here["folder"], here["score"], strict=True)}
     rows = []
     for suite in suites:
         for entry in suite.grid:
@@ -32,8 +33,8 @@ def suites_table(frame: Frame, suites: Sequence[Suite]) -> Table:
     data = pd.DataFrame(rows, columns=["suite", "core", "task", "seed", "score", "finished"])
     data["score"] = pd.to_numeric(data["score"])
     grouped = data.groupby(["suite", "core", "task"], sort=False)
-    texts = pd.DataFrame({"mean": grouped["score"].mean(), "done": grouped["finished"].sum(), "all": grouped.size()})
-    texts = texts.apply(lambda row: _text(row["mean"], int(row["done"]), int(row["all"])), axis=1)
+    counts = pd.DataFrame({"mean": grouped["score"].mean(), "done": grouped["finished"].sum(), "all": grouped.size()})
+    texts = counts.apply(lambda row: _text(row["mean"], int(row["done"]), int(row["all"])), axis=1)
     shown = texts.unstack("task", fill_value=MISSING, sort=False).reset_index()
     # The core's row is what the eye looks for; the suite stands beside it.
     shown = shown[["core", "suite", *[name for name in shown.columns if name not in ("core", "suite")]]]

@@ -63,10 +63,11 @@ def transfers(frame: Frame) -> Transfer:
     cells, _ = measure(across(frame, [FIELD]))
     groups: dict[tuple[Column, str], dict[Pretraining, Cell]] = {}
     for cell in (cell for own in cells.values() for cell in own.values()):
-        row = frame.runs.loc[cell.runs[0]]
-        if not is_floor(row["core"]):
-            groups.setdefault((cell.column, row["variant"]), {})[frame.pretraining[row[FIELD]]] = cell
-    gains, scratch = [], {}
+        core, variant, before = (frame.value(cell.runs[0], name) for name in ("core", "variant", FIELD))
+        if not is_floor(core):
+            groups.setdefault((cell.column, variant), {})[frame.pretraining[before]] = cell
+    gains: list[Gain] = []
+    scratch: dict[tuple[str, str], Cell] = {}
     for (_, variant), by_source in groups.items():
         for source, cell in by_source.items():
             reference = by_source.get(source.tokenizer_alone, by_source.get(Pretraining()))

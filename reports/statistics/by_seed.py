@@ -29,7 +29,7 @@ def seed_records(frame: Frame, comparison: Comparison) -> list[dict[str, Any]]:
     The last record, of seed `all`, has the 95 % interval of the hierarchical bootstrap over seeds and examples.
     """
     cells = comparison.a, comparison.b
-    places = [{int(frame.runs.loc[run, "seed"]): place for place, run in enumerate(cell.runs)} for cell in cells]
+    places = [{int(frame.value(run, "seed")): place for place, run in enumerate(cell.runs)} for cell in cells]
     common = sorted(places[0].keys() & places[1].keys())
     found = [_of_seed(frame, comparison, seed, places[0][seed], places[1][seed]) for seed in common]
     if all(cell.scores.resampled is not None for cell in cells):
@@ -42,9 +42,8 @@ def seed_records(frame: Frame, comparison: Comparison) -> list[dict[str, Any]]:
 def _of_seed(frame: Frame, comparison: Comparison, seed: int, place_a: int, place_b: int) -> dict[str, Any]:
     pairs = ((comparison.a, place_a), (comparison.b, place_b))
     difference = float(np.subtract(*(cell.scores.observed[place] for cell, place in pairs)))
-    figures: dict[str, float] = {}
-    if all(cell.scores.resampled is not None for cell, _ in pairs):
-        figures["p bootstrap"] = paired_bootstrap(*(cell.scores.resampled[:, place] for cell, place in pairs))
+    drawn = [cell.scores.resampled[:, place] for cell, place in pairs if cell.scores.resampled is not None]
+    figures = {"p bootstrap": paired_bootstrap(*drawn)} if len(drawn) == 2 else {}
     runs = [cell.runs[place] for cell, place in pairs]
     try:
         samples = [read_sample(frame, run) for run in runs]

@@ -67,17 +67,19 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
     ]
     cells: Cells = {}
     for column, rows in frame.runs[is_scored].groupby("column", sort=False):
+        assert isinstance(column, Column)
         resampled = _resample(_paired_samples(frame, rows, gaps), column, num_resamples)
         metric = rows["metric"].iloc[0]
         # Without a sample there is no interval to keep within limits, and perhaps no metric that has any.
         limits = registry.load_metric(column.task, metric).bounds if resampled else (-math.inf, math.inf)
         cells[column] = {}
-        for variant, own in rows.groupby("variant", sort=False):
+        for name, own in rows.groupby("variant", sort=False):
             runs = tuple(own.sort_values("seed").index)
             known = np.stack([resampled[run] for run in runs], axis=1) if resampled.keys() >= set(runs) else None
             observed = own.loc[list(runs), "score"].to_numpy(dtype=np.float64)
             scores = Scores(observed, known, is_fixed=all(map(is_floor, own["core"].unique())))
             higher = bool(own["higher_is_better"].iloc[0])
+            variant = str(name)
             cells[column][variant] = Cell(column, variant, runs, scores, metric, higher, limits)
     return cells, gaps
 
@@ -85,14 +87,15 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
 def _paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> dict[int, Sample]:
     """The samples of a column's runs that have the same units, by run."""
     samples: dict[int, Sample] = {}
-    for run, row in rows[~rows["is_remote"]].iterrows():
+    for run in rows.index[~rows["is_remote"]]:
         try:
             sample = read_sample(frame, run)
         except (RunFolderError, ValueError) as error:
-            gaps.append(Gap(row["folder"], str(error)))
+            gaps.append(Gap(frame.value(run, "folder"), str(error)))
             continue
         if samples and sample.units != next(iter(samples.values())).units:
-            gaps.append(Gap(row["folder"], "its examples are not those of the other runs, so that it is not paired"))
+            reason = "its examples are not those of the other runs, so that it is not paired"
+            gaps.append(Gap(frame.value(run, "folder"), reason))
             continue
         samples[run] = sample
     return samples

@@ -13,7 +13,7 @@ from ..reading.frame import Frame
 
 def read_sample(frame: Frame, run: int) -> Sample:
     """The sample of a run's predictions; RunFolderError, or ValueError as in `sample_of`."""
-    task, metric, score = frame.runs.loc[run, ["task", "metric", "score"]]
+    task, metric, score = (frame.value(run, name) for name in ("task", "metric", "score"))
     return sample_of(frame.predictions(run), task, metric, score)
 
 

@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import stats
 
 from atinuke_bench.metrics.metric import Floats
@@ -76,14 +77,15 @@ def difference(a: Scores, b: Scores) -> Spread:
 def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Spread:
     value = sum(sign * float(scores.observed.mean()) for scores, sign in parts)
     unknown = Spread(value, float("nan"), float("nan"))
-    if any(scores.resampled is None for scores, _ in parts):
+    resampled = [scores.resampled for scores, _ in parts if scores.resampled is not None]
+    if len(resampled) < len(parts):
         return unknown
     if require_seeds and any(len(scores.observed) < 2 and not scores.is_fixed for scores, _ in parts):
         return unknown
-    means = sum(sign * scores.resampled.mean(axis=1) for scores, sign in parts)
+    means = np.sum([sign * own.mean(axis=1) for own, (_, sign) in zip(resampled, parts, strict=True)], axis=0)
     means = means[np.isfinite(means)]
     # A metric that most resamples leave undefined has no interval.
-    if len(means) * 2 < len(parts[0][0].resampled):
+    if len(means) * 2 < len(resampled[0]):
         return unknown
     terms = [_seed_term(scores) for scores, _ in parts if len(scores.observed) > 1 and not scores.is_fixed]
     total = float(means.var(ddof=1)) + sum(variance for variance, _ in terms)
@@ -100,6 +102,7 @@ def _seed_term(scores: Scores) -> tuple[float, float]:
 
     How uncertain it is depends on the variance between seeds as observed, before the explained part is taken off.
     """
+    assert scores.resampled is not None, "no predictions to resample"
     num_seeds = len(scores.observed)
     deviations = scores.resampled - scores.resampled.mean(axis=1, keepdims=True)
     deviations = deviations[np.isfinite(deviations).all(axis=1)]
