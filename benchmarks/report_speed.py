@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from atinuke_bench.reports.render import write_report
+from atinuke_bench.reports.writing.render import write_report
 
 TASKS, CORES = 10, 4
 MOST_MEGABYTES, MOST_PAGE_MEGABYTES = 2000, 5

@@ -40,8 +40,9 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"runs", "training", "tasks"} | _PARTS | _BASE,
     "testing": {"training"} | _PARTS | _BASE,
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
-    "reports": {"reports", "metrics", "tasks"} | _BASE,
-    "console": set(),
+    "reports": {"reports", "metrics", "formatting"} | _BASE,
+    "formatting": set(),
+    "console": {"formatting"},
     "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
 }
 
@@ -202,7 +203,7 @@ def test_a_tasks_metric_is_found_without_its_model():
         "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
         "import atinuke_bench.metrics.classification, atinuke_bench.tasks.squad.metric, "
         "atinuke_bench.tasks.coref.metric",
-        "import atinuke_bench.reports.render, atinuke_bench.reports.sides",
+        "import atinuke_bench.reports.writing.render, atinuke_bench.reports.pairwise",
     ],
 )
 def test_loads_without_torch(statement):

@@ -51,6 +51,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     if as_json:
         print_json(result)
         return
+    from atinuke_bench.config import Pretraining
     from atinuke_bench.console import named_table, result_row
 
     console = stdout()
@@ -61,8 +62,10 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
             for label, values in groups.items():
                 shown = "  ".join(f"{name} {short(value)}" for name, value in values.items())
                 console.print(f"  {slice_name} {label}: {shown}", markup=False, highlight=False)
-    for title in ("selection", "cost", "protocol"):
-        console.print(named_table(f"\n{title}", result[title]))
+    protocol = result["protocol"]
+    protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
+    for title, record in (("selection", result["selection"]), ("cost", result["cost"]), ("protocol", protocol)):
+        console.print(named_table(f"\n{title}", record))
 
 
 @app.command(epilog="Example: atinuke-bench doctor")

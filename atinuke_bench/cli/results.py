@@ -11,7 +11,7 @@ from atinuke_bench.cli.shared import JsonOption, WandbOption, app, finished_runs
 from atinuke_bench.errors import ConfigError, TrackerError
 
 if TYPE_CHECKING:
-    from atinuke_bench.reports.render import Report
+    from atinuke_bench.reports.report import Report
 
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
@@ -76,8 +76,8 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html, tables and figures of finished runs. What cannot be read is listed in it."""
-    from atinuke_bench.reports.render import write_report
-    from atinuke_bench.reports.wandb_project import project_of
+    from atinuke_bench.reports.reading.wandb_project import project_of
+    from atinuke_bench.reports.writing.render import write_report
 
     mode = wandb_mode(wandb)
     projects = [project_of(source) for source in sources or ()]
@@ -94,7 +94,7 @@ def report(
 
 
 def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) -> None:
-    from atinuke_bench.reports.wandb_log import log_report
+    from atinuke_bench.reports.writing.wandb_log import log_report
 
     try:
         record = log_report(written, out, project)
@@ -126,7 +126,7 @@ def compare(
 
     Below it stand tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
     """
-    from atinuke_bench.reports.sides import compare_sides
+    from atinuke_bench.reports.pairwise import compare_sides
 
     found = compare_sides(a, b, runs, across or [])
     records = [comparison.record() for comparison in found.comparisons]

@@ -90,15 +90,16 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage."""
-    from atinuke_bench.reports.corpora import corpus_of
     from atinuke_bench.runs.verify import reset as reset_run
     from atinuke_bench.runs.verify import verify_runs
 
     num_finished = num_unfinished = 0
     damaged = []
-    for verdict in verify_runs(_existing(runs), corpus_of):
+    for verdict in verify_runs(_existing(runs)):
         num_finished += verdict.is_finished
         num_unfinished += not verdict.is_finished
+        if verdict.not_checked:
+            typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
         if not verdict.problems:
             continue
         damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})

@@ -272,7 +272,7 @@ def _carry_out(
 
 def _learned(study: Any) -> Any:
     """What a study learned, written and drawn beside it."""
-    from atinuke_bench.reports import studies as drawing
+    from atinuke_bench.reports.sections import studies as drawing
     from atinuke_bench.sweeps.insight import write_insight
 
     record = write_insight(study)

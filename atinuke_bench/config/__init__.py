@@ -15,6 +15,7 @@ from atinuke_bench.config.cores import (
     core_config_class,
     is_floor,
 )
+from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
     InitConfig,
     MicroworldConfig,
@@ -38,6 +39,7 @@ __all__ = [
     "MajorityConfig",
     "MicroworldConfig",
     "PretrainedConfig",
+    "Pretraining",
     "RunConfig",
     "SourceConfig",
     "SuiteConfig",

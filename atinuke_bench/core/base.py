@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from atinuke_bench.config import CoreConfig
+from atinuke_bench.config import CoreConfig, Pretraining
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -44,9 +44,9 @@ class Core(nn.Module, Generic[Config]):
         return None
 
     @classmethod
-    def pretraining(cls, config: Config, task: str) -> str:
-        """What a protocol says of what the core had learned before, and whether that touches the task's data."""
-        return "none"
+    def pretraining(cls, config: Config, task: str) -> Pretraining:
+        """What the core had learned before, and whether that touches the task's data."""
+        return Pretraining()
 
     def load_initial_weights(self) -> None:
         """Put learned weights in place of random ones, for a core that starts with such."""

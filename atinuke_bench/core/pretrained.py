@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from atinuke_bench.config import PretrainedConfig
+from atinuke_bench.config import PretrainedConfig, Pretraining
 from atinuke_bench.errors import CheckpointError, ConfigError, MissingDependencyError, nearest
 
 from .base import Core, assert_right_padded
@@ -72,7 +72,7 @@ class PretrainedCore(Core[PretrainedConfig]):
         return find_model(config.model, config.revision).tokenizer()
 
     @classmethod
-    def pretraining(cls, config: PretrainedConfig, task: str) -> str:
+    def pretraining(cls, config: PretrainedConfig, task: str) -> Pretraining:
         return pretraining_of(config.known_as or config.model, task)
 
     def load_initial_weights(self) -> None:

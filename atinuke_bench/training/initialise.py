@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from atinuke_bench import registry
-from atinuke_bench.config import InitConfig, RunConfig
+from atinuke_bench.config import InitConfig, Pretraining, RunConfig
 from atinuke_bench.data.tokenizer import fingerprint
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, sha256_json, write_json
@@ -37,23 +37,24 @@ class Origin:
     result: dict[str, Any]
     tokenizer: Tokenizer
 
-    def described(self, init: InitConfig, own: str) -> str:
-        """What a protocol says: the task, its data, the run's settings without its seed, and what came before it.
-
-        `own` is what the core had learned by itself, which stands where the other run's weights are not taken.
-        """
+    def pretraining(self, init: InitConfig, own: Pretraining) -> Pretraining:
+        """What a protocol records of a run that starts from this one; `own` is what its core had learned by itself."""
         protocol = self.result["protocol"]
-        data = protocol["data_fingerprint"][:8]
-        objective = f" ({protocol['objective']})" if "objective" in protocol else ""
+        source = {"task": self.run.task, "data": protocol["data_fingerprint"][:8]}
         if not init.weights:
-            return f"{own}; tokenizer of {self.run.task} on {data}"
-        record = self.run.determinants()
-        del record["seed"]
+            return own.model_copy(update={**source, "is_tokenizer_only": True})
+        settings = self.run.determinants()
+        del settings["seed"]
         for name in ("identity", "checkpoint"):  # they differ with the seed
-            record.get("init_from", {}).pop(name, None)
-        earlier = "" if protocol["pretraining"] == "none" else f", after {protocol['pretraining']}"
-        changed = ", causal changed" if init.change_causal else ""
-        return f"{self.run.task}{objective} on {data}, settings {sha256_json(record)[:8]}{changed}{earlier}"
+            settings.get("init_from", {}).pop(name, None)
+        earlier = Pretraining.read(protocol["pretraining"])
+        return Pretraining(
+            **source,
+            objective=protocol.get("objective"),
+            settings=sha256_json(settings)[:8],
+            causal_changed=init.change_causal,
+            earlier=None if earlier == Pretraining() else earlier,
+        )
 
 
 @dataclass(frozen=True)

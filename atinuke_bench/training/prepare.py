@@ -11,7 +11,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 
 from atinuke_bench import registry
-from atinuke_bench.config import RunConfig
+from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.sources import Loaded
@@ -128,15 +128,15 @@ class PreparedRun:
             "selection_size": len(self.selection_examples),
             "primary_metric": task.metric.name,
             "higher_is_better": task.metric.higher_is_better,
-            "pretraining": self._pretraining(),
+            "pretraining": self._pretraining().to_stored(),
             **{name: self.run.options[name] for name in task.protocol_options},
         }
 
-    def _pretraining(self) -> str:
+    def _pretraining(self) -> Pretraining:
         own = registry.load_core(self.run.core.name).pretraining(self.run.core, self.task.name)
         if self.run.init_from is None or self.origin is None:
             return own
-        return self.origin.described(self.run.init_from, own)
+        return self.origin.pretraining(self.run.init_from, own)
 
 
 def prepare(run: RunConfig) -> PreparedRun:

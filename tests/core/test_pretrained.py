@@ -312,9 +312,9 @@ def test_a_tokenizer_with_more_tokens_than_the_model(model_folder):
 
 def test_what_is_known_of_training_data():
     known = "sentence-transformers/all-MiniLM-L6-v2"
-    assert "list SNLI" in pretraining_of(known, "snli")
-    assert pretraining_of(known, "srl") == known
-    assert pretraining_of("somebody/else", "snli") == "somebody/else"
+    assert "list SNLI" in pretraining_of(known, "snli").label
+    assert pretraining_of(known, "srl").label == known
+    assert pretraining_of("somebody/else", "snli").label == "somebody/else"
 
 
 @pytest.mark.minilm

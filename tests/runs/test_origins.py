@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atinuke_bench.config import SourceConfig, SuiteConfig, parse
+from atinuke_bench.config import Pretraining, SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.execute import execute
@@ -85,8 +85,8 @@ def test_runs_start_from_the_runs_they_name_once_these_are_finished(carry_out):
     )
     assert second.folder.read_config().init_from.identity == first.result["identity"]
     assert third.folder.read_config().init_from.identity == second.result["identity"]
-    assert third.result["protocol"]["pretraining"].startswith("glue/rte on ")
-    assert ", after glue/wnli on " in third.result["protocol"]["pretraining"]
+    pretraining = Pretraining.read(third.result["protocol"]["pretraining"])
+    assert (pretraining.task, pretraining.earlier.task) == ("glue/rte", "glue/wnli")
     again = InProcess()
     assert {state.status for state in carry_out(again).values()} == {"finished"}
     assert again.started == []

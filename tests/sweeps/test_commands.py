@@ -23,7 +23,7 @@ def sweep(cli, monkeypatch, official, tmp_path, play):
 
     monkeypatch.setattr("atinuke_bench.runs.jobs.factory.make_executor", make_executor)
     # Drawing takes a second or two, and is tested with the insight.
-    monkeypatch.setattr("atinuke_bench.reports.studies.write_figures", lambda record, folder: None)
+    monkeypatch.setattr("atinuke_bench.reports.sections.studies.write_figures", lambda record, folder: None)
     monkeypatch.setenv("ATINUKE_DATA", str(official))
     monkeypatch.delenv("ATINUKE_STORAGE", raising=False)
     monkeypatch.chdir(tmp_path)

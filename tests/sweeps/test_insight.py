@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from atinuke_bench.reports import studies
+from atinuke_bench.reports.sections import studies
 from atinuke_bench.sweeps.insight import insight, write_insight
 
 pytestmark = pytest.mark.usefixtures("in_memory")
@@ -79,7 +79,7 @@ def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(study, sweep, 
     write_insight(tiny)
     path = tiny.folder / "insight.json"
     code = (
-        "import json, sys, pathlib; from atinuke_bench.reports.studies import write_figures;"
+        "import json, sys, pathlib; from atinuke_bench.reports.sections.studies import write_figures;"
         f"write_figures(json.loads(open({str(path)!r}).read()), pathlib.Path({str(tmp_path / 'drawn')!r}));"
         "assert not {'torch', 'optuna'} & set(sys.modules)"
     )

@@ -42,7 +42,7 @@ def test_trains_and_is_scored(model_folder, tmp_path, task, kind):
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepared, folder, Execution(show_progress=False))
     assert result["core_label"] == f"pretrained-tiny-{kind}"
-    assert result["protocol"]["pretraining"] == f"tiny-{kind}"
+    assert result["protocol"]["pretraining"] == {"model": f"tiny-{kind}"}
     assert result["cost"]["forward_flops_per_token"] > 0
     assert result["cost"]["embedding_parameters"] > 0
     first = prepared.encode("train", prepared.train_examples).ragged["input_ids"][0]
