@@ -27,7 +27,7 @@ from atinuke_bench.training.task import Task
 from atinuke_bench.training.train import train_and_evaluate
 
 _VOCAB_SIZE = 40
-_TOLERANCE = {"atol": 1e-5, "rtol": 1e-4}
+_TOLERANCE: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-4}
 
 
 def check_core(config: CoreConfig) -> None:
@@ -144,12 +144,13 @@ def _check_inputs(task: Task, folder: RunFolder) -> None:
 def _check_files(task: Task, official: tuple[Path, Path] | None, folder: Path) -> None:
     assert official is not None, "the task declares official files: give check_task a gold and a predictions file"
     gold, predictions = official
-    figures = task.require("files").score(gold, predictions)
+    files = task.require("files")
+    figures = files.score(gold, predictions)
     assert figures, "official files have figures"
     json.dumps(figures)
     missing = folder / "no such file"
     for pair in ((missing, predictions), (gold, missing)):
-        _require_error(AtinukeBenchError, "a missing file is one line", lambda pair=pair: task.files.score(*pair))
+        _require_error(AtinukeBenchError, "a missing file is one line", lambda pair=pair: files.score(*pair))
 
 
 def _check_submission(task: Task, rows: pd.DataFrame, folder: Path) -> None:

@@ -78,7 +78,7 @@ def _check_values(parameter: Parameter, field: FieldInfo, where: str) -> None:
     if isinstance(domain, FloatDistribution) and not _takes_fractions(field):
         raise ConfigError(f"{where}: the field takes no fractions; found {domain_record(domain)}")
     metadata = [rule for rule in field.metadata if parameter.times is None and not isinstance(rule, MultipleOf)]
-    annotation: Any = Annotated[(field.annotation, *metadata)] if metadata else field.annotation  # type: ignore[valid-type]
+    annotation: Any = Annotated[(field.annotation, *metadata)] if metadata else field.annotation
     adapter = TypeAdapter[Any](annotation)
     for value in ends_of(domain):
         try:

@@ -173,7 +173,8 @@ class Sweep:
         self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))
 
     def _failed(self, event: Failed, active: _Active) -> None:
-        number, spent = active.assigned.number, {"seconds": time.monotonic() - active.started}
+        number = active.assigned.number
+        spent: dict[str, Any] = {"seconds": time.monotonic() - active.started}
         match event.failure_class:
             case FailureClass.BUSY:
                 self._park(active.assigned)

@@ -65,11 +65,11 @@ def pearson(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     """
     # Not scipy's `pearsonr`: it warns of constant series, refuses one number, overflows at 1e308 and loses digits at
     # 1e-320.
-    directions = _direction(gold), _direction(predicted)
+    one, other = _direction(gold), _direction(predicted)
     assert np.shape(gold) == np.shape(predicted), f"shapes {np.shape(gold)} and {np.shape(predicted)}"
-    if directions[0] is None or directions[1] is None:
+    if one is None or other is None:
         return None
-    return 100.0 * min(max(float(np.dot(*directions)), -1.0), 1.0)
+    return 100.0 * min(max(float(np.dot(one, other)), -1.0), 1.0)
 
 
 def spearman(gold: ArrayLike, predicted: ArrayLike) -> float | None:
@@ -146,7 +146,7 @@ class ClassMetric(Metric):
     def measure(self, answers: Answers) -> Measured:
         gold, predicted = np.asarray(answers.gold), np.asarray(answers.predicted)
         classes, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
-        sides = np.split(codes, 2)
+        sides = codes[: len(gold)], codes[len(gold) :]
         is_positive = gold == self.positive, predicted == self.positive
         figures = {name: FIGURES[name](*(is_positive if name == "f1" else sides)) for name in (self.name, *self.beside)}
         right = (gold == predicted).astype(np.float64)

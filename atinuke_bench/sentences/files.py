@@ -21,8 +21,8 @@ def score_aligned(
     """The figures of predicted labels, by number or as scores, and `total`, the number of examples; DataError."""
     answers = align(gold, predicted, where=where)
     if labels is not None:
-        sides = ([labels[int(label)] for label in side] for side in (answers.predicted, answers.gold))
-        answers = Answers(answers.ids, *sides)
+        predictions, truth = ([labels[int(label)] for label in side] for side in (answers.predicted, answers.gold))
+        answers = Answers(answers.ids, predictions, truth)
     return {**metric.measure(answers).figures, "total": len(answers)}
 
 

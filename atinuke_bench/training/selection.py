@@ -155,11 +155,12 @@ class EpochSelection(pl.Callback):
             raise PrunedError(f"stopped after epoch {record['epoch'] + 1} of {self.prepared.run.training.max_epochs}")
 
     def _flops_an_epoch(self, trainer: pl.Trainer, module: pl.LightningModule) -> int:
-        return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)
+        assert isinstance(module, TaskModule)
+        return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)  # type: ignore[attr-defined]
 
     def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
         """The epoch's tokens and its mean loss, those of all processes together."""
-        loss = sum(self._losses) / len(self._losses)
+        loss = torch.as_tensor(sum(self._losses) / len(self._losses))
         tokens = torch.as_tensor(self._num_tokens, device=loss.device)
         return int(trainer.strategy.reduce(tokens, reduce_op="sum")), float(trainer.strategy.reduce(loss))
 

@@ -97,9 +97,11 @@ def _carry_out(
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
+    cost: dict[str, Any] = {}
+    selection: dict[str, Any] = {}
     if prepared.run.core.is_floor:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=None))
-        evaluations, cost, selection = _evaluate_floor(prepared, folder), {}, {}
+        evaluations = _evaluate_floor(prepared, folder)
     else:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
@@ -193,6 +195,7 @@ class RunData(pl.LightningDataModule):
         self.run = prepared.run
 
     def train_dataloader(self) -> Any:
+        assert self.trainer is not None, "the trainer asks for its own loaders"
         training = self.run.training
         sampler = TokenBudgetSampler(
             self.train.lengths,
@@ -214,6 +217,7 @@ class RunData(pl.LightningDataModule):
         return make_loader(self.train, sampler)
 
     def val_dataloader(self) -> Any:
+        assert self.trainer is not None, "the trainer asks for its own loaders"
         return _evaluation_loader(self.held_out, self.run.training.batch_tokens, self.trainer)
 
 

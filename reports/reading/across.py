@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pandas as pd
+
 from atinuke_bench.errors import ConfigError, nearest
 
 from .column import Column
@@ -36,5 +38,5 @@ def across(frame: Frame, fields: Sequence[str]) -> Frame:
         variants.append(f"{row['variant']} {{{shown}}}")
         protocols[columns[-1]] = protocol
     runs = frame.runs.copy()
-    runs["column"], runs["variant"] = columns, variants
+    runs = runs.assign(column=pd.Series(columns, runs.index, dtype=object), variant=variants)
     return replace(frame, runs=runs, protocols=protocols)

@@ -236,7 +236,8 @@ class _Columns:
 
     @classmethod
     def of(cls, layout: GlueLayout, path: Path, header: list[str], *, needs_label: bool) -> _Columns:
-        texts_at = tuple(_position(path, header, names, required=True) for names in layout.text_columns)
+        found = (_position(path, header, names, required=True) for names in layout.text_columns)
+        texts_at = tuple(at for at in found if at is not None)
         label_at = _position(path, header, layout.label_columns, required=needs_label)
         index_at = _position(path, header, layout.index_columns, required=False)
         label_name = header[label_at] if label_at is not None else layout.label_columns[0]

@@ -77,7 +77,7 @@ def glue_average(scores: Mapping[str, Mapping[str, float | None]], *, with_wnli:
     ]
     if missing:
         return Average(None, tuple(missing))
-    return Average(float(np.mean([np.mean(values) for values in found.values()])), ())
+    return Average(float(np.mean([np.mean(np.array(values, dtype=np.float64)) for values in found.values()])))
 
 
 def write_glue_predictions(layout: GlueLayout, path: str | Path, predictions: Mapping[str, Label]) -> None:
