@@ -111,7 +111,7 @@ def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
     run = config.make_run({})
     task = registry.load_task(run.task).for_run(run)
-    task.load(run.source, task.options(run))
+    task.data.load(run.source, task.options(run))
 
 
 def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:

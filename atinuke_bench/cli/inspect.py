@@ -22,7 +22,7 @@ def tasks(as_json: JsonOption = False) -> None:
             {
                 "task": name,
                 "metric": task.metric.name,
-                "splits": ", ".join(task.evaluation_splits),
+                "splits": ", ".join(task.splits.evaluated),
                 "summary": task.summary,
             }
         )

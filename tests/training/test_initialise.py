@@ -200,7 +200,7 @@ def test_the_floor_and_a_core_built_otherwise_are_refused(make_run, start, sourc
     from atinuke_bench.core.build import build_core
 
     prepared = prepare(start())
-    module = prepared.task.build_module(build_core(prepared.run.core, 77), prepared.run)
+    module = prepared.task.model.build(build_core(prepared.run.core, 77), prepared.run)
     with pytest.raises(CheckpointError, match=r"embeddings\.token\.weight is \(\d+, 64\) there and \(77, 64\) here"):
         initialise(module, open_origin(InitConfig(run=source.path)))
 
