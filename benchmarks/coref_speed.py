@@ -3,11 +3,11 @@
     python benchmarks/coref_speed.py --data-dir DIR [--core atinuke] [--preset mini] [--threads 2]
                                      [--response FILE]
 
-Memory is the peak of a process of its own that takes three training steps on one document, made of the train split's
+Memory is the peak of a separate process that takes three training steps on one document, made of the train split's
 documents put together; what Python and the libraries take before the first step is printed beside it. Prediction
 reads the dev documents from words to clusters. Scoring reads a key and a response (the key itself, unless a response
-is given) and computes all metrics; its parts are printed too. Beside wall time stands processor time, which a busy
-machine changes less.
+is given) and computes all metrics; its parts are printed too. Processor time is printed beside wall time; a busy
+machine changes it less.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def long_document(examples: Dataset, num_words: int) -> Dataset:
 
 
 def measure_memory(arguments: argparse.Namespace) -> None:
-    """Runs in a process of its own, whose peak memory is the figure."""
+    """Runs in a separate process, whose peak memory is the figure."""
     prepared = prepared_run(arguments)
     document = long_document(prepared.train_examples, arguments.memory)
     batch = BatchDataset(COREF.data.rows(document, prepared.tokenizer, prepared.run))[np.array([0])]

@@ -75,7 +75,7 @@ def overlap_of(key: Clustering, response: Clustering, *, name: Hashable = "") ->
 
 
 def mentions(overlap: Overlap) -> Counts:
-    """Mention detection: exact spans, whatever their clusters, singletons included."""
+    """Mention detection: exact spans in any cluster, singletons included."""
     return Counts(overlap.num_shared, sum(overlap.key_sizes), overlap.num_shared, sum(overlap.response_sizes))
 
 

@@ -13,14 +13,7 @@ import numpy as np
 from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample, ratio
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
 from atinuke_bench.tasks.coref.counts import Counts, b_cubed, ceaf_e, muc, overlap_of
-from atinuke_bench.tasks.coref.scorer import (
-    CONLL_METRICS,
-    NAMES,
-    DocumentCounts,
-    count_document,
-    scores,
-    total,
-)
+from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, NAMES, DocumentCounts, count_document, scores, total
 
 
 class CorefMetric(Metric):

@@ -59,7 +59,7 @@ def banded_products(starts: Tensor, ends: Tensor, width: int) -> Tensor:  # (W, 
     """Products of each start with the ends at its own and the `width` - 1 next words; 0 beyond the document.
 
     Blocks of words are multiplied with the ends they can reach, and the band is cut out of the result: W x (block +
-    width) numbers, whatever the size of the vectors.
+    width) numbers, however long the vectors are.
 
     >>> vectors = torch.tensor([[1.0], [2.0], [3.0]])
     >>> banded_products(vectors, vectors, 2).tolist()

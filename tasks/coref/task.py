@@ -32,11 +32,5 @@ COREF = Task(
     # Document parts of OntoNotes 5, the shared task's English data.
     official_sizes=({"train": 2_802, "dev": 343, "test": 348},),
     options_class=CorefOptions,
-    training={
-        "max_length": 256,
-        "batch_tokens": 2048,
-        "max_epochs": 10,
-        "patience": 4,
-        "learning_rate": 1e-3,
-    },
+    training={"max_length": 256, "batch_tokens": 2048, "max_epochs": 10, "patience": 4, "learning_rate": 1e-3},
 )

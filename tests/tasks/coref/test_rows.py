@@ -7,23 +7,8 @@ from atinuke_bench.tasks.coref.rows import genre_id, lexical_columns
 
 
 def test_the_head_of_a_span_is_that_of_the_rules():
-    words = [
-        "the",
-        "old",
-        "margin",
-        "of",
-        "the",
-        "river",
-        ",",
-        "which",
-        "Anna",
-        "and",
-        "her",
-        "mother",
-        "'s",
-        "friend",
-        "knew",
-    ]
+    text = "the old margin of the river , which Anna and her mother 's friend knew"
+    words = text.split()
     limits = lexical_columns([words])["head_limit"]
     for start in range(len(words)):
         for end in range(start, len(words)):

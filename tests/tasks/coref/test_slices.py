@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.coref.scorer import count_document
-from atinuke_bench.tasks.coref.slices import (
-    DISTANCES,
-    LinkCounts,
-    TypeCounts,
-    by_antecedent_distance,
-    by_mention_type,
-)
+from atinuke_bench.tasks.coref.slices import DISTANCES, LinkCounts, TypeCounts, by_antecedent_distance, by_mention_type
 
 
 def _clusters(cluster_of):
