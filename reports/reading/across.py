@@ -37,6 +37,5 @@ def across(frame: Frame, fields: Sequence[str]) -> Frame:
         columns.append(Column.of(row["task"], protocol, row["split"], row["metric"]))
         variants.append(f"{row['variant']} {{{shown}}}")
         protocols[columns[-1]] = protocol
-    runs = frame.runs.copy()
-    runs = runs.assign(column=pd.Series(columns, runs.index, dtype=object), variant=variants)
+    runs = frame.runs.assign(column=pd.Series(columns, frame.runs.index, dtype=object), variant=variants)
     return replace(frame, runs=runs, protocols=protocols)
