@@ -25,7 +25,8 @@ def main(num_runs: int, num_predictions: int) -> None:
     """Write the folders, then report on them and print what it took."""
     helper = Path(__file__).parent.parent / "tests" / "reports" / "conftest.py"
     spec = importlib.util.spec_from_file_location("synthetic_runs", helper)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     synthetic = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(synthetic)
     target = 60 if num_runs <= 1000 else 300

@@ -1,6 +1,6 @@
 """Runs of differing protocols side by side, on purpose: a field of the protocol becomes part of what is compared.
 
-Pretraining is such a field: two runs that differ in nothing else stand in two columns, since a table must not mix them
+Pretraining is such a field: two runs that differ in nothing else are in two columns, since a table must not mix them
 unasked; but what pretraining is worth is the difference between them.
 """
 
