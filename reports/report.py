@@ -111,7 +111,7 @@ def _deeper(frame: Frame, cells: Cells) -> tuple[list[Table], list[Plot]]:
 
 
 def _without_trials(frame: Frame, studies: Iterable[Study], suites: Iterable[Suite]) -> tuple[Frame, tuple[str, ...]]:
-    """The runs that are no trials of a study: the best of many trials would stand as if it were one measurement."""
+    """The runs that are no trials of a study: the best of many trials would look like one measurement."""
     trials = {folder for study in studies for folder in study.folders()}
     trials -= {folder for suite in suites for folder in suite.folders()}
     if not trials or frame.runs.empty:

@@ -87,7 +87,7 @@ def finished(figure: Figure, name: str, title: str, section: str = "figures") ->
         figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
     text = svg.getvalue()
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    # Several figures stand in one page, where an id may occur once.
+    # Several figures share a page, where an id may occur once.
     text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
     return Plot(name, title, text, png.getvalue(), section)
 

@@ -1,6 +1,6 @@
 """Runs of differing protocols side by side, on purpose: a field of the protocol becomes part of what is compared.
 
-Pretraining is such a field: two runs that differ in nothing else stand in two columns, since a table must not mix them
+Pretraining is such a field: two runs that differ in nothing else are in two columns, since a table must not mix them
 unasked; but what pretraining is worth is the difference between them.
 """
 
@@ -37,6 +37,5 @@ def across(frame: Frame, fields: Sequence[str]) -> Frame:
         columns.append(Column.of(row["task"], protocol, row["split"], row["metric"]))
         variants.append(f"{row['variant']} {{{shown}}}")
         protocols[columns[-1]] = protocol
-    runs = frame.runs.copy()
-    runs = runs.assign(column=pd.Series(columns, runs.index, dtype=object), variant=variants)
+    runs = frame.runs.assign(column=pd.Series(columns, frame.runs.index, dtype=object), variant=variants)
     return replace(frame, runs=runs, protocols=protocols)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .column import Column
 
-#: What a row of `Frame.runs` holds beside the figures of its cost, which stand under `cost.<name>`.
+#: What a row of `Frame.runs` holds beside the figures of its cost, which are called `cost.<name>`.
 FIELDS = (
     "folder",
     "task",

@@ -17,7 +17,7 @@ from .table import Table
 
 
 def published_table(frame: Frame, cells: Cells) -> Table:
-    """The published figures of the tasks at hand, and for each whether a measured one may stand beside it.
+    """The published figures of the tasks at hand, and for each whether a measured one may be compared with it.
 
     Only where data, split, metric and pretraining agree is a difference computed, to the variant with the best mean.
     """
@@ -88,7 +88,7 @@ def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cel
 
 
 def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    """A claim has nothing to be compared with; beside it stands what Atinuke scored here, and on which data."""
+    """A claim has nothing to be compared with; beside it is what Atinuke scored here, and on which data."""
     for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
         own = cells.get(column["column"], {})
         found = [cell for variant, cell in own.items() if variant.startswith("atinuke")]

@@ -16,7 +16,7 @@ class Table:
     shown: pd.DataFrame
     data: pd.DataFrame
     notes: tuple[str, ...] = ()
-    #: Whether the scores may not stand beside published ones.
+    #: Whether the scores may not be compared with published ones.
     is_flagged: bool = False
     #: Section of the page that shows it, and whether it is folded up there.
     section: str = "scores"

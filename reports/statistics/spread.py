@@ -57,7 +57,7 @@ class Spread:
 class Scores:
     """A core's scores in one column: observed [S] and resampled [R, S] (None where predictions cannot be used).
 
-    `is_fixed` tells that seeds change nothing (the majority floor), so that one run stands for all.
+    `is_fixed` tells that seeds change nothing (the majority floor), so that one run is as good as many.
     """
 
     observed: Floats

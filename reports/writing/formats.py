@@ -74,7 +74,7 @@ def to_latex(table: Table) -> str:
 
 
 def escape_tex(text: str) -> str:
-    """Text that pdflatex sets as it stands; letters that its fonts lack are named by their code points.
+    """Text that pdflatex sets as it is; letters that its fonts lack are named by their code points.
 
     >>> print(escape_tex("a_b & 5 %"), escape_tex("中"))
     a\\_b \\& 5 \\% \\texttt{U+4E2D}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from atinuke_bench.config import Pretraining
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
@@ -67,6 +68,18 @@ def test_table_and_heat_map(store):
     (plot,) = transfer_plots(found)
     assert "glue/rte" in plot.svg
     assert "after lm (causal)" in plot.svg
+
+
+@pytest.mark.parametrize("label", [LM, SNLI, OWN, f"{LM}, causal changed, after {OWN}", "org/model", "none"])
+def test_a_record_and_the_label_of_an_older_result_are_one_column(tmp_path, write_run, label):
+    record = Pretraining.read(label)
+    assert record.label == label
+    assert Pretraining.read(record.to_stored()) == record
+    write_run(tmp_path, seed=0, pretraining=label)
+    write_run(tmp_path, seed=1, pretraining=record.to_stored())
+    frame = read_frame([tmp_path])
+    assert frame.runs["column"].nunique() == 1
+    assert frame.pretraining == {label: record}
 
 
 def test_a_lower_loss_is_a_gain(tmp_path, write_run):
