@@ -7,7 +7,7 @@ JOBS ?= 2
 # Where `bench` keeps its runs and their report.
 STORE ?= runs/quick
 
-.PHONY: bench test lint clean
+.PHONY: bench test types lint clean
 .DEFAULT_GOAL := bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -19,14 +19,22 @@ bench: $(VENV)/installed  ## train the quick suite on generated data (no network
 	OMP_NUM_THREADS=1 $(BIN)/atinuke-bench suite quick --out $(STORE) --workers $(JOBS) --wandb disabled
 	$(BIN)/atinuke-bench report $(STORE) --out $(STORE)/report
 
-test: $(VENV)/installed  ## lint and test
+test: $(VENV)/installed  ## lint, check types and test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+# mypy finds `tasks` and its sisters where an installed package has them: beside the other rooms.
+types: $(VENV)/installed
+	rm -rf .mypy/src
+	mkdir -p .mypy/src/atinuke_bench
+	ln -s "$(CURDIR)"/atinuke_bench/* "$(CURDIR)"/tasks "$(CURDIR)"/sweeps "$(CURDIR)"/reports .mypy/src/atinuke_bench
+	$(BIN)/mypy
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .mypy build dist *.egg-info

@@ -10,16 +10,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from atinuke_bench.formatting import MISSING, number, p_value
+
 Record = Mapping[str, Any]
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number for a table; a dash where there is none.
-
-    >>> number(61.694), number(None), number(1487109, 0)
-    ('61.69', '–', '1,487,109')
-    """
-    return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def interval(bounds: Sequence[float] | None) -> str:
@@ -28,7 +21,7 @@ def interval(bounds: Sequence[float] | None) -> str:
     >>> interval([60.76, 62.66])
     '60.76–62.66'
     """
-    return "–" if bounds is None else f"{bounds[0]:.2f}–{bounds[1]:.2f}"
+    return MISSING if bounds is None else f"{bounds[0]:.2f}–{bounds[1]:.2f}"
 
 
 def result_row(results: Iterable[Record]) -> Table:
@@ -43,7 +36,7 @@ def result_row(results: Iterable[Record]) -> Table:
             escape(result["task"]),
             escape(result["core_label"]),
             str(result["seed"]),
-            escape(result["split"] or "–"),
+            escape(result["split"] or MISSING),
             escape(result["metric"]),
             number(result["score"]),
             interval(result["interval"]),
@@ -63,7 +56,7 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     for variant, result in outcomes:
         _note_source(note, result)
         headings[variant] = None
-        rows[result["task"], result["split"] or "–", result["metric"]] = None
+        rows[result["task"], result["split"] or MISSING, result["metric"]] = None
         if result["score"] is not None:
             cells[result["task"], variant].append(result["score"])
     table = _table("task", "split", "metric")
@@ -88,8 +81,8 @@ def comparison_rows(records: Iterable[Record]) -> Table:
             *(f"{record[f'score_{side}']:.2f} (n={record[f'seeds_{side}']})" for side in "ab"),
             f"{record['absolute difference']:+.2f}",
             interval((record["low"], record["high"]) if known else None),
-            probability(record["p corrected"] if known else None),
-            f"{record['verdict']}{'; ' + record['note'] if record['note'] else ''}",
+            p_value(record["p corrected"]),
+            record["note"] or record["verdict"],
         )
     return table
 
@@ -104,19 +97,10 @@ def seed_rows(records: Iterable[Record]) -> Table:
         table.add_row(
             *(escape(str(record[name])) for name in ("task", "a", "b", "seed")),
             f"{record['difference']:+.2f}",
-            *(probability(p if p == p else None) for p in figures),
+            *map(p_value, figures),
             interval((record["low"], record["high"]) if record["low"] == record["low"] else None),
         )
     return table
-
-
-def probability(p: float | None) -> str:
-    """A p value of four digits, and never one of zero.
-
-    >>> probability(0.0123), probability(1e-9), probability(None)
-    ('0.0123', '<0.0001', '–')
-    """
-    return "<0.0001" if p is not None and p < 0.00005 else number(p, 4)
 
 
 def score_tables(title: str, record: Record) -> list[Table]:
@@ -161,7 +145,7 @@ def study_tables(records: Sequence[Record]) -> list[Table]:
             number(states.count("pruned"), 0),
             number(len(trials) - len(states), 0),
             number(record["spent"]["seconds"], 1),
-            f"{record['spent']['flops']:.3g}",
+            f"{record['spent']['training_flops']:.3g}",
             number(best and best["parameters"], 0),
         )
     return [overview, *(table for record in records for table in (_best_trials(record), _importance(record)) if table)]
@@ -200,7 +184,7 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
             str(trial["number"]),
             number(trial["score"]),
             number(trial["parameters"], 0),
-            f"{trial['flops']:.3g}",
+            f"{trial['training_flops']:.3g}",
             escape(_config(trial["config"])),
         )
     return table
@@ -231,7 +215,7 @@ def _note_source(table: Table, result: Record) -> None:
 
 def _mean(scores: list[float]) -> str:
     if not scores:
-        return "–"
+        return MISSING
     deviation = f" ± {statistics.stdev(scores):.2f}" if len(scores) > 1 else ""
     return f"{statistics.mean(scores):.2f}{deviation} (n={len(scores)})"
 

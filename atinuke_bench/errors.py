@@ -9,14 +9,34 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
+
+
+class FailureClass(StrEnum):
+    """Why a run has no result, as it is filed in `failure.json`."""
+
+    #: A mistake in the run's config or data.
+    DATA = "data"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out-of-memory"
+    #: Ended from outside; it goes on from its last epoch.
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+    PRUNED = "pruned"
+    #: Another process is carrying out the same run.
+    BUSY = "busy"
+    #: The run that it starts from failed.
+    ORIGIN = "origin"
+    #: A mistake of this package.
+    INTERNAL = "internal"
 
 
 class AtinukeBenchError(Exception):
     """Base of all errors that a user can cause and mend."""
 
-    #: How a failed run is filed in `failure.json`: data, diverged, out-of-memory, killed, timeout, pruned or internal.
-    failure_class = "data"
+    #: How a run is filed that this error ends.
+    failure_class = FailureClass.DATA
 
 
 class ConfigError(AtinukeBenchError):
@@ -61,23 +81,27 @@ class CheckpointError(AtinukeBenchError):
 class DivergedError(AtinukeBenchError):
     """Training produced a loss that is not finite."""
 
-    failure_class = "diverged"
+    failure_class = FailureClass.DIVERGED
 
 
 class PrunedError(AtinukeBenchError):
     """Whoever started the run had it stopped after an epoch, since it does not promise to be among the best."""
 
-    failure_class = "pruned"
+    failure_class = FailureClass.PRUNED
 
 
 class RunFailedError(AtinukeBenchError):
     """A run that was carried out in processes of its own has failed there."""
 
+    def __init__(self, failure_class: FailureClass, message: str) -> None:
+        super().__init__(f"the run failed ({failure_class}): {message}")
+        self.failure_class = failure_class
+
 
 class BusyError(RunFolderError):
     """Another process holds a run's folder: it is carrying out the same run."""
 
-    failure_class = "busy"
+    failure_class = FailureClass.BUSY
 
 
 class StorageError(AtinukeBenchError):

@@ -19,6 +19,17 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_problem(path: str | Path, checksum: str) -> str | None:
+    """What is wrong with a file that should have a SHA-256; None when it has."""
+    try:
+        found = sha256_file(path)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return None if found == checksum else "has changed since the run was finished (its checksum differs)"
+
+
 def sha256_json(record: Any) -> str:
     """SHA-256 of plain data, the same for every order of keys.
 

@@ -1,4 +1,4 @@
-"""Names of tasks and cores, and where their classes live. Nothing is imported until a name is loaded.
+"""Names of tasks and cores, and where they live. Nothing is imported until a name is loaded.
 
 Plug-ins add entry points in the groups `atinuke_bench.tasks` and `atinuke_bench.cores`; an entry point's value is
 `module:attribute`, exactly like the built-in rows below.
@@ -7,12 +7,22 @@ Plug-ins add entry points in the groups `atinuke_bench.tasks` and `atinuke_bench
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
+#: The class of each core, and the class of its config, which loads without torch.
+_CORES = {
+    "atinuke": ("atinuke_bench.core.atinuke:AtinukeCore", "atinuke_bench.config.cores:AtinukeConfig"),
+    "transformer": ("atinuke_bench.core.transformer:TransformerCore", "atinuke_bench.config.cores:TransformerConfig"),
+    "bilstm": ("atinuke_bench.core.bilstm:BiLSTMCore", "atinuke_bench.config.cores:BiLSTMConfig"),
+    "pretrained": ("atinuke_bench.core.pretrained:PretrainedCore", "atinuke_bench.config.cores:PretrainedConfig"),
+    "majority": ("atinuke_bench.core.majority:MajorityCore", "atinuke_bench.config.cores:MajorityConfig"),
+}
 _BUILT_IN = {
     "tasks": {
         "squad-v1.1": "atinuke_bench.tasks.squad.task:SQUAD_V1",
@@ -33,13 +43,7 @@ _BUILT_IN = {
         "long-range": "atinuke_bench.tasks.long_range.task:LONG_RANGE",
         "lm": "atinuke_bench.tasks.lm.task:LM",
     },
-    "cores": {
-        "atinuke": "atinuke_bench.core.atinuke:AtinukeCore",
-        "transformer": "atinuke_bench.core.transformer:TransformerCore",
-        "bilstm": "atinuke_bench.core.bilstm:BiLSTMCore",
-        "pretrained": "atinuke_bench.core.pretrained:PretrainedCore",
-        "majority": "atinuke_bench.core.majority:MajorityCore",
-    },
+    "cores": {name: core for name, (core, _) in _CORES.items()},
 }
 
 
@@ -78,9 +82,38 @@ def load_task(name: str) -> Any:
     return _load("tasks", name)
 
 
+@cache
+def metrics_of(task: str) -> tuple[Any, ...]:
+    """The metrics that a task may be judged by (`atinuke_bench.metrics.metric.Metric`), the declared one first.
+
+    They are looked for in `METRICS` of the module `metric` beside the task's module, which loads without torch; a task
+    without such a module is loaded itself.
+    """
+    module = _table("tasks")[require_task_name(task)].partition(":")[0]
+    sibling = f"{module.rpartition('.')[0]}.metric"
+    if "." in module and importlib.util.find_spec(sibling) is not None:
+        declared: Mapping[str, tuple[Any, ...]] = getattr(importlib.import_module(sibling), "METRICS", {})
+        if task in declared:
+            return declared[task]
+    return (load_task(task).metric,)
+
+
+def load_metric(task: str, name: str) -> Any:
+    """The metric called `name` of a task; UnknownNameError."""
+    metrics = {metric.name: metric for metric in metrics_of(task)}
+    if name not in metrics:
+        raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
+    return metrics[name]
+
+
 def load_core(name: str) -> Any:
     """The class of the core called `name` (a subclass of `atinuke_bench.core.base.Core`)."""
     return _load("cores", name)
+
+
+def load_core_config(name: str) -> Any:
+    """The config class of the core called `name`; only a plug-in's is found by importing the core."""
+    return _resolve(_CORES[name][1]) if name in _CORES else load_core(name).config_class
 
 
 def _require(kind: str, name: str) -> str:
@@ -90,8 +123,12 @@ def _require(kind: str, name: str) -> str:
 
 
 def _load(kind: str, name: str) -> Any:
-    module_name, attribute = _table(kind)[_require(kind, name)].split(":")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        return _resolve(_table(kind)[_require(kind, name)])
     except ModuleNotFoundError as error:
         raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {error.name!r}, not installed") from error
+
+
+def _resolve(place: str) -> Any:
+    module_name, attribute = place.split(":")
+    return getattr(importlib.import_module(module_name), attribute)

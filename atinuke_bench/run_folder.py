@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from atinuke_bench.config import RunConfig, parse
-from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.errors import CheckpointError, RunFolderError
+from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
 
 RESULT_SCHEMA = 1
 
@@ -102,6 +103,35 @@ class RunFolder:
         if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
         return record
+
+    def contains(self, name: str) -> bool:
+        """Whether a name, which may come from elsewhere, is that of a place in the folder."""
+        return (self.path / name).resolve().is_relative_to(self.path.resolve())
+
+    def artefact_problem(self, name: str, checksum: str) -> str | None:
+        """What is wrong with a file of the finished run; None when it is as the run left it."""
+        return file_problem(self.path / name, checksum) if self.contains(name) else "lies outside the run folder"
+
+    def require_whole(self, path: Path, result: dict[str, Any]) -> None:
+        """RunFolderError when the run kept no such file, CheckpointError when the file is missing or damaged."""
+        name = str(path.relative_to(self.path))
+        checksum = result["artefacts"].get(name)
+        if checksum is None:
+            raise RunFolderError(f"{self.path}: the run kept no {name}; train it again with this version")
+        if self.artefact_problem(name, checksum):
+            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
+
+    def lock(self) -> FileLock:
+        """The lock of whoever carries out the run; the system frees it when its holder dies."""
+        return FileLock(self.path / ".lock", timeout=0)
+
+    def is_locked(self) -> bool:
+        """Whether a process is carrying out the run this moment."""
+        try:
+            with self.lock():
+                return False
+        except Timeout:
+            return True
 
     def read_config(self) -> RunConfig:
         """The run's resolved config; RunFolderError when it is missing."""

@@ -3,11 +3,11 @@
     python benchmarks/coref_speed.py --data-dir DIR [--core atinuke] [--preset mini] [--threads 2]
                                      [--response FILE]
 
-Memory is the peak of a process of its own that takes three training steps on one document, made of the train split's
+Memory is the peak of a separate process that takes three training steps on one document, made of the train split's
 documents put together; what Python and the libraries take before the first step is printed beside it. Prediction
 reads the dev documents from words to clusters. Scoring reads a key and a response (the key itself, unless a response
-is given) and computes all metrics; its parts are printed too. Beside wall time stands processor time, which a busy
-machine changes less.
+is given) and computes all metrics; its parts are printed too. Processor time is printed beside wall time; a busy
+machine changes it less.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from datasets import Dataset
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
-from atinuke_bench.tasks.coref.files import find_files, read_for_scoring
-from atinuke_bench.tasks.coref.metric import count_documents, printed_scores, total
+from atinuke_bench.tasks.coref.files import CorefFiles, find_files, read_for_scoring
+from atinuke_bench.tasks.coref.scorer import count_documents, printed_scores, total
 from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.training.prepare import PreparedRun, prepare
 
@@ -53,7 +53,7 @@ def prepared_run(arguments: argparse.Namespace) -> PreparedRun:
 
 def build_module(prepared: PreparedRun) -> Any:
     torch.manual_seed(0)
-    return COREF.build_module(build_core(prepared.run.core, prepared.tokenizer.get_vocab_size()), prepared.run)
+    return COREF.model.build(build_core(prepared.run.core, prepared.tokenizer.get_vocab_size()), prepared.run)
 
 
 def long_document(examples: Dataset, num_words: int) -> Dataset:
@@ -79,10 +79,10 @@ def long_document(examples: Dataset, num_words: int) -> Dataset:
 
 
 def measure_memory(arguments: argparse.Namespace) -> None:
-    """Runs in a process of its own, whose peak memory is the figure."""
+    """Runs in a separate process, whose peak memory is the figure."""
     prepared = prepared_run(arguments)
     document = long_document(prepared.train_examples, arguments.memory)
-    batch = BatchDataset(COREF.encode(document, prepared.tokenizer, prepared.run))[np.array([0])]
+    batch = BatchDataset(COREF.data.rows(document, prepared.tokenizer, prepared.run))[np.array([0])]
     module = build_module(prepared)
     optimizer = torch.optim.AdamW(module.parameters(), fused=True)
     before = _peak_bytes()
@@ -104,8 +104,8 @@ def measure_prediction(arguments: argparse.Namespace) -> None:
     examples = prepared.evaluation_splits["dev"]
     module = build_module(prepared).eval()
     num_words = sum(map(len, examples["words"][:]))
-    encoded = COREF.encode(examples, prepared.tokenizer, prepared.run)
-    encoding = _best_seconds(lambda: COREF.encode(examples, prepared.tokenizer, prepared.run), 2)
+    encoded = COREF.data.rows(examples, prepared.tokenizer, prepared.run)
+    encoding = _best_seconds(lambda: COREF.data.rows(examples, prepared.tokenizer, prepared.run), 2)
     scoring = _best_seconds(lambda: _predict(prepared, module, encoded, examples), 3)
     wall, processor = encoding.wall + scoring.wall, encoding.processor + scoring.processor
     print(
@@ -119,7 +119,7 @@ def measure_prediction(arguments: argparse.Namespace) -> None:
 def _predict(prepared: PreparedRun, module: Any, encoded: Any, examples: Dataset) -> None:
     data = BatchDataset(encoded)
     outputs = [module._as_arrays(data[np.array([row])]) for row in range(len(encoded))]
-    COREF.decode(outputs, encoded, examples, prepared.run)
+    COREF.model.decode(outputs, encoded, examples, prepared.run)
 
 
 def measure_scoring(key: Path, response: Path) -> None:
@@ -136,7 +136,7 @@ def measure_scoring(key: Path, response: Path) -> None:
         "all metrics of the sums": lambda: printed_scores(total(counts.values())),
     }
     seconds = {name: _best_seconds(part) for name, part in parts.items()}
-    whole = _best_seconds(lambda: COREF.score_files(key, response))
+    whole = _best_seconds(lambda: CorefFiles().score(key, response))
     shown = ", ".join(f"{name} {1000 * value.wall:.0f} ms" for name, value in seconds.items())
     print(
         f"score {len(sides['key'])} documents: {1000 * whole.wall:.0f} ms in all "

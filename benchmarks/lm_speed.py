@@ -81,7 +81,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
         seconds["bare loop"].append(bare_loop(prepared, batches))
         seconds["harness"].append(harness(prepared))
         seconds["bare loop, logits of all tokens"].append(with_plain_loss(prepared, batches))
-    print(f"{prepared.run.core.label()}, {prepared.task.objective}, vocabulary {prepared.tokenizer.get_vocab_size()}")
+    objective, vocab_size = prepared.run.options["objective"], prepared.tokenizer.get_vocab_size()
+    print(f"{prepared.run.core.label()}, {objective}, vocabulary {vocab_size}")
     print(f"{len(encoded)} rows, {num_tokens} tokens, {100 * sampler.padding_fraction():.2f} % padding, one thread")
     print_ratios(seconds, num_tokens)
 

@@ -13,9 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from atinuke_bench.reports.render import write_report
+from atinuke_bench.reports.writing.render import write_report
 
-TASKS, CORES = 10, 4
+TASKS = ("snli", "glue/mnli", "glue/qnli", "glue/rte", "glue/sst2")
+#: Columns are tasks with two sizes of the training data each.
+COLUMNS, CORES = 2 * len(TASKS), 4
 MOST_MEGABYTES, MOST_PAGE_MEGABYTES = 2000, 5
 
 
@@ -23,15 +25,21 @@ def main(num_runs: int, num_predictions: int) -> None:
     """Write the folders, then report on them and print what it took."""
     helper = Path(__file__).parent.parent / "tests" / "reports" / "conftest.py"
     spec = importlib.util.spec_from_file_location("synthetic_runs", helper)
+    assert spec is not None
+    assert spec.loader is not None
     synthetic = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(synthetic)
     target = 60 if num_runs <= 1000 else 300
     with tempfile.TemporaryDirectory() as folder:
         store, out = Path(folder) / "runs", Path(folder) / "out"
         for number in range(num_runs):
-            seed, cell = divmod(number, TASKS * CORES)
-            core, task = divmod(cell, TASKS)
-            synthetic.write_run(store, f"core{core}", task=f"task{task}", seed=seed, num=num_predictions)
+            seed, cell = divmod(number, COLUMNS * CORES)
+            core, column = divmod(cell, COLUMNS)
+            size, place = divmod(column, len(TASKS))
+            synthetic.write_run(
+                store / str(size), f"core{core}", task=TASKS[place], seed=seed, num=num_predictions, train_size=size,
+                edit={"identity": str(number)},
+            )  # fmt: skip
         wall, processor = time.perf_counter(), time.process_time()
         report = write_report([store], out)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor

@@ -25,6 +25,7 @@ from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.registry import load_task
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import PreparedRun, prepare
 
 
@@ -45,7 +46,7 @@ def prepare_questions(arguments: argparse.Namespace, limit: int | None) -> Prepa
 def feature_seconds(prepared: PreparedRun) -> tuple[Encoded, float, float]:
     """The features of the train split, and the wall and processor seconds they took."""
     started, processor_started = time.perf_counter(), time.process_time()
-    encoded = prepared.task.encode(prepared.train_examples, prepared.tokenizer, prepared.run)
+    encoded = prepared.task.data.rows(prepared.train_examples, prepared.tokenizer, prepared.run)
     return encoded, time.perf_counter() - started, time.process_time() - processor_started
 
 
@@ -68,9 +69,9 @@ def decode_seconds(prepared: PreparedRun) -> tuple[int, float, float]:
         logits = {name: generator.normal(size=shape).astype(np.float32) for name in ("start", "end")}
         outputs.append({"rows": batch["rows"].numpy(), **logits})
     started = time.perf_counter()
-    predictions = prepared.task.decode(outputs, encoded, examples, prepared.run)
+    predictions = prepared.task.model.decode(outputs, encoded, examples, prepared.run)
     decoded = time.perf_counter()
-    prepared.task.evaluate(examples, predictions, prepared.run)
+    evaluate(prepared.task, examples, predictions)
     return len(examples), decoded - started, time.perf_counter() - decoded
 
 

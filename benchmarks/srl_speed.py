@@ -60,8 +60,8 @@ def decoding() -> None:
 
 
 def scoring(gold: Path, response: Path, official: Path | None) -> None:
-    task = load_task("srl")
-    ours = median_seconds(lambda: [task.score_files(gold, response) for _ in range(20)]) / 20
+    files = load_task("srl").files
+    ours = median_seconds(lambda: [files.score(gold, response) for _ in range(20)]) / 20
     print(f"score {gold.name} and {response.name}: {1000 * ours:.1f} ms")
     commands = {"perl, reading alone": ["perl", "-e", _PERL_READS]}
     if official is not None:
@@ -81,7 +81,7 @@ class Variant:
         self.encoded = prepared.encode("train", prepared.train_examples)
         torch.manual_seed(0)
         core = build_core(prepared.run.core, prepared.tokenizer.get_vocab_size())
-        self.module = prepared.task.build_module(core, prepared.run)
+        self.module = prepared.task.model.build(core, prepared.run)
         self.optimizer = torch.optim.AdamW(self.module.parameters(), fused=True)
         sampler = TokenBudgetSampler(self.encoded.lengths, prepared.run.training.batch_tokens, seed=0)
         self.num_batches = len(sampler)

@@ -23,10 +23,11 @@ import yaml
 
 from atinuke_bench.config import SourceConfig, SuiteConfig, make_run_config, parse
 from atinuke_bench.registry import load_task
-from atinuke_bench.runs.executor import EpochDone, Failed, Finished, Job
+from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.grid import expand
-from atinuke_bench.runs.local import LocalExecutor
-from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+from atinuke_bench.runs.jobs.local import LocalExecutor
+from atinuke_bench.runs.jobs.types import EpochDone, Failed, Finished, Job
+from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import open_record
 
 NUM_RUNS = 6
@@ -59,7 +60,7 @@ def suite_rate(store: Path, task: str, source: SourceConfig, num_workers: int) -
     suite = _suite(task, NUM_RUNS + num_workers)
     options = SuiteOptions(store, "disabled")
     record = open_record(store, suite.name)
-    states = cell_states(expand(suite, source), suite, source, record, options)
+    states = cell_states(expand(suite, source), suite, source, record)
     marks: list[tuple[float, float]] = []
     work = Suite(suite.name, states, record, LocalExecutor(num_workers), options)
     work.changed = lambda state: marks.append((time.perf_counter(), time.process_time())) if state.result else None
@@ -95,7 +96,7 @@ def finished_seconds(store: Path, source: SourceConfig) -> float:
     suite = _suite("glue/wnli", NUM_FINISHED)
     options = SuiteOptions(store, "disabled")
     record = open_record(store, suite.name)
-    states = cell_states(expand(suite, source), suite, source, record, options)
+    states = cell_states(expand(suite, source), suite, source, record)
     one = Suite(suite.name, states[:1], record, LocalExecutor(1), options)
     one.run()
     original = states[0].folder.path

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import SourceConfig
-from atinuke_bench.runs.executor import Job, make_executor
+from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.definition import Budget, make_study_config
 from atinuke_bench.sweeps.insight import insight, write_insight
 from atinuke_bench.sweeps.opening import create_or_join
@@ -89,7 +90,12 @@ def carry_out(study: Study, workers: int) -> dict[str, Any]:
 def flops_to_reach(record: dict[str, Any], score: float) -> float | None:
     """Training FLOPs of all trials up to the first that completed with at least `score`."""
     return next(
-        (entry["flops"] for entry in record["history"] if entry["best"] is not None and entry["best"] >= score), None
+        (
+            entry["training_flops"]
+            for entry in record["history"]
+            if entry["best"] is not None and entry["best"] >= score
+        ),
+        None,
     )
 
 
@@ -98,10 +104,10 @@ def compare(data: Path, store: Path, seed: int, num_trials: int, workers: int) -
     started = time.monotonic()
     wide = make_study(data, store, seed, "random", "none", {"trials": num_trials})
     random = carry_out(wide, workers)
-    best, total = random["history"][-1]["best"], random["spent"]["flops"]
+    best, total = random["history"][-1]["best"], random["spent"]["training_flops"]
     share = None
     for part in (0.25, 0.5, 0.75, 1.0):
-        narrow = make_study(data, store, seed, "tpe", "asha", Budget(flops=part * total).model_dump())
+        narrow = make_study(data, store, seed, "tpe", "asha", Budget(training_flops=part * total).model_dump())
         record = carry_out(narrow, workers)
         reached = flops_to_reach(record, best)
         if reached is not None:

@@ -22,8 +22,9 @@ from typing import Any
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.run_folder import RunFolder, find_runs
-from atinuke_bench.runs import preload  # noqa: F401 (so that nothing has to be imported after a fork)
-from atinuke_bench.runs.executor import Job, make_executor
+from atinuke_bench.runs.jobs import preload  # noqa: F401 (so that nothing has to be imported after a fork)
+from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.study import Study, tally
@@ -35,7 +36,7 @@ SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.n
 def start_forkserver() -> None:
     """Start the server of run processes once, for all the sweep processes that are to come and go."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["atinuke_bench.runs.worker", "atinuke_bench.runs.preload"])
+    context.set_forkserver_preload(["atinuke_bench.runs.jobs.worker", "atinuke_bench.runs.jobs.preload"])
     multiprocessing.forkserver.ensure_running()
 
 

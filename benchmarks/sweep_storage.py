@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.files import sha256_json
-from atinuke_bench.runs.executor import Event, Finished, Job, Started
+from atinuke_bench.runs.jobs.types import Event, Finished, Job, Started
 from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.sweep import Sweep
@@ -43,9 +43,11 @@ class InstantExecutor:
 
     def events(self, timeout: float) -> list[Event]:
         events, self._events = self._events, []
+        if not events:
+            time.sleep(timeout)
         return events
 
-    def answer(self, key: str, go_on: bool) -> None: ...
+    def answer(self, key: str, should_continue: bool) -> None: ...
 
     def stop(self, key: str, *, at_once: bool = False) -> None: ...
 

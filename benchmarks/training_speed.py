@@ -33,7 +33,7 @@ from atinuke_bench.training.train import Execution, train_and_evaluate
 def build(prepared: PreparedRun) -> TaskModule:
     pl.seed_everything(prepared.run.seed, verbose=False)
     core = build_core(prepared.run.core, prepared.tokenizer.get_vocab_size())
-    return prepared.task.build_module(core, prepared.run)
+    return prepared.task.model.build(core, prepared.run)
 
 
 def bare_loop(prepared: PreparedRun, batches: list[dict[str, torch.Tensor]]) -> float:

@@ -1,12 +1,10 @@
 """Studies: the search over a core's dimensions and training settings. One trial is one run of the common store.
 
-domains.py      what a parameter may be, and the nearest value that fits
+domains.py      what a parameter may be: Optuna's distributions, as YAML writes them
 spaces.py       a search space over config fields, from YAML, and what a trial draws from it
-fields.py       which fields may be searched, and what they take
-definition.py   what a study is: task, core, space, sampler, pruner, objectives, budget
-grid.py         the points of a grid
-plan.py         what a user asks for, as studies
-samplers.py     Optuna's samplers and pruners under our names
+fields.py       a space checked: which fields may be searched, and what they take
+samplers.py     Optuna's samplers and pruners under our names, and the points of a grid
+definition.py   what a study is: task, core, space, sampler, pruner, objectives, budget; from what a user asks
 storage.py      the database: made once, locked while a trial is drawn, waited for
 study.py        a study: asked, told, counted
 opening.py      studies made, joined and opened by name
@@ -15,5 +13,5 @@ recovery.py     trials whose process died
 sweep.py        the loop: draws trials, starts runs, passes on pruning decisions
 progress.py     one line a trial
 best.py         the best trials on fresh seeds
-insight.py      what was learned, as data; figures.py draws it
+insight.py      what was learned, as data, from which reports draws
 """

@@ -9,11 +9,11 @@ from typing import Any
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
-from atinuke_bench.runs.executor import Executor, Failed, Finished, Job, Started
+from atinuke_bench.runs.jobs.loop import carry_out
+from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
 from atinuke_bench.sweeps.study import Study
 
 FILE = "best.json"
-_POLL_SECONDS = 1.0
 
 
 def retrain(
@@ -35,7 +35,7 @@ def retrain(
         replace(
             template,
             key=f"{trial.number}/{seed}",
-            run=study.config.make_run(trial.user_attrs["config"], seed=seed),
+            run=study.config.make_run(study.draw_of(trial).overrides, seed=seed),
             asks=False,
         )
         for trial in chosen
@@ -51,7 +51,7 @@ def retrain(
         entries.append(
             {
                 "number": trial.number,
-                "config": trial.user_attrs["config"],
+                "config": study.draw_of(trial).overrides,
                 "score_in_study": trial.values[0],
                 "selection": _summary(results[key]["selection"]["score"] for key in keys if key in results),
                 "evaluated": _summary(results[key]["score"] for key in keys if key in results),
@@ -76,35 +76,26 @@ def best_trials(study: Study, count: int) -> list[Any]:
     complete.sort(key=lambda trial: (-sign * trial.values[0], trial.number))
     different: dict[str, Any] = {}
     for trial in complete:
-        different.setdefault(repr(sorted(trial.user_attrs["config"].items())), trial)
+        different.setdefault(repr(sorted(study.draw_of(trial).overrides.items())), trial)
     return list(different.values())[:count]
 
 
 def _carry_out(
-    jobs: list[Job], executor: Executor, on_end: Callable[[str], None]
+    jobs: list[Job], executor: Executor, say: Callable[[str], None]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     results: dict[str, dict[str, Any]] = {}
-    folders: dict[str, str] = {}
-    waiting, running = list(jobs), set()
-    while waiting or running:
-        while waiting and len(running) < executor.slots:
-            job = waiting.pop(0)
-            executor.start(job)
-            running.add(job.key)
-        for event in executor.events(_POLL_SECONDS):
-            number, seed = event.key.split("/")
-            match event:
-                case Started():
-                    folders[event.key] = str(event.folder)
-                case Finished():
-                    running.discard(event.key)
-                    results[event.key] = event.result
-                    score = event.result["selection"]["score"]
-                    on_end(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
-                case Failed():
-                    running.discard(event.key)
-                    on_end(f"trial {number}, seed {seed}: failed ({event.failure_class}): {event.message}")
-    return results, folders
+
+    def on_end(end: Finished | Failed) -> None:
+        number, seed = end.key.split("/")
+        if isinstance(end, Failed):
+            say(f"trial {number}, seed {seed}: failed ({end.failure_class}): {end.message}")
+            return
+        results[end.key] = end.result
+        score = end.result["selection"]["score"]
+        say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
+
+    folders, _ = carry_out(jobs, executor, on_end)
+    return results, {key: str(folder) for key, folder in folders.items()}
 
 
 def _summary(values: Iterable[float | None]) -> dict[str, Any]:

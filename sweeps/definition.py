@@ -1,27 +1,30 @@
-"""What a study is, as `study.yaml` and the database keep it, and the run that a trial's values make."""
+"""What a study is: made from what a user asks, kept in `study.yaml` and the database, and what run a trial makes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from atinuke_bench import registry
-from atinuke_bench.config import Frozen, RunConfig, SourceConfig, core_config_class, make_run_config, parse
-from atinuke_bench.errors import ConfigError, StudyError
+from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse
+from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError
 from atinuke_bench.files import write_text
-from atinuke_bench.sweeps import fields
-from atinuke_bench.sweeps.spaces import Space, make_space
-from atinuke_bench.sweeps.storage import default_url
+from atinuke_bench.sweeps.fields import resolve_space
+from atinuke_bench.sweeps.samplers import grid_points
+from atinuke_bench.sweeps.spaces import Space, read_space
 
-SAMPLERS = ("tpe", "random", "grid", "cmaes", "nsga2")
-PRUNERS = ("asha", "hyperband", "median", "none")
-#: What can stand against the score: name -> where a result keeps it.
-COSTS = {"parameters": "parameters", "flops": "forward_flops_per_token"}
+DEFAULT_TRIALS = 40
+
+Sampler = Literal["tpe", "random", "grid", "cmaes", "nsga2"]
+Pruner = Literal["asha", "hyperband", "median", "none"]
+Cost = Literal["parameters", "flops"]
+#: What a cost that is weighed against the score is called in a run's result.
+COSTS: dict[Cost, str] = {"parameters": "parameters", "flops": "forward_flops_per_token"}
 
 
 class Budget(Frozen):
@@ -30,14 +33,20 @@ class Budget(Frozen):
     trials: int | None = Field(None, ge=1)
     #: Of trials, added over workers.
     seconds: float | None = Field(None, gt=0)
-    #: Training operations of the core, counted as in every run's cost.
-    flops: float | None = Field(None, gt=0)
+    #: Of the core, counted as in every run's cost.
+    training_flops: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:
-        if self.trials is None and self.seconds is None and self.flops is None:
+        if self.trials is None and self.seconds is None and self.training_flops is None:
             raise ValueError("a study needs a budget: trials, seconds or flops")
         return self
+
+
+def _as_space(value: Any) -> Space:
+    if not isinstance(value, dict) or not all(isinstance(spec, dict) for spec in value.values()):
+        raise ValueError("a space has fields, and of each what it may be")
+    return Space.from_record(value)
 
 
 class StudyConfig(Frozen):
@@ -51,12 +60,11 @@ class StudyConfig(Frozen):
     overrides: dict[str, Any] = Field({})
     #: Seed of every trial's run, and of the sampler.
     seed: int = Field(0, ge=0)
-    #: Parameters in plain data, with what is relative worked out.
-    space: dict[str, Any]
-    sampler: Literal["tpe", "random", "grid", "cmaes", "nsga2"] = "tpe"
-    pruner: Literal["asha", "hyperband", "median", "none"] = "asha"
+    space: Annotated[Space, PlainValidator(_as_space), PlainSerializer(Space.record)]
+    sampler: Sampler = "tpe"
+    pruner: Pruner = "asha"
     #: Cost that is weighed against the score, if any.
-    against: Literal["parameters", "flops"] | None = None
+    against: Cost | None = None
     #: Name shared by the studies of one comparison of cores.
     comparison: str | None = None
     #: What task and config say, kept so that a study can be read without loading the task.
@@ -82,7 +90,8 @@ class StudyConfig(Frozen):
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        return ("score",) if self.against is None else ("score", self.against)
+        """What a trial is judged by: the score, and the cost under its name in a run's result."""
+        return ("score",) if self.against is None else ("score", COSTS[self.against])
 
     def definition(self) -> dict[str, Any]:
         """What must be the same for whoever joins; the budget may grow and data may lie elsewhere."""
@@ -102,64 +111,67 @@ class StudyConfig(Frozen):
             task_training=dict(registry.load_task(self.task).training),
         )
 
-    def make_space(self) -> Space:
-        """The space, ready to draw from."""
-        return resolve_space(self.space, self.make_run({}), where=f"study {self.name}")
 
+def plan_studies(
+    *,
+    task: str,
+    cores: Sequence[str],
+    space: str,
+    budget: Mapping[str, Any],
+    sampler: str = "tpe",
+    pruner: str | None = None,
+    against: str | None = None,
+    name: str | None = None,
+    **settings: Any,
+) -> list[StudyConfig]:
+    """A study for each core, under equal budgets, all checked before any is made; ConfigError.
 
-def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Space:
-    """A space checked against the core and task of `run`, whose values it changes; ConfigError."""
-    if run.training.select_on != "held-out":
-        raise ConfigError(
-            "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
-        )
-    task = registry.load_task(run.task)
-    base = fields.flat_values(run, task.options(run))
-    space = make_space(record, base, where)
-    core_class = core_config_class(run.core.name)
-    parameters = []
-    for parameter in space.parameters:
-        place = f"{where}: {parameter.path}"
-        field = fields.require_searchable(parameter.path, core_class, task.options_class, where)
-        fields.check_domain(parameter.domain, field, place, times=parameter.times is not None)
-        parameters.append(parameter.with_multiple_of(fields.multiple_of(field)))
-    return Space(tuple(parameters), base)
+    `settings` are other fields of StudyConfig. Without a budget a grid takes every point once, and any other sampler 40
+    trials.
+    """
+    registry.require_task_name(task)
+    for core in cores:
+        registry.require_core_name(core)
+    if len(set(cores)) < len(cores):
+        raise ConfigError(f"--cores names each core once; found {', '.join(cores)}")
+    for kind, chosen, known in (("sampler", sampler, Sampler), ("pruner", pruner, Pruner), ("cost", against, Cost)):
+        if chosen is not None and chosen not in get_args(known):
+            raise UnknownNameError(kind, chosen, get_args(known), f"it is one of {', '.join(get_args(known))}")
+    is_open = all(limit is None for limit in budget.values())
+    parameters = read_space(space)
+    base = name or task.replace("/", "-")
+    settings |= {"task": task, "sampler": sampler, "against": against, "comparison": base if len(cores) > 1 else None}
+    settings["pruner"] = pruner or ("asha" if against is None else "none")
+    settings["budget"] = {"trials": DEFAULT_TRIALS} if is_open else budget
+    configs = []
+    for core in cores:
+        own = f"{base}-{core}" if name is None or len(cores) > 1 else name
+        config = make_study_config(name=own, core=core, space=parameters, where=f"space {space!r}", **settings)
+        if sampler == "grid" and is_open:
+            whole = Budget(trials=len(grid_points(config.space, config.seed)))
+            config = config.model_copy(update={"budget": whole})
+        configs.append(config)
+    return configs
 
 
 def make_study_config(
-    *,
-    name: str,
-    task: str,
-    core: str,
-    space: Mapping[str, Any],
-    budget: Mapping[str, Any],
-    preset: str = "micro",
-    source: SourceConfig | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    where: str = "space",
-    **settings: Any,
+    *, task: str, core: str, space: Mapping[str, Any], where: str = "space", **settings: Any
 ) -> StudyConfig:
-    """A study's config with its space checked and worked out for this core and preset; ConfigError."""
-    record = {
-        "name": name,
-        "task": registry.require_task_name(task),
-        "core": registry.require_core_name(core),
-        "preset": preset,
-        "source": (source or SourceConfig()).model_dump(mode="json"),
-        "overrides": dict(overrides or {}),
-        "budget": dict(budget),
-        **settings,
-    }
-    kept = registry.load_task(task)
-    record |= {"metric": kept.primary_metric, "higher_is_better": kept.higher_is_better}
-    bare = parse(StudyConfig, {**record, "space": {}, "max_epochs": 1}, "study")
+    """A study's config with its space checked and worked out for this core and preset; ConfigError.
+
+    `settings` are other fields of StudyConfig.
+    """
+    names = {"task": registry.require_task_name(task), "core": registry.require_core_name(core)}
+    declared = registry.load_task(task)
+    # What only the run tells is filled in once there is one.
+    told = {"metric": declared.metric.name, "higher_is_better": declared.metric.higher_is_better, "max_epochs": 1}
+    bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
     run = bare.make_run({})
-    resolved = resolve_space(space, run, where)
     return bare.model_copy(
         update={
-            "space": resolved.record(),
+            "space": resolve_space(space, run, where),
             "max_epochs": run.training.max_epochs,
-            "metric": kept.for_run(run).primary_metric,
+            "metric": declared.for_run(run).metric.name,
         }
     )
 
@@ -170,7 +182,7 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
     >>> first_difference({"sampler": "tpe", "seed": 1}, {"sampler": "random", "seed": 1})
     "sampler 'random', not 'tpe'"
     """
-    for key in sorted({*ours, *theirs}, key=lambda key: (key == "space", key)):
+    for key in sorted({*ours, *theirs}, key=lambda key: (key in ("space", "base"), key)):
         if ours.get(key) == theirs.get(key):
             continue
         if isinstance(ours.get(key), dict) and isinstance(theirs.get(key), dict):
@@ -178,6 +190,11 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
             return f"{key}: {inner}"
         return f"{key} {theirs.get(key)!r}, not {ours.get(key)!r}"
     return None
+
+
+def default_url(folder: Path) -> str:
+    """The SQLite file of a study that has a folder and no database of its own."""
+    return f"sqlite:///{folder.absolute() / 'study.db'}"
 
 
 def write_definition(config: StudyConfig, folder: Path, url: str) -> None:

@@ -1,19 +1,23 @@
-"""Which fields of a run's config a space may search, and what each takes."""
+"""A space checked against the config it changes: which fields may be searched, and what each takes."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import MultipleOf
+from optuna.distributions import FloatDistribution
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from atinuke_bench.config import RunConfig
+from atinuke_bench import registry
+from atinuke_bench.config import RunConfig, core_config_class
 from atinuke_bench.config.base import field_model
 from atinuke_bench.errors import ConfigError, nearest
-from atinuke_bench.sweeps.domains import Domain, FloatDomain
+from atinuke_bench.sweeps.domains import domain_record, ends_of
+from atinuke_bench.sweeps.spaces import Parameter, Space, make_space
 
 #: A score is comparable between trials only where these are the same for all of them.
 _FIXED = {
@@ -28,17 +32,29 @@ _FIXED = {
 }
 
 
-def flat_values(run: RunConfig, options: BaseModel) -> dict[str, Any]:
-    """Dotted path and value of every field of a run's config, its task's options filled in."""
-    record = run.model_dump(mode="json") | {"options": options.model_dump(mode="json")}
-    return dict(_flatten(record, ""))
+def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Space:
+    """A space checked against the core and task of `run`, whose values it changes; ConfigError."""
+    if run.training.select_on != "held-out":
+        raise ConfigError(
+            "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
+        )
+    task = registry.load_task(run.task)
+    values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
+    space = make_space(record, dict(_flatten(values, "")), where)
+    roots = {"core": core_config_class(run.core.name), "options": task.options_class}
+    parameters = []
+    for parameter in space.parameters:
+        field = _searchable_field(parameter.path, roots, where)
+        _check_values(parameter, field, f"{where}: {parameter.path}")
+        unit = next((rule.multiple_of for rule in field.metadata if isinstance(rule, MultipleOf)), 1)
+        parameters.append(replace(parameter, multiple_of=int(unit)))  # type: ignore[call-overload]
+    return replace(space, parameters=tuple(parameters))
 
 
-def require_searchable(path: str, core_class: type[BaseModel], options_class: type[BaseModel], where: str) -> FieldInfo:
+def _searchable_field(path: str, roots: Mapping[str, type[BaseModel]], where: str) -> FieldInfo:
     """The field at a dotted path; ConfigError when there is none or when it may not differ between trials."""
     if path in _FIXED or path.split(".")[0] == "source":
         raise ConfigError(f"{where}: {path} is {_FIXED.get(path, 'where the data comes from')}, the same in all trials")
-    roots = {"core": core_class, "options": options_class}
     model: type[BaseModel] | None = RunConfig
     *parents, last = path.split(".")
     for depth, part in enumerate([*parents, last]):
@@ -53,28 +69,24 @@ def require_searchable(path: str, core_class: type[BaseModel], options_class: ty
     return field
 
 
-def check_domain(domain: Domain, field: FieldInfo, where: str, *, times: bool) -> None:
+def _check_values(parameter: Parameter, field: FieldInfo, where: str) -> None:
     """Refuse values that the field would refuse; ConfigError with the first of them.
 
     Of a value that is multiplied with another field's only the type can be judged.
     """
-    if isinstance(domain, FloatDomain) and not _takes_fractions(field):
-        raise ConfigError(f"{where}: the field takes no fractions; found {domain.record()}")
-    metadata = [] if times else [rule for rule in field.metadata if not isinstance(rule, MultipleOf)]
-    annotation = Annotated[(field.annotation, *metadata)] if metadata else field.annotation  # type: ignore[valid-type]
-    adapter = TypeAdapter(annotation)
-    for value in domain.ends():
+    domain = parameter.domain
+    if isinstance(domain, FloatDistribution) and not _takes_fractions(field):
+        raise ConfigError(f"{where}: the field takes no fractions; found {domain_record(domain)}")
+    metadata = [rule for rule in field.metadata if parameter.times is None and not isinstance(rule, MultipleOf)]
+    annotation: Any = Annotated[(field.annotation, *metadata)] if metadata else field.annotation
+    adapter = TypeAdapter[Any](annotation)
+    for value in ends_of(domain):
         try:
             # Strict, so that neither the text "yes" nor the number 1 stands for true.
             adapter.validate_python(value, strict=True)
         except ValidationError as error:
             rule = error.errors(include_url=False)[0]["msg"]
             raise ConfigError(f"{where}: {rule[0].lower()}{rule[1:]}; found {value!r}") from None
-
-
-def multiple_of(field: FieldInfo) -> int:
-    """The number that every value of the field must be a multiple of."""
-    return next((int(rule.multiple_of) for rule in field.metadata if isinstance(rule, MultipleOf)), 1)
 
 
 def _takes_fractions(field: FieldInfo) -> bool:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import optuna
+from optuna.study import Study as OptunaStudy
+from optuna.study import StudyDirection
 
 from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
-from atinuke_bench.sweeps.definition import StudyConfig, first_difference, read_definition, write_definition
-from atinuke_bench.sweeps.storage import Storage, default_url, without_password
+from atinuke_bench.sweeps.definition import (
+    StudyConfig,
+    default_url,
+    first_difference,
+    read_definition,
+    write_definition,
+)
+from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
-
-if TYPE_CHECKING:
-    from optuna.study import Study as OptunaStudy
 
 
 def study_folder(store: Path, name: str) -> Path:
@@ -26,8 +32,6 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
 
     Raises StudyError where it is another one, ConfigError or DataError where a new one's data cannot be read.
     """
-    import optuna
-
     folder = study_folder(store, config.name)
     written = read_definition(folder)
     if written is not None:
@@ -35,8 +39,8 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
     else:
         _require_data(config)
     storage = Storage(_database(folder, written[1] if written else None, url))
-    score = "maximize" if config.higher_is_better else "minimize"
-    directions = [score, *("minimize" for _ in config.objectives[1:])]
+    score = StudyDirection.MAXIMIZE if config.higher_is_better else StudyDirection.MINIMIZE
+    directions = [score, *(StudyDirection.MINIMIZE for _ in config.objectives[1:])]
     with storage.exclusive():
         names = optuna.study.get_all_study_names(storage.optuna)
         if config.name in names:
@@ -88,8 +92,6 @@ def _database(folder: Path, written: str | None, given: str | None) -> str:
 
 
 def _load(name: str, storage: Storage) -> OptunaStudy:
-    import optuna
-
     with storage.errors():
         names = optuna.study.get_all_study_names(storage.optuna)
         if name not in names:
@@ -109,7 +111,7 @@ def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
     run = config.make_run({})
     task = registry.load_task(run.task).for_run(run)
-    task.load(run.source, task.options(run))
+    task.data.load(run.source, task.options(run))
 
 
 def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:

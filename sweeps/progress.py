@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from atinuke_bench.sweeps.study import Study, tally
+from atinuke_bench.sweeps.definition import Budget
+from atinuke_bench.sweeps.study import Study, score_of, tally
 from atinuke_bench.sweeps.sweep import Ended
 
 
@@ -26,12 +27,10 @@ class Progress:
         trial, now, limit = trials[ended.number], tally(trials), self.study.config.budget.trials
         place = f"[{now.counted}/{limit}]" if limit else f"[{now.counted}]"
         if ended.outcome in ("complete", "pruned"):
-            last = list(trial.intermediate_values.values())
-            score = trial.user_attrs.get("score", last[-1] if last else None)
+            score, chosen = score_of(trial), self.study.draw_of(trial).overrides
             shown = "–" if score is None else f"{score:.2f}"
-            best = self._best(trials)
-            values = "  ".join(f"{path.split('.')[-1]} {_short(value)}" for path, value in _config(trial).items())
-            what = f"{shown} {'' if ended.outcome == 'complete' else 'pruned '}(best {best})  {values}"
+            values = "  ".join(f"{path.split('.')[-1]} {_short(value)}" for path, value in chosen.items())
+            what = f"{shown} {'' if ended.outcome == 'complete' else 'pruned '}(best {self._best(trials)})  {values}"
         else:
             what = f"{ended.outcome}: {ended.message}"
         self.say(f"{place} trial {ended.number}: {what}")
@@ -43,13 +42,9 @@ class Progress:
         return f"{max(scores) if self.study.higher_is_better else min(scores):.2f}"
 
 
-def _config(trial: Any) -> dict[str, Any]:
-    return trial.user_attrs.get("config", {})
-
-
-def _plain(budget: Any) -> str:
+def _plain(budget: Budget) -> str:
     granted = {name: value for name, value in budget.model_dump().items() if value is not None}
-    return " or ".join(f"{value:g} {name}" for name, value in granted.items())
+    return " or ".join(f"{value:g} {name.replace('_', ' ')}" for name, value in granted.items())
 
 
 def _short(value: Any) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from filelock import FileLock, Timeout
+from optuna.trial import FrozenTrial
 
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.study import Study
-from atinuke_bench.sweeps.workers import Worker
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+from atinuke_bench.sweeps.workers import Worker, is_held
 
 
 def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str]:
@@ -41,14 +37,14 @@ def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str
 
 
 def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
-    if "config" not in trial.user_attrs:
+    if not study.draw_of(trial).params:
         study.fail(trial.number, "killed", "its process died before its values were drawn", counts=False)
         return "its process died before its values were drawn; another takes its place"
     place = trial.user_attrs.get("folder")
     if place is None:
         return _repeat(study, trial, "its process died before it began")
     folder = RunFolder(study.store / place)
-    if _is_held(folder):
+    if is_held(folder.path / ".lock"):
         return None
     seconds = sum(record["seconds"] for record in folder.read_history())
     if folder.is_finished():
@@ -78,15 +74,3 @@ def _failure_since(folder: RunFolder, trial: FrozenTrial) -> dict[str, Any] | No
         return read_json(folder.failure) if is_new else None
     except (OSError, RunFolderError):
         return None
-
-
-def _is_held(folder: RunFolder) -> bool:
-    """Whether a process is carrying out the run this moment."""
-    lock = Path(folder.path / ".lock")
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True

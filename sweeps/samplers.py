@@ -1,21 +1,27 @@
-"""Optuna's samplers and pruners under our names."""
+"""What a study tries next and what it stops early: Optuna's samplers and pruners under our names, and the grid."""
 
 from __future__ import annotations
 
 import hashlib
+import random
 import warnings
-from typing import TYPE_CHECKING
+from itertools import islice, product
+from typing import Any
 
-from atinuke_bench.errors import MissingDependencyError
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 
-if TYPE_CHECKING:
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
+from atinuke_bench.errors import ConfigError, MissingDependencyError
+from atinuke_bench.sweeps.domains import grid_values
+from atinuke_bench.sweeps.spaces import Space
 
 #: Of the trials that reach a rung, one in this many goes on (Li et al. 2018 and 2020 use 3 to 4).
 REDUCTION = 3
 #: Trials that the median pruner lets finish before it compares.
 MEDIAN_STARTUP = 5
+#: A grid beyond this is no plan that anybody carries out.
+MOST_POINTS = 20_000
 
 
 def make_sampler(kind: str, seed: int, number: int) -> BaseSampler:
@@ -24,8 +30,6 @@ def make_sampler(kind: str, seed: int, number: int) -> BaseSampler:
     It is made anew for every trial, its seed a function of the study's seed and the trial's number: neither a restart
     nor a second process repeats what was drawn, and one process draws the same study twice.
     """
-    import optuna
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         place = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
@@ -45,8 +49,6 @@ def make_sampler(kind: str, seed: int, number: int) -> BaseSampler:
 
 def make_pruner(kind: str, max_epochs: int) -> BasePruner:
     """The pruner for runs of at most `max_epochs` epochs; its resource is the epoch, counted from 1."""
-    import optuna
-
     if kind == "asha":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
     if kind == "hyperband":
@@ -56,3 +58,23 @@ def make_pruner(kind: str, max_epochs: int) -> BasePruner:
     if kind == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=MEDIAN_STARTUP)
     return optuna.pruners.NopPruner()
+
+
+def grid_points(space: Space, seed: int) -> list[dict[str, Any]]:
+    """What to suggest for every different run of the grid, shuffled, so that a part of it is spread over the whole.
+
+    Ranges give up to four values each; values that a condition holds back make no points of their own. ConfigError
+    when there are too many.
+    """
+    values = {parameter.path: grid_values(parameter.domain) for parameter in space.parameters}
+    found: dict[str, dict[str, Any]] = {}
+    combinations = list(islice(product(*values.values()), MOST_POINTS + 1))
+    if len(combinations) > MOST_POINTS:
+        raise ConfigError(f"a grid over {len(values)} parameters has more than {MOST_POINTS} points; take fewer")
+    for combination in combinations:
+        point = dict(zip(values, combination, strict=True))
+        draw = space.draw(lambda path, domain, point=point: point[path])  # type: ignore[misc]
+        found.setdefault(repr(sorted(draw.overrides.items())), {path: point[path] for path in draw.params})
+    points = list(found.values())
+    random.Random(seed).shuffle(points)
+    return points

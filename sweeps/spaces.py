@@ -19,19 +19,36 @@ nearest number of theirs that divides it. No trial is ever thrown away for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import product
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+
+from optuna.distributions import FloatDistribution
 
 from atinuke_bench.config import read_named_yaml
 from atinuke_bench.errors import ConfigError, nearest
-from atinuke_bench.sweeps.domains import KINDS, Domain, FloatDomain, IntDomain, nearest_that_fits, parse_domain
+from atinuke_bench.sweeps.domains import (
+    KINDS,
+    Domain,
+    domain_record,
+    ends_of,
+    nearest_that_fits,
+    parse_domain,
+    values_of,
+)
 
 HEADS, HIDDEN, POSITIONS = "core.num_heads", "core.hidden_size", "core.positions"
+#: What fitting reads, besides the parameters' own needs.
+_FITTED_BY = {HIDDEN: (HEADS, POSITIONS), HEADS: (POSITIONS,)}
 _OPTIONS = ("log", "step", "times", "when", "relative")
+#: Key under which a space that is written down keeps the values its parameters read; no field's path is without a dot.
+_BASE = "base"
+
+#: Gives a value of a domain: an Optuna trial, or the values that one was given before.
+Suggest = Callable[[str, Domain], Any]
 
 
 @dataclass(frozen=True)
@@ -48,21 +65,18 @@ class Parameter:
     multiple_of: int = 1
 
     def record(self) -> dict[str, Any]:
-        record = self.domain.record()
+        record = domain_record(self.domain)
         if self.times is not None:
             record["times"] = self.times
         if self.when:
             record["when"] = {path: list(values) for path, values in self.when}
+        if self.multiple_of > 1:
+            record["multiple_of"] = self.multiple_of
         return record
 
-    def with_multiple_of(self, unit: int) -> Parameter:
-        return replace(self, multiple_of=unit)
-
-    def needs(self) -> Iterator[str]:
+    def needs(self) -> list[str]:
         """Fields whose value must be known before this one's."""
-        yield from (path for path, _ in self.when)
-        if self.times is not None:
-            yield self.times
+        return [path for path, _ in self.when] + ([self.times] if self.times is not None else [])
 
 
 @dataclass(frozen=True)
@@ -73,65 +87,72 @@ class Draw:
     overrides: dict[str, Any]
 
 
-class Suggests(Protocol):
-    """Gives a value of a domain: an Optuna trial behind `study.suggester`, or a test's own choice."""
-
-    def __call__(self, path: str, domain: Domain) -> Any: ...
-
-
 @dataclass(frozen=True)
 class Space:
-    """Parameters in an order in which each finds what it needs, and the config they change."""
+    """Parameters in an order in which each finds what it needs."""
 
     parameters: tuple[Parameter, ...]
-    #: Field -> value it has without a search.
+    #: Field -> value without a search, of those fields that a parameter reads and a trial may leave as they are.
     base: Mapping[str, Any]
 
-    def draw(self, suggest: Suggests) -> Draw:
-        """Values for one trial."""
+    def draw(self, suggest: Suggest) -> Draw:
+        """Values for one trial, a function of what is suggested."""
         params: dict[str, Any] = {}
         overrides: dict[str, Any] = {}
+        hidden_is_searched = any(parameter.path == HIDDEN for parameter in self.parameters)
         for parameter in self.parameters:
-            now = {**self.base, **overrides}
-            if all(now.get(path) in values for path, values in parameter.when):
-                value = self._fitted(parameter, suggest(parameter.path, parameter.domain), now)
-                params[parameter.path] = value
-                overrides[parameter.path] = value if parameter.times is None else value * now[parameter.times]
-            elif parameter.path == HIDDEN and HEADS in params:
+            path, now = parameter.path, {**self.base, **overrides}
+            if all(now.get(other) in values for other, values in parameter.when):
+                value = suggest(path, parameter.domain)
+                params[path] = _fitted(parameter, value, now, to_hidden=path == HEADS and not hidden_is_searched)
+                overrides[path] = params[path] if parameter.times is None else params[path] * now[parameter.times]
+            elif path == HIDDEN and HEADS in params:
                 # The hidden size stays as it is in this trial, so that it is the heads that must fit it.
                 heads = next(other for other in self.parameters if other.path == HEADS)
-                fixed = replace(self, parameters=(heads,))
-                params[HEADS] = fixed._fitted(heads, params[HEADS], now)
+                params[HEADS] = _fitted(heads, params[HEADS], now, to_hidden=True)
                 overrides[HEADS] = params[HEADS] * (1 if heads.times is None else now[heads.times])
         return Draw(params, overrides)
 
     def record(self) -> dict[str, Any]:
-        """The space as plain data, as `study.yaml` keeps it."""
-        return {parameter.path: parameter.record() for parameter in self.parameters}
+        """The space as plain data, as `study.yaml` and the database keep it."""
+        record = {parameter.path: parameter.record() for parameter in self.parameters}
+        return {**record, _BASE: dict(self.base)} if self.base else record
 
-    def _fitted(self, parameter: Parameter, value: Any, now: Mapping[str, Any]) -> Any:
-        factor = 1 if parameter.times is None else now[parameter.times]
-        unit = parameter.multiple_of
-        least = 2 if now.get(POSITIONS) == "rotary" else 1  # rotary positions turn pairs of components
-        if parameter.path == HIDDEN and HEADS in now:
-            unit = max(unit, now[HEADS] * least)
-        elif parameter.path == HEADS and not any(other.path == HIDDEN for other in self.parameters):
-            return self._require(parameter, value, lambda heads: now[HIDDEN] % (heads * factor * least) == 0, now)
-        if unit == 1:
-            return value
-        return self._require(parameter, value, lambda size: size * factor % unit == 0, now)
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Space:
+        """The space that `record` wrote down; ConfigError where it was edited into none."""
+        specs = {path: dict(spec) for path, spec in record.items() if path != _BASE}
+        multiples = {path: spec.pop("multiple_of", 1) for path, spec in specs.items()}
+        parameters = [
+            replace(_parameter(path, spec, {}, f"space: {path}"), multiple_of=multiples[path])
+            for path, spec in specs.items()
+        ]
+        return cls(tuple(_in_order(parameters, "space")), record.get(_BASE, {}))
 
-    def _require(self, parameter: Parameter, value: Any, fits: Any, now: Mapping[str, Any]) -> Any:
-        if fits(value):
-            return value
-        found = nearest_that_fits(parameter.domain, value, fits)
-        if found is None:
-            heads = f" with {HEADS} {now[HEADS]}" if parameter.path == HIDDEN and HEADS in now else ""
-            raise ConfigError(
-                f"space: {parameter.path}: heads must divide the hidden size, and none of {parameter.domain.record()} "
-                f"fits{heads}; widen the range or take fewer heads"
-            )
-        return found
+
+def _fitted(parameter: Parameter, value: Any, now: Mapping[str, Any], *, to_hidden: bool) -> Any:
+    """The value, or the nearest one of its domain that goes with the values so far."""
+    factor, unit = 1 if parameter.times is None else now[parameter.times], parameter.multiple_of
+    least = 2 if now.get(POSITIONS) == "rotary" else 1  # rotary positions turn pairs of components
+    has_heads = parameter.path == HIDDEN and HEADS in now
+    if has_heads:
+        unit = max(unit, now[HEADS] * least)
+
+    def fits(number: Any) -> bool:
+        if to_hidden:
+            return now[HIDDEN] % (number * factor * least) == 0
+        return unit == 1 or number * factor % unit == 0
+
+    if fits(value):
+        return value
+    found = nearest_that_fits(parameter.domain, value, fits)
+    if found is None:
+        heads = f" with {HEADS} {now[HEADS]}" if has_heads else ""
+        raise ConfigError(
+            f"space: {parameter.path}: heads must divide the hidden size, and none of "
+            f"{domain_record(parameter.domain)} fits{heads}; widen the range or take fewer heads"
+        )
+    return found
 
 
 def built_in_spaces() -> dict[str, Path]:
@@ -172,9 +193,17 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
             kept.append(replace(parameter, when=live))
     if not kept:
         raise ConfigError(f"{where}: no parameter applies to core {base.get('core.name')!r}")
-    space = Space(tuple(_in_order(kept, where)), base)
+    space = Space(tuple(_in_order(kept, where)), _base_that_is_read(kept, base))
     _check_fit(space)
     return space
+
+
+def _base_that_is_read(parameters: list[Parameter], base: Mapping[str, Any]) -> dict[str, Any]:
+    always_drawn = {parameter.path for parameter in parameters if not parameter.when}
+    read = {path for parameter in parameters for path in parameter.needs()}
+    if not {HEADS, HIDDEN}.isdisjoint(parameter.path for parameter in parameters):
+        read |= {HEADS, HIDDEN, POSITIONS}
+    return {path: value for path, value in base.items() if path in read - always_drawn}
 
 
 def _parameter(path: str, spec: Any, base: Mapping[str, Any], where: str) -> Parameter:
@@ -220,8 +249,7 @@ def _in_order(parameters: list[Parameter], where: str) -> Iterator[Parameter]:
             raise ConfigError(f"{where}: parameters that need each other: {' -> '.join((*waiting, parameter.path))}")
         if parameter.path in done:
             return
-        needs = [*parameter.needs(), *({HIDDEN: (HEADS, POSITIONS), HEADS: (POSITIONS,)}.get(parameter.path, ()))]
-        for needed in needs:
+        for needed in (*parameter.needs(), *_FITTED_BY.get(parameter.path, ())):
             if needed in searched:
                 yield from visit(searched[needed], (*waiting, parameter.path))
         done.add(parameter.path)
@@ -234,14 +262,10 @@ def _in_order(parameters: list[Parameter], where: str) -> Iterator[Parameter]:
 def _check_fit(space: Space) -> None:
     """Every combination of heads and positions must leave a hidden size to take; ConfigError at once, not mid-way."""
     discrete = {
-        parameter.path: parameter.domain.values()
+        parameter.path: values_of(parameter.domain)
         for parameter in space.parameters
-        if parameter.path in (HEADS, POSITIONS) and not isinstance(parameter.domain, FloatDomain)
+        if parameter.path in (HEADS, POSITIONS) and not isinstance(parameter.domain, FloatDistribution)
     }
     for combination in product(*discrete.values()):
         fixed = dict(zip(discrete, combination, strict=True))
-        space.draw(lambda path, domain, fixed=fixed: fixed.get(path, _first(domain)))
-
-
-def _first(domain: Domain) -> Any:
-    return domain.low if isinstance(domain, IntDomain | FloatDomain) else domain.choices[0]
+        space.draw(lambda path, domain, fixed=fixed: fixed.get(path, ends_of(domain)[0]))  # type: ignore[misc]

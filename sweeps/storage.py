@@ -12,17 +12,17 @@ import hashlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
 from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError
 from atinuke_bench.files import make_folder
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
-    from sqlalchemy import Connection
-    from sqlalchemy.engine import URL
 
 #: How long a process waits for another one's lock before it gives up; drawing a trial takes milliseconds.
 LOCK_SECONDS = 120.0
@@ -49,12 +49,9 @@ class Storage:
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
         """One line for whatever the database refuses."""
-        import optuna
-        import sqlalchemy.exc
-
         try:
             yield
-        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             raise StorageError(f"study database {self.url}: {_cause(error)}") from error
         except Timeout as error:
             raise StorageError(f"study database {self.url}: locked for more than {LOCK_SECONDS:.0f} s") from error
@@ -69,11 +66,6 @@ class Storage:
         with contextlib.suppress(Exception):
             self.optuna.remove_session()
             self.optuna._backend.engine.dispose()  # type: ignore[attr-defined]
-
-
-def default_url(folder: Path) -> str:
-    """The SQLite file of a study that has a folder and no database of its own."""
-    return f"sqlite:///{folder.absolute() / 'study.db'}"
 
 
 def without_password(url: str) -> str:
@@ -125,8 +117,6 @@ class _ServerLock:
         self._engine.dispose()
 
     def _take(self) -> None:
-        from sqlalchemy import text
-
         self._connection = self._engine.connect()
         try:
             if self._is_postgresql:
@@ -144,8 +134,6 @@ class _ServerLock:
             raise
 
     def _free(self) -> None:
-        from sqlalchemy import text
-
         assert self._connection is not None
         release = "SELECT pg_advisory_unlock_all()" if self._is_postgresql else "SELECT RELEASE_ALL_LOCKS()"
         with self._connection as connection:
@@ -155,9 +143,6 @@ class _ServerLock:
 
 
 def _parse(url: str) -> URL:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
     example = "such as sqlite:////folder/study.db or postgresql://user@host/database"
     try:
         parsed = make_url(url)
@@ -182,8 +167,6 @@ def _arguments(url: URL) -> dict[str, Any]:
 
 
 def _engine(url: URL) -> Any:
-    from sqlalchemy import create_engine
-
     try:
         return create_engine(url, **_arguments(url))
     except ImportError as error:
@@ -194,8 +177,6 @@ def _engine(url: URL) -> Any:
 
 
 def _open(url: URL) -> BaseStorage:
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -1,7 +1,8 @@
-"""A study: created or joined, asked for trials, told what became of them, counted.
+"""A study: asked for trials, told what became of them, counted.
 
 A study lives in an Optuna database; `<store>/studies/<name>/study.yaml` says what it is and where the database lies.
-Every trial carries what Optuna does not keep: who carries it out, its run's folder, its cost, why it failed.
+A trial's values are kept once, as Optuna's parameters; what its run is given follows from them (`Study.draw_of`). Its
+attributes hold what Optuna does not know: who carries it out, its run's folder, its cost, why it failed.
 """
 
 from __future__ import annotations
@@ -9,24 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.study import Study as OptunaStudy
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.config import RunConfig
-from atinuke_bench.sweeps.definition import COSTS, Budget, StudyConfig, write_definition
-from atinuke_bench.sweeps.domains import CategoricalDomain, Domain, IntDomain
-from atinuke_bench.sweeps.grid import grid_points
-from atinuke_bench.sweeps.samplers import make_pruner, make_sampler
-from atinuke_bench.sweeps.spaces import Draw, Space
+from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
+from atinuke_bench.sweeps.domains import Domain
+from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
+from atinuke_bench.sweeps.spaces import Draw
 from atinuke_bench.sweeps.storage import Storage
-
-if TYPE_CHECKING:
-    from optuna.study import Study as OptunaStudy
-    from optuna.trial import FrozenTrial, Trial
 
 #: Where the database keeps what a study is.
 DEFINITION, BUDGET = "definition", "budget"
+#: What a trial keeps of its run's cost, under the names in the run's result.
+COST_FACTS = ("parameters", "training_flops", "forward_flops_per_token")
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ class Tally:
     running: int
     waiting: int
     seconds: float
-    flops: float
+    training_flops: float
 
     def allows_another(self, budget: Budget) -> bool:
         """Whether another trial may begin."""
         return (
             (budget.trials is None or self.counted + self.running < budget.trials)
             and (budget.seconds is None or self.seconds < budget.seconds)
-            and (budget.flops is None or self.flops < budget.flops)
+            and (budget.training_flops is None or self.training_flops < budget.training_flops)
         )
 
 
@@ -69,6 +71,7 @@ class Study:
         self.storage = storage
         self._study = study
         self._live: dict[int, Trial] = {}
+        self._draws: dict[int, Draw] = {}
         self.higher_is_better = config.higher_is_better
         study.pruner = make_pruner(config.pruner, config.max_epochs)
 
@@ -76,10 +79,6 @@ class Study:
     def store(self) -> Path:
         """The common store of runs."""
         return self.folder.parent.parent
-
-    @cached_property
-    def space(self) -> Space:
-        return self.config.make_space()
 
     @property
     def asks(self) -> bool:
@@ -93,6 +92,15 @@ class Study:
 
     def tally(self) -> Tally:
         return tally(self.trials())
+
+    def draw_of(self, trial: FrozenTrial) -> Draw:
+        """The values of a trial's run, worked out from what was suggested; empty while not all of it was."""
+        if trial.number not in self._draws:
+            try:
+                self._draws[trial.number] = self.config.space.draw(lambda path, domain: trial.params[path])
+            except KeyError:
+                return Draw({}, {})
+        return self._draws[trial.number]
 
     def is_over(self) -> bool:
         """True when no trial may begin and none runs, here or elsewhere."""
@@ -113,9 +121,7 @@ class Study:
             self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
             trial = self._study.ask()
             trial.set_user_attr("owner", dict(owner))
-            draw = self.space.draw(_Suggester(trial))
-            trial.set_user_attr("params", draw.params)
-            trial.set_user_attr("config", draw.overrides)
+            draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
             self._live[trial.number] = trial
             return Assigned(trial.number, draw, self.config.make_run(draw.overrides))
 
@@ -139,7 +145,7 @@ class Study:
                 if step not in known and self.config.against is None:
                     trial.report(best, step)
             if history:
-                trial.set_user_attr("flops", history[-1].get("training_flops") or 0)
+                trial.set_user_attr("training_flops", history[-1].get("training_flops") or 0)
             return decide and trial.should_prune()
 
     def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:
@@ -155,32 +161,22 @@ class Study:
 
     def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
         """Tell a finished run. A score that is missing or not finite makes it a failure; the reason then."""
-        from optuna.trial import TrialState
-
-        score = result["selection"].get("score")
-        values = [score, *(result["cost"].get(COSTS[name]) for name in self.config.objectives[1:])]
+        cost = {name: result["cost"][name] for name in COST_FACTS}
+        judged = {"score": result["selection"].get("score"), **cost}
+        values = [judged[name] for name in self.config.objectives]
         for name, value in zip(self.config.objectives, values, strict=True):
             if value is None or not math.isfinite(value):
                 reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
                 self.fail(number, "undefined", reason, **facts)
                 return reason
-        facts |= {
-            "parameters": result["cost"]["parameters"],
-            "flops": result["cost"]["training_flops"],
-            "score": score,
-        }
-        self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts)
+        self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
 
     def prune(self, number: int, **facts: Any) -> None:
-        from optuna.trial import TrialState
-
         self._tell(number, TrialState.PRUNED, None, facts)
 
     def fail(self, number: int, failure_class: str, reason: str, *, counts: bool = True, **facts: Any) -> None:
         """Tell a failure with its reason; where it says nothing about the trial's values, it does not count."""
-        from optuna.trial import TrialState
-
         facts |= {"failure_class": failure_class, "reason": reason, "counts": counts}
         self._tell(number, TrialState.FAIL, None, facts)
 
@@ -210,7 +206,7 @@ class Study:
         """An earlier trial with the same run that came to a score, complete or pruned."""
         for trial in self.trials():
             is_other = trial.number != number and trial.state.name in ("COMPLETE", "PRUNED")
-            if is_other and trial.user_attrs.get("config") == overrides:
+            if is_other and self.draw_of(trial).overrides == overrides:
                 return trial
         return None
 
@@ -220,15 +216,9 @@ class Study:
             trial = self._trial(number)
             for step, value in twin.intermediate_values.items():
                 trial.report(value, step)
-            kept = {
-                name: twin.user_attrs[name] for name in ("folder", "score", "parameters") if name in twin.user_attrs
-            }
-            self._tell(
-                number,
-                twin.state,
-                list(twin.values) if twin.state.name == "COMPLETE" else None,
-                {**kept, "reuses": True, "flops": 0, "seconds": 0.0},
-            )
+            kept = {name: value for name, value in twin.user_attrs.items() if name in ("folder", *COST_FACTS)}
+            facts = {**kept, "reuses": True, "training_flops": 0, "seconds": 0.0}
+            self._tell(number, twin.state, list(twin.values) if twin.state.name == "COMPLETE" else None, facts)
 
     def set_budget(self, budget: Budget) -> None:
         """Grant another budget, for every process that joins from now on."""
@@ -258,11 +248,9 @@ class Study:
 
     def _trial(self, number: int) -> Trial:
         """The live trial of a number; one that another process began is taken over."""
-        import optuna
-
         if number not in self._live:
             self._study.sampler = make_sampler("random", self.config.seed, number)
-            self._live[number] = optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
+            self._live[number] = Trial(self._study, self._frozen(number)._trial_id)
         return self._live[number]
 
     def _frozen(self, number: int) -> FrozenTrial:
@@ -270,7 +258,7 @@ class Study:
 
     @cached_property
     def grid(self) -> list[dict[str, Any]]:
-        return grid_points(self.space, self.config.seed)
+        return grid_points(self.config.space, self.config.seed)
 
     def _unused_grid_points(self, trials: list[FrozenTrial]) -> list[int]:
         used = {trial.user_attrs.get("grid") for trial in trials if trial.user_attrs.get("counts", True)}
@@ -292,18 +280,20 @@ class Study:
         return bool(unused)
 
 
-class _Suggester:
-    """An Optuna trial, asked for values of our domains."""
+def _suggest(trial: Trial, path: str, domain: Domain) -> Any:
+    if isinstance(domain, CategoricalDistribution):
+        return trial.suggest_categorical(path, domain.choices)
+    if isinstance(domain, IntDistribution):
+        return trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
+    return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
 
-    def __call__(self, path: str, domain: Domain) -> Any:
-        if isinstance(domain, CategoricalDomain):
-            return self.trial.suggest_categorical(path, domain.choices)
-        if isinstance(domain, IntDomain):
-            return self.trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
-        return self.trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
+def score_of(trial: FrozenTrial) -> float | None:
+    """The selection score of a trial: of one that did not complete, the best of its epochs."""
+    if trial.state.name == "COMPLETE":
+        return trial.values[0]
+    epochs = trial.intermediate_values
+    return epochs[max(epochs)] if epochs else None
 
 
 def tally(trials: list[FrozenTrial]) -> Tally:
@@ -313,7 +303,7 @@ def tally(trials: list[FrozenTrial]) -> Tally:
     costs: dict[Any, float] = {}
     for trial in trials:
         run = trial.user_attrs.get("folder", trial.number)
-        costs[run] = max(costs.get(run, 0), trial.user_attrs.get("flops", 0))
+        costs[run] = max(costs.get(run, 0), trial.user_attrs.get("training_flops", 0))
     ended = states.count("COMPLETE") + states.count("PRUNED") + states.count("FAIL")
     return Tally(
         counted=ended - dead,
@@ -323,5 +313,5 @@ def tally(trials: list[FrozenTrial]) -> Tally:
         running=states.count("RUNNING"),
         waiting=states.count("WAITING"),
         seconds=sum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
-        flops=sum(costs.values()),
+        training_flops=sum(costs.values()),
     )

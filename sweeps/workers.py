@@ -65,7 +65,11 @@ class Worker:
         if owner["worker"] == self.id:
             return True
         if owner["host"] == socket.gethostname() and owner["folder"] == str(self.folder.absolute()):
-            return _is_locked(self.folder / f"{owner['worker']}.lock")
+            lock = self.folder / f"{owner['worker']}.lock"
+            if is_held(lock):
+                return True
+            lock.unlink(missing_ok=True)
+            return False
         return self._beats(owner["worker"])
 
     def _beats(self, worker: str) -> bool:
@@ -78,13 +82,12 @@ class Worker:
         return now - since < SILENT_SECONDS
 
 
-def _is_locked(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether a process, this one or another, holds a file lock this moment."""
     if not path.exists():
         return False
     try:
         with FileLock(path, timeout=0):
-            pass
+            return False
     except Timeout:
         return True
-    path.unlink(missing_ok=True)
-    return False

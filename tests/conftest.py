@@ -77,7 +77,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
             main()
             status = 0
         except SystemExit as end:
-            status = end.code or 0
+            status = int(end.code or 0)
         out, err = capfd.readouterr()
         return SimpleNamespace(status=status, out=out, err=err)
 
@@ -146,6 +146,8 @@ def _write_model(folder: Path, kind: str) -> Path:
 def _hub_server_module() -> ModuleType:
     # Test folders are no packages, so a helper module is loaded by its path.
     spec = importlib.util.spec_from_file_location("hub_server", Path(__file__).parent / "hub_server.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["hub_server"] = module
     spec.loader.exec_module(module)
@@ -280,8 +282,8 @@ def _splits(
     for name, rows in (("train", text[:40]), ("dev", text[40:52])):
         _write(folder / f"{name}.tsv", head, [row(n, a, b) for n, (a, b, _) in enumerate(rows)])
     width = len(test.split())
-    rows = [[n, *["x"] * (width - 3), a, b] if width > 2 else [n, a] for n, (a, b, _) in enumerate(text[:6])]
-    _write(folder / "test.tsv", test, rows)
+    unlabelled = [[n, *["x"] * (width - 3), a, b] if width > 2 else [n, a] for n, (a, b, _) in enumerate(text[:6])]
+    _write(folder / "test.tsv", test, unlabelled)
 
 
 def _write(path: Path, head: str | None, rows: list[list[Any]]) -> None:

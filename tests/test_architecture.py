@@ -6,6 +6,8 @@ import ast
 import subprocess
 import sys
 import tomllib
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -38,8 +40,9 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"runs", "training", "tasks"} | _PARTS | _BASE,
     "testing": {"training"} | _PARTS | _BASE,
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
-    "reports": {"reports", "metrics", "tasks"} | _BASE,
-    "console": set(),
+    "reports": {"reports", "metrics", "formatting"} | _BASE,
+    "formatting": set(),
+    "console": {"formatting"},
     "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
 }
 
@@ -113,10 +116,84 @@ def test_declared_packages_are_those_in_the_tree():
     assert declared == there
 
 
-def test_runs_names_no_task():
+def test_runs_and_reports_name_no_task():
     for room, path in _sources():
-        if room == "runs" and path.stem != "submission":
+        if room in ("runs", "reports"):
             assert not {name for name in _imports(path) if name.startswith(f"{PACKAGE}.tasks")}, path
+
+
+def test_no_import_cycle():
+    modules = {_module_of(room, path): path for room, path in _sources()}
+    graph = {}
+    for module, path in modules.items():
+        named = _imports(path)
+        # `from package import name` names a module of it, or something that the module before the last dot defines.
+        graph[module] = {name if name in modules else name.rpartition(".")[0] for name in named} & modules.keys()
+        graph[module].discard(module)
+    list(TopologicalSorter(graph).static_order())  # CycleError names the modules
+
+
+def _everything() -> list[Path]:
+    """All Python files of the project."""
+    beside = (path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+    return sorted([*(path for _, path in _sources()), *beside])
+
+
+@pytest.mark.parametrize("path", _everything(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_rooms_are_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400, "a file of over 400 lines has a second noun in it"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 60, f"{node.name} has over 60 lines"
+
+
+#: Files that a family's folder may have, the same in each; every other file is a noun of that family alone.
+SHAPE = {
+    "__init__",
+    "task",
+    "data",
+    "files",
+    "rows",
+    "model",
+    "decode",
+    "metric",
+    "floor",
+    "slices",
+    "inputs",
+    "submission",
+}
+FAMILIES = sorted(path.name for path in FOLDERS["tasks"].iterdir() if path.is_dir() and path.name != "__pycache__")
+
+
+def test_every_family_has_one_shape():
+    names = {family: {path.stem for path in (FOLDERS["tasks"] / family).glob("*.py")} for family in FAMILIES}
+    for family, own in names.items():
+        assert {"__init__", "task", "metric"} <= own, family
+    nouns = Counter(name for own in names.values() for name in own - SHAPE)
+    assert not [noun for noun, count in nouns.items() if count > 1], "a noun of two families belongs to the shape"
+    assert not list(FOLDERS["tasks"].glob("[!_]*.py")), "a module beside the families' folders"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_imports_no_other(family):
+    for path in (FOLDERS["tasks"] / family).glob("*.py"):
+        for name in _imports(path):
+            if not name.startswith(f"{PACKAGE}.tasks."):
+                continue
+            _, _, other, *rest = name.split(".")
+            # A family may read another's official format; long-range is SQuAD with other data.
+            assert other == family or rest[:1] == ["files"] or (family, other) == ("long_range", "squad"), path
+
+
+def test_a_tasks_metric_is_found_without_its_model():
+    code = (
+        "import sys; from atinuke_bench import registry; names = registry.task_names();"
+        "found = {name: registry.metrics_of(name) for name in names};"
+        "assert 'torch' not in sys.modules;"
+        "assert all(registry.load_task(name).metric is found[name][0] for name in names)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +203,7 @@ def test_runs_names_no_task():
         "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
         "import atinuke_bench.metrics.classification, atinuke_bench.tasks.squad.metric, "
         "atinuke_bench.tasks.coref.metric",
-        "import atinuke_bench.reports.render, atinuke_bench.reports.sides",
+        "import atinuke_bench.reports.writing.render, atinuke_bench.reports.pairwise",
     ],
 )
 def test_loads_without_torch(statement):

@@ -53,7 +53,7 @@ def test_display_names_and_folders_are_no_part_of_what_determines_a_result():
 def test_configs_cannot_be_changed():
     run = make_run_config("snli", "atinuke")
     with pytest.raises(ValueError, match="frozen"):
-        run.seed = 3
+        run.seed = 3  # type: ignore[misc]  # what the test is about
 
 
 @pytest.mark.parametrize(

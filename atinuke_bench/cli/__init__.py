@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from atinuke_bench.cli import looking, results, suites, sweeps, training, use
+from atinuke_bench.cli import inspect, predict, results, suites, sweeps, training
 from atinuke_bench.cli.shared import app
 from atinuke_bench.errors import AtinukeBenchError
 
-__all__ = ["app", "looking", "main", "results", "suites", "sweeps", "training", "use"]
+__all__ = ["app", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
 
 INTERRUPTED = 130
 

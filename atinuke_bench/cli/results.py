@@ -11,7 +11,7 @@ from atinuke_bench.cli.shared import JsonOption, WandbOption, app, finished_runs
 from atinuke_bench.errors import ConfigError, TrackerError
 
 if TYPE_CHECKING:
-    from atinuke_bench.reports.render import Report
+    from atinuke_bench.reports.report import Report
 
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
@@ -27,11 +27,11 @@ def score(
     """Compute the official metrics of a predictions file. Nothing is trained."""
     from atinuke_bench.registry import load_task
 
-    scorer = load_task(task)
+    scorer = load_task(task).require("files")
     extra = {} if null_odds is None else {"null_odds": null_odds}
     if unknown := extra.keys() - set(scorer.score_options):
         raise ConfigError(f"task {task!r} takes no --{unknown.pop().replace('_', '-')}")
-    scores = scorer.score_files(gold, predictions, **extra)
+    scores = scorer.score(gold, predictions, **extra)
     if as_json:
         print_json(scores)
         return
@@ -49,27 +49,24 @@ def submit(
     partial: Annotated[bool, typer.Option("--partial", help="Write the files there are.")] = False,
 ) -> None:
     """Write the official GLUE submission from finished runs, one a task."""
-    from atinuke_bench.runs.submission import write_glue_submission
+    from atinuke_bench.runs.submission import write_submission
 
     found = [
         (folder, result)
         for folder, result in finished_runs(runs)
         if (seed is None or result["seed"] == seed) and (core is None or result["core"] == core)
     ]
-    written = write_glue_submission([folder for folder, _ in found], out, partial=partial)
+    written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
     typer.echo(f"{written.path}: {', '.join(written.files)}")
-    for name, average in (
-        ("with WNLI", written.dev_average_with_wnli),
-        ("without WNLI", written.dev_average_without_wnli),
-    ):
+    for name, average in written.dev_averages.items():
         shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
         typer.echo(f"GLUE average of the dev sets, {name}: {shown}")
 
 
 @app.command(epilog="Example: atinuke-bench report runs --out report")
 def report(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
     runs: Annotated[list[Path] | None, typer.Argument(help="Folders that hold runs, or patterns of such.")] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = ...,
     sources: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="wandb:ENTITY/PROJECT", help="Also read the runs of a W&B project."),
@@ -79,8 +76,8 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write report.html, tables and figures of finished runs. What cannot be read is listed in it."""
-    from atinuke_bench.reports.render import write_report
-    from atinuke_bench.reports.wandb_project import project_of
+    from atinuke_bench.reports.reading.wandb_project import project_of
+    from atinuke_bench.reports.writing.render import write_report
 
     mode = wandb_mode(wandb)
     projects = [project_of(source) for source in sources or ()]
@@ -97,7 +94,7 @@ def report(
 
 
 def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) -> None:
-    from atinuke_bench.reports.wandb_log import log_report
+    from atinuke_bench.reports.writing.wandb_log import log_report
 
     try:
         record = log_report(written, out, project)
@@ -129,7 +126,7 @@ def compare(
 
     Below it stand tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
     """
-    from atinuke_bench.reports.sides import compare_sides
+    from atinuke_bench.reports.pairwise import compare_sides
 
     found = compare_sides(a, b, runs, across or [])
     records = [comparison.record() for comparison in found.comparisons]

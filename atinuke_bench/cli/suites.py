@@ -25,7 +25,8 @@ from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
-    from atinuke_bench.runs.suite import CellState, Suite
+    from atinuke_bench.runs.cells import CellState
+    from atinuke_bench.runs.suite import Suite
 
 
 @app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
@@ -62,16 +63,17 @@ def suite(
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
         _show_results(config.name, finished, [], as_json)
         return
-    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.cells import cell_states
     from atinuke_bench.runs.grid import expand, select
-    from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+    from atinuke_bench.runs.jobs.factory import make_executor
+    from atinuke_bench.runs.suite import Suite, SuiteOptions
     from atinuke_bench.training.execution import Execution
 
     cells = expand(config, place)
     chosen = {cell.path for cell in select(cells, only or [])}
     execution = Execution(devices=devices_per_run, show_progress=False)
-    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, retry_failed)
-    states = cell_states(cells, config, place, record, options)
+    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout)
+    states = cell_states(cells, config, place, record, retry_failed=retry_failed)
     states = [state for state in states if state.cell.path in chosen]
     if dry_run:
         _show_grid(states, out, as_json)
@@ -88,15 +90,16 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage."""
-    from atinuke_bench.reports.corpora import corpus_of
     from atinuke_bench.runs.verify import reset as reset_run
     from atinuke_bench.runs.verify import verify_runs
 
     num_finished = num_unfinished = 0
     damaged = []
-    for verdict in verify_runs(_existing(runs), corpus_of):
+    for verdict in verify_runs(_existing(runs)):
         num_finished += verdict.is_finished
         num_unfinished += not verdict.is_finished
+        if verdict.not_checked:
+            typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
         if not verdict.problems:
             continue
         damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})

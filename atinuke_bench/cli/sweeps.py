@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,14 +110,14 @@ def search(
     Trials are chosen by the slice held out from train; dev and test play no part.
     """
     from atinuke_bench.config import parse_override
-    from atinuke_bench.sweeps.plan import plan_studies
+    from atinuke_bench.sweeps.definition import plan_studies
 
     configs = plan_studies(
         task=task,
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
         space=space,
-        budget={"trials": trials, "seconds": seconds, "flops": flops},
+        budget={"trials": trials, "seconds": seconds, "training_flops": flops},
         sampler=sampler,
         pruner=pruner,
         against=against,
@@ -155,7 +154,7 @@ def resume(
     from atinuke_bench.sweeps.opening import open_study
 
     opened = open_study(study, out, storage, data_dir)
-    granted = {"trials": trials, "seconds": seconds, "flops": flops}
+    granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
     if changes:
         opened.set_budget(parse(Budget, {**opened.config.budget.model_dump(), **changes}, "budget"))
@@ -170,11 +169,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show what studies found: trials, the best, importance. Writes insight.json and figures beside each study."""
-    from atinuke_bench.sweeps.insight import write_insight
     from atinuke_bench.sweeps.opening import open_study
 
     opened = [open_study(name, out, storage) for name in studies]
-    _print_studies(opened, [write_insight(study) for study in opened], as_json)
+    _print_studies(opened, [_learned(study) for study in opened], as_json)
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
@@ -196,7 +194,7 @@ def best(
 
     The best of many trials looks better than it is; fresh seeds tell by how much, and whether it is the best at all.
     """
-    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.best import retrain
     from atinuke_bench.sweeps.opening import open_study
 
@@ -234,7 +232,7 @@ def dashboard(
 
 
 def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
-    from atinuke_bench.runs.executor import Job
+    from atinuke_bench.runs.jobs.types import Job
     from atinuke_bench.training.execution import Execution
 
     return Job(
@@ -251,13 +249,11 @@ def _carry_out(
     studies: list[Any], workers: int | None, executor: str, wandb: str, threads: int, devices: int
 ) -> list[Any]:
     """Serve the studies, one after the other, so that each has the whole machine in turn; what each learned."""
-    from atinuke_bench.runs.executor import make_executor
+    from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.insight import write_insight
     from atinuke_bench.sweeps.progress import Progress
     from atinuke_bench.sweeps.sweep import Sweep
 
-    # A terminated sweep leaves its trials as an interrupted one does.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     runner = make_executor(executor, workers, devices, threads)
     learned = []
     try:
@@ -266,17 +262,22 @@ def _carry_out(
             try:
                 Sweep(study, runner, _template(study, wandb, threads, devices), progress).run()
             except BaseException:
-                write_insight(study, draw=False)  # whoever interrupts does not wait for drawings
+                write_insight(study)  # whoever interrupts does not wait for drawings
                 raise
-            learned.append(write_insight(study))
+            learned.append(_learned(study))
     finally:
         runner.close()
-        signal.signal(signal.SIGTERM, previous)
     return learned
 
 
-def _interrupt(signum: int, frame: Any) -> None:
-    raise KeyboardInterrupt(signal.Signals(signum).name)
+def _learned(study: Any) -> Any:
+    """What a study learned, written and drawn beside it."""
+    from atinuke_bench.reports.sections import studies as drawing
+    from atinuke_bench.sweeps.insight import write_insight
+
+    record = write_insight(study)
+    drawing.write_figures(record, study.folder / "figures")
+    return record
 
 
 def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> None:

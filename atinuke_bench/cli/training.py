@@ -72,7 +72,7 @@ def run(
 
     execution = Execution(threads=threads, devices=devices)
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution)
-    if execution.joined().rank > 0:
+    if execution.under_launcher().rank > 0:
         return
     if as_json:
         print_json({"folder": str(folder.path), **result})

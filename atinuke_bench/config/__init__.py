@@ -13,7 +13,9 @@ from atinuke_bench.config.cores import (
     PretrainedConfig,
     TransformerConfig,
     core_config_class,
+    is_floor,
 )
+from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
     InitConfig,
     MicroworldConfig,
@@ -37,6 +39,7 @@ __all__ = [
     "MajorityConfig",
     "MicroworldConfig",
     "PretrainedConfig",
+    "Pretraining",
     "RunConfig",
     "SourceConfig",
     "SuiteConfig",
@@ -45,6 +48,7 @@ __all__ = [
     "TransformerConfig",
     "VariantOrigin",
     "core_config_class",
+    "is_floor",
     "make_run_config",
     "number_in_text",
     "parse",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
-from atinuke_bench.errors import UnknownNameError
+from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
 
 class CoreConfig(Frozen):
@@ -24,6 +24,8 @@ class CoreConfig(Frozen):
     provenance: ClassVar[tuple[str, ...]] = ("preset",)
     #: True for a core that comes with the tokenizer it was trained with; the run's `tokenizer` then has no effect.
     has_tokenizer: ClassVar[bool] = False
+    #: True for a floor: nothing is trained, tasks answer for it, and its scores do not depend on the seed.
+    is_floor: ClassVar[bool] = False
 
     name: str
     preset: str | None = None
@@ -150,6 +152,7 @@ class MajorityConfig(CoreConfig):
     """The floor: no core at all. Each task answers by its majority or rule baseline."""
 
     presets: ClassVar = {preset: {} for preset in AttentionConfig.presets}
+    is_floor: ClassVar = True
 
     name: Literal["majority"] = "majority"
 
@@ -222,19 +225,22 @@ class PretrainedConfig(CoreConfig):
         return f"{self.name}-{short}" + (f"[{','.join(changes)}]" if changes else "")
 
 
-_CORE_CONFIGS: dict[str, type[CoreConfig]] = {
-    "atinuke": AtinukeConfig,
-    "transformer": TransformerConfig,
-    "bilstm": BiLSTMConfig,
-    "pretrained": PretrainedConfig,
-    "majority": MajorityConfig,
-}
-
-
 def core_config_class(name: str) -> type[CoreConfig]:
-    """The config class of a core; only a plug-in's is found by importing it."""
-    registry.require_core_name(name)
-    return _CORE_CONFIGS[name] if name in _CORE_CONFIGS else registry.load_core(name).config_class
+    """The config class of a core; only a plug-in's is found by importing it. UnknownNameError."""
+    config_class: type[CoreConfig] = registry.load_core_config(name)
+    return config_class
+
+
+def is_floor(name: str) -> bool:
+    """Whether the core called `name` is a floor; False for one, as results may name, that is not installed here.
+
+    >>> is_floor("majority"), is_floor("a plug-in that is gone")
+    (True, False)
+    """
+    try:
+        return core_config_class(name).is_floor
+    except (UnknownNameError, MissingDependencyError):
+        return False
 
 
 def _plain(value: Any) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from atinuke_bench.config import CoreConfig
+from atinuke_bench.config import CoreConfig, Pretraining
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-class Core(nn.Module):
-    """An encoder. Subclasses declare `config_class` and `result_version` and implement `forward`.
+Config = TypeVar("Config", bound=CoreConfig)
+
+
+class Core(nn.Module, Generic[Config]):
+    """An encoder. Subclasses name the class of their config, `Core[MyConfig]`, and implement `forward`.
+
+    They also declare `config_class`, which is that class, and `result_version`.
 
     Padding stands on the right of each row. It changes no real token's vector; the vectors at padding are finite and
     mean nothing.
@@ -29,24 +34,24 @@ class Core(nn.Module):
     is_pretrained: ClassVar[bool] = False
 
     @classmethod
-    def resolve(cls, config: CoreConfig) -> CoreConfig:
+    def resolve(cls, config: Config) -> Config:
         """The config with what only the files it names can tell; done once, before a run gets its identity."""
         return config
 
     @classmethod
-    def own_tokenizer(cls, config: CoreConfig) -> Tokenizer | None:
+    def own_tokenizer(cls, config: Config) -> Tokenizer | None:
         """The tokenizer that the core was trained with; None for a core that takes any."""
         return None
 
     @classmethod
-    def pretraining(cls, config: CoreConfig, task: str) -> str:
-        """What a protocol says of what the core had learned before, and whether that touches the task's data."""
-        return "none"
+    def pretraining(cls, config: Config, task: str) -> Pretraining:
+        """What the core had learned before, and whether that touches the task's data."""
+        return Pretraining()
 
     def load_initial_weights(self) -> None:
         """Put learned weights in place of random ones, for a core that starts with such."""
 
-    def __init__(self, config: CoreConfig, vocab_size: int) -> None:
+    def __init__(self, config: Config, vocab_size: int) -> None:
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size

@@ -15,12 +15,11 @@ from .base import Core, assert_right_padded
 from .embeddings import Embeddings
 
 
-class BiLSTMCore(Core):
+class BiLSTMCore(Core[BiLSTMConfig]):
     """A stack of bidirectional LSTM layers over token embeddings. Vectors at padding are zero."""
 
     config_class = BiLSTMConfig
     result_version = 1
-    config: BiLSTMConfig
 
     def __init__(self, config: BiLSTMConfig, vocab_size: int) -> None:
         super().__init__(config, vocab_size)
@@ -99,10 +98,11 @@ def _take(hidden: Tensor, index: Tensor) -> Tensor:  # (B, T, D), (B * T) -> (B,
 def _initialise(lstm: nn.LSTM) -> None:
     """Glorot input weights, orthogonal recurrent ones, biases 0 but 1 at the forget gate (Jozefowicz et al. 2015)."""
     size = lstm.hidden_size
-    nn.init.xavier_uniform_(lstm.weight_ih_l0)
-    for gate in lstm.weight_hh_l0.split(size):
+    of_input, of_state, input_bias, state_bias = lstm.parameters()
+    nn.init.xavier_uniform_(of_input)
+    for gate in of_state.split(size):
         nn.init.orthogonal_(gate)
-    nn.init.zeros_(lstm.bias_hh_l0)
-    nn.init.zeros_(lstm.bias_ih_l0)
+    nn.init.zeros_(state_bias)
+    nn.init.zeros_(input_bias)
     # PyTorch orders the gates input, forget, cell, output.
-    nn.init.ones_(lstm.bias_ih_l0[size : 2 * size])
+    nn.init.ones_(input_bias[size : 2 * size])

@@ -22,7 +22,7 @@ def describe_cores() -> list[dict[str, Any]]:
         config_class = core_config_class(name)
         for preset in config_class.presets:
             row: dict[str, Any] = {"core": name, "preset": preset, "parameters": "–", f"FLOPs/token at {_LENGTH}": "–"}
-            if name in ("majority", "pretrained"):  # the one has no size, the other has that of its model
+            if config_class.is_floor or config_class.has_tokenizer:  # it has no size, or that of its model
                 rows.append({**row, "preset": "any"})
                 break
             config = config_class.from_preset(preset)

@@ -23,10 +23,6 @@ class ParameterCount:
     #: In look-up tables: tokens, segments, learned positions.
     embedding: int
 
-    @property
-    def non_embedding(self) -> int:
-        return self.total - self.embedding
-
 
 def count_parameters(module: nn.Module, *, trainable_only: bool = False) -> ParameterCount:
     """Parameters of `module`, all of them or only those that are trained.

@@ -23,10 +23,9 @@ from .embeddings import Embeddings
 from .positions import LearnedPositions, rotations, unit_sinusoids
 
 
-class AttentionCore(Core):
+class AttentionCore(Core[AttentionConfig]):
     """A core made of self-attention layers, with every switch of `AttentionConfig`."""
 
-    config: AttentionConfig
     #: Whether the embeddings are normalised before the first layer, as in BERT.
     normalises_embeddings: ClassVar[bool] = False
 
@@ -136,6 +135,7 @@ class EncoderLayer(nn.Module):
         rotation: Tensor | None,  # (2, T, K)
     ) -> Tensor:  # (B, T, D)
         if self.position_gain is not None:
+            assert sinusoid is not None
             hidden = hidden + self.position_gain * sinusoid
         if self.norm_first:
             hidden = hidden + self.dropout(self.attention(self.attention_norm(hidden), visible, rotation))

@@ -8,7 +8,7 @@ from atinuke_bench.errors import ConfigError
 from .base import Core
 
 
-class MajorityCore(Core):
+class MajorityCore(Core[MajorityConfig]):
     """A name for each task's own floor; there is nothing to build."""
 
     config_class = MajorityConfig

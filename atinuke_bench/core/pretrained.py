@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from atinuke_bench.config import PretrainedConfig
+from atinuke_bench.config import PretrainedConfig, Pretraining
 from atinuke_bench.errors import CheckpointError, ConfigError, MissingDependencyError, nearest
 
 from .base import Core, assert_right_padded
@@ -31,7 +31,7 @@ _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 _COUNTED = (16, 32)
 
 
-class PretrainedCore(Core):
+class PretrainedCore(Core[PretrainedConfig]):
     """Any encoder that transformers knows with a masked language model on it: BERT, RoBERTa, DeBERTa, ModernBERT.
 
     Code that comes with a model is never run. The model's segment embeddings are used where it has some; its pooler is
@@ -41,7 +41,6 @@ class PretrainedCore(Core):
     config_class = PretrainedConfig
     result_version = 1
     is_pretrained = True
-    config: PretrainedConfig
 
     def __init__(self, config: PretrainedConfig, vocab_size: int) -> None:
         if config.architecture is None:
@@ -73,7 +72,7 @@ class PretrainedCore(Core):
         return find_model(config.model, config.revision).tokenizer()
 
     @classmethod
-    def pretraining(cls, config: PretrainedConfig, task: str) -> str:
+    def pretraining(cls, config: PretrainedConfig, task: str) -> Pretraining:
         return pretraining_of(config.known_as or config.model, task)
 
     def load_initial_weights(self) -> None:
@@ -192,8 +191,8 @@ def _plan(config: PretrainedConfig) -> tuple[Any, Any, dict[str, Any]]:
         for name in names:
             if hasattr(configuration, name):
                 setattr(configuration, name, rate)
-    model_class = MODEL_MAPPING[type(configuration)]
-    model_class = model_class[0] if isinstance(model_class, tuple) else model_class
+    found = MODEL_MAPPING[type(configuration)]
+    model_class: Any = found[0] if isinstance(found, tuple) else found
     options: dict[str, Any] = {}
     if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
         options["add_pooling_layer"] = False

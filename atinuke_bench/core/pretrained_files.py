@@ -26,6 +26,7 @@ from huggingface_hub.errors import (
 )
 from tokenizers import Tokenizer
 
+from atinuke_bench.config import Pretraining
 from atinuke_bench.errors import CheckpointError, ConfigError, DataError
 from atinuke_bench.files import sha256_file, sha256_json
 
@@ -133,14 +134,13 @@ def read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def pretraining_of(known_as: str, task: str) -> str:
-    """What a protocol says of a model: its name, and what is known of its training data and the task's.
+def pretraining_of(known_as: str, task: str) -> Pretraining:
+    """What is known of a model's training data and the task's.
 
-    >>> pretraining_of("sentence-transformers/all-MiniLM-L6-v2", "snli")
+    >>> pretraining_of("sentence-transformers/all-MiniLM-L6-v2", "snli").label
     'sentence-transformers/all-MiniLM-L6-v2, whose authors list SNLI (in AllNLI) among its training data'
     """
-    listed = TRAINED_ON.get(known_as, {}).get(task)
-    return known_as + (f", whose authors list {listed} among its training data" if listed else "")
+    return Pretraining(model=known_as, listed=TRAINED_ON.get(known_as, {}).get(task))
 
 
 def _require(path: Path, present: set[str]) -> None:
@@ -218,7 +218,7 @@ def _download(name: str, revision: str | None) -> tuple[Path, str]:
     except (OfflineModeIsEnabled, HTTPError, OSError) as error:
         return _cached(name, revision, error)
     _verify(paths, {file.rfilename: file for file in info.siblings or []})
-    return paths[0].parent, info.sha
+    return paths[0].parent, str(info.sha)
 
 
 def _cached(name: str, revision: str | None, why: Exception) -> tuple[Path, str]:

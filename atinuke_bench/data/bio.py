@@ -7,7 +7,7 @@ from 0, both ends inside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -29,64 +29,17 @@ def place_spans(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     """
     placed: list[Span] = []
     dropped: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span[2] != "V", span[0], -span[1])):
-        free = all(span[1] < other[0] or other[1] < span[0] for other in placed)
-        (placed if free else dropped).append(tuple(span))
+    for start, end, label in sorted(spans, key=lambda span: (span[2] != "V", span[0], -span[1])):
+        free = all(end < other[0] or other[1] < start for other in placed)
+        (placed if free else dropped).append((start, end, label))
     return sorted(placed), dropped
-
-
-def encode_bio(spans: Iterable[Span], num_words: int) -> list[str]:
-    """The tags of a sentence; of overlapping spans `place_spans` says which are tagged.
-
-    >>> encode_bio([(0, 1, "A0"), (2, 2, "V"), (4, 4, "C-A0")], 5)
-    ['B-A0', 'I-A0', 'B-V', 'O', 'B-C-A0']
-    """
-    tags = ["O"] * num_words
-    for start, end, label in place_spans(spans)[0]:
-        assert 0 <= start <= end < num_words, f"span ({start}, {end}) in a sentence of {num_words} words"
-        tags[start : end + 1] = [f"B-{label}"] + [f"I-{label}"] * (end - start)
-    return tags
-
-
-def decode_bio(tags: Sequence[str]) -> list[Span]:
-    """The spans of any tag sequence; an `I-X` that continues no span of label X begins one, as in conlleval.
-
-    >>> decode_bio(["B-A0", "I-A0", "I-A1", "O", "I-A1", "B-A1"])
-    [(0, 1, 'A0'), (2, 2, 'A1'), (4, 4, 'A1'), (5, 5, 'A1')]
-    """
-    spans: list[Span] = []
-    label = ""
-    for index, tag in enumerate(tags):
-        if tag == "O":
-            label = ""
-        elif tag.startswith("I-") and tag[2:] == label:
-            spans[-1] = (spans[-1][0], index, label)
-        else:
-            label = tag[2:]
-            spans.append((index, index, label))
-    return spans
 
 
 @dataclass(frozen=True)
 class BioTags:
-    """The numbered tags of a set of labels.
-
-    >>> tags = BioTags.collect(["V", "A1", "A0", "V"])
-    >>> tags.names
-    ('O', 'B-A0', 'I-A0', 'B-A1', 'I-A1', 'B-V', 'I-V')
-    """
+    """The numbered tags of some labels."""
 
     labels: tuple[str, ...]
-
-    @classmethod
-    def collect(cls, labels: Iterable[str]) -> BioTags:
-        """The tags of every label that occurs, in alphabetical order."""
-        return cls(tuple(sorted(set(labels))))
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The tag of each number."""
-        return ("O", *(f"{prefix}-{label}" for label in self.labels for prefix in "BI"))
 
     @property
     def num_tags(self) -> int:
@@ -104,7 +57,7 @@ class BioTags:
         >>> numbers.tolist(), left_out
         ([3, 1, 2, 0], [(3, 3, 'A9')])
         """
-        spans = [tuple(span) for span in spans]
+        spans = [(start, end, label) for start, end, label in spans]
         unknown = [span for span in spans if span[2] not in self._numbers]
         placed, dropped = place_spans(span for span in spans if span[2] in self._numbers)
         tags = np.zeros(num_words, dtype=np.int64)
@@ -114,13 +67,10 @@ class BioTags:
             tags[start + 1 : end + 1] = 2 + 2 * self._numbers[label]
         return tags, unknown + dropped
 
-    def decode(self, tags: ArrayLike) -> list[Span]:
-        """The spans of one sequence of tag numbers [length]; like `decode_bio`, it accepts any."""
-        tags = np.asarray(tags)
-        return self.decode_batch(tags[None], [len(tags)])[0]
-
     def decode_batch(self, tags: ArrayLike, lengths: ArrayLike) -> list[list[Span]]:
         """The spans of each row of tag numbers [batch, length], of which the first `lengths` [batch] count.
+
+        Any row is accepted: an `I-X` that continues no span of label X begins one, as in conlleval.
 
         >>> BioTags(("A0", "V")).decode_batch([[1, 2, 3, 0], [2, 0, 1, 1]], [3, 3])
         [[(0, 1, 'A0'), (2, 2, 'V')], [(0, 0, 'A0'), (2, 2, 'A0')]]
@@ -142,14 +92,3 @@ class BioTags:
             row, first = divmod(start, num_columns + 1)
             spans[row].append((first, first + end - start, self.labels[number - 1]))
         return spans
-
-    def allowed_starts(self) -> NDArray[np.bool_]:
-        """Which tags [num_tags] may begin a sequence: all but `I-X`."""
-        tags = np.arange(self.num_tags)
-        return (tags == OUTSIDE) | (tags % 2 == 1)
-
-    def allowed_transitions(self) -> NDArray[np.bool_]:
-        """Which tag [num_tags, num_tags], row, may stand before which, column: `I-X` only follows `B-X` and `I-X`."""
-        tags = np.arange(self.num_tags)
-        label = (tags + 1) // 2
-        return self.allowed_starts()[None, :] | (label[:, None] == label[None, :])

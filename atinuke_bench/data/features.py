@@ -77,12 +77,14 @@ class Encoded:
     """The features of one split.
 
     `ragged` must hold `input_ids`, whose lengths decide the batches; every other ragged column is padded with its own
-    value. `fixed` columns have one entry a row. `example_index` names the example each row came from.
+    value. `fixed` columns have one entry a row. `host` columns serve decoding alone and are in no batch.
+    `example_index` names the example each row came from.
     """
 
     ragged: dict[str, Ragged]
     example_index: np.ndarray  # (N,) int64
     fixed: dict[str, np.ndarray] = field(default_factory=dict)
+    host: dict[str, Ragged] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.example_index)
@@ -99,16 +101,18 @@ class Encoded:
             {name: column.take(rows) for name, column in self.ragged.items()},
             self.example_index[rows],
             {name: column[rows] for name, column in self.fixed.items()},
+            {name: column.take(rows) for name, column in self.host.items()},
         )
 
 
 def save_encoded(path: Path, encoded: Encoded) -> None:
     """Write features as one safetensors file that carries its own checksum."""
     arrays: dict[str, np.ndarray] = {"example_index": encoded.example_index}
-    for name, column in encoded.ragged.items():
-        arrays[f"ragged/{name}/values"] = column.values
-        arrays[f"ragged/{name}/offsets"] = column.offsets
-        arrays[f"ragged/{name}/padding"] = np.array([column.padding], dtype=np.int64)
+    for kind, columns in (("ragged", encoded.ragged), ("host", encoded.host)):
+        for name, column in columns.items():
+            arrays[f"{kind}/{name}/values"] = column.values
+            arrays[f"{kind}/{name}/offsets"] = column.offsets
+            arrays[f"{kind}/{name}/padding"] = np.array([column.padding], dtype=np.int64)
     arrays |= {f"fixed/{name}": column for name, column in encoded.fixed.items()}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_bytes(path, save(arrays, metadata={"sha256": _digest(arrays)}))
@@ -124,17 +128,20 @@ def load_encoded(path: Path) -> Encoded | None:
         return None
     if digest != _digest(arrays):
         return None
-    names = [name.split("/")[1] for name in arrays if name.startswith("ragged/") and name.endswith("/values")]
-    ragged = {
+    fixed = {name.removeprefix("fixed/"): array for name, array in arrays.items() if name.startswith("fixed/")}
+    return Encoded(_columns(arrays, "ragged"), arrays["example_index"], fixed, _columns(arrays, "host"))
+
+
+def _columns(arrays: dict[str, np.ndarray], kind: str) -> dict[str, Ragged]:
+    names = [name.split("/")[1] for name in arrays if name.startswith(f"{kind}/") and name.endswith("/values")]
+    return {
         name: Ragged(
-            arrays[f"ragged/{name}/values"],
-            arrays[f"ragged/{name}/offsets"],
-            int(arrays[f"ragged/{name}/padding"][0]),
+            arrays[f"{kind}/{name}/values"],
+            arrays[f"{kind}/{name}/offsets"],
+            int(arrays[f"{kind}/{name}/padding"][0]),
         )
         for name in names
     }
-    fixed = {name.removeprefix("fixed/"): array for name, array in arrays.items() if name.startswith("fixed/")}
-    return Encoded(ragged, arrays["example_index"], fixed)
 
 
 def cached_encoded(folder: Path, key: str, build: Callable[[], Encoded]) -> Encoded:

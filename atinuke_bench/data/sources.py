@@ -135,8 +135,9 @@ def _resolve(source: HubDataset, revision: str | None) -> tuple[str, dict[str, s
     """The commit that `revision` means now, and the checksum of each of its files."""
     with _one_line_errors(f"{source.repo}@{revision}" if revision else source.repo):
         info = huggingface_hub.HfApi().dataset_info(source.repo, revision=revision, timeout=30, files_metadata=True)
-    checksums = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in info.siblings}
-    return info.sha, checksums
+    # Asked for a repository and its files' metadata, the Hub gives all of these.
+    checksums = {file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id) for file in info.siblings or []}
+    return str(info.sha), checksums
 
 
 @contextmanager

@@ -1,35 +1,56 @@
-"""Intervals by resampling the examples of one evaluation."""
+"""Intervals by drawing the units of a test set again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
+
+from atinuke_bench.metrics.metric import Floats, Sample
+
+#: Resamples are drawn in parts of at most so many weights, which bounds memory on large test sets.
+WEIGHTS_AT_ONCE = 4_000_000
+
+
+def draw_weights(num_units: int, num_resamples: int, generator: np.random.Generator) -> Floats:
+    """How often each unit occurs in each bootstrap resample: [B, N], every row summing to N."""
+    picked = generator.integers(0, num_units, size=(num_resamples, num_units))
+    flat = picked + num_units * np.arange(num_resamples)[:, None]
+    counts = np.bincount(flat.ravel(), minlength=num_resamples * num_units)
+    return counts.reshape(num_resamples, num_units).astype(np.float64)
+
+
+def resample(sample: Sample, num_resamples: int, generator: np.random.Generator) -> Floats:
+    """The figure of a sample on so many resamples of its units: [B], NaN where it cannot be computed."""
+    return resample_together([sample], num_resamples, generator)[0]
+
+
+def resample_together(samples: list[Sample], num_resamples: int, generator: np.random.Generator) -> Floats:
+    """The figures of several samples with the same units, all on the same resamples: [samples, B]."""
+    num_units = len(samples[0].units)
+    size = max(1, WEIGHTS_AT_ONCE // num_units)
+    parts = []
+    for start in range(0, num_resamples, size):
+        weights = draw_weights(num_units, min(size, num_resamples - start), generator)
+        parts.append(np.stack([sample.values(weights) for sample in samples]))
+    return np.concatenate(parts, axis=1)
 
 
 def percentile_interval(
-    statistic: Callable[[np.ndarray], float | None],
-    num_examples: int,
-    *,
-    seed: int = 0,
-    num_resamples: int = 1000,
-    confidence: float = 0.95,
+    sample: Sample, *, seed: int = 0, num_resamples: int = 1000, confidence: float = 0.95
 ) -> tuple[float, float] | None:
-    """Percentile bootstrap interval of a statistic of the corpus (Efron and Tibshirani 1993, chapter 13).
+    """Percentile bootstrap interval of a figure (Efron and Tibshirani 1993, chapter 13).
 
-    `statistic` takes row numbers, repeats included. Resamples on which it cannot be computed are left out; None when
-    there are fewer than two examples or more than half of the resamples are left out.
+    Resamples on which it cannot be computed are left out; None when there are fewer than two units or more than half of
+    the resamples are left out.
 
-    >>> values = np.array([0.0, 1.0] * 50)
-    >>> low, high = percentile_interval(lambda rows: float(values[rows].mean()), 100)
-    >>> 0.35 < low < 0.5 < high < 0.65
+    >>> from atinuke_bench.metrics.metric import mean_sample
+    >>> low, high = percentile_interval(mean_sample([str(n) for n in range(100)], [0.0, 1.0] * 50))
+    >>> 35 < low < 50 < high < 65
     True
     """
-    if num_examples < 2:
+    if len(sample.units) < 2:
         return None
-    generator = np.random.default_rng(seed)
-    values = [statistic(generator.integers(0, num_examples, num_examples)) for _ in range(num_resamples)]
-    known = [value for value in values if value is not None]
+    values = resample(sample, num_resamples, np.random.default_rng(seed))
+    known = values[np.isfinite(values)]
     if len(known) * 2 < num_resamples:
         return None
     low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -7,15 +7,13 @@ matthews_correlation, pearson and spearman times 100). What cannot be computed i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from atinuke_bench.errors import DataError
-
-Label = int | float
+from atinuke_bench.metrics.metric import Answers, Floats, Measured, Metric, Sample, SumSample, mean_sample, ratio
 
 
 def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
@@ -65,11 +63,13 @@ def pearson(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     >>> round(pearson([0, 1, 2, 1], [1, 3, 3, 3]), 6), pearson([0, 1, 2], [4, 4, 4])
     (81.649658, None)
     """
-    directions = _direction(gold), _direction(predicted)
+    # Not scipy's `pearsonr`: it warns of constant series, refuses one number, overflows at 1e308 and loses digits at
+    # 1e-320.
+    one, other = _direction(gold), _direction(predicted)
     assert np.shape(gold) == np.shape(predicted), f"shapes {np.shape(gold)} and {np.shape(predicted)}"
-    if directions[0] is None or directions[1] is None:
+    if one is None or other is None:
         return None
-    return 100.0 * min(max(float(np.dot(*directions)), -1.0), 1.0)
+    return 100.0 * min(max(float(np.dot(one, other)), -1.0), 1.0)
 
 
 def spearman(gold: ArrayLike, predicted: ArrayLike) -> float | None:
@@ -80,36 +80,19 @@ def spearman(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     """
     if not (np.isfinite(gold).all() and np.isfinite(predicted).all()):
         return None
-    return pearson(average_ranks(gold), average_ranks(predicted))
+    from scipy.stats import rankdata  # a second to load, which no other metric should wait for
+
+    return pearson(rankdata(gold), rankdata(predicted))
 
 
-def average_ranks(values: ArrayLike) -> NDArray[np.float64]:
-    """Ranks from 1; equal values share the mean of the ranks they take up.
-
-    >>> average_ranks([10, 30, 20, 20]).tolist()
-    [1.0, 4.0, 2.5, 2.5]
-    """
-    _, inverse, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-#: The official name of each metric, as scorers print it.
-METRICS: dict[str, Callable[[ArrayLike, ArrayLike], float | None]] = {
+#: The figures by their official names, as scorers print them.
+FIGURES: dict[str, Callable[[ArrayLike, ArrayLike], float | None]] = {
     "accuracy": accuracy,
     "f1": f1,
     "matthews_correlation": matthews_correlation,
     "pearson": pearson,
     "spearman": spearman,
 }
-
-
-def compute(names: Iterable[str], gold: ArrayLike, predicted: ArrayLike) -> dict[str, float | None]:
-    """Several metrics of the same predictions by name.
-
-    >>> compute(["accuracy", "f1"], [1, 0], [1, 1])
-    {'accuracy': 50.0, 'f1': 66.66666666666667}
-    """
-    return {name: METRICS[name](gold, predicted) for name in names}
 
 
 def _labels(gold: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -139,80 +122,121 @@ def _dot(left: Sequence[int], right: Sequence[int]) -> int:
     return sum(a * b for a, b in zip(left, right, strict=True))
 
 
-# --- gold and predictions of two files --------------------------------------------------------------------------------
+# --- metric objects ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """Gold and predicted labels of the same examples, in the order of the gold ones."""
+class ClassMetric(Metric):
+    """Accuracy, F1 of one class, or Matthews' correlation, of labels by name; `beside` names further figures."""
 
-    ids: tuple[str, ...]
-    gold: NDArray[np.float64] | NDArray[np.int64]
-    predicted: NDArray[np.float64] | NDArray[np.int64]
+    name: str
+    beside: tuple[str, ...] = ()
+    #: The class that F1 is of; there is no F1 without it.
+    positive: str | None = None
 
+    def __post_init__(self) -> None:
+        names = (self.name, *self.beside)
+        assert set(names) <= {"accuracy", "f1", "matthews_correlation"}, f"no such figure among {names}"
+        assert "f1" not in names or self.positive is not None, "F1 is of one class, which `positive` names"
 
-def align(gold: Mapping[str, Label], predicted: Mapping[str, Label], *, where: str | None = None) -> Aligned:
-    """Join gold and predicted labels on the example id.
+    @property
+    def bounds(self) -> tuple[float, float]:  # type: ignore[override]
+        return (-100.0 if self.name == "matthews_correlation" else 0.0), 100.0
 
-    Examples without a gold label (-1, NaN) are left out and may have a prediction or none. Raises DataError, its place
-    being `where`, when an example has no prediction, when a prediction belongs to no example, or when none is labelled.
+    def measure(self, answers: Answers) -> Measured:
+        gold, predicted = np.asarray(answers.gold), np.asarray(answers.predicted)
+        classes, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
+        sides = codes[: len(gold)], codes[len(gold) :]
+        is_positive = gold == self.positive, predicted == self.positive
+        figures = {name: FIGURES[name](*(is_positive if name == "f1" else sides)) for name in (self.name, *self.beside)}
+        right = (gold == predicted).astype(np.float64)
+        samples: dict[str, Callable[[], Sample]] = {
+            "accuracy": lambda: mean_sample(answers.ids, right.tolist()),
+            "f1": lambda: _f1_sample(answers.ids, *is_positive),
+            "matthews_correlation": lambda: _matthews_sample(answers.ids, *sides, len(classes)),
+        }
+        return Measured(figures, right.tolist(), samples[self.name]())
 
-    >>> align({"a": 0, "b": 1, "c": -1}, {"b": 1, "a": 1}).predicted.tolist()
-    [1, 1]
-    """
-    ids = tuple(identifier for identifier, label in gold.items() if label >= 0)
-    if not ids:
-        raise DataError("no example has a gold label, so nothing can be scored", path=where)
-    _require_none("every example needs a prediction; without one", [i for i in ids if i not in predicted], where)
-    _require_none("every prediction needs an example; unknown", [i for i in predicted if i not in gold], where)
-    return Aligned(ids, np.array([gold[i] for i in ids]), np.array([predicted[i] for i in ids]))
-
-
-def _require_none(rule: str, ids: list[str], where: str | None) -> None:
-    if ids:
-        shown = ", ".join(repr(identifier) for identifier in ids[:5])
-        more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
-        raise DataError(f"{rule}: {shown}{more}", path=where)
-
-
-# --- the GLUE average -------------------------------------------------------------------------------------------------
-
-#: Metrics whose mean is a task's part of the average (Wang et al. 2019, section 3). The AX diagnostic has no part.
-GLUE_METRICS: dict[str, tuple[str, ...]] = {
-    "glue/cola": ("matthews_correlation",),
-    "glue/sst2": ("accuracy",),
-    "glue/mrpc": ("accuracy", "f1"),
-    "glue/qqp": ("accuracy", "f1"),
-    "glue/stsb": ("pearson", "spearman"),
-    "glue/mnli": ("accuracy_matched", "accuracy_mismatched"),
-    "glue/qnli": ("accuracy",),
-    "glue/rte": ("accuracy",),
-    "glue/wnli": ("accuracy",),
-}
+    def from_stored(self, prediction: str, gold: str) -> tuple[str, str]:
+        return prediction, gold
 
 
 @dataclass(frozen=True)
-class GlueAverage:
-    """The GLUE average, or None with what is missing for it."""
+class CorrelationMetric(Metric):
+    """Pearson's or Spearman's correlation of scores; `beside` names further figures."""
 
-    score: float | None
-    missing: tuple[str, ...]
+    name: str
+    beside: tuple[str, ...] = ()
+    bounds = (-100.0, 100.0)
+
+    def measure(self, answers: Answers) -> Measured:
+        gold, predicted = (np.asarray(side, dtype=np.float64) for side in (answers.gold, answers.predicted))
+        figures = {name: FIGURES[name](gold, predicted) for name in (self.name, *self.beside)}
+        sample: Sample
+        if self.name == "spearman":
+            sample = RankSample(tuple(answers.ids), gold, predicted)
+        else:
+            sample = _pearson_sample(answers.ids, gold, predicted)
+        return Measured(figures, [None] * len(answers), sample)
+
+    def from_stored(self, prediction: str, gold: str) -> tuple[float, float]:
+        return float(prediction), float(gold)
 
 
-def glue_average(scores: Mapping[str, Mapping[str, float | None]], *, with_wnli: bool) -> GlueAverage:
-    """The macro-average over tasks, a task with two metrics counting by their mean; None unless all are there.
+@dataclass(frozen=True)
+class RankSample(Sample):
+    """Spearman's correlation, which is no function of sums: ranks are those within the resample."""
 
-    >>> glue_average({"glue/cola": {"matthews_correlation": 50.0}}, with_wnli=False).missing[:2]
-    ('glue/sst2 accuracy', 'glue/mrpc accuracy')
-    """
-    wanted = {task: names for task, names in GLUE_METRICS.items() if with_wnli or task != "glue/wnli"}
-    found = {task: [scores.get(task, {}).get(name) for name in names] for task, names in wanted.items()}
-    missing = [
-        f"{task} {name}"
-        for task, names in wanted.items()
-        for name, value in zip(names, found[task], strict=True)
-        if value is None or not math.isfinite(value)
-    ]
-    if missing:
-        return GlueAverage(None, tuple(missing))
-    return GlueAverage(float(np.mean([np.mean(values) for values in found.values()])), ())
+    units: tuple[str, ...]
+    gold: Floats  # [N]
+    predicted: Floats  # [N]
+
+    def values(self, weights: Floats) -> Floats:
+        x, y = (_weighted_ranks(series, weights) for series in (self.gold, self.predicted))
+        sums = [(weights * part).sum(axis=1) for part in (np.ones_like(x), x, y, x * x, y * y, x * y)]
+        return _correlation(np.stack(sums, axis=1))
+
+
+def _f1_sample(ids: Sequence[str], gold: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> SumSample:
+    statistics = np.stack([2.0 * (gold & predicted), 1.0 * gold + predicted], axis=1)
+    return SumSample(tuple(ids), statistics, lambda sums: 100 * ratio(sums[:, 0], sums[:, 1]))
+
+
+def _matthews_sample(
+    ids: Sequence[str], gold: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
+) -> SumSample:
+    statistics = np.zeros((len(gold), num_classes**2))
+    statistics[np.arange(len(gold)), gold * num_classes + predicted] = 1.0
+
+    def finish(sums: Floats) -> Floats:
+        table = sums.reshape(-1, num_classes, num_classes)
+        total = table.sum(axis=(1, 2))
+        of_gold, of_predicted = table.sum(axis=2), table.sum(axis=1)
+        covariance = np.trace(table, axis1=1, axis2=2) * total - (of_gold * of_predicted).sum(axis=1)
+        variances = [total**2 - (side**2).sum(axis=1) for side in (of_gold, of_predicted)]
+        return 100 * ratio(covariance, np.sqrt(variances[0] * variances[1]))
+
+    return SumSample(tuple(ids), statistics, finish)
+
+
+def _pearson_sample(ids: Sequence[str], gold: Floats, predicted: Floats) -> SumSample:
+    gold, predicted = gold - gold.mean(), predicted - predicted.mean()
+    parts = [np.ones_like(gold), gold, predicted, gold**2, predicted**2, gold * predicted]
+    return SumSample(tuple(ids), np.stack(parts, axis=1), _correlation)
+
+
+def _weighted_ranks(series: Floats, weights: Floats) -> Floats:  # [N], [B, N] -> [B, N]
+    """The mean rank of each unit's value when unit n occurs weights[b, n] times."""
+    levels, level = np.unique(series, return_inverse=True)
+    order = np.argsort(level, kind="stable")
+    starts = np.searchsorted(level[order], np.arange(len(levels)))
+    counts = np.add.reduceat(weights[:, order], starts, axis=1)  # [B, levels]
+    return (np.cumsum(counts, axis=1) - (counts - 1) / 2)[:, level]
+
+
+def _correlation(sums: Floats) -> Floats:  # [B, 6] -> [B]
+    num, x, y, xx, yy, xy = sums.T
+    variances = (num * xx - x * x) * (num * yy - y * y)
+    # A constant series has a variance of rounding errors.
+    known = variances > 1e-18 * np.abs(num * xx * num * yy)
+    return 100 * np.divide(num * xy - x * y, np.sqrt(np.abs(variances)), out=np.full(len(sums), np.nan), where=known)

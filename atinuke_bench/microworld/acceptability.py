@@ -16,7 +16,7 @@ ACCEPTABLE = 1
 
 
 class _PronounSpeaker(PlainSpeaker):
-    """Says pronouns for some people, and plural nouns for things in the plural."""
+    """Says pronouns for some people."""
 
     __slots__ = ("pronouns",)
 
@@ -38,7 +38,7 @@ def judged_sentence(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> 
             breakers = draws.shuffled(_BREAKERS)
             if not any(breaker(text.words, predicate, event, draws) for breaker in breakers):
                 continue
-        elif draws.chance(0.12) and event.theme.gender != THING:
+        elif draws.chance(0.12) and event.entity("theme").gender != THING:
             _reflexive(text.words, predicate, event, draws, right=True)
         text.end_sentence()
         return str(text)
@@ -63,7 +63,7 @@ def _said(draws: Draws, topics: tuple[lex.Topic, ...]) -> tuple[Text, Predicate,
         manner=draws.choice(("", "end")),
     )
     style.passive = style.passive and style.tense != "perfect"
-    people = [one for one in (event.agent, event.theme) if one.gender != THING]
+    people = [one for one in (event.entity("agent"), event.entity("theme")) if one.gender != THING]
     speaker = _PronounSpeaker((draws.choice(people).ident,) if draws.chance(0.35) else ())
     text = Text()
     predicate = clause(text, event, speaker, style)
@@ -183,12 +183,13 @@ def _break_reflexive(words: list[str], predicate: Predicate, event: Event, draws
 
 def _reflexive(words: list[str], predicate: Predicate, event: Event, draws: Draws, *, right: bool) -> bool:
     """ "Ada blamed herself", or "himself"."""
-    if event.frame != "meet" or event.agent.gender == PEOPLE:
+    agent = event.entity("agent").gender
+    if event.frame != "meet" or agent == PEOPLE:
         return False
     span = next((one for one in predicate.arguments if one[2] == "A1" and one[0] > predicate.index), None)
     if span is None:
         return False
-    gender = event.agent.gender if right else ("m" if event.agent.gender == "f" else "f")
+    gender = agent if right else ("m" if agent == "f" else "f")
     words[span[0] : span[1] + 1] = [lex.PRONOUNS[gender][3]]
     return True
 

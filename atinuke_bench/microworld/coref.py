@@ -1,10 +1,9 @@
-"""Coreference documents and semantic roles, from told stories."""
+"""Coreference documents, from told stories."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .grammar import Text
 from .story import Story
 
 
@@ -24,31 +23,6 @@ def coref_row(story: Story, identifier: str) -> dict[str, Any]:
         "speakers": [],
         "pos": [],
         "clusters": list(clusters.values()),
+        # Nothing reads it; fingerprints of generated data are taken from whole rows, and would change without it.
         "keeps_singletons": True,
     }
-
-
-def srl_rows(text: Text, identifier: str) -> list[dict[str, Any]]:
-    """One example a predicate, sentence after sentence, in the order of words."""
-    rows, start, at = [], 0, 0
-    predicates = sorted(text.predicates, key=lambda predicate: predicate.index)
-    for number, length in enumerate(text.sentence_lengths):
-        words, key = text.words[start : start + length], f"{identifier}-{number}"
-        while at < len(predicates) and predicates[at].index < start + length:
-            predicate = predicates[at]
-            spans = sorted(predicate.arguments)
-            rows.append(
-                {
-                    "id": f"{key}-{predicate.index - start}",
-                    "sentence": key,
-                    "words": words,
-                    "lemma": predicate.lemma,
-                    "predicate": predicate.index - start,
-                    "starts": [first - start for first, _, _ in spans],
-                    "ends": [last - start for _, last, _ in spans],
-                    "roles": [role for _, _, role in spans],
-                }
-            )
-            at += 1
-        start += length
-    return rows

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from . import lexicon as lex
 from .draws import Draws
-from .grammar import Text
+from .grammar import Speaker, Text
 from .world import Cast
-
-if TYPE_CHECKING:
-    from .grammar import Speaker
 
 _HOW = ("very", "rather", "almost", "unusually", "strangely", "a little", "quite")
 _PLAIN_HOW = ("very", "rather", "a little", "quite")
@@ -43,7 +38,7 @@ def say_filler(draws: Draws, text: Text, cast: Cast | None, speaker: Speaker | N
     which coreference does not mark.
     """
     kind = draws.below(6) if cast is not None else 1 + draws.below(5)
-    if kind == 0:
+    if cast is not None and kind == 0:
         place = draws.choice(cast.places)
         if speaker is None:
             text.add("the", place.noun.form)

@@ -15,13 +15,13 @@ from atinuke_bench.config import MicroworldConfig
 
 from . import lexicon as lex
 from .acceptability import judged_sentence
-from .coref import coref_row, srl_rows
+from .coref import coref_row
 from .draws import Draws, balanced
 from .long_range import DISTANCES, KINDS, long_range_row
 from .pairs import PairMaker, answer_pair, entailment_pair, graded_pair, paraphrase_pair, question_pair
 from .questions import squad_rows
 from .sentiment import review
-from .srl import rich_text
+from .srl import rich_text, srl_rows
 from .story import Story, tell
 from .winograd import winograd_pair
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from . import lexicon as lex
-from .world import PEOPLE, PLACE, THING, Entity, Event, Time
+from .world import PEOPLE, THING, Entity, Event
 
 Span = tuple[int, int]
+#: (first word, last word, role).
+Argument = tuple[int, int, str]
 SUBJECT, OBJECT, POSSESSIVE = 0, 1, 2
 
 #: Words that stand close to what is before them.
@@ -21,11 +23,11 @@ _CLOSE_LEFT = frozenset((",", ".", "?", "!", ";", "'s", "'"))
 
 @dataclass(slots=True)
 class Predicate:
-    """A verb at a word, and its arguments: (first word, last word, role)."""
+    """A verb at a word, and its arguments."""
 
     index: int
     lemma: str
-    arguments: list[tuple[int, int, str]]
+    arguments: list[Argument]
 
 
 @dataclass(slots=True)
@@ -99,23 +101,17 @@ class Speaker(Protocol):
 class PlainSpeaker:
     """Names people and describes things in full: for single sentences. `words` replaces nouns and adjectives."""
 
-    __slots__ = ("articles", "described", "words")
+    __slots__ = ("words",)
 
-    def __init__(self, words: dict[str, str] | None = None, described: bool = True, articles: str = "the") -> None:
+    def __init__(self, words: dict[str, str] | None = None) -> None:
         self.words = words or {}
-        self.described = described
-        self.articles = articles
 
     def refer(self, text: Text, entity: Entity, case: int) -> Span:
         if entity.name:
             span = text.add(*entity.name)
         else:
-            noun = entity.noun.form
-            noun = self.words.get(noun, noun)
-            if entity.adjective and self.described:
-                span = text.add(self.articles, self.words.get(entity.adjective, entity.adjective), noun)
-            else:
-                span = text.add(self.articles, noun)
+            described = (entity.adjective, entity.noun.form) if entity.adjective else (entity.noun.form,)
+            span = text.add("the", *(self.words.get(word, word) for word in described))
         text.mentions.append((*span, entity))
         return span
 
@@ -154,7 +150,8 @@ class Gap:
 def clause(text: Text, event: Event, speaker: Speaker, style: Style, gap: Gap | None = None,
            subject_span: Span | None = None) -> Predicate:  # fmt: skip
     """Say an event. `subject_span` is where its unsaid subject stands. Gives the predicate, which is in `text` too."""
-    verb, spans = event.verb, []
+    verb = event.verb
+    spans: list[Argument] = []
     passive = style.passive and verb.passive and (event.theme is not None)
     missing = gap.role if gap else ""
     if gap:
@@ -164,11 +161,10 @@ def clause(text: Text, event: Event, speaker: Speaker, style: Style, gap: Gap | 
     subject = _subject_role(event, passive, style)
     if missing != subject:
         if style.subject:
-            spans.append((*speaker.refer(text, _entity(event, subject), SUBJECT), _role(event, subject)))
+            spans.append((*speaker.refer(text, event.entity(subject), SUBJECT), _role(event, subject)))
         elif subject_span is not None:
             spans.append((*subject_span, _role(event, subject)))
-    entity = _entity(event, subject)
-    index = _verb_group(text, event, passive, style, entity.gender == PEOPLE, spans)
+    index = _verb_group(text, event, passive, style, event.entity(subject).gender == PEOPLE, spans)
     _objects(text, event, speaker, passive, style, missing, subject, spans)
     _end(text, event, speaker, style, missing, spans)
     spans.append((index, index, "V"))
@@ -184,17 +180,13 @@ def _subject_role(event: Event, passive: bool, style: Style) -> str:
     return "other" if style.dative and event.frame == "give" else "theme"
 
 
-def _entity(event: Event, role: str) -> Entity:
-    return event.agent if role == "agent" else event.theme if role == "theme" else event.other
-
-
 def _role(event: Event, role: str) -> str:
     if role == "place":
         return "AM-LOC"
     return event.verb.roles[0 if role == "agent" else 1 if role == "theme" else 2]
 
 
-def _front(text: Text, event: Event, speaker: Speaker, style: Style, spans: list) -> None:
+def _front(text: Text, event: Event, speaker: Speaker, style: Style, spans: list[Argument]) -> None:
     said = False
     if style.time == "front" and event.time is not None:
         spans.append((*say_time(text, event.time), "AM-TMP"))
@@ -206,7 +198,7 @@ def _front(text: Text, event: Event, speaker: Speaker, style: Style, spans: list
         text.words.append(",")
 
 
-def say_time(text: Text, time: Time) -> Span:
+def say_time(text: Text, time: lex.Time) -> Span:
     """A time phrase, as adverbial."""
     return text.add(*time[0], *time[1])
 
@@ -218,7 +210,7 @@ def say_place(text: Text, place: Entity, speaker: Speaker, preposition: str | No
     return first, speaker.refer(text, place, OBJECT)[1]
 
 
-def _verb_group(text: Text, event: Event, passive: bool, style: Style, plural: bool, spans: list) -> int:
+def _verb_group(text: Text, event: Event, passive: bool, style: Style, plural: bool, spans: list[Argument]) -> int:
     """The verb with its auxiliaries, negation, modal and manner; the place of the verb itself."""
     verb, words, tense = event.verb, text.words, style.tense
     negation = ("never" if style.never else "not") if event.negated else ""
@@ -269,21 +261,21 @@ def _verb_form(verb: lex.Verb, passive: bool, form: str, plural: bool) -> str:
 
 
 def _objects(text: Text, event: Event, speaker: Speaker, passive: bool, style: Style, missing: str, subject: str,
-             spans: list) -> None:  # fmt: skip
+             spans: list[Argument]) -> None:  # fmt: skip
     frame, roles = event.frame, event.verb.roles
     has_theme = event.theme is not None and missing != "theme" and subject != "theme"
     recipient = frame == "give" and event.other is not None and missing != "other" and subject != "other"
     if recipient and style.dative and not passive and missing != "theme":
-        spans.append((*speaker.refer(text, event.other, OBJECT), roles[2]))
+        spans.append((*speaker.refer(text, event.entity("other"), OBJECT), roles[2]))
         recipient = False
     if has_theme:
-        spans.append((*speaker.refer(text, event.theme, OBJECT), roles[1]))
+        spans.append((*speaker.refer(text, event.entity("theme"), OBJECT), roles[1]))
     if passive and style.by and event.agent is not None and missing != "agent" and frame != "get":
         _by(text, event, speaker, spans)
     first = len(text.words)
     if recipient:
         text.words.append("to")
-        spans.append((first, speaker.refer(text, event.other, OBJECT)[1], roles[2]))
+        spans.append((first, speaker.refer(text, event.entity("other"), OBJECT)[1], roles[2]))
     elif event.other is not None and frame == "get" and missing != "other":
         text.words.append("from")
         spans.append((first, speaker.refer(text, event.other, OBJECT)[1], roles[2]))
@@ -295,23 +287,23 @@ def _objects(text: Text, event: Event, speaker: Speaker, passive: bool, style: S
         _by(text, event, speaker, spans)
 
 
-def _by(text: Text, event: Event, speaker: Speaker, spans: list) -> None:
+def _by(text: Text, event: Event, speaker: Speaker, spans: list[Argument]) -> None:
     first = len(text.words)
     text.words.append("by")
-    spans.append((first, speaker.refer(text, event.agent, OBJECT)[1], event.verb.roles[0]))
+    spans.append((first, speaker.refer(text, event.entity("agent"), OBJECT)[1], event.verb.roles[0]))
 
 
-def _end(text: Text, event: Event, speaker: Speaker, style: Style, missing: str, spans: list) -> None:
+def _end(text: Text, event: Event, speaker: Speaker, style: Style, missing: str, spans: list[Argument]) -> None:
     if event.manner and style.manner == "end":
         spans.append((len(text.words), len(text.words), "AM-MNR"))
         text.words.append(event.manner)
-    time_now = style.time == "end" and event.time is not None
-    if time_now and style.time_first:
-        spans.append((*say_time(text, event.time), "AM-TMP"))
+    time = event.time if style.time == "end" else None
+    if time is not None and style.time_first:
+        spans.append((*say_time(text, time), "AM-TMP"))
     if style.place == "end" and event.place is not None and missing != "place":
         spans.append((*say_place(text, event.place, speaker), "AM-LOC"))
-    if time_now and not style.time_first:
-        spans.append((*say_time(text, event.time), "AM-TMP"))
+    if time is not None and not style.time_first:
+        spans.append((*say_time(text, time), "AM-TMP"))
 
 
 def relative_pronoun(draw: float, entity: Entity, role: str) -> str:
@@ -323,7 +315,3 @@ def relative_pronoun(draw: float, entity: Entity, role: str) -> str:
     if role == "agent":
         return "who" if draw < 0.8 else "that"
     return "whom" if draw < 0.5 else "that"
-
-
-__all__ = ["OBJECT", "PLACE", "POSSESSIVE", "SUBJECT", "Gap", "PlainSpeaker", "Predicate", "Speaker", "Style", "Text",
-           "clause", "join", "relative_pronoun", "say_place", "say_time", "word_offsets"]  # fmt: skip

@@ -34,7 +34,6 @@ class Noun:
 
     form: str
     synonym: str
-    plural: str
     preposition: str = ""
 
     @property
@@ -54,31 +53,14 @@ def article(word: str) -> str:
     return "an" if word[0] in "aeiou" and not word.startswith(("uni", "use", "eu")) else "a"
 
 
-_PLURALS = {"knife": "knives", "shelf": "shelves", "brush": "brushes", "man": "men", "woman": "women", "loaf": "loaves",
-            "scarf": "scarves"}  # fmt: skip
-
-
-def plural(form: str) -> str:
-    """The plural of a noun.
-
-    >>> plural("box"), plural("berry"), plural("fisherman"), plural("letter")
-    ('boxes', 'berries', 'fishermen', 'letters')
-    """
-    if form in _PLURALS:
-        return _PLURALS[form]
-    if form.endswith("man"):
-        return form[:-3] + "men"
-    if form.endswith(("s", "x", "ch", "sh")):
-        return form + "es"
-    if form.endswith("y") and form[-2] not in "aeiou":
-        return form[:-1] + "ies"
-    return form + "s"
-
-
 def _noun(entry: str) -> Noun:
     preposition, _, name = entry.rpartition(":")
     form, _, synonym = name.partition("/")
-    return Noun(form, synonym or form, plural(form), preposition)
+    return Noun(form, synonym or form, preposition)
+
+
+#: The noun of who has only a name.
+PERSON = _noun("person")
 
 
 def _nouns(text: str) -> tuple[Noun, ...]:
@@ -180,16 +162,18 @@ OPPOSITE_MANNERS = tuple(
     )
 )
 #: Each manner, and a word that means the same (or itself).
-MANNERS = dict(word for pair in OPPOSITE_MANNERS for word in pair)
+MANNERS = {word: synonym for pair in OPPOSITE_MANNERS for word, synonym in pair}
 OPPOSITE = {
     one: other for pair in OPPOSITE_MANNERS for one, other in ((pair[0][0], pair[1][0]), (pair[1][0], pair[0][0]))
 }
 
+#: A preposition, and the words that name the time.
+Time = tuple[tuple[str, ...], tuple[str, ...]]
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 HOURS = words("one two three four five six seven eight nine ten eleven")
 MONTHS = words("January February March April May June July August September October November December")
-#: Times that exclude each other, by kind (a Monday may well be in May); each is (preposition, the words that name it).
-TIME_KINDS = (
+#: Times that exclude each other, by kind (a Monday may well be in May).
+TIME_KINDS: tuple[tuple[Time, ...], ...] = (
     tuple((("on",), (day,)) for day in DAYS),
     tuple((("at",), (hour, "o'clock")) for hour in HOURS),
     tuple((("in",), (month,)) for month in MONTHS),
@@ -221,16 +205,17 @@ class Verb:
 _DOUBLING = frozenset(words("hug stop drop wrap grab drag trim ship plan"))
 
 
-def _regular(base: str) -> tuple[str, str, str, str]:
+def _regular(base: str) -> tuple[str, str, str]:
+    """Past, participle and the form with -ing."""
     if base in _DOUBLING:
-        return base + base[-1] + "ed", base + base[-1] + "ed", base + base[-1] + "ing", base + "s"
-    if base.endswith("e"):
+        past, ing = base + base[-1] + "ed", base + base[-1] + "ing"
+    elif base.endswith("e"):
         past, ing = base + "d", base[:-1] + "ing"
     elif base.endswith("y") and base[-2] not in "aeiou":
         past, ing = base[:-1] + "ied", base + "ing"
     else:
         past, ing = base + "ed", base + "ing"
-    return past, past, ing, third_person(base)
+    return past, past, ing
 
 
 def third_person(base: str) -> str:
@@ -252,9 +237,12 @@ def _verbs(frame: str, roles: str, text: str, *, passive: bool = True) -> tuple[
     for entry in text.split():
         entry, _, synonym = entry.partition("/")
         entry, _, particle = entry.partition("+")
-        parts = entry.split(",")
-        forms = (*parts[1:4], third_person(parts[0])) if len(parts) > 1 else _regular(parts[0])
-        found.append(Verb(parts[0], *forms, frame, tuple(roles.split()), synonym or parts[0], particle, passive))
+        base, *irregular = entry.split(",")
+        past, participle, ing = irregular or _regular(base)
+        third = third_person(base)
+        found.append(
+            Verb(base, past, participle, ing, third, frame, tuple(roles.split()), synonym or base, particle, passive)
+        )
     return tuple(found)
 
 
@@ -341,7 +329,6 @@ WANT = _verbs(
 #: Verbs whose agent is the other's recipient or source: who sells to Ben is the one that Ben buys from.
 CONVERSE = {"sell": "buy", "buy": "sell", "purchase": "sell", "lend": "borrow", "borrow": "lend"}
 
-ALL_VERBS = GIVE + GET + TREAT + MEET + PUT + GO + STAY + CHANGE + SAY + TELL + WANT
 BY_BASE = {verb.base: verb for verb in (*WANT, *TELL, *SAY, *CHANGE, *STAY, *GO, *PUT, *MEET, *TREAT, *GET, *GIVE)}
 MODALS = ("could", "would", "should", "might", "must", "will", "can", "may")
 PRONOUNS = {

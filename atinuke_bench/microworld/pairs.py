@@ -20,7 +20,7 @@ from .draws import Draws
 from .fillers import say_filler
 from .grammar import PlainSpeaker, Style, Text, clause
 from .questions import ask
-from .world import THING, Cast, Entity, Event, make_cast
+from .world import THING, Cast, Event, make_cast
 
 ADJUNCTS = ("time", "place", "manner")
 ENTAILMENT, NEUTRAL, CONTRADICTION = 0, 1, 2
@@ -104,10 +104,11 @@ def _other_value(event: Event, role: str, draws: Draws, cast: Cast) -> Any:
         kind = next(kind for kind in lex.TIME_KINDS if event.time in kind)
         return draws.other(kind, event.time)
     if role == "manner":
+        assert event.manner is not None
         return lex.OPPOSITE[event.manner]
     if role == "place":
         return draws.other(cast.places, event.place)
-    if role == "theme" and event.theme.gender == THING:
+    if role == "theme" and event.entity("theme").gender == THING:
         return draws.other(cast.things, event.theme)
     taken = (event.agent, event.theme, event.other)
     return draws.choice([person for person in cast.people if not any(person is one for one in taken)])
@@ -152,7 +153,7 @@ def _premise(event: Event, claim: Event, hidden: str, told: tuple[str, ...], dra
     """The event, and beside it another one, which with probability `overlap` has what the hypothesis claims."""
     parts = [say(event, draws, told, 0.0)]
     if num_sentences > 1 or (config.distractors and draws.chance(0.4)):
-        rest = Cast(cast.topic, [one for one in cast.people if one not in (event.agent,)], cast.things, cast.places)
+        rest = Cast(cast.topic, [one for one in cast.people if one is not event.agent], cast.things, cast.places)
         beside = make_event(draws, rest)
         while beside.verb is event.verb or beside.verb.synonym == event.verb.base:
             beside = make_event(draws, rest)
@@ -180,8 +181,9 @@ def paraphrase_pair(label: int, draws: Draws, config: MicroworldConfig, topics: 
     cast = make_cast(draws, topics)
     event = make_event(draws, cast)
     adjuncts = tuple(draws.sample(ADJUNCTS, 2))
-    roles = [*adjuncts, "agent", "swap" if event.theme.gender != THING or event.other is not None else "theme"]
-    if event.theme.gender == THING:
+    is_thing = event.entity("theme").gender == THING
+    roles = [*adjuncts, "agent", "theme" if is_thing and event.other is None else "swap"]
+    if is_thing:
         roles.append("theme")
     other = event
     if label == 0:
@@ -272,5 +274,3 @@ def answer_pair(label: int, draws: Draws, config: MicroworldConfig, topics: tupl
 
 
 PairMaker = Callable[[int, Draws, MicroworldConfig, tuple[lex.Topic, ...]], Pair]
-__all__ = ["CONTRADICTION", "ENTAILMENT", "NEUTRAL", "Entity", "answer_pair", "entailment_pair", "graded_pair",
-           "paraphrase_pair", "question_pair"]  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from . import lexicon as lex
 from .draws import Draws
 from .grammar import Gap, PlainSpeaker, Span, Style, Text, clause, join, word_offsets
 from .story import Story, Told
@@ -30,7 +29,7 @@ def squad_rows(
     """At most `most` questions about a story; `unanswerable` says which of them the story must not answer."""
     words = story.text.words
     context, offsets = join(words), word_offsets(words)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, question in enumerate(draws.shuffled(_candidates(story))):
         if len(rows) == most:
             break
@@ -50,19 +49,18 @@ def squad_rows(
                 "answers": {"text": texts, "answer_start": starts},
             }
         )
-        if not texts:
-            continue
     if len(rows) < most and story.kin is not None and not unanswerable[len(rows)]:
-        rows.append(_kin_row(story, draws, identifier, context, offsets))
+        rows.append(_kin_row(*story.kin, words, identifier, context, offsets))
     return rows
 
 
-def _kin_row(story: Story, draws: Draws, identifier: str, context: str, offsets: list[int]) -> dict[str, Any]:
-    person, span = story.kin
+def _kin_row(
+    person: Entity, owner: Entity, span: Span, words: list[str], identifier: str, context: str, offsets: list[int]
+) -> dict[str, Any]:
     text = Text()
-    text.add("who", "was", *person.kin[0].name, "'s", kin_word(person))
+    text.add("who", "was", *owner.name, "'s", kin_word(person))
     text.end_sentence("?")
-    answer = _piece(context, offsets, story.text.words, span)
+    answer = _piece(context, offsets, words, span)
     return {
         "id": f"{identifier}-kin",
         "title": identifier,
@@ -123,7 +121,7 @@ def _corrupted(story: Story, question: Question, draws: Draws) -> Question | Non
     roles = [role for role in ("agent", "theme", "other") if role != question.role and getattr(event, role) is not None]
     for role in draws.shuffled(roles):
         old: Entity = getattr(event, role)
-        pool = cast.people if old.is_person else cast.things if old.noun and old.gender == THING else cast.places
+        pool = cast.people if old.is_person else cast.things if old.gender == THING else cast.places
         used = (event.agent, event.theme, event.other)
         for new in draws.shuffled(pool):
             if any(new is one for one in used):
@@ -161,7 +159,7 @@ def ask(event: Event, role: str, draws: Draws, speaker: PlainSpeaker, passive: b
 def _ask_agent(text: Text, event: Event, speaker: PlainSpeaker, style: Style, passive: bool) -> None:
     if passive:
         text.add("by", "whom", "was")
-        speaker.refer(text, event.theme, 0)
+        speaker.refer(text, event.entity("theme"), 0)
         text.add(event.verb.participle)
         _other(text, event, "agent", speaker)
         _adjuncts(text, event, speaker)
@@ -177,18 +175,18 @@ def _ask_passive(text: Text, event: Event, role: str, draws: Draws, speaker: Pla
     else:
         text.add(*_question_word(event, role, draws, True)[0], "was")
     if role != "theme":
-        speaker.refer(text, event.theme, 0)
+        speaker.refer(text, event.entity("theme"), 0)
     text.add(event.verb.participle)
     _other(text, event, role, speaker)
     text.add("by")
-    speaker.refer(text, event.agent, 1)
+    speaker.refer(text, event.entity("agent"), 1)
     _adjuncts(text, event.with_(**{role: None}) if role in ("time", "place") else event, speaker)
 
 
 def _ask_active(text: Text, event: Event, role: str, draws: Draws, speaker: PlainSpeaker, style: Style) -> None:
     word, after = _question_word(event, role, draws)
     text.add(*word, "did")
-    speaker.refer(text, event.agent, 0)
+    speaker.refer(text, event.entity("agent"), 0)
     style.tense, style.subject = "bare", False
     if role in ("theme", "other"):
         clause(text, event.with_(time=None, place=None), speaker, style, Gap(role, _NO_SPAN, _NO_SPAN))
@@ -227,7 +225,7 @@ def _question_word(
     if role == "place":
         return ("where",), ()
     if role == "theme":
-        if event.theme.gender == THING:
+        if event.entity("theme").gender == THING:
             return ("what",), ()
         return (("who",) if passive else (draws.choice(("whom", "who")),)), ()
     if event.frame == "put":
@@ -238,6 +236,3 @@ def _question_word(
     if draws.chance(0.5):
         return (preposition, "whom"), ()
     return ("who",), (preposition,)
-
-
-__all__ = ["Question", "ask", "lex", "same_verb", "squad_rows"]

@@ -1,4 +1,4 @@
-"""Single sentences rich in structure, for semantic roles: modals, negation, relative and complement clauses, causes.
+"""Semantic roles, and sentences rich in structure for them: modals, negation, relative and complement clauses, causes.
 
 Stories tell plainly what happened; here the same events are said in all the ways the grammar has.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from atinuke_bench.config import MicroworldConfig
 
@@ -132,13 +133,13 @@ class _Sentences:
 
     def _control(self) -> None:
         event = self._event().with_(time=None, place=None, manner=None)
-        want_to(self.text, self.draws.choice(lex.WANT), event.agent, event, _SPEAKER, self.draws)
+        want_to(self.text, self.draws.choice(lex.WANT), event.entity("agent"), event, _SPEAKER, self.draws)
 
     def _relative(self) -> None:
         """ "The lamp that Ben sold to Ada was broken by Carl." """
         outer = self._event()
         inner = self._event()
-        target = outer.agent if self.draws.chance(0.4) else outer.theme
+        target = outer.entity("agent" if self.draws.chance(0.4) else "theme")
         if target.is_person:
             inner = inner.with_(agent=target)
             if any(target is one for one in (inner.theme, inner.other)):
@@ -147,7 +148,7 @@ class _Sentences:
                 )
             role = "agent"
         else:
-            while inner.theme.gender != THING or inner.agent is outer.agent:
+            while inner.entity("theme").gender != THING or inner.agent is outer.agent:
                 inner = self._event()
             inner, role = inner.with_(theme=target), "theme"
         style = self._style()
@@ -196,8 +197,7 @@ class _Sentences:
         event = make_event(draws, self.cast, _ALL)
         if draws.chance(0.15) and event.other is None:
             pair = [one for one in self.cast.people if one is not event.theme][:2]
-            words = (*pair[0].name, "and", *pair[1].name)
-            event.agent = Entity(50, PEOPLE, words, members=tuple(pair))
+            event.agent = Entity(50, PEOPLE, (*pair[0].name, "and", *pair[1].name))
         return event
 
     def _style(self) -> Style:
@@ -252,3 +252,29 @@ def rich_text(draws: Draws, config: MicroworldConfig, topics: tuple[lex.Topic, .
     for _ in range(SENTENCES_A_CAST):
         sentences.say()
     return sentences.text
+
+
+def srl_rows(text: Text, identifier: str) -> list[dict[str, Any]]:
+    """One example a predicate, sentence after sentence, in the order of words."""
+    rows, start, at = [], 0, 0
+    predicates = sorted(text.predicates, key=lambda predicate: predicate.index)
+    for number, length in enumerate(text.sentence_lengths):
+        words, key = text.words[start : start + length], f"{identifier}-{number}"
+        while at < len(predicates) and predicates[at].index < start + length:
+            predicate = predicates[at]
+            spans = sorted(predicate.arguments)
+            rows.append(
+                {
+                    "id": f"{key}-{predicate.index - start}",
+                    "sentence": key,
+                    "words": words,
+                    "lemma": predicate.lemma,
+                    "predicate": predicate.index - start,
+                    "starts": [first - start for first, _, _ in spans],
+                    "ends": [last - start for _, last, _ in spans],
+                    "roles": [role for _, _, role in spans],
+                }
+            )
+            at += 1
+        start += length
+    return rows

@@ -14,8 +14,8 @@ from atinuke_bench.config import MicroworldConfig
 from . import lexicon as lex
 from .draws import Draws
 from .fillers import say_filler
-from .grammar import OBJECT, POSSESSIVE, SUBJECT, Gap, Span, Style, Text, clause, relative_pronoun
-from .world import PEOPLE, PLACE, THING, Entity, Event, World, kin_word, make_cast, relate, simulate
+from .grammar import OBJECT, POSSESSIVE, SUBJECT, Gap, Predicate, Span, Speaker, Style, Text, clause, relative_pronoun
+from .world import PLACE, THING, Entity, Event, World, kin_word, make_cast, relate, simulate
 
 _LINKS = (
     ("then",),
@@ -33,19 +33,21 @@ class Told:
     """What a story says of one event: the span of the words that name each participant."""
 
     event: Event
-    sentence: int
     answers: dict[str, Span]
 
 
 @dataclass(slots=True)
 class Story:
-    """A world and its telling. `jobs` and `kin` are the spans of what was told of people."""
+    """A world and its telling. `jobs` and `kin` are the spans of what was told of people.
+
+    `kin` is somebody, whose kin that is, and the span of the name.
+    """
 
     world: World
     text: Text
     told: list[Told] = field(default_factory=list)
     jobs: dict[int, tuple[Entity, Span, Span]] = field(default_factory=dict)
-    kin: tuple[Entity, Span] | None = None
+    kin: tuple[Entity, Entity, Span] | None = None
     #: Events that only somebody's words or wishes are about.
     unreal: list[Event] = field(default_factory=list)
 
@@ -182,7 +184,7 @@ class _Teller:
     def _introduce(self) -> None:
         draws, text = self.draws, self.text
         for person in draws.sample(self.story.world.cast.people, 1 + draws.below(3)):
-            if person.noun is None:
+            if person.noun is lex.PERSON:
                 continue
             span = self.refer(text, person, SUBJECT)
             text.words.append(draws.choice(("was", "worked as", "was known as")) if draws.chance(0.8) else "had been")
@@ -195,11 +197,10 @@ class _Teller:
             self._end(person)
         other = self.story.world.cast.people[1]
         if other.kin is not None:
-            self._introduce_kin(other)
+            self._introduce_kin(other, other.kin[0])
 
-    def _introduce_kin(self, other: Entity) -> None:
-        text, draws = self.text, self.draws
-        owner, word = other.kin[0], kin_word(other)
+    def _introduce_kin(self, other: Entity, owner: Entity) -> None:
+        text, draws, word = self.text, self.draws, kin_word(other)
         self.allow_pronouns = draws.chance(0.3)
         if draws.chance(0.5):
             span = self.refer(text, other, SUBJECT)
@@ -221,7 +222,7 @@ class _Teller:
             self.last[other.ident] = len(text.sentence_lengths)
             subject = owner
         self.allow_pronouns = True
-        self.story.kin = (other, self.full.get(other.ident, span))
+        self.story.kin = (other, owner, self.full.get(other.ident, span))
         self.knows_kin = True
         self._end(subject)
 
@@ -257,8 +258,9 @@ class _Teller:
                 if past.agent is not event.agent and past.theme.ident in self.last and event.other is None:
                     self.attached[past.theme.ident] = past.with_(time=None, manner=None)
                 return
-            if past.agent is event.agent and past.frame == "stay" and event.agent.ident in self.last:
-                self.attached[event.agent.ident] = past.with_(time=None, manner=None)
+            agent = event.entity("agent")
+            if past.agent is agent and past.frame == "stay" and agent.ident in self.last:
+                self.attached[agent.ident] = past.with_(time=None, manner=None)
                 return
 
     def _style(self, event: Event, front: bool = True) -> Style:
@@ -290,7 +292,7 @@ class _Teller:
                 answers["manner"] = (first, last)
             elif role == "AM-LOC":
                 answers["place"] = (first + 1, last)
-        self.story.told.append(Told(event, len(self.text.sentence_lengths), answers))
+        self.story.told.append(Told(event, answers))
 
     def _single(self, event: Event, linked: bool) -> None:
         style = self._style(event)
@@ -307,7 +309,7 @@ class _Teller:
         self._say(event, style)
         subject = next(
             (span[:2] for span in self.text.mentions[first_mention:] if span[2] is event.agent),
-            self.full[event.agent.ident],
+            self.full[event.entity("agent").ident],
         )
         self.text.add(*self.draws.choice(_JOINS).split())
         second = self._style(after, front=False)
@@ -337,8 +339,9 @@ class _Teller:
         """Somebody says something of the next event's people; the event itself follows."""
         draws, cast = self.draws, self.story.world.cast
         speaker = draws.choice(cast.people)
-        content = Event(draws.choice(lex.MEET), *draws.sample([one for one in cast.people if one is not speaker], 2))
-        content.is_fact, content.negated = False, draws.chance(0.3)
+        verb = draws.choice(lex.MEET)
+        agent, theme = draws.sample([one for one in cast.people if one is not speaker], 2)
+        content = Event(verb, agent, theme, negated=draws.chance(0.3), is_fact=False)
         self.story.unreal.append(content)
         verb, other = draws.choice(lex.SAY), None
         if draws.chance(0.3):
@@ -356,11 +359,9 @@ class _Teller:
         self._end(person)
 
 
-def say_that(text: Text, verb: lex.Verb, speaker: Entity, hearer: Entity | None, content: Event, refer: object,
+def say_that(text: Text, verb: lex.Verb, speaker: Entity, hearer: Entity | None, content: Event, refer: Speaker,
              draws: Draws) -> None:  # fmt: skip
     """ "Ada told Ben that ...": the clause is what is said."""
-    from .grammar import Predicate
-
     subject = refer.refer(text, speaker, SUBJECT)
     index = text.add(verb.past)[0]
     spans = [(*subject, "A0"), (index, index, "V")]
@@ -372,10 +373,8 @@ def say_that(text: Text, verb: lex.Verb, speaker: Entity, hearer: Entity | None,
     text.predicates.append(Predicate(index, verb.base, spans))
 
 
-def want_to(text: Text, verb: lex.Verb, person: Entity, content: Event, refer: object, draws: Draws) -> None:
+def want_to(text: Text, verb: lex.Verb, person: Entity, content: Event, refer: Speaker, draws: Draws) -> None:
     """ "Ada tried to mend the lamp": the subject of the infinitive stands before the first verb."""
-    from .grammar import Predicate
-
     subject = refer.refer(text, person, SUBJECT)
     index = text.add(verb.past)[0]
     first = text.add("to")[0]
@@ -391,5 +390,3 @@ def _split_last(text: Text) -> None:
 
 
 _PRONOUN_WORDS = frozenset(word for forms in lex.PRONOUNS.values() for word in forms)
-
-__all__ = ["PEOPLE", "Story", "Told", "say_that", "tell", "want_to"]

@@ -66,6 +66,8 @@ _HOLDING = lex.words("box bag basket trunk sack barrel drawer cupboard")
 def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pair:
     """A sentence with a pronoun, and its last clause with somebody in the pronoun's place: rightly (1) or not (0)."""
     topic = draws.choice(topics)
+    first: tuple[str, ...]
+    second: tuple[str, ...]
     if draws.chance(0.75):
         gender, names = draws.choice((("f", lex.WOMEN), ("m", lex.MEN)))
         first, second = ((name,) for name in draws.sample(names, 2))
@@ -77,7 +79,7 @@ def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pa
         nouns = _HOLDING if entry in _CONTAINERS else [noun.form for noun in topic.things]
         first, second = (("the", noun) for noun in draws.sample(nouns, 2))
     place = draws.choice(topic.places)
-    fillers = {
+    fillers: dict[str, str | tuple[str, ...]] = {
         "THING": draws.choice(topic.things).form,
         "PLACE": place.form,
         "INPLACE": (place.preposition, "the", place.form),
@@ -90,7 +92,7 @@ def winograd_pair(label: int, draws: Draws, topics: tuple[lex.Topic, ...]) -> Pa
     return _sentence(f"{before} {after}", fillers, (pronoun,)), _sentence(after, fillers, named)
 
 
-def _sentence(pattern: str, fillers: dict, referent: tuple[str, ...]) -> str:
+def _sentence(pattern: str, fillers: dict[str, str | tuple[str, ...]], referent: tuple[str, ...]) -> str:
     text = Text()
     for word in pattern.split():
         filler = referent if word == "%s" else fillers.get(word, word)

@@ -21,21 +21,22 @@ _FROM_AFAR = frozenset(["send", "mail", "promise", "receive", "phone", "call"])
 _NEEDS_PRESENCE = frozenset(
     lex.words("meet encounter greet welcome hug embrace watch observe see hear comfort console")
 )
-Time = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(eq=False, slots=True)
 class Entity:
-    """Somebody or something. `noun` is the job of a person; `adjective` tells a thing from others of its noun."""
+    """Somebody or something.
+
+    `noun` is the job of a person (`lex.PERSON` for none); `adjective` tells a thing from others of its noun.
+    """
 
     ident: int
     gender: str
     name: tuple[str, ...] = ()
-    noun: lex.Noun | None = None
+    noun: lex.Noun = lex.PERSON
     adjective: str = ""
     #: A person's relation to another, told by the owner: (owner, index in KINSHIP).
     kin: tuple[Entity, int] | None = None
-    members: tuple[Entity, ...] = ()
 
     @property
     def is_person(self) -> bool:
@@ -53,7 +54,7 @@ class Event:
     #: Recipient, source, or destination.
     other: Entity | None = None
     place: Entity | None = None
-    time: Time | None = None
+    time: lex.Time | None = None
     manner: str | None = None
     negated: bool = False
     modal: str | None = None
@@ -64,6 +65,12 @@ class Event:
     def frame(self) -> str:
         """How the verb says its arguments."""
         return self.verb.frame
+
+    def entity(self, role: str) -> Entity:
+        """Who or what plays a role (agent, theme, other) that this event is known to have."""
+        entity = self.agent if role == "agent" else self.theme if role == "theme" else self.other
+        assert entity is not None, f"{self.verb.base} has no {role}"
+        return entity
 
     def with_(self, **changes: Any) -> Event:
         """A copy with some fields changed."""
@@ -85,7 +92,7 @@ class World:
     """What holds at some moment, and all events so far."""
 
     cast: Cast
-    times: list[Time]
+    times: list[lex.Time]
     #: Where each person is, and who or what place has each thing.
     where: dict[int, Entity] = field(default_factory=dict)
     has: dict[int, Entity] = field(default_factory=dict)
@@ -103,7 +110,7 @@ def make_cast(
     jobs = draws.sample(topic.jobs, min(len(topic.jobs), num_people))
     people = []
     for ident, (name, gender) in enumerate(draws.shuffled(names)):
-        job = jobs[ident] if ident < len(jobs) and not jobs[ident].form.endswith("man") else None
+        job = jobs[ident] if ident < len(jobs) and not jobs[ident].form.endswith("man") else lex.PERSON
         people.append(Entity(ident, gender, (name,), job))
     nouns = draws.sample(topic.things, num_things)
     if num_things > 2 and draws.chance(0.4):
@@ -126,15 +133,9 @@ def kin_word(entity: Entity) -> str:
     return lex.KINSHIP[entity.kin[1]][0 if entity.gender == WOMAN else 1]
 
 
-def make_times(draws: Draws, num: int) -> list[Time]:
+def make_times(draws: Draws, num: int) -> list[lex.Time]:
     """Ascending times of one kind for events one after another."""
-    kind = draws.below(3)
-    if kind == 0:
-        names = [(("on",), (day,)) for day in lex.DAYS]
-    elif kind == 1:
-        names = [(("at",), (hour, "o'clock")) for hour in lex.HOURS]
-    else:
-        names = [(("in",), (month,)) for month in lex.MONTHS]
+    names = lex.TIME_KINDS[draws.below(3)]  # days, hours or months, which have an order
     places = sorted(draws.sample(range(len(names)), min(num, len(names))))
     return [names[place] for place in places] + [names[places[-1]]] * (num - len(places))
 
@@ -192,13 +193,12 @@ def _possible_event(draws: Draws, world: World) -> Event:
 
 
 def _happen(world: World, event: Event) -> None:
-    actor, base = event.agent, event.verb.base
-    assert actor is not None
+    actor, base = event.entity("agent"), event.verb.base
     if event.frame == "go":
-        world.where[actor.ident] = event.other
+        world.where[actor.ident] = event.entity("other")
     elif event.frame == "give" and base in _TRANSFERS:
-        world.has[event.theme.ident] = event.other
+        world.has[event.entity("theme").ident] = event.entity("other")
     elif event.frame == "get":
-        world.has[event.theme.ident] = actor
+        world.has[event.entity("theme").ident] = actor
     elif event.frame == "put":
-        world.has[event.theme.ident] = event.other
+        world.has[event.entity("theme").ident] = event.entity("other")

@@ -83,7 +83,7 @@ def _layer(prefix: str, layer: EncoderLayer) -> dict[str, Tensor]:
         "output.dense": layer.contract,
         "output.LayerNorm": layer.feedforward_norm,
     }
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
         tensors |= _named(f"{prefix}.{name}", part)
     weights, biases = layer.attention.qkv.weight.chunk(3), layer.attention.qkv.bias.chunk(3)  # each (D, D) and (D)

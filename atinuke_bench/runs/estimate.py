@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from atinuke_bench.config import CoreConfig, RunConfig
+from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
 from atinuke_bench.errors import AtinukeBenchError, RunFolderError
 from atinuke_bench.run_folder import find_runs
-from atinuke_bench.runs.suite import CellState
+from atinuke_bench.runs.cells import CellState
 
 
 def estimate(states: list[CellState], store: Path) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def estimate(states: list[CellState], store: Path) -> list[dict[str, Any]]:
 
 def _size(run: RunConfig) -> tuple[int | None, int | None]:
     """Parameters, and operations to train on a token of an input of the longest length; None where there is no core."""
-    if _is_floor(run.core):
+    if run.core.is_floor:
         return None, None
     try:
         with torch.device("meta"):
@@ -57,10 +57,6 @@ def _size(run: RunConfig) -> tuple[int | None, int | None]:
     except (AtinukeBenchError, NotImplementedError):
         return None, None
     return count_parameters(core).total, TRAINING_FACTOR * core.flops_per_token(run.training.max_length)
-
-
-def _is_floor(core: CoreConfig) -> bool:
-    return core.name == "majority"
 
 
 def _seconds_seen(store: Path) -> dict[tuple[str, str], list[float]]:

@@ -9,8 +9,10 @@ from typing import Any
 from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import RunFailedError
 from atinuke_bench.run_folder import RunFolder, folder_of
-from atinuke_bench.runs.executor import Failed, Finished, Job, Started
-from atinuke_bench.runs.tracking import WandbMode, make_tracker
+from atinuke_bench.runs.jobs.local import LocalExecutor
+from atinuke_bench.runs.jobs.loop import carry_out
+from atinuke_bench.runs.jobs.types import Failed, Job, WandbMode
+from atinuke_bench.runs.tracking import make_tracker
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.tracker import NoTracker
@@ -26,40 +28,26 @@ def execute(
     own part.
     """
     asked = execution or Execution()
-    joined = asked.joined()
-    if asked.devices > 1 and joined is asked:
+    part = asked.under_launcher()
+    if asked.devices > 1 and part is asked:
         return _in_processes(run, store, wandb, asked)
     prepared = prepare(run)
     folder = folder_of(store, prepared.run, prepared.identity)
-    if joined.rank > 0:
-        joined = replace(joined, show_progress=False)
-    tracker = make_tracker(wandb) if joined.rank == 0 else NoTracker()
-    return folder, train_and_evaluate(prepared, folder, joined, tracker)
+    if part.rank > 0:
+        part = replace(part, show_progress=False)
+    tracker = make_tracker(wandb) if part.rank == 0 else NoTracker()
+    return folder, train_and_evaluate(prepared, folder, part, tracker)
 
 
 def _in_processes(
     run: RunConfig, store: Path, wandb: WandbMode, execution: Execution
 ) -> tuple[RunFolder, dict[str, Any]]:
-    from atinuke_bench.runs.local import LocalExecutor
-
     executor = LocalExecutor(1)
-    folder = None
     try:
-        executor.start(Job("run", run, store.absolute(), wandb, execution=execution))
-        while True:
-            for event in executor.events(1.0):
-                match event:
-                    case Started(folder=path):
-                        folder = RunFolder(path)
-                    case Failed(failure_class=failure_class, message=message):
-                        raise RunFailedError(f"the run failed ({failure_class}): {message}")
-                    case Finished(result=result):
-                        assert folder is not None, "a job names its folder before it ends"
-                        return folder, result
-    except KeyboardInterrupt:
-        executor.stop("run")
-        while not any(isinstance(event, Finished | Failed) for event in executor.events(1.0)):
-            pass
-        raise
+        folders, ends = carry_out([Job("run", run, store.absolute(), wandb, execution=execution)], executor)
     finally:
         executor.close()
+    end = ends["run"]
+    if isinstance(end, Failed):
+        raise RunFailedError(end.failure_class, end.message)
+    return RunFolder(folders["run"]), end.result

@@ -22,11 +22,12 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from atinuke_bench.config import RunConfig, parse
+from atinuke_bench.core.encoder import AttentionCore
 from atinuke_bench.core.pretrained import PretrainedCore
 from atinuke_bench.core.pretrained_files import ARCHITECTURE, TOKENIZER, WEIGHTS
 from atinuke_bench.data.tokenizer import special_tokens
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import make_folder, read_json, sha256_file, write_bytes, write_json, write_text
+from atinuke_bench.files import file_problem, make_folder, read_json, sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.bert import bert_config, bert_weights, require_bert
 from atinuke_bench.training.predict import Predictor, build_predictor, load_predictor
@@ -76,11 +77,11 @@ def load_exported(folder: str | Path) -> Predictor:
         raise RunFolderError(f"{folder / CARD}: not an export of schema {SCHEMA}")
     for name, expected in card["sha256"].items():
         path = folder / Path(name).name
-        if not path.is_file() or sha256_file(path) != expected:
+        if file_problem(path, expected):
             raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in {CARD})")
     run = parse(RunConfig, card["config"], str(folder / CARD))
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    predictor = build_predictor(run, tokenizer, card["calibration"], card["data_facts"])
+    predictor = build_predictor(run, tokenizer, card["calibration"])
     try:
         predictor.module.load_state_dict(load_file(folder / MODULE_WEIGHTS))
     except (RuntimeError, SafetensorError) as error:
@@ -110,7 +111,6 @@ def _writer(predictor: Predictor, folder: RunFolder) -> Callable[[Path], None]:
             "schema": SCHEMA,
             "config": _portable(predictor.run),
             "calibration": dict(predictor.calibration),
-            "data_facts": dict(predictor.facts),
             "sha256": {name: sha256_file(out / name) for name in (MODULE_WEIGHTS, TOKENIZER)},
         }
         kept = ("identity", "task", "core_label", "seed", "score", "metric", "split", "scores", "protocol")
@@ -145,6 +145,7 @@ def _transformers_writer(predictor: Predictor) -> Callable[[Path], None]:
             config.pop("_name_or_path", None)
             weights = {name: _plain(tensor) for name, tensor in core.encoder.state_dict().items()}
         else:
+            assert isinstance(core, AttentionCore), "require_bert comes first"
             config = bert_config(core, core.vocab_size)
             weights = bert_weights(core, has_segments=predictor.task.gives_segments)
         write_json(out / ARCHITECTURE, config)

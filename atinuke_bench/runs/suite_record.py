@@ -51,6 +51,11 @@ class SuiteRecord:
     stamp: str | None = None
     cells: list[RecordedCell] = field(default_factory=list)
 
+    @property
+    def store(self) -> Path:
+        """The store that the record lies in."""
+        return self.path.parent.parent
+
     def folders(self) -> dict[str, str]:
         """The known folder of each key."""
         return {cell.key: cell.folder for cell in self.cells if cell.folder is not None}

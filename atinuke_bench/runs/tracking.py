@@ -13,17 +13,17 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.jobs.types import WandbMode
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
 
-WandbMode = Literal["online", "offline", "disabled"]
 # W&B shows at most this many rows of a table.
 MAX_TABLE_ROWS = 10_000
 # Recording is local and takes a second or two; a disk that hangs must not keep a finished run from ending.

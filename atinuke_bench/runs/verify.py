@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from atinuke_bench import registry
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import sha256_file
+from atinuke_bench.metrics.metric import Metric
 from atinuke_bench.run_folder import RunFolder, find_runs
-
-#: Raises ValueError where predictions (id, prediction, gold, score) of a task do not give a metric the recorded value.
-Recompute = Callable[[pd.DataFrame, str, str, float], Any]
 
 
 @dataclass
@@ -26,15 +24,17 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     #: Names of the files that the problems lie in.
     damaged: list[str] = field(default_factory=list)
+    #: Why the score was not computed again, where it was not for reasons that are no fault of the run.
+    not_checked: str = ""
 
 
-def verify_runs(places: list[Path], recompute: Recompute) -> Iterator[Verdict]:
+def verify_runs(places: list[Path]) -> Iterator[Verdict]:
     """One verdict a run folder at or below the places, one at a time: memory holds a single run."""
     for folder in find_runs(*places):
-        yield verify(folder, recompute)
+        yield verify(folder)
 
 
-def verify(folder: RunFolder, recompute: Recompute) -> Verdict:
+def verify(folder: RunFolder) -> Verdict:
     """Check one run folder; it is only read."""
     if not folder.result.exists():
         return Verdict(folder, is_finished=False)
@@ -47,13 +47,13 @@ def verify(folder: RunFolder, recompute: Recompute) -> Verdict:
         verdict.damaged.append("result.json")
         return verdict
     for name, checksum in artefacts.items():
-        if problem := _file_problem(folder.path, name, checksum):
+        if problem := folder.artefact_problem(name, checksum):
             verdict.problems.append(f"{name}: {problem}")
             verdict.damaged.append(name)
     if not folder.path.name.endswith(str(result.get("identity"))):
         verdict.problems.append(f"the folder's name is not that of run {result.get('identity')}")
     if folder.predictions.name not in verdict.damaged and result["score"] is not None:
-        verdict.problems += _score_problems(folder, result, recompute)
+        _check_score(verdict, result)
     return verdict
 
 
@@ -61,7 +61,7 @@ def reset(verdict: Verdict) -> None:
     """Set a damaged run to run again: what is damaged goes, and what is whole and can be used stays."""
     folder = verdict.folder
     folder.result.unlink(missing_ok=True)
-    names = [name for name in verdict.damaged if _is_inside(folder.path, name)]
+    names = [name for name in verdict.damaged if folder.contains(name)]
     if any(name.startswith("checkpoints/") for name in names):
         # The best weights cannot be had again without training.
         folder.last_checkpoint.unlink(missing_ok=True)
@@ -73,31 +73,26 @@ def reset(verdict: Verdict) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def _file_problem(folder: Path, name: str, checksum: str) -> str | None:
-    if not _is_inside(folder, name):
-        return "lies outside the run folder"
+def _check_score(verdict: Verdict, result: dict[str, Any]) -> None:
+    """Compute the score again from the stored predictions; only what was computed can accuse the run."""
+    name, recorded = result["metric"], result["score"]
     try:
-        found = sha256_file(folder / name)
-    except FileNotFoundError:
-        return "is missing"
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return None if found == checksum else "has changed since the run was finished (its checksum differs)"
-
-
-def _score_problems(folder: RunFolder, result: dict[str, Any], recompute: Recompute) -> Iterator[str]:
-    try:
-        rows = pd.read_parquet(folder.predictions)
+        rows = pd.read_parquet(verdict.folder.predictions)
         rows = rows[(rows["split"] == result["split"]) & rows["gold"].notna()]
-        recompute(rows, result["task"], result["metric"], result["score"])
-    except (OSError, KeyError) as error:
-        yield f"predictions.parquet: cannot be read ({_first_line(error)})"
-    except ValueError as error:
-        yield f"{error}"
-
-
-def _is_inside(folder: Path, name: str) -> bool:
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+        columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
+    except (OSError, KeyError, ValueError) as error:
+        verdict.problems.append(f"predictions.parquet: cannot be read ({_first_line(error)})")
+        return
+    try:
+        metric: Metric = registry.load_metric(result["task"], name)
+        computed = metric.measure(metric.read(columns)).figures[name]
+    # The plug-in may not be installed, and its metric may fail in any way.
+    except Exception as error:
+        verdict.not_checked = f"{name} of {result['task']}: {_first_line(error)}"
+        return
+    if computed is None or not abs(computed - recorded) < 1e-6:
+        shown = "none" if computed is None else f"{computed:.4f}"
+        verdict.problems.append(f"the predictions do not give the recorded {name} {recorded:.4f}; they give {shown}")
 
 
 def _first_line(error: Exception) -> str:

@@ -72,7 +72,7 @@ class Execution:
             return LightningEnvironment()
         return TorchElasticEnvironment() if _TORCHRUN in os.environ else SLURMEnvironment(auto_requeue=False)
 
-    def joined(self) -> Execution:
+    def under_launcher(self) -> Execution:
         """This execution as part of the processes that torchrun or SLURM started; itself where neither did.
 
         ConfigError when they started another number of processes than were asked for.

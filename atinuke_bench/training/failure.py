@@ -8,26 +8,25 @@ from typing import Any
 
 import torch
 
-from atinuke_bench.errors import AtinukeBenchError, RunFolderError
+from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError
 from atinuke_bench.files import write_json
 from atinuke_bench.run_folder import RunFolder
 
 
-def classify(error: BaseException) -> str:
-    """data, diverged, out-of-memory, killed or internal.
+def classify(error: BaseException) -> FailureClass:
+    """How a run is filed that this error ended.
 
-    >>> classify(MemoryError()), classify(KeyboardInterrupt()), classify(ZeroDivisionError())
-    ('out-of-memory', 'killed', 'internal')
+    >>> print(*map(classify, (MemoryError(), KeyboardInterrupt(), ZeroDivisionError())))
+    out-of-memory killed internal
     """
     if isinstance(error, AtinukeBenchError):
         return error.failure_class
     if isinstance(error, KeyboardInterrupt | SystemExit):
-        return "killed"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in str(error).lower() for words in ("can't allocate memory", "out of memory")
-    ):
-        return "out-of-memory"
-    return "internal"
+        return FailureClass.KILLED
+    is_out_of_memory = any(words in str(error).lower() for words in ("can't allocate memory", "out of memory"))
+    if is_out_of_memory or isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return FailureClass.OUT_OF_MEMORY
+    return FailureClass.INTERNAL
 
 
 def write_failure(folder: RunFolder, error: BaseException) -> None:
@@ -39,7 +38,7 @@ def write_failure(folder: RunFolder, error: BaseException) -> None:
         error.add_note(f"failure.json could not be written: {second}")
 
 
-def failure_record(failure_class: str, kind: str, message: str, text: str = "") -> dict[str, Any]:
+def failure_record(failure_class: FailureClass, kind: str, message: str, text: str = "") -> dict[str, Any]:
     """What `failure.json` holds; `text` is the traceback where there is one."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     return {"class": failure_class, "type": kind, "message": message, "traceback": text, "time": now}

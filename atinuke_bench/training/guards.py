@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytorch_lightning as pl
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from atinuke_bench.errors import BusyError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
@@ -19,10 +19,9 @@ from atinuke_bench.run_folder import RunFolder
 
 @contextlib.contextmanager
 def only_holder(folder: RunFolder) -> Iterator[None]:
-    """Refuse a folder that another process is training in. The system frees the lock of a process that died."""
-    lock = FileLock(folder.path / ".lock", timeout=0)
+    """Refuse a folder that another process is training in."""
     try:
-        with lock:
+        with folder.lock():
             yield
     except Timeout:
         raise BusyError(f"{folder.path}: another process is carrying out this run") from None
@@ -49,7 +48,7 @@ def log_to(folder: RunFolder) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """Let SIGTERM end a run the way Ctrl-C does, so that it leaves its folder in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -66,7 +65,7 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def exit_as_interrupt() -> Iterator[None]:
     """Undo what Lightning makes of Ctrl-C: it raises SystemExit instead, and leaves the signal ignored."""
     handler = signal.getsignal(signal.SIGINT)
     try:

@@ -14,9 +14,9 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from atinuke_bench import registry
-from atinuke_bench.config import InitConfig, RunConfig
+from atinuke_bench.config import InitConfig, Pretraining, RunConfig
 from atinuke_bench.data.tokenizer import fingerprint
-from atinuke_bench.errors import CheckpointError, ConfigError
+from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
@@ -37,23 +37,24 @@ class Origin:
     result: dict[str, Any]
     tokenizer: Tokenizer
 
-    def described(self, init: InitConfig, own: str) -> str:
-        """What a protocol says: the task, its data, the run's settings without its seed, and what came before it.
-
-        `own` is what the core had learned by itself, which stands where the other run's weights are not taken.
-        """
+    def pretraining(self, init: InitConfig, own: Pretraining) -> Pretraining:
+        """What a protocol records of a run that starts from this one; `own` is what its core had learned by itself."""
         protocol = self.result["protocol"]
-        data = protocol["data_fingerprint"][:8]
-        objective = f" ({protocol['objective']})" if "objective" in protocol else ""
+        source = {"task": self.run.task, "data": protocol["data_fingerprint"][:8]}
         if not init.weights:
-            return f"{own}; tokenizer of {self.run.task} on {data}"
-        record = self.run.determinants()
-        del record["seed"]
+            return own.model_copy(update={**source, "is_tokenizer_only": True})
+        settings = self.run.determinants()
+        del settings["seed"]
         for name in ("identity", "checkpoint"):  # they differ with the seed
-            record.get("init_from", {}).pop(name, None)
-        earlier = "" if protocol["pretraining"] == "none" else f", after {protocol['pretraining']}"
-        changed = ", causal changed" if init.change_causal else ""
-        return f"{self.run.task}{objective} on {data}, settings {sha256_json(record)[:8]}{changed}{earlier}"
+            settings.get("init_from", {}).pop(name, None)
+        earlier = Pretraining.read(protocol["pretraining"])
+        return Pretraining(
+            **source,
+            objective=protocol.get("objective"),
+            settings=sha256_json(settings)[:8],
+            causal_changed=init.change_causal,
+            earlier=None if earlier == Pretraining() else earlier,
+        )
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def resolve_origin(run: RunConfig) -> RunConfig:
     init = run.init_from
     if init is None:
         return run
-    if run.core.name == "majority":
-        raise ConfigError("init_from: the core 'majority' has no weights; give another core, or no --init-from")
+    if run.core.is_floor:
+        raise ConfigError(f"init_from: the core {run.core.name!r} has no weights; give another core, or no --init-from")
     origin = open_origin(init)
     _require_fit(run, origin)
     found = {"tokenizer": fingerprint(origin.tokenizer)}
@@ -109,14 +110,12 @@ def open_origin(init: InitConfig) -> Origin:
     """The run that `init` names; RunFolderError when it is not finished, CheckpointError when a file is damaged."""
     folder = RunFolder(init.run)
     result = folder.read_result()
-    needed = [folder.tokenizer, *([folder.best_checkpoint] if init.weights else [])]
-    for path in needed:
-        name = str(path.relative_to(folder.path))
-        expected = result["artefacts"].get(name)
-        if expected is None:
-            raise CheckpointError(f"{folder.path}: no run can start from this one; it kept no {name}")
-        if not path.is_file() or sha256_file(path) != expected:
-            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
+    for path in (folder.tokenizer, *([folder.best_checkpoint] if init.weights else [])):
+        try:
+            folder.require_whole(path, result)
+        except RunFolderError as error:
+            name = path.relative_to(folder.path)
+            raise CheckpointError(f"{folder.path}: no run can start from this one; it kept no {name}") from error
     return Origin(folder, folder.read_config(), result, Tokenizer.from_file(str(folder.tokenizer)))
 
 

@@ -77,7 +77,7 @@ class TaskModule(pl.LightningModule):
         # have been, without any generator state to save.
         torch.manual_seed(self.run.seed * 1_000_003 + self.current_epoch + 1 + 7_919 * self.global_rank)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         training = self.run.training
         groups = parameter_groups(self, training.weight_decay)
         if training.core_learning_rate is not None:

@@ -20,8 +20,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.inputs import Record, read_records
-from atinuke_bench.errors import CheckpointError, ConfigError, DataError, RunFolderError
-from atinuke_bench.files import read_json, sha256_file
+from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
 from atinuke_bench.training.module import TaskModule
@@ -58,8 +57,6 @@ class Predictor:
     tokenizer: Tokenizer
     #: What was chosen on the selection slice, such as a threshold.
     calibration: Mapping[str, float]
-    #: What only the training data could tell (`Task.data_facts`).
-    facts: Mapping[str, Any]
 
     def stream(self, lines: Iterable[str], path: str | Path = "-", chunk: int = 64) -> Iterator[Answer]:
         """One answer for every line that is not blank, in their order.
@@ -67,7 +64,7 @@ class Predictor:
         `chunk` lines are read before they are answered together, so that memory does not grow with the input.
         DataError names line and field of one that cannot be read, once those before it are answered.
         """
-        questions = self._questions(read_records(lines, path, self.task.plain_fields), path)
+        questions = self._questions(read_records(lines, path, self.task.require("inputs").plain_fields), path)
         problem = None
         while problem is None:
             piece: list[Question] = []
@@ -87,9 +84,10 @@ class Predictor:
         return list(self._answer(questions)) if questions else []
 
     def _questions(self, numbered: Iterable[tuple[int, Record]], path: str | Path) -> Iterator[Question]:
+        inputs, options = self.task.require("inputs"), self.task.options(self.run)
         for number, record in numbered:
             try:
-                yield Question(number, record, self.task.input_rows(record, str(number), self.facts))
+                yield Question(number, record, inputs.examples(record, str(number), options))
             except DataError as error:
                 raise DataError(str(error), path=path, line=number) from error
 
@@ -98,52 +96,42 @@ class Predictor:
         rows = [row for question in questions for row in question.rows]
         predicted = self._predict(Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features))
         for question in questions:
-            shown = [self.task.shown(predicted[row["id"]]) for row in question.rows]
+            stored = [self.task.metric.to_stored(predicted[row["id"]]) for row in question.rows]
             id_ = str(question.record.get("id", question.number))
-            yield Answer(id_, self.task.answer(question.record, shown))
+            yield Answer(id_, self.task.require("inputs").answer(question.record, stored))
 
     @torch.inference_mode()
     def _predict(self, examples: Dataset) -> dict[str, Any]:
-        encoded = self.task.encode(examples, self.tokenizer, self.run)
+        encoded = self.task.data.rows(examples, self.tokenizer, self.run)
         sampler = TokenBudgetSampler(encoded.lengths, 2 * self.run.training.batch_tokens, seed=None)
         device = next(self.module.parameters()).device
         outputs = []
         with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):
             for batch in make_loader(encoded, sampler):
                 outputs.append(self.module.predict_step({name: value.to(device) for name, value in batch.items()}, 0))
-        predicted = self.task.decode(outputs, encoded, examples, self.run)
-        return self.task.apply_calibration(predicted, self.calibration)
+        predicted = self.task.model.decode(outputs, encoded, examples, self.run)
+        return self.task.model.apply_calibration(predicted, self.calibration)
 
 
 def load_predictor(folder: RunFolder) -> Predictor:
     """The predictor of a finished run; RunFolderError or CheckpointError when a file is missing or damaged."""
     result = folder.read_result()
     run = folder.read_config()
-    if run.core.name == "majority":
+    if run.core.is_floor:
         raise ConfigError(f"{folder.path}: a run of the floor has no trained core; give a run of another core")
     for path in (folder.tokenizer, folder.best_checkpoint):
-        name = str(path.relative_to(folder.path))
-        expected = result["artefacts"].get(name)
-        if expected is None:
-            raise RunFolderError(f"{folder.path}: the run kept no {name}; train it again with this version")
-        if not path.is_file() or sha256_file(path) != expected:
-            raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
-    facts = read_json(folder.manifest).get("data_facts")
-    if facts is None:
-        raise RunFolderError(f"{folder.manifest}: has no data_facts; train the run again with this version")
+        folder.require_whole(path, result)
     tokenizer = Tokenizer.from_file(str(folder.tokenizer))
-    predictor = build_predictor(run, tokenizer, result["selection"]["calibration"], facts)
+    predictor = build_predictor(run, tokenizer, result["selection"]["calibration"])
     load_weights(folder.best_checkpoint, predictor.module)
     return predictor
 
 
-def build_predictor(
-    run: RunConfig, tokenizer: Tokenizer, calibration: Mapping[str, float], facts: Mapping[str, Any]
-) -> Predictor:
+def build_predictor(run: RunConfig, tokenizer: Tokenizer, calibration: Mapping[str, float]) -> Predictor:
     """A predictor with random weights, to be filled."""
     task: Task = registry.load_task(run.task).for_run(run)
-    module = task.build_module(build_core(run.core, tokenizer.get_vocab_size(), is_shell=True), run)
+    module = task.model.build(build_core(run.core, tokenizer.get_vocab_size(), is_shell=True), run)
     module.eval()
     if torch.cuda.is_available():
         module.to("cuda")
-    return Predictor(run, task, module, tokenizer, calibration, facts)
+    return Predictor(run, task, module, tokenizer, calibration)

@@ -11,7 +11,7 @@ from datasets import Dataset
 from tokenizers import Tokenizer
 
 from atinuke_bench import registry
-from atinuke_bench.config import RunConfig
+from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.sources import Loaded
@@ -39,18 +39,20 @@ class PreparedRun:
         """Ten hexadecimal digits of everything that determines the result."""
         core_class = registry.load_core(self.run.core.name)
         versions = {"task": self.task.result_version, "core": core_class.result_version}
-        return identity(self.run, self.loaded.fingerprint, versions)
+        derived = self.task.options_class.from_data
+        options = {name: value for name, value in self.run.options.items() if name not in derived}
+        return identity(self.run.model_copy(update={"options": options}), self.loaded.fingerprint, versions)
 
     @cached_property
     def _cut(self) -> tuple[Dataset, Dataset]:
         training = self.run.training
-        usable = self.task.for_training(self.loaded.splits[self.task.train_split])
+        usable = self.task.data.labelled(self.loaded.splits[self.task.splits.train])
         if training.train_limit is not None:
             usable = usable.select(range(min(training.train_limit, len(usable))))
         if len(usable) < 2:
             raise DataError(f"training needs at least two labelled examples; found {len(usable)}", path=self.task.name)
         if training.select_on == "dev":
-            return usable, self.task.for_training(self.loaded.splits[self.task.dev_split])
+            return usable, self.task.data.labelled(self.loaded.splits[self.task.splits.dev])
         column = self.task.group_column
         groups = usable[column][:] if column is not None else None
         train, held_out = hold_out(len(usable), training.held_out_fraction, training.held_out_limit, groups)
@@ -69,7 +71,7 @@ class PreparedRun:
     @property
     def evaluation_splits(self) -> dict[str, Dataset]:
         """The evaluated splits that the data has."""
-        return {name: self.loaded.splits[name] for name in self.task.evaluation_splits if name in self.loaded.splits}
+        return {name: self.loaded.splits[name] for name in self.task.splits.evaluated if name in self.loaded.splits}
 
     @cached_property
     def origin(self) -> Origin | None:
@@ -84,7 +86,7 @@ class PreparedRun:
         own = registry.load_core(self.run.core.name).own_tokenizer(self.run.core)
         if own is not None:
             return own
-        texts = self.task.texts(self.train_examples)
+        texts = self.task.data.texts(self.train_examples)
         return cached_tokenizer(cache_folder(), texts, self.run.tokenizer)
 
     def encode(self, part: str, examples: Dataset) -> Encoded:
@@ -104,13 +106,13 @@ class PreparedRun:
             "options": self.run.options,
         }
         return cached_encoded(
-            cache_folder(), sha256_json(key)[:24], lambda: self.task.encode(examples, self.tokenizer, self.run)
+            cache_folder(), sha256_json(key)[:24], lambda: self.task.data.rows(examples, self.tokenizer, self.run)
         )
 
     def protocol(self) -> dict[str, Any]:
         """Everything that makes two scores comparable."""
         task, splits = self.task, self.loaded.splits
-        sizes = {name: len(task.for_training(rows)) or len(rows) for name, rows in splits.items()}
+        sizes = {name: len(task.data.labelled(rows)) or len(rows) for name, rows in splits.items()}
         return {
             "task": task.name,
             "result_version": task.result_version,
@@ -124,17 +126,17 @@ class PreparedRun:
             or not task.is_official(sizes),
             "selection": self.run.training.select_on,
             "selection_size": len(self.selection_examples),
-            "primary_metric": task.primary_metric,
-            "higher_is_better": task.higher_is_better,
-            "pretraining": self._pretraining(),
+            "primary_metric": task.metric.name,
+            "higher_is_better": task.metric.higher_is_better,
+            "pretraining": self._pretraining().to_stored(),
             **{name: self.run.options[name] for name in task.protocol_options},
         }
 
-    def _pretraining(self) -> str:
+    def _pretraining(self) -> Pretraining:
         own = registry.load_core(self.run.core.name).pretraining(self.run.core, self.task.name)
         if self.run.init_from is None or self.origin is None:
             return own
-        return self.origin.described(self.run.init_from, own)
+        return self.origin.pretraining(self.run.init_from, own)
 
 
 def prepare(run: RunConfig) -> PreparedRun:
@@ -159,8 +161,8 @@ def prepare(run: RunConfig) -> PreparedRun:
             f"training.max_length: {run.core.label()} reads at most {limit} tokens; found {run.training.max_length}; "
             f"nearest: {limit}"
         )
-    loaded = task.load(run.source, options)
+    loaded = task.data.load(run.source, options)
     for note in loaded.notes:
         log.info("%s: %s", task.name, note)
-    options = task.resolve_options(options, loaded)
+    options = task.data.resolve_options(options, loaded)
     return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded)

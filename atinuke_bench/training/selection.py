@@ -18,6 +18,7 @@ from atinuke_bench.errors import CheckpointError, PrunedError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
 from atinuke_bench.training.cost import forward_flops
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import wait_for
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
@@ -40,18 +41,18 @@ class EpochSelection(pl.Callback):
         examples: Dataset,
         encoded: Encoded,
         on_epoch: Callable[[dict[str, Any]], None],
-        go_on: Callable[[dict[str, Any]], bool] | None = None,
+        should_continue: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
-        """`on_epoch` is told each epoch's record and whether it is the best one so far. `go_on`, told the same once the
-        epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several processes, the
-        first is asked and the answer holds for all.
+        """`on_epoch` is told each epoch's record and whether it is the best one so far. `should_continue`, told the
+        same once the epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several
+        processes, the first is asked and the answer holds for all.
         """
         self.prepared = prepared
         self.folder = folder
         self.examples = examples
         self.encoded = encoded
         self.on_epoch = on_epoch
-        self.go_on = go_on
+        self.should_continue = should_continue
         self.history = folder.read_history()
 
     def resume_point(self) -> Any:
@@ -111,10 +112,10 @@ class EpochSelection(pl.Callback):
             return
         assert isinstance(module, TaskModule)
         task, run = self.prepared.task, self.prepared.run
-        predictions = task.decode(module.collected_outputs(), self.encoded, self.examples, run)
-        self._calibration = task.calibrate(self.examples, predictions, run)
-        predictions = task.apply_calibration(predictions, self._calibration)
-        self._metrics = task.evaluate(self.examples, predictions, run).metrics
+        predictions = task.model.decode(module.collected_outputs(), self.encoded, self.examples, run)
+        self._calibration = task.model.calibrate(self.examples, predictions, run)
+        predictions = task.model.apply_calibration(predictions, self._calibration)
+        self._metrics = evaluate(task, self.examples, predictions).figures
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = self._stopped - self._started
@@ -123,7 +124,7 @@ class EpochSelection(pl.Callback):
             "epoch": trainer.current_epoch,
             "step": trainer.global_step,
             "loss": loss,
-            "score": self._metrics.get(self.prepared.task.primary_metric),
+            "score": self._metrics.get(self.prepared.task.metric.name),
             "metrics": self._metrics,
             "calibration": self._calibration,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
@@ -144,8 +145,8 @@ class EpochSelection(pl.Callback):
             self.on_epoch({**record, "is_best": is_best})
         trainer.save_checkpoint(self.folder.last_checkpoint)
         is_over, answer = self.is_over(), True
-        if self.go_on is not None and trainer.is_global_zero:
-            answer = self.go_on({**record, "is_best": is_best})
+        if self.should_continue is not None and trainer.is_global_zero:
+            answer = self.should_continue({**record, "is_best": is_best})
         # Whether the first process asks anybody is its own affair: the others take part in any case.
         answer = trainer.strategy.broadcast(answer)
         if is_over:
@@ -154,15 +155,16 @@ class EpochSelection(pl.Callback):
             raise PrunedError(f"stopped after epoch {record['epoch'] + 1} of {self.prepared.run.training.max_epochs}")
 
     def _flops_an_epoch(self, trainer: pl.Trainer, module: pl.LightningModule) -> int:
-        return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)
+        assert isinstance(module, TaskModule)
+        return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)  # type: ignore[attr-defined]
 
     def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
         """The epoch's tokens and its mean loss, those of all processes together."""
-        loss = sum(self._losses) / len(self._losses)
+        loss = torch.as_tensor(sum(self._losses) / len(self._losses))
         tokens = torch.as_tensor(self._num_tokens, device=loss.device)
         return int(trainer.strategy.reduce(tokens, reduce_op="sum")), float(trainer.strategy.reduce(loss))
 
     def _rank(self, score: float | None) -> float:
         if score is None:
             return float("-inf")
-        return score if self.prepared.task.higher_is_better else -score
+        return score if self.prepared.task.metric.higher_is_better else -score

@@ -24,15 +24,15 @@ from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
+from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import write_failure
-from atinuke_bench.training.guards import interruptible, log_to, only_holder, quiet_lightning, terminable
+from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.selection import EpochSelection
-from atinuke_bench.training.task import Evaluation, labelled_splits
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -43,12 +43,13 @@ def train_and_evaluate(
     folder: RunFolder,
     execution: Execution | None = None,
     tracker: Tracker | None = None,
-    go_on: Callable[[dict[str, Any]], bool] | None = None,
+    should_continue: Callable[[dict[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again. An interrupted one goes on from its last whole epoch. Whatever goes wrong
-    leaves `failure.json` and is raised. `go_on` is asked after every epoch; when it says False, PrunedError is raised.
+    leaves `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError
+    is raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -57,14 +58,14 @@ def train_and_evaluate(
         return _help_first_process(prepared, folder, execution)
     tracker = tracker or NoTracker()
     folder.create()
-    with only_holder(folder), log_to(folder), terminable():
+    with only_holder(folder), log_to(folder), sigterm_as_interrupt():
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
             return folder.read_result()
         result, predictions = None, None
         try:
             tracker.start(prepared, folder)
-            result, predictions = _carry_out(prepared, folder, execution, tracker, go_on)
+            result, predictions = _carry_out(prepared, folder, execution, tracker, should_continue)
             folder.write_result(result)
         except BaseException as error:
             result = None
@@ -78,7 +79,7 @@ def train_and_evaluate(
 
 def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
     """The part of another process of a distributed run: it computes, and writes nothing."""
-    with terminable():
+    with sigterm_as_interrupt():
         if folder.is_finished():
             return folder.read_result()
         torch.set_num_threads(execution.threads)
@@ -91,18 +92,20 @@ def _carry_out(
     folder: RunFolder,
     execution: Execution,
     tracker: Tracker,
-    go_on: Callable[[dict[str, Any]], bool] | None,
+    should_continue: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
-    if prepared.run.core.name == "majority":
+    cost: dict[str, Any] = {}
+    selection: dict[str, Any] = {}
+    if prepared.run.core.is_floor:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=None))
-        evaluations, cost, selection = _evaluate_floor(prepared, folder), {}, {}
+        evaluations = _evaluate_floor(prepared, folder)
     else:
         write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, go_on)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, should_continue)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
@@ -117,7 +120,7 @@ def _fit_and_evaluate(
     folder: RunFolder,
     execution: Execution,
     tracker: Tracker,
-    go_on: Callable[[dict[str, Any]], bool] | None,
+    should_continue: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
     train = prepared.encode("train", prepared.train_examples)
@@ -127,7 +130,7 @@ def _fit_and_evaluate(
     # Else cuDNN computes an LSTM with 10 bits of mantissa, whatever the precision of the run.
     torch.backends.cudnn.allow_tf32 = False
     pl.seed_everything(run.seed, verbose=False)
-    module = task.build_module(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
+    module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
 
@@ -136,7 +139,7 @@ def _fit_and_evaluate(
         if progress is not None:
             progress.epoch_done(record)
 
-    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, go_on)
+    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, should_continue)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
     _fit(trainer, module, RunData(train, held_out, prepared), selection)
     if all(record["score"] is None for record in selection.history):
@@ -150,8 +153,8 @@ def _fit_and_evaluate(
     for name, (examples, encoded) in splits.items():
         with quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
-        predicted = task.decode(module.collected_outputs(), encoded, examples, run)
-        predicted = task.apply_calibration(predicted, best["calibration"])
+        predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
+        predicted = task.model.apply_calibration(predicted, best["calibration"])
         evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
@@ -192,6 +195,7 @@ class RunData(pl.LightningDataModule):
         self.run = prepared.run
 
     def train_dataloader(self) -> Any:
+        assert self.trainer is not None, "the trainer asks for its own loaders"
         training = self.run.training
         sampler = TokenBudgetSampler(
             self.train.lengths,
@@ -213,6 +217,7 @@ class RunData(pl.LightningDataModule):
         return make_loader(self.train, sampler)
 
     def val_dataloader(self) -> Any:
+        assert self.trainer is not None, "the trainer asks for its own loaders"
         return _evaluation_loader(self.held_out, self.run.training.batch_tokens, self.trainer)
 
 
@@ -256,7 +261,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         return  # interrupted after its last epoch
     if resume is not None:
         log.info("resuming after epoch %d", selection.history[-1]["epoch"])
-    with interruptible(), quiet_lightning():
+    with exit_as_interrupt(), quiet_lightning():
         trainer.fit(module, datamodule=data, ckpt_path=resume)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")
@@ -270,22 +275,21 @@ def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evalu
 
 
 def _evaluate(prepared: PreparedRun, folder: RunFolder | None, split: str, predictions: dict[str, Any]) -> Evaluation:
-    examples = prepared.evaluation_splits[split]
-    if folder is not None:
-        prepared.task.write_outputs(folder.path, split, examples, predictions, prepared.run)
-    return prepared.task.evaluate(examples, predictions, prepared.run)
+    task, examples = prepared.task, prepared.evaluation_splits[split]
+    if folder is not None and task.files is not None:
+        task.files.write(folder.path, split, examples, predictions, prepared.run)
+    return evaluate(task, examples, predictions)
 
 
 def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     run, task = prepared.run, prepared.task
-    scored = list(labelled_splits(task, prepared.evaluation_splits))
-    headline = next((split for split in task.headline_splits if split in scored), None)
+    scored = {split: evaluation for split, evaluation in evaluations.items() if evaluation.sample is not None}
+    headline = next((split for split in task.splits.headline if split in scored), None)
     score, interval = None, None
     if headline is not None:
-        evaluation = evaluations[headline]
-        score = evaluation.metrics.get(task.primary_metric)
-        if evaluation.resample is not None and score is not None:
-            interval = percentile_interval(evaluation.resample, evaluation.num_scored, seed=run.seed)
+        score, sample = scored[headline].figures[task.metric.name], scored[headline].sample
+        if score is not None and sample is not None:
+            interval = percentile_interval(sample, seed=run.seed)
     return {
         "task": task.name,
         "core": run.core.name,
@@ -293,12 +297,12 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "seed": run.seed,
         "identity": prepared.identity,
         "score": score,
-        "metric": task.primary_metric,
-        "higher_is_better": task.higher_is_better,
+        "metric": task.metric.name,
+        "higher_is_better": task.metric.higher_is_better,
         "split": headline,
         "interval": interval,
-        "scores": {split: evaluations[split].metrics for split in scored},
-        "slices": {split: evaluations[split].slices for split in scored},
+        "scores": {split: evaluation.figures for split, evaluation in scored.items()},
+        "slices": {split: evaluation.slices for split, evaluation in scored.items()},
         "protocol": prepared.protocol(),
     }
 
@@ -323,7 +327,6 @@ def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None
             "revision": loaded.revision,
             "notes": list(loaded.notes),
         },
-        "data_facts": prepared.task.data_facts(loaded),
         "tokenizer": tokenizer,
     }
 

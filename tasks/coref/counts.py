@@ -1,6 +1,5 @@
 """Numerators and denominators of the coreference metrics on one document, as scorer.pl v8.01 counts them.
 
-A cluster is an iterable of mentions; a mention is anything hashable, most often a span `(first word, last word)`.
 K key clusters, R response clusters. All that the metrics need of two clusterings is in an `Overlap`.
 
 Mentions that only one side has (twinless mentions) need no repair: they are in no cell of the overlap and count in
@@ -18,9 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from atinuke_bench.errors import DataError
-
-Clusters = Iterable[Iterable[Hashable]]
+from atinuke_bench.tasks.coref.clusters import Clustering, distinct, in_scorer_order
 
 
 class Counts(NamedTuple):
@@ -61,7 +58,7 @@ class Overlap:
         return sum(self.shared.values())
 
 
-def overlap_of(key: Clusters, response: Clusters, *, name: Hashable = "") -> Overlap:
+def overlap_of(key: Clustering, response: Clustering, *, name: Hashable = "") -> Overlap:
     """The overlap of two clusterings of one document, called `name` in errors; empty clusters are ignored.
 
     Raises DataError when a mention occurs twice on one side.
@@ -69,53 +66,16 @@ def overlap_of(key: Clusters, response: Clusters, *, name: Hashable = "") -> Ove
     >>> overlap_of([["a", "b"], ["c"]], [["a", "b", "x"]]).shared
     {(0, 0): 2}
     """
-    key_clusters = _in_scorer_order(_distinct(key, "key", name))
-    response_clusters = _in_scorer_order(_distinct(response, "response", name))
+    key_clusters = in_scorer_order(distinct(key, "key", name))
+    response_clusters = in_scorer_order(distinct(response, "response", name))
     key_cluster_of = {mention: index for index, cluster in enumerate(key_clusters) for mention in cluster}
     placed = tuple(tuple(key_cluster_of.get(mention) for mention in cluster) for cluster in response_clusters)
     shared = Counter((k, r) for r, key_indices in enumerate(placed) for k in key_indices if k is not None)
     return Overlap(tuple(map(len, key_clusters)), placed, dict(shared))
 
 
-def _distinct(clusters: Clusters, side: str, name: Hashable) -> list[list[Hashable]]:
-    """The non-empty clusters as lists; DataError when two mentions are the same."""
-    listed = [list(cluster) for cluster in clusters]
-    seen: dict[Hashable, int] = {}
-    for index, cluster in enumerate(listed):
-        for mention in cluster:
-            if mention in seen:
-                place = "in one cluster" if seen[mention] == index else "in two clusters"
-                document = f"document {name!r}: " if name != "" else ""
-                raise DataError(f"{document}mention {mention!r} occurs twice in the {side}, {place}")
-            seen[mention] = index
-    return [cluster for cluster in listed if cluster]
-
-
-def _in_scorer_order(clusters: list[list[Hashable]]) -> list[list[Hashable]]:
-    """Span mentions in the order in which scorer.pl meets them in a file; other mentions stay as they are.
-
-    The scorer adds fractions one by one and cuts the printed digits off, so that on small documents the order of the
-    additions shows in the second decimal. It meets a mention where it closes (the inner one first), and a cluster
-    where its first mention opens (one-word mentions first).
-    """
-    if not all(_is_span(mention) for cluster in clusters for mention in cluster):
-        return clusters
-    ordered = [sorted(cluster, key=lambda span: (span[1], -span[0])) for cluster in clusters]
-    return sorted(ordered, key=_first_opening)
-
-
-def _is_span(mention: Hashable) -> bool:
-    return isinstance(mention, tuple) and len(mention) == 2 and all(isinstance(place, int) for place in mention)
-
-
-def _first_opening(spans: list[tuple[int, int]]) -> tuple[int, bool, int]:
-    start = min(span[0] for span in spans)
-    ends = [span[1] for span in spans if span[0] == start]
-    return start, start not in ends, -max(ends)
-
-
 def mentions(overlap: Overlap) -> Counts:
-    """Mention detection: exact spans, whatever their clusters, singletons included."""
+    """Mention detection: exact spans in any cluster, singletons included."""
     return Counts(overlap.num_shared, sum(overlap.key_sizes), overlap.num_shared, sum(overlap.response_sizes))
 
 
@@ -168,7 +128,8 @@ def blanc(overlap: Overlap) -> tuple[Counts, Counts]:
 
     scorer.pl sums both kinds of pairs over documents, and only then takes the mean of the two F1.
     """
-    shared_of_key, shared_of_response = Counter(), Counter()
+    shared_of_key: Counter[int] = Counter()
+    shared_of_response: Counter[int] = Counter()
     for (k, r), num_shared in overlap.shared.items():
         shared_of_key[k] += num_shared
         shared_of_response[r] += num_shared

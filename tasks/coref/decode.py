@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-Span = tuple[int, int]
+from atinuke_bench.tasks.coref.clusters import Clusters
 
 
 class Scored(NamedTuple):
@@ -22,7 +22,7 @@ class Scored(NamedTuple):
     link_score: np.ndarray  # (K, A) against 0 for no link
 
 
-def decode_clusters(scored: Scored, *, keep_singletons: bool) -> list[list[Span]]:
+def decode_clusters(scored: Scored, *, keep_singletons: bool) -> Clusters:
     """Clusters of a document, ordered by their first mention.
 
     A candidate is a mention when its own score is above 0 or a link with it is. Of mentions that cross, the one with

@@ -1,21 +1,51 @@
-"""Which CoNLL-2012 files hold the documents of a split, and those documents, each in one file alone."""
+"""Which CoNLL-2012 files hold the documents of a split, those documents, and responses as scorer.pl takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from datasets import Dataset
+
+from atinuke_bench.config import RunConfig
 from atinuke_bench.data.conll.read import Document, read_documents
+from atinuke_bench.data.conll.write import write_documents
 from atinuke_bench.data.split_files import find_split_files
 from atinuke_bench.data.text import content_sha256
 from atinuke_bench.errors import DataError
+from atinuke_bench.tasks.coref.clusters import Clusters
+from atinuke_bench.tasks.coref.documents import answered
+from atinuke_bench.tasks.coref.scorer import count_documents, printed_scores, total
+from atinuke_bench.training.capabilities import OfficialFiles
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
 SPLITS = ("train", "dev", "test")
 #: Endings of files, better ones first: where files with gold annotation stand beside others, they alone are read.
 ENDINGS = ("_gold_conll", "_conll", ".conll")
+
+
+class CorefFiles(OfficialFiles):
+    """A key and a response in CoNLL-2012 columns."""
+
+    def write(
+        self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, Clusters], run: RunConfig
+    ) -> None:
+        """`<split>.response.conll`, which scorer.pl takes beside the key."""
+        documents = (answered(example, predictions[example["id"]]) for example in examples)
+        write_documents(folder / f"{split}.response.conll", documents)
+
+    def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
+        """The digits that scorer.pl prints for a response against a key; DataError."""
+        key, response = read_for_scoring(gold), read_for_scoring(predictions)
+        for name, document in response.items():
+            if name in key and len(key[name].words) != len(document.words):
+                problem = f"{name} has {len(document.words)} words here and {len(key[name].words)} in the key"
+                raise DataError(problem, path=predictions, line=document.line)
+        ours, theirs = ({name: document.clusters for name, document in side.items()} for side in (key, response))
+        return printed_scores(total(count_documents(ours, theirs).values())).as_dict()
 
 
 @dataclass(frozen=True, slots=True)

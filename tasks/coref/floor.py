@@ -15,85 +15,42 @@ Clusters:
   pronoun joins a name or a nominal;
 - a nominal that corefers with nothing is dropped, since most such phrases are mentions of no entity.
 
-Word lists are English, closed classes only. Spans are `(first word, last word)` of the document, both included.
+The words that the rules know are those of the lexicon.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
 
-MentionType = Literal["pronoun", "name", "nominal"]
-Span = tuple[int, int]
+from datasets import Dataset
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.tasks.coref.clusters import Clusters, Span
+from atinuke_bench.tasks.coref.documents import sentences_of
+from atinuke_bench.tasks.coref.lexicon import (
+    AGREEMENT,
+    DETERMINERS,
+    FUNCTION_WORDS,
+    INDEFINITES,
+    IRREGULAR_PASTS,
+    NEVER_NAMES,
+    MentionType,
+    is_title,
+    is_word,
+    known_names,
+)
+from atinuke_bench.tasks.coref.model import CorefOptions
+from atinuke_bench.training.task import options_of
 
 #: How many words after its determiner a nominal may have.
 MAX_WORDS_AFTER_DETERMINER = 3
 
-_AGREEMENT = {
-    "first person singular": "i me my myself",
-    "second person": "you your yourself yourselves thou thee thy thine",
-    "third person masculine": "he him his himself",
-    "third person feminine": "she her herself",
-    "third person neuter": "its",
-    "first person plural": "we us our ourselves",
-    "third person plural": "they them their themselves",
-}
 
-
-def word_set(text: str) -> frozenset[str]:
-    """The words of a text, which stands for a list of them."""
-    return frozenset(text.split())
-
-
-#: Agreement class of the pronouns that the rules take as mentions.
-AGREEMENT = {word: agreement for agreement, words in _AGREEMENT.items() for word in words.split()}
-
-OTHER_PRONOUNS = word_set(
-    "it itself mine yours hers ours theirs ye one oneself this that these those who whom whose which what there here "
-    "everybody nobody somebody anybody everyone someone anyone everything nothing something anything none each "
-    "another other others both all some any many few several"
-)
-_POSSESSIVES = word_set("my your his her its our their thy")
-INDEFINITES = word_set("a an some every no another each any all both")
-_DETERMINERS = word_set("the this that these those") | INDEFINITES | _POSSESSIVES
-PREPOSITIONS = word_set(
-    "of in on at by for with from to into upon about over under after before between through during without within "
-    "against among amongst toward towards behind beside beyond near off out up down across along around above below "
-    "like past since till until"
-)
-CLAUSE_WORDS = word_set(
-    "and or but nor so yet if when while as than because though although unless whether who whom whose which that "
-    "where why how what then now not never only just also too very there here"
-)
-AUXILIARIES = word_set(
-    "is are was were be been being am has have had having do does did will would shall should can could may might "
-    "must 'm 're 've 'll 'd n't"
-)
-#: Forms that only a finite verb has, or nearly so ("left" and "felt" are others too), of the irregular verbs.
-IRREGULAR_PASTS = word_set(
-    "said came went saw took made gave got knew thought found felt told left kept stood sat ran fell began spoke rose "
-    "brought held heard became met sent lay led drew threw wore grew broke chose drove wrote rode slept ate drank sang "
-    "flew blew shook woke swore caught taught bought fought sought lost meant paid sold spent built understood"
-)
-_INTERJECTIONS = word_set("oh o ah eh well yes no alas indeed hello")
-_CALENDAR = word_set(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
-    "september october november december christmas easter"
-)
-_TITLES = word_set(
-    "mr mrs miss ms dr st rev sir lady lord captain colonel general major judge professor doctor madame monsieur "
-    "mademoiselle prince princess king queen duke duchess count countess aunt uncle father mother brother sister"
-)
-_FUNCTION_WORDS = (
-    _DETERMINERS | PREPOSITIONS | CLAUSE_WORDS | AUXILIARIES | OTHER_PRONOUNS | frozenset(AGREEMENT) | {"'s", "'"}
-)
-_NEVER_NAMES = _FUNCTION_WORDS | _INTERJECTIONS | _CALENDAR
-#: A capital after one of these says nothing about the word.
-_BEFORE_CAPITALS = frozenset([*".!?:;\"'`_([*", "``", "''", "--", "“", "‘", "—"])
-#: What ends the part of a mention that holds its head.
-AFTER_HEAD = PREPOSITIONS | {"who", "whom", "whose", "which", "that", "where", "when", "and", "or", ",", "--", "("}
+def cluster_by_rules(train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, Clusters]:
+    """The clusters of the rules above, which learn nothing from the train split."""
+    keep = options_of(run, CorefOptions).answers_singletons
+    return {example["id"]: predict_clusters(sentences_of(example), singletons=keep) for example in examples}
 
 
 @dataclass(frozen=True)
@@ -104,38 +61,6 @@ class RuleMention:
     type: MentionType
     match: str
     opens_cluster: bool = False
-
-
-def head_index(words: Sequence[str]) -> int:
-    """Position of a mention's head: the last word before the first preposition, comma, relative word or "and".
-
-    >>> head_index("the old margin of the river".split()), head_index("her father 's car".split())
-    (2, 3)
-    """
-    for index, word in enumerate(words):
-        if index > 0 and word.lower() in AFTER_HEAD:
-            return index - 1
-    return len(words) - 1
-
-
-def mention_type(words: Sequence[str], tags: Sequence[str] = ()) -> MentionType:
-    """The type of a mention from its words, and from Penn Treebank part-of-speech tags where there are any.
-
-    With tags: one word tagged as a pronoun, determiner or wh-word is a pronoun, a head tagged NNP or NNPS makes a
-    name. Without: one word of a closed list is a pronoun, a capitalised head makes a name, so that a one-word nominal
-    at the start of a sentence counts as a name. All else is nominal. `-` and `_` are no tags.
-
-    >>> [mention_type(words.split()) for words in ("She", "the Prince of Wales", "a man she knew")]
-    ['pronoun', 'name', 'nominal']
-    """
-    head = head_index(words)
-    if any(tag not in ("-", "_") for tag in tags):
-        if len(words) == 1 and tags[0] in ("PRP", "PRP$", "DT", "WP", "WP$", "WDT", "EX", "WRB"):
-            return "pronoun"
-        return "name" if tags[head] in ("NNP", "NNPS") else "nominal"
-    if len(words) == 1 and (words[0].lower() in AGREEMENT or words[0].lower() in OTHER_PRONOUNS):
-        return "pronoun"
-    return "name" if words[head][:1].isupper() else "nominal"
 
 
 def find_mentions(sentences: Sequence[Sequence[str]]) -> list[RuleMention]:
@@ -157,7 +82,7 @@ def find_mentions(sentences: Sequence[Sequence[str]]) -> list[RuleMention]:
     return sorted(found, key=lambda mention: mention.span)
 
 
-def predict_clusters(sentences: Sequence[Sequence[str]], *, singletons: bool = True) -> list[list[Span]]:
+def predict_clusters(sentences: Sequence[Sequence[str]], *, singletons: bool = True) -> Clusters:
     """The clusters of a document by the rules above, ordered by their first mention.
 
     `singletons=False` drops clusters of one mention, for data sets that do not annotate them.
@@ -176,31 +101,8 @@ def predict_clusters(sentences: Sequence[Sequence[str]], *, singletons: bool = T
     return [spans for type_, spans in clusters if len(spans) > 1 or (singletons and type_ != "nominal")]
 
 
-def _is_word(token: str) -> bool:
-    return any(character.isalpha() for character in token)
-
-
-def is_title(token: str) -> bool:
-    """True for "Mr", "Mr.", "aunt"."""
-    return token.lower().removesuffix(".") in _TITLES
-
-
-def known_names(sentences: Sequence[Sequence[str]]) -> frozenset[str]:
-    """Words that are capitalised somewhere for no other reason than being a name.
-
-    >>> sorted(known_names(["Then Anna left .".split(), "Anna said : He is Ben .".split()]))
-    ['Anna', 'Ben']
-    """
-    return frozenset(
-        word
-        for words in sentences
-        for before, word in pairwise(words)
-        if word[:1].isupper() and before not in _BEFORE_CAPITALS
-    )
-
-
 def _may_name(word: str, known_names: frozenset[str]) -> bool:
-    if not word[:1].isupper() or word.lower() in _NEVER_NAMES:
+    if not word[:1].isupper() or word.lower() in NEVER_NAMES:
         return False
     return word in known_names or is_title(word)
 
@@ -226,7 +128,7 @@ def _names(words: Sequence[str], named: Sequence[bool]) -> Iterator[RuleMention]
 
 def _nominals(words: Sequence[str], named: Sequence[bool]) -> Iterator[RuleMention]:
     for index, word in enumerate(words):
-        if word.lower() not in _DETERMINERS:
+        if word.lower() not in DETERMINERS:
             continue
         end = index + 1
         while end < len(words) and end - index <= MAX_WORDS_AFTER_DETERMINER and _continues(words, named, index, end):
@@ -237,6 +139,6 @@ def _nominals(words: Sequence[str], named: Sequence[bool]) -> Iterator[RuleMenti
 
 def _continues(words: Sequence[str], named: Sequence[bool], determiner: int, index: int) -> bool:
     word = words[index].lower()
-    if not _is_word(word) or word in _FUNCTION_WORDS or named[index] or word.endswith("ly"):
+    if not is_word(word) or word in FUNCTION_WORDS or named[index] or word.endswith("ly"):
         return False
     return index == determiner + 1 or not (word.endswith("ed") or word in IRREGULAR_PASTS)

@@ -1,201 +1,65 @@
-"""Coreference scores, equal to the official scorer.pl v8.01 to the printed digit; LEA as its authors' scorer has it.
+"""The CoNLL F1 of documents, and the figures beside it. A document is what is drawn when a score is resampled.
 
-Each document is counted by itself; the score of a corpus comes from the sums over its documents, as in scorer.pl, so
-that scores of any sample of documents (a bootstrap) follow from stored counts. Scores are percentages. A score whose
-denominator is 0 is 0, as scorer.pl prints it: MUC of singletons, BLANC of a single mention, all of empty documents.
-
-Sources: conll/reference-coreference-scorers v8.01; Pradhan et al. 2014; Moosavi and Strube 2016 for LEA.
+Letters: N documents, B resamples, M metrics of the CoNLL mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Sequence
 
-from atinuke_bench.errors import DataError, nearest
-from atinuke_bench.tasks.coref import counts as coref_counts
-from atinuke_bench.tasks.coref.counts import Clusters, Counts, overlap_of
+import numpy as np
 
-METRICS = ("muc", "bcub", "ceafm", "ceafe", "blanc", "lea", "mentions")
-#: The mean of these F1 is the CoNLL-2012 shared task's score.
-CONLL_METRICS = ("muc", "bcub", "ceafe")
-
-_NOTHING = Counts()
+from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample, ratio
+from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
+from atinuke_bench.tasks.coref.counts import Counts, b_cubed, ceaf_e, muc, overlap_of
+from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, NAMES, DocumentCounts, count_document, scores, total
 
 
-@dataclass(frozen=True)
-class DocumentCounts:
-    """All that is needed to score a document, alone or with others. BLANC counts two kinds of mention pairs."""
+class CorefMetric(Metric):
+    """Predictions are clusters of spans."""
 
-    muc: Counts = _NOTHING
-    bcub: Counts = _NOTHING
-    ceafm: Counts = _NOTHING
-    ceafe: Counts = _NOTHING
-    lea: Counts = _NOTHING
-    mentions: Counts = _NOTHING
-    blanc_coreferent: Counts = _NOTHING
-    blanc_distinct: Counts = _NOTHING
+    name = "conll_f1"
+    unit = "document"
 
-    def plus(self, other: DocumentCounts) -> DocumentCounts:
-        """The counts of both together."""
-        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
-        return DocumentCounts(*(ours.plus(theirs) for ours, theirs in pairs))
+    def measure(self, answers: Answers) -> Measured:
+        counts = [count_document(*sides, name=id_) for id_, *sides in _documents(answers)]
+        conll_counts = [[getattr(document, name) for name in CONLL_METRICS] for document in counts]
+        per_document = [scores(document).conll_f1 for document in counts]
+        return Measured(flat_scores(total(counts)), per_document, _sample(answers.ids, conll_counts))
 
-    def to_row(self) -> dict[str, float]:
-        """Flat and storable; `from_row` reads it back.
+    def sample(self, answers: Answers) -> SumSample:
+        overlaps = [overlap_of(*sides, name=id_) for id_, *sides in _documents(answers)]
+        return _sample(answers.ids, [[muc(both), b_cubed(both), ceaf_e(both)] for both in overlaps])
 
-        >>> DocumentCounts(muc=Counts(1, 2, 1, 3)).to_row()["muc.precision_den"]
-        3
-        """
-        return {
-            f"{field.name}.{part}": value
-            for field in fields(self)
-            for part, value in getattr(self, field.name)._asdict().items()
-        }
+    def to_stored(self, prediction: Clusters) -> list[list[list[int]]]:
+        return [[list(span) for span in cluster] for cluster in prediction]
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, float]) -> DocumentCounts:
-        """The counts that `to_row` flattened; other columns of the row are ignored."""
-        return cls(**{f.name: Counts(*(row[f"{f.name}.{part}"] for part in Counts._fields)) for f in fields(cls)})
+    def from_stored(self, prediction: str, gold: str) -> tuple[Clusters, Clusters]:
+        return as_spans(json.loads(prediction)), as_spans(json.loads(gold))
 
 
-@dataclass(frozen=True)
-class Score:
-    """Recall, precision and F1, 0 to 100."""
-
-    recall: float
-    precision: float
-    f1: float
+METRICS = {"coref": (CorefMetric(),)}
 
 
-@dataclass(frozen=True)
-class CorefScores:
-    """The seven metrics and the CoNLL F1, the mean of the F1 of MUC, B-cubed and CEAF-e; 0 to 100."""
-
-    muc: Score
-    bcub: Score
-    ceafm: Score
-    ceafe: Score
-    blanc: Score
-    lea: Score
-    mentions: Score
-    conll_f1: float
-
-    def as_dict(self) -> dict[str, dict[str, float] | float]:
-        """The metrics by name, each with recall, precision and f1; and conll_f1, a number."""
-        metrics = {name: vars(getattr(self, name)).copy() for name in METRICS}
-        return {**metrics, "conll_f1": self.conll_f1}
+def flat_scores(counts: DocumentCounts) -> Figures:
+    """`conll_f1` and, for every metric, `<metric>_recall`, `<metric>_precision` and `<metric>_f1`."""
+    found = scores(counts)
+    parts = {f"{name}_{part}": value for name in NAMES for part, value in vars(getattr(found, name)).items()}
+    return {"conll_f1": found.conll_f1, **parts}
 
 
-def count_document(key: Clusters, response: Clusters, *, name: Hashable = "") -> DocumentCounts:
-    """The counts of one document, called `name` in errors.
-
-    Raises DataError when a mention occurs twice in the key or in the response. scorer.pl drops up to ten repeats of a
-    response in silence and refuses the file from the eleventh on; here the first is refused.
-
-    >>> count_document([["a", "b", "c"]], [["a", "b"], ["c"]]).muc
-    Counts(recall_num=1, recall_den=2, precision_num=1, precision_den=1)
-    """
-    both = overlap_of(key, response, name=name)
-    return DocumentCounts(
-        coref_counts.muc(both),
-        coref_counts.b_cubed(both),
-        coref_counts.ceaf_m(both),
-        coref_counts.ceaf_e(both),
-        coref_counts.lea(both),
-        coref_counts.mentions(both),
-        *coref_counts.blanc(both),
-    )
+def _documents(answers: Answers) -> zip[tuple[str, Clusters, Clusters]]:
+    return zip(answers.ids, answers.gold, answers.predicted, strict=True)
 
 
-def count_documents(
-    key: Mapping[Hashable, Clusters], response: Mapping[Hashable, Clusters]
-) -> dict[Hashable, DocumentCounts]:
-    """The counts of each document of the key, by name, in the order of the key.
-
-    As in scorer.pl, a document that the response lacks has no response mentions, and documents that only the response
-    has are ignored. Raises DataError when the two have no document in common, or the key is empty.
-
-    >>> counts = count_documents({"d1": [[(0, 0), (4, 5)]], "d2": [[(1, 1)]]}, {"d1": [[(0, 0), (4, 5)]]})
-    >>> [document.mentions.recall_num for document in counts.values()]
-    [2, 0]
-    """
-    if not key:
-        raise DataError("the key has no documents")
-    if response and not key.keys() & response.keys():
-        name = next(iter(response))
-        near = nearest(str(name), map(str, key))
-        hint = f"; nearest in the key: {near!r}" if near is not None else ""
-        raise DataError(f"no document of the response is in the key; the first is {name!r}{hint}")
-    return {name: count_document(clusters, response.get(name, ()), name=name) for name, clusters in key.items()}
+def _sample(ids: Sequence[str], counts: Sequence[Sequence[Counts]]) -> SumSample:
+    statistics = np.array(counts, dtype=np.float64).reshape(len(ids), -1)  # [N, M * 4]
+    return SumSample(tuple(ids), statistics, _conll_f1)
 
 
-def total(counts: Iterable[DocumentCounts]) -> DocumentCounts:
-    """The sums over documents."""
-    result = DocumentCounts()
-    for document in counts:
-        result = result.plus(document)
-    return result
-
-
-def scores(counts: DocumentCounts) -> CorefScores:
-    """The scores of a document, or of a corpus when given the `total` of its documents.
-
-    >>> scores(count_document([["a", "b", "c"]], [["a", "b"], ["c"]])).muc
-    Score(recall=50.0, precision=100.0, f1=66.66666666666666)
-    """
-    by_metric = {name: _percent(*shares) for name, shares in _shares(counts).items()}
-    return CorefScores(**by_metric, conll_f1=_conll_f1(by_metric))
-
-
-def printed_scores(counts: DocumentCounts) -> CorefScores:
-    """The scores as scorer.pl prints them: cut off, not rounded, after two decimals of a percentage.
-
-    `conll_f1` is the mean of the three printed F1, rounded to four decimals.
-
-    >>> printed_scores(count_document([["a", "b", "c"]], [["a", "b"], ["c"]])).muc
-    Score(recall=50.0, precision=100.0, f1=66.66)
-    """
-    by_metric = {name: Score(*map(_cut_off, shares)) for name, shares in _shares(counts).items()}
-    return CorefScores(**by_metric, conll_f1=round(_conll_f1(by_metric), 4))
-
-
-Shares = tuple[float, float, float]  # recall, precision and F1, 0 to 1
-
-
-def _shares(counts: DocumentCounts) -> dict[str, Shares]:
-    simple = {name: _shares_of(getattr(counts, name)) for name in METRICS if name != "blanc"}
-    return {**simple, "blanc": _blanc_shares(counts.blanc_coreferent, counts.blanc_distinct)}
-
-
-def _shares_of(counts: Counts) -> Shares:
-    recall = counts.recall_num / counts.recall_den if counts.recall_den else 0.0
-    precision = counts.precision_num / counts.precision_den if counts.precision_den else 0.0
-    # In the order of scorer.pl, since another order of the same operations can end one bit higher or lower.
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return recall, precision, f1
-
-
-def _blanc_shares(coreferent: Counts, distinct: Counts) -> Shares:
-    """The mean of both kinds of pairs; when the key has only one kind, that kind alone (Luo et al. 2014)."""
-    if not coreferent.recall_den and not distinct.recall_den:
-        return 0.0, 0.0, 0.0
-    if not coreferent.recall_den:
-        return _shares_of(distinct)
-    if not distinct.recall_den:
-        return _shares_of(coreferent)
-    recall, precision, f1 = ((a + b) / 2 for a, b in zip(_shares_of(coreferent), _shares_of(distinct), strict=True))
-    return recall, precision, f1
-
-
-def _percent(*shares: float) -> Score:
-    # Sums of fractions may end a bit above their denominator.
-    return Score(*(min(100 * share, 100.0) for share in shares))
-
-
-def _cut_off(share: float) -> float:
-    return int(share * 10000) / 100
-
-
-def _conll_f1(by_metric: Mapping[str, Score]) -> float:
-    return sum(by_metric[name].f1 for name in CONLL_METRICS) / len(CONLL_METRICS)
+def _conll_f1(sums: Floats) -> Floats:  # [B, M * 4] -> [B]
+    parts = sums.reshape(len(sums), len(CONLL_METRICS), len(Counts._fields))
+    recall, precision = ratio(parts[..., 0], parts[..., 1]), ratio(parts[..., 2], parts[..., 3])
+    f1 = 100 * ratio(2 * precision * recall, precision + recall)
+    return np.minimum(f1, 100.0).mean(axis=1)

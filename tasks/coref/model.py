@@ -11,26 +11,34 @@ size, H size of the head, L widest mention in words, K candidates, A antecedents
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
+from datasets import Dataset
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
-from atinuke_bench.tasks.coref.pairs import Candidates, Document, PairFeatures, Traits, as_column, read_traits
-from atinuke_bench.tasks.coref.rows import GENRES, NUM_COUNT_BUCKETS, WORD_CLASSES
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.errors import ConfigError
+from atinuke_bench.tasks.coref.clusters import Clusters
+from atinuke_bench.tasks.coref.decode import Scored, decode_clusters
+from atinuke_bench.tasks.coref.lexicon import WORD_CLASSES
+from atinuke_bench.tasks.coref.pairs import EncodedDocument, PairFeatures, Traits, as_column, read_traits
+from atinuke_bench.tasks.coref.rows import GENRES, NUM_COUNT_BUCKETS
+from atinuke_bench.tasks.coref.spans import Candidates, band, banded_products, select_candidates
 from atinuke_bench.training.module import Batch, TaskModule
-from atinuke_bench.training.task import TaskOptions
+from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
 
 _NEVER = -1e4
-_BLOCK = 64
 
 
 class CorefOptions(TaskOptions):
     """How documents are read, and how mentions and antecedents are scored."""
+
+    from_data: ClassVar[tuple[str, ...]] = ("keeps_singletons",)
 
     #: Keep clusters of one mention: `auto` does what the train split's annotation does.
     singletons: Literal["auto", "keep", "drop"] = "auto"
@@ -48,6 +56,37 @@ class CorefOptions(TaskOptions):
     width: bool = True
     speaker: bool = True
     genre: bool = True
+    #: Whether the train split annotates clusters of one mention; read from the data.
+    keeps_singletons: bool | None = None
+
+    @property
+    def answers_singletons(self) -> bool:
+        """Whether clusters of one mention are part of an answer; ConfigError where it was never read from the data."""
+        if self.singletons != "auto":
+            return self.singletons == "keep"
+        if self.keeps_singletons is None:
+            raise ConfigError(
+                "options.keeps_singletons: is read from the train split, and this config has none; "
+                "train the run again with this version"
+            )
+        return self.keeps_singletons
+
+
+class CorefModel(TaskModel):
+    """Predictions are clusters of spans."""
+
+    def build(self, core: Core, run: RunConfig) -> TaskModule:
+        return CorefModule(core, run, options_of(run, CorefOptions))
+
+    def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, Clusters]:
+        keep = options_of(run, CorefOptions).answers_singletons
+        ids = examples["id"][:]
+        predictions: dict[str, Clusters] = {}
+        for output in outputs:
+            for place, row in enumerate(output["rows"].tolist()):
+                scored = Scored(**{name: output[name][place] for name in Scored._fields})
+                predictions[ids[row]] = decode_clusters(scored, keep_singletons=keep)
+        return predictions
 
 
 class CorefModule(TaskModule):
@@ -76,7 +115,7 @@ class CorefModule(TaskModule):
         padding = {"starts": -1.0, "ends": -1.0, "mention_score": _NEVER, "antecedent": 0.0, "link_score": _NEVER}
         return {name: _stack([row[name] for row in rows], value) for name, value in padding.items()}
 
-    def documents(self, batch: Batch) -> list[Document]:
+    def documents(self, batch: Batch) -> list[EncodedDocument]:
         """The documents of a batch; a word's vector is the mean of its pieces in the segment it is read from."""
         hidden = self._encode_segments(batch).float()  # (all pieces of the batch, D)
         documents, place = [], 0
@@ -89,7 +128,9 @@ class CorefModule(TaskModule):
                 name: batch[name][row, :num_words]
                 for name in ("sentence", "word_id", "word_class", "head_limit", "count_bucket", "speaker")
             }
-            documents.append(Document(mean_pieces(pieces, readers, num_words), genre=batch["genre"][row], **columns))
+            documents.append(
+                EncodedDocument(mean_pieces(pieces, readers, num_words), genre=batch["genre"][row], **columns)
+            )
         return documents
 
     def _encode_segments(self, batch: Batch) -> Tensor:
@@ -102,7 +143,7 @@ class CorefModule(TaskModule):
         # All of one type; without any, the core's embedding of types would be a parameter that never learns.
         return self.core(padded, mask, segment_ids=torch.zeros_like(padded))[mask]
 
-    def _document_loss(self, document: Document, starts: Tensor, ends: Tensor, clusters: Tensor) -> Tensor:
+    def _document_loss(self, document: EncodedDocument, starts: Tensor, ends: Tensor, clusters: Tensor) -> Tensor:
         scores = self.mentions(document)  # (W, L)
         width = ends - starts
         findable = (width < scores.shape[1]) & (document.sentence[starts] == document.sentence[ends])
@@ -119,7 +160,7 @@ class CorefModule(TaskModule):
         link_loss = marginal_loss(links, antecedents, cluster)
         return mention_loss / max(1, len(gold)) + link_loss
 
-    def _document_outputs(self, document: Document) -> dict[str, Tensor]:
+    def _document_outputs(self, document: EncodedDocument) -> dict[str, Tensor]:
         scores = self.mentions(document)
         candidates = self._select(document, scores)
         links, antecedents = self.antecedents(document, candidates)
@@ -131,7 +172,7 @@ class CorefModule(TaskModule):
             "link_score": links,
         }
 
-    def _select(self, document: Document, scores: Tensor, always: Tensor | None = None) -> Candidates:
+    def _select(self, document: EncodedDocument, scores: Tensor, always: Tensor | None = None) -> Candidates:
         num = math.ceil(self.options.candidates_per_word * len(document))
         return select_candidates(scores, num, self.options.min_mention_score, always)
 
@@ -152,7 +193,7 @@ class MentionScorer(nn.Module):
         # One span in three hundred is a mention; starting from there spares the first epoch.
         nn.init.constant_(self.start_score.bias, -4.0)
 
-    def forward(self, document: Document) -> Tensor:  # (W, L)
+    def forward(self, document: EncodedDocument) -> Tensor:  # (W, L)
         words = self.words(document)  # (W, ...)
         before, after = _shifted(words, 1), _shifted(words, -1)
         # A start is also known by the word before it, an end by the word after it, which a causal core has not seen.
@@ -177,7 +218,7 @@ class WordLayer(nn.Module):
         self.count = nn.Embedding(NUM_COUNT_BUCKETS, lexical_size) if options.lexical else None
         self.size = hidden_size + (lexical_size if options.lexical else 0)
 
-    def forward(self, document: Document) -> Tensor:  # (W, size)
+    def forward(self, document: EncodedDocument) -> Tensor:  # (W, size)
         hidden = self.dropout(document.hidden)
         if self.word_class is None or self.count is None:
             return hidden
@@ -204,7 +245,7 @@ class AntecedentScorer(nn.Module):
         self.dropout = nn.Dropout(options.dropout)
         self.score = nn.Linear(size, 1)
 
-    def forward(self, document: Document, candidates: Candidates) -> tuple[Tensor, Tensor]:  # (K, A), (K, A)
+    def forward(self, document: EncodedDocument, candidates: Candidates) -> tuple[Tensor, Tensor]:  # (K, A), (K, A)
         traits = read_traits(document, candidates)
         words = self.words(document)
         heads = torch.minimum(document.head_limit[candidates.starts], candidates.ends)
@@ -252,22 +293,6 @@ class AntecedentScorer(nn.Module):
         return self.score(F.gelu(hidden) * mask)[..., 0]
 
 
-def select_candidates(scores: Tensor, num: int, least: float, always: Tensor | None = None) -> Candidates:
-    """The `num` best spans of at least `least` in a band of scores (W, L), and those at the flat positions `always`.
-
-    They come in text order.
-    """
-    flat = scores.flatten()
-    ranked = flat.detach().clone()
-    if always is not None:
-        ranked[always] = math.inf
-        num = max(num, len(always))
-    num = min(num, int((ranked >= least).sum()))
-    picked = ranked.topk(num).indices.sort().values
-    starts = picked // scores.shape[1]
-    return Candidates(starts, starts + picked % scores.shape[1], flat[picked])
-
-
 def marginal_loss(links: Tensor, antecedents: Tensor, cluster: Tensor) -> Tensor:  # (K, A), (K, A), (K,)
     """Mean over candidates of -log of the probability of all antecedents in the same gold cluster, or of no link."""
     if len(cluster) == 0:
@@ -290,35 +315,6 @@ def mean_pieces(pieces: Tensor, readers: Tensor, num_words: int) -> Tensor:  # (
     return total / counts[:, None]
 
 
-def band(values: Tensor, width: int, padding: float) -> Tensor:  # (W,) -> (W, L)
-    """Each value with the `width` - 1 values after it.
-
-    >>> band(torch.tensor([1, 2, 3]), 2, -1).tolist()
-    [[1, 2], [2, 3], [3, -1]]
-    """
-    return F.pad(values, (0, width - 1), value=padding).unfold(0, width, 1)
-
-
-def banded_products(starts: Tensor, ends: Tensor, width: int) -> Tensor:  # (W, H), (W, H) -> (W, L)
-    """Products of each start with the ends at its own and the `width` - 1 next words; 0 beyond the document.
-
-    Blocks of words are multiplied with the ends they can reach, and the band is cut out of the result: W x (block +
-    width) numbers, whatever the size of the vectors.
-
-    >>> vectors = torch.tensor([[1.0], [2.0], [3.0]])
-    >>> banded_products(vectors, vectors, 2).tolist()
-    [[1.0, 2.0], [4.0, 6.0], [9.0, 0.0]]
-    """
-    num_words, size = starts.shape
-    num_blocks = -(-num_words // _BLOCK)
-    starts = F.pad(starts, (0, 0, 0, num_blocks * _BLOCK - num_words)).view(num_blocks, _BLOCK, size)
-    ends = F.pad(ends, (0, 0, 0, num_blocks * _BLOCK - num_words + width - 1))
-    reach = ends.unfold(0, _BLOCK + width - 1, _BLOCK)  # (blocks, H, block + L - 1)
-    products = starts @ reach
-    places = torch.arange(_BLOCK, device=ends.device)[:, None] + torch.arange(width, device=ends.device)
-    return products.gather(2, places.expand(num_blocks, -1, -1)).flatten(0, 1)[:num_words]
-
-
 def _shifted(words: Tensor, by: int) -> Tensor:  # (W, H)
     """The vectors of the words `by` places before; zero outside the document."""
     return F.pad(words[:-by], (0, 0, by, 0)) if by > 0 else F.pad(words[-by:], (0, 0, 0, -by))
@@ -338,5 +334,5 @@ def _stack(rows: list[Tensor], padding: float) -> Tensor:
     shape = [max(row.shape[axis] for row in rows) for axis in range(rows[0].ndim)]
     stacked = rows[0].new_full((len(rows), *shape), padding)
     for number, row in enumerate(rows):
-        stacked[(number, *(slice(length) for length in row.shape))] = row
+        stacked[number][tuple(slice(length) for length in row.shape)] = row
     return stacked

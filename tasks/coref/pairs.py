@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
-from atinuke_bench.tasks.coref.rows import CLASS_ID, LAST_AGREEMENT, LAST_PRONOUN, NAME_CLASSES, NUM_COUNT_BUCKETS
+from atinuke_bench.tasks.coref.lexicon import CLASS_ID, LAST_AGREEMENT, LAST_PRONOUN, NAME_CLASSES
+from atinuke_bench.tasks.coref.rows import NUM_COUNT_BUCKETS
+from atinuke_bench.tasks.coref.spans import Candidates, span_hashes
 
 #: Distances 0 to 4 one by one, then 5-7, 8-15, 16-31, 32-63 and 64 or more (Lee et al. 2017).
 NUM_DISTANCES = 10
@@ -20,13 +21,10 @@ NUM_MATCHES = 16
 _CATEGORIES = ("name", "male name", "female name", "definite", "demonstrative", "indefinite", "possessive", "other")
 #: Categories of mentions: the classes of pronouns, then these, then nominals of natural gender.
 NUM_CATEGORIES = LAST_PRONOUN + 1 + len(_CATEGORIES) + 2
-#: An odd number, which has an inverse modulo 2^64; hashes of spans are polynomials in it.
-_HASH_BASE = 6364136223846793005
-_HASH_INVERSE = pow(_HASH_BASE, -1, 1 << 64) - (1 << 64) * (pow(_HASH_BASE, -1, 1 << 64) >= 1 << 63)
 
 
 @dataclass(frozen=True)
-class Document:
+class EncodedDocument:
     """The columns of one document, without padding; every tensor is (W,) int64 but `hidden`."""
 
     hidden: Tensor  # (W, D)
@@ -40,18 +38,6 @@ class Document:
 
     def __len__(self) -> int:
         return len(self.sentence)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Candidate mentions of a document, ordered by start and end."""
-
-    starts: Tensor  # (K,) int64
-    ends: Tensor  # (K,) int64, inside
-    scores: Tensor  # (K,) log-odds of being a mention
-
-    def __len__(self) -> int:
-        return len(self.starts)
 
 
 @dataclass(frozen=True)
@@ -86,9 +72,10 @@ class PairFeatures(nn.Module):
             tables |= {"mentions_apart": NUM_DISTANCES, "sentences_apart": NUM_DISTANCES}
         if speaker:
             tables["speaker"] = 3
-        self.tables = nn.ModuleDict({name: nn.Embedding(number, size) for name, number in tables.items()})
-        for table in self.tables.values():
+        embeddings = {name: nn.Embedding(number, size) for name, number in tables.items()}
+        for table in embeddings.values():
             nn.init.normal_(table.weight, std=0.1)
+        self.tables = nn.ModuleDict(embeddings)
 
     def forward(self, anaphor: Traits, antecedent: Traits) -> Tensor:  # (..., size)
         return sum(table(_FEATURES[name](anaphor, antecedent)) for name, table in self.tables.items())
@@ -110,8 +97,8 @@ _FEATURES = {
     "match": lambda anaphor, antecedent: _match(anaphor, antecedent) * 3 + _kind(anaphor.category),
     "categories": lambda anaphor, antecedent: anaphor.category * NUM_CATEGORIES + antecedent.category,
     "count": lambda anaphor, antecedent: antecedent.count.expand(_broadcast(anaphor, antecedent)),
-    "mentions_apart": lambda anaphor, antecedent: distance_bucket(anaphor.order - antecedent.order),
-    "sentences_apart": lambda anaphor, antecedent: distance_bucket(anaphor.sentence - antecedent.sentence),
+    "mentions_apart": lambda anaphor, antecedent: antecedent_distance_bucket(anaphor.order - antecedent.order),
+    "sentences_apart": lambda anaphor, antecedent: antecedent_distance_bucket(anaphor.sentence - antecedent.sentence),
     # 0 unknown, 1 another speaker, 2 the same.
     "speaker": lambda anaphor, antecedent: (
         (1 + (anaphor.speaker == antecedent.speaker).long()) * ((anaphor.speaker > 0) & (antecedent.speaker > 0))
@@ -133,17 +120,17 @@ def as_column(traits: Traits) -> Traits:
     return Traits(*(getattr(traits, field.name)[:, None] for field in fields(traits)))
 
 
-def distance_bucket(distance: Tensor) -> Tensor:
-    """Distances as numbers of buckets.
+def antecedent_distance_bucket(distance: Tensor) -> Tensor:
+    """How many mentions or sentences back an antecedent is, as a number from 0 to 9.
 
-    >>> distance_bucket(torch.tensor([-1, 0, 1, 4, 5, 7, 8, 63, 64, 900])).tolist()
+    >>> antecedent_distance_bucket(torch.tensor([-1, 0, 1, 4, 5, 7, 8, 63, 64, 900])).tolist()
     [0, 0, 1, 4, 5, 5, 6, 8, 9, 9]
     """
     limits = torch.tensor([1, 2, 3, 4, 5, 8, 16, 32, 64], device=distance.device)
     return torch.bucketize(distance, limits, right=True)
 
 
-def read_traits(document: Document, candidates: Candidates) -> Traits:
+def read_traits(document: EncodedDocument, candidates: Candidates) -> Traits:
     """What words alone say of the candidates."""
     starts, ends = candidates.starts, candidates.ends
     heads = torch.minimum(document.head_limit[starts], ends)
@@ -186,21 +173,3 @@ def categories(start_class: Tensor, head_class: Tensor, one_word: Tensor) -> Ten
     kind[is_name & (start_class == female)] = place["female name"]
     is_pronoun = one_word & (start_class <= LAST_PRONOUN)
     return torch.where(is_pronoun, start_class, kind)
-
-
-def span_hashes(word_id: Tensor, starts: Tensor, ends: Tensor) -> Tensor:  # (W,), (K,), (K,) -> (K,)
-    """Equal numbers for spans of the same words, without making the spans.
-
-    The hash of words w_0 ... w_n is the sum of w_i x b^i modulo 2^64, a difference of two prefix sums divided by the
-    power of b at the start.
-
-    >>> word_id = torch.tensor([5, 7, 9, 5, 7])
-    >>> hashes = span_hashes(word_id, torch.tensor([0, 3, 1]), torch.tensor([1, 4, 2]))
-    >>> bool(hashes[0] == hashes[1]), bool(hashes[0] == hashes[2])
-    (True, False)
-    """
-    ones = torch.ones_like(word_id)
-    powers = torch.cumprod(torch.cat([ones[:1], ones[1:] * _HASH_BASE]), dim=0)
-    inverses = torch.cumprod(torch.cat([ones[:1], ones[1:] * _HASH_INVERSE]), dim=0)
-    sums = F.pad(torch.cumsum(word_id * powers, dim=0), (1, 0))
-    return (sums[ends + 1] - sums[starts]) * inverses[starts]

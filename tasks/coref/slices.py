@@ -1,21 +1,25 @@
-"""Slices of coreference scores: by type of mention, and by distance to the antecedent in sentences.
+"""Scores of coreference by type of mention, and by the distance from a mention back to its antecedent in sentences.
 
-Pure functions of one document's clusters. What a mention's type or sentence is, the caller says, so that the rules
-(`atinuke_bench.tasks.coref.floor.mention_type`) stay with the data. Counts of documents are summed with `plus`.
+Counts are made of one document at a time and summed with `plus`.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
-from atinuke_bench.tasks.coref.counts import Clusters, Counts, overlap_of
+from datasets import Dataset
 
-Span = tuple[int, int]
+from atinuke_bench.metrics.metric import Answers, Measured
+from atinuke_bench.tasks.coref.clusters import Clustering, Clusters, Span, distinct
+from atinuke_bench.tasks.coref.counts import Counts
+from atinuke_bench.tasks.coref.lexicon import mention_type
+from atinuke_bench.tasks.coref.scorer import score_of
+from atinuke_bench.training.task import Slices
 
-#: Sentences between a mention and its antecedent: the largest distance of each bucket but the last.
+#: Sentences between a mention and its antecedent: the largest distance of each label but the last.
 DISTANCE_LIMITS = (0, 1, 3, 7)
 DISTANCES = ("0", "1", "2-3", "4-7", "8+")
 
@@ -28,6 +32,16 @@ class TypeCounts(NamedTuple):
 
     def plus(self, other: TypeCounts) -> TypeCounts:
         return TypeCounts(self.mentions.plus(other.mentions), self.bcub.plus(other.bcub))
+
+    def figures(self) -> dict[str, float | None]:
+        mentions, bcub = score_of(self.mentions), score_of(self.bcub)
+        return {
+            "mention_recall": mentions.recall,
+            "mention_precision": mentions.precision,
+            "mention_f1": mentions.f1,
+            "bcub_f1": bcub.f1,
+            "num": int(self.mentions.recall_den),
+        }
 
 
 class LinkCounts(NamedTuple):
@@ -45,7 +59,37 @@ class LinkCounts(NamedTuple):
         return 100 * self.num_found / self.num_links if self.num_links else None
 
 
-def by_mention_type(key: Clusters, response: Clusters, type_of: Callable[[Hashable], str]) -> dict[str, TypeCounts]:
+def by_type_and_distance(examples: Dataset, answers: Answers, measured: Measured) -> Slices:
+    """Detection and B-cubed by mention type, recall and precision of links by distance; `num` counts the gold side."""
+    types: dict[str, TypeCounts] = {}
+    recalled = dict.fromkeys(DISTANCES, LinkCounts())
+    precise = dict.fromkeys(DISTANCES, LinkCounts())
+    for example, gold, found in zip(examples, answers.gold, answers.predicted, strict=True):
+        for name, counts in by_mention_type(gold, found, _typer(example)).items():
+            types[name] = types.get(name, TypeCounts()).plus(counts)
+        starts = list(accumulate(example["sentence_lengths"], initial=0))[:-1]
+        for summed, one, other in ((recalled, gold, found), (precise, found, gold)):
+            for distance, links in by_antecedent_distance(one, other, starts).items():
+                summed[distance] = summed[distance].plus(links)
+    return {
+        "mention type": {name: counts.figures() for name, counts in sorted(types.items())},
+        "antecedent distance in sentences": {
+            name: {
+                "recall": recalled[name].recall,
+                "precision": precise[name].recall,
+                "num": recalled[name].num_links,
+            }
+            for name in DISTANCES
+        },
+    }
+
+
+def _typer(example: Mapping[str, Any]) -> Callable[[Span], str]:
+    words, tags = example["words"], example["pos"]
+    return lambda span: mention_type(words[span[0] : span[1] + 1], tags[span[0] : span[1] + 1])
+
+
+def by_mention_type(key: Clustering, response: Clustering, type_of: Callable[[Any], str]) -> dict[str, TypeCounts]:
     """Counts by mention type, for the types that occur on either side, sorted by name.
 
     B-cubed is a mean over mentions, so the counts of the types add up to those of the whole document. Raises
@@ -55,12 +99,12 @@ def by_mention_type(key: Clusters, response: Clusters, type_of: Callable[[Hashab
     >>> by_mention_type([[(0, 0), (2, 2)]], [[(0, 0), (2, 2), (4, 5)]], types.get)["pronoun"].mentions.recall_num
     1
     """
-    key_clusters, response_clusters = _listed(key), _listed(response)
-    overlap_of(key_clusters, response_clusters)  # refuses repeated mentions
-    key_members, response_members = _members(key_clusters), _members(response_clusters)
+    cluster_in_key = _cluster_of_each(distinct(key, "key"))
+    cluster_in_response = _cluster_of_each(distinct(response, "response"))
     counts: dict[str, TypeCounts] = {}
-    for mention in dict.fromkeys((*key_members, *response_members)):
-        ours, theirs = key_members.get(mention, frozenset()), response_members.get(mention, frozenset())
+    for mention in dict.fromkeys((*cluster_in_key, *cluster_in_response)):
+        ours = cluster_in_key.get(mention, frozenset())
+        theirs = cluster_in_response.get(mention, frozenset())
         in_key, in_response, num_shared = int(bool(ours)), int(bool(theirs)), len(ours & theirs)
         both = in_key * in_response
         found = Counts(both, in_key, both, in_response)
@@ -68,6 +112,10 @@ def by_mention_type(key: Clusters, response: Clusters, type_of: Callable[[Hashab
         type_ = type_of(mention)
         counts[type_] = counts.get(type_, TypeCounts()).plus(TypeCounts(found, bcub))
     return dict(sorted(counts.items()))
+
+
+def _cluster_of_each(clusters: list[list[Hashable]]) -> dict[Hashable, frozenset[Hashable]]:
+    return {mention: members for members in map(frozenset, clusters) for mention in members}
 
 
 def by_antecedent_distance(key: Clusters, response: Clusters, sentence_starts: Sequence[int]) -> dict[str, LinkCounts]:
@@ -81,38 +129,28 @@ def by_antecedent_distance(key: Clusters, response: Clusters, sentence_starts: S
     >>> by_antecedent_distance([[(0, 0), (2, 2), (9, 9)]], [[(0, 0), (2, 2)]], [0, 4, 8])["0"].recall
     100.0
     """
-    key_clusters, response_clusters = _listed(key), _listed(response)
-    overlap_of(key_clusters, response_clusters)  # refuses repeated mentions
-    cluster_of = {mention: index for index, cluster in enumerate(response_clusters) for mention in cluster}
+    distinct(key, "key")
+    found_in = {mention: index for index, cluster in enumerate(distinct(response, "response")) for mention in cluster}
     counts = dict.fromkeys(DISTANCES, LinkCounts())
-    for cluster in key_clusters:
-        spans = sorted(cluster)
-        for antecedent, mention in pairwise(spans):
-            bucket = distance_bucket(_sentence(mention, sentence_starts) - _sentence(antecedent, sentence_starts))
-            found = mention in cluster_of and cluster_of[mention] == cluster_of.get(antecedent)
-            counts[bucket] = counts[bucket].plus(LinkCounts(1, int(found)))
+    for cluster in key:
+        for antecedent, mention in pairwise(sorted(cluster)):
+            num_apart = _sentence(mention, sentence_starts) - _sentence(antecedent, sentence_starts)
+            found = mention in found_in and found_in[mention] == found_in.get(antecedent)
+            label = sentence_distance_label(num_apart)
+            counts[label] = counts[label].plus(LinkCounts(1, int(found)))
     return counts
 
 
-def distance_bucket(num_sentences: int) -> str:
-    """The bucket of a distance in sentences, 0 being the same sentence.
+def sentence_distance_label(num_sentences: int) -> str:
+    """The label of a distance in sentences, 0 being the same sentence.
 
-    >>> [distance_bucket(distance) for distance in (0, 1, 2, 7, 8)]
+    >>> [sentence_distance_label(distance) for distance in (0, 1, 2, 7, 8)]
     ['0', '1', '2-3', '4-7', '8+']
     """
-    for limit, name in zip(DISTANCE_LIMITS, DISTANCES, strict=False):
+    for limit, label in zip(DISTANCE_LIMITS, DISTANCES, strict=False):
         if num_sentences <= limit:
-            return name
+            return label
     return DISTANCES[-1]
-
-
-def _listed(clusters: Clusters) -> list[list[Hashable]]:
-    return [list(cluster) for cluster in clusters]
-
-
-def _members(clusters: list[list[Hashable]]) -> dict[Hashable, frozenset[Hashable]]:
-    """The cluster of each mention."""
-    return {mention: members for members in map(frozenset, clusters) for mention in members}
 
 
 def _sentence(span: Span, sentence_starts: Sequence[int]) -> int:

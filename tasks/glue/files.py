@@ -15,6 +15,9 @@ from typing import Any
 from atinuke_bench.data.table import UNLABELLED, Table
 from atinuke_bench.data.text import find_file, read_lines, require_file
 from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.sentences.files import score_aligned
+from atinuke_bench.tasks.glue.metric import METRICS
+from atinuke_bench.training.capabilities import OfficialFiles
 
 Label = int | float
 Row = tuple[int, int, list[str]]  # line from 1, number of the row from 0, fields
@@ -130,6 +133,21 @@ LAYOUTS: dict[str, GlueLayout] = {
 }
 
 
+class GlueFiles(OfficialFiles):
+    """An official file as gold, and the official prediction file."""
+
+    def __init__(self, task: str, layout: GlueLayout) -> None:
+        self.metric = METRICS[task][0]
+        self.layout = layout
+
+    def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
+        # Ids are only compared with each other here, so that the name of the split does not matter.
+        columns = read_glue(self.layout, gold, "test").columns
+        truth = dict(zip(columns["id"], columns["label"], strict=True))
+        answers = read_glue_predictions(self.layout, predictions, "test")
+        return score_aligned(self.metric, self.layout.labels, truth, answers, where=str(predictions))
+
+
 def find_glue_file(layout: GlueLayout, data_dir: str | Path, split: str) -> Path | None:
     """The official file of `split` under `data_dir` (also in its `glue` folder), plain or `.gz`; None if absent."""
     for folder in _folders(layout, data_dir):
@@ -218,7 +236,8 @@ class _Columns:
 
     @classmethod
     def of(cls, layout: GlueLayout, path: Path, header: list[str], *, needs_label: bool) -> _Columns:
-        texts_at = tuple(_position(path, header, names, required=True) for names in layout.text_columns)
+        found = (_position(path, header, names, required=True) for names in layout.text_columns)
+        texts_at = tuple(at for at in found if at is not None)
         label_at = _position(path, header, layout.label_columns, required=needs_label)
         index_at = _position(path, header, layout.index_columns, required=False)
         label_name = header[label_at] if label_at is not None else layout.label_columns[0]
@@ -330,15 +349,3 @@ def _parse_prediction(layout: GlueLayout, path: Path, line: int, text: str) -> L
     if layout.labels is None:
         return _parse_number(path, line, "prediction", text)
     return _parse_label(layout, path, line, "prediction", text)
-
-
-def write_glue_predictions(layout: GlueLayout, path: str | Path, predictions: Mapping[str, Label]) -> None:
-    """Write an official prediction file: header `index`, `prediction`, one line per id, in the given order.
-
-    Scores are cut to the scale from 0 to 5, as in the official baselines' submissions.
-    """
-    lines = ["index\tprediction"]
-    for identifier, label in predictions.items():
-        shown = f"{min(max(float(label), 0.0), 5.0)}" if layout.labels is None else layout.labels[int(label)]
-        lines.append(f"{identifier.rpartition('-')[2]}\t{shown}")
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

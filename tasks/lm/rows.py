@@ -11,6 +11,7 @@ Letters: B rows of a batch, T tokens of a row, L length of a full row.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from torch import Tensor
 
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.tokenizer import CLS_ID, MASK_ID, PAD_ID, SEP_ID, SPECIAL_TOKENS
+
+#: What a core is asked for: the next token, or tokens that are hidden from it.
+Objective = Literal["causal", "masked"]
 
 #: Of the tokens that can be masked, 15 % are; of these 80 % become [MASK], 10 % another token, and 10 % stay
 #: (Devlin et al. 2019, section 3.1).
@@ -82,8 +86,10 @@ def corrupt(input_ids: Tensor, masked: Tensor, rows: Tensor, seed: int, epoch: i
     return torch.where(swapped, others, hidden)
 
 
-def evaluated_places(objective: str, input_ids: Tensor, attention_mask: Tensor, rows: Tensor) -> Tensor:  # (B, T) bool
-    """The tokens that evaluation scores, the same for every model of an objective ("causal" or "masked")."""
+def evaluated_places(
+    objective: Objective, input_ids: Tensor, attention_mask: Tensor, rows: Tensor
+) -> Tensor:  # (B, T) bool
+    """The tokens that evaluation scores, the same for every model of an objective."""
     if objective == "causal":
         return next_token_places(input_ids, attention_mask)
     return masked_places(input_ids, attention_mask, rows, EVALUATION_SEED, 0)

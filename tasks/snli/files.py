@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.data.table import UNLABELLED, Table
 from atinuke_bench.data.text import find_file, read_lines, require_file
 from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.sentences.files import score_aligned
+from atinuke_bench.tasks.snli.metric import METRICS
+from atinuke_bench.training.capabilities import OfficialFiles
 
 LABELS = ("entailment", "neutral", "contradiction")
 #: The gold label of a pair on which no three of its five annotators agreed.
@@ -17,6 +20,16 @@ NO_CONSENSUS = "-"
 
 FOLDERS = ("snli", "snli_1.0", "SNLI", ".")
 FILES = {split: (f"snli_1.0_{split}.jsonl",) for split in ("train", "dev", "test")}
+
+
+class SnliFiles(OfficialFiles):
+    """An official jsonl file as gold, and predictions by pairID."""
+
+    def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
+        columns = read_snli(gold).columns
+        truth = dict(zip(columns["id"], columns["label"], strict=True))
+        answers = read_snli_predictions(predictions)
+        return score_aligned(METRICS["snli"][0], LABELS, truth, answers, where=str(predictions))
 
 
 def find_snli_file(data_dir: str | Path, split: str) -> Path | None:
@@ -70,13 +83,6 @@ def read_snli_predictions(path: str | Path) -> dict[str, int]:
     if not predictions:
         raise DataError("holds no prediction", path=path)
     return predictions
-
-
-def write_snli_predictions(path: str | Path, predictions: Mapping[str, int]) -> None:
-    """Write jsonl with `pairID` and `prediction`, which `read_snli_predictions` reads back."""
-    records = ({"pairID": identifier, "prediction": LABELS[label]} for identifier, label in predictions.items())
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _prediction_rows(path: str | Path) -> Iterator[tuple[int, str, str, str]]:

@@ -12,14 +12,23 @@ ignored. Source: the files of Rajpurkar et al. 2016 (v1.1) and Rajpurkar, Jia, L
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from datasets import Dataset
+
+from atinuke_bench.config import RunConfig
 from atinuke_bench.data.text import find_file, read_text, require_file
 from atinuke_bench.errors import DataError
+from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.tasks.squad.scores import missing_ids, squad_v1, squad_v2
+from atinuke_bench.training.capabilities import OfficialFiles
+
+log = logging.getLogger(__name__)
 
 Columns = dict[str, list[Any]]
 
@@ -37,20 +46,19 @@ class RepairReport:
     dropped_ids: tuple[str, ...] = ()
     removed_ids: tuple[str, ...] = ()
 
-    @property
-    def num_repaired(self) -> int:
-        """Answers moved to where their text occurs."""
-        return len(self.repaired_ids)
-
-    @property
-    def num_dropped(self) -> int:
-        """Answers dropped from training."""
-        return len(self.dropped_ids)
-
-    @property
-    def num_removed(self) -> int:
-        """Questions left without any answer by the drops, and so removed from training."""
-        return len(self.removed_ids)
+    def notes(self) -> tuple[str, ...]:
+        """What a run says about its data."""
+        notes = []
+        if self.repaired_ids:
+            notes.append(
+                f"{len(self.repaired_ids)} answers stood beside their answer_start and were moved to their text"
+            )
+        if self.dropped_ids:
+            notes.append(
+                f"{len(self.dropped_ids)} answers are not at their answer_start and were dropped, "
+                f"and with them {len(self.removed_ids)} questions; first: {self.dropped_ids[0]!r}"
+            )
+        return tuple(notes)
 
 
 class _Place(NamedTuple):
@@ -64,6 +72,36 @@ class _Place(NamedTuple):
 
     def within(self, part: str) -> _Place:
         return _Place(self.path, f"{self.field}, {part}")
+
+
+class SquadFiles(OfficialFiles):
+    """`predictions.json` and, where questions may be unanswerable, `null_odds.json`."""
+
+    def __init__(self, *, unanswerable: bool) -> None:
+        self.unanswerable = unanswerable
+        self.score_options = ("null_odds",) if unanswerable else ()
+
+    def write(
+        self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, SquadAnswer], run: RunConfig
+    ) -> None:
+        write_predictions(folder / "predictions.json", {id_: answer.text for id_, answer in predictions.items()})
+        odds = {id_: answer.null_odds for id_, answer in predictions.items() if answer.null_odds is not None}
+        if odds:
+            write_null_odds(folder / "null_odds.json", odds)
+
+    def score(self, gold: Path, predictions: Path, null_odds: Path | None = None) -> dict[str, Any]:
+        truth = references(read_squad(gold, unanswerable=self.unanswerable))
+        answers = read_predictions(predictions)
+        if self.unanswerable:
+            return squad_v2(truth, answers, None if null_odds is None else read_null_odds(null_odds))
+        if unanswered := missing_ids(truth, answers):
+            log.warning(
+                "%d of %d questions have no prediction and count as wrong, first %r",
+                len(unanswered),
+                len(truth),
+                unanswered[0],
+            )
+        return squad_v1(truth, answers)
 
 
 def require_squad_file(data_dir: str | Path, split: str, version: str) -> Path:
@@ -145,8 +183,8 @@ def repair_answers(columns: Columns, *, training: bool) -> tuple[Columns, Repair
     >>> columns = {"id": ["q1"], "title": ["T"], "context": ["In late 1999."], "question": ["When?"],
     ...            "answers": [{"text": ["1999"], "answer_start": [5]}]}
     >>> fixed, report = repair_answers(columns, training=True)
-    >>> fixed["answers"], report.num_repaired
-    ([{'text': ['1999'], 'answer_start': [8]}], 1)
+    >>> fixed["answers"], report.repaired_ids
+    ([{'text': ['1999'], 'answer_start': [8]}], ('q1',))
     """
     repaired, dropped, removed = [], [], []
     kept: Columns = {name: [] for name in COLUMN_NAMES}

@@ -1,233 +1,77 @@
-"""SQuAD v1.1 and v2.0 scores, equal to the official evaluate-v1.1.py and evaluate-v2.0.py to the last digit.
-
-`references` maps each question id to its reference answers (empty when unanswerable), in file order; `predictions`
-maps ids to answer texts, "" meaning unanswerable. Sums run left to right in file order, as the official scripts sum,
-because a different order changes the last digits.
-
-Source: Rajpurkar et al. 2016 (arXiv 1606.05250) and Rajpurkar, Jia, Liang 2018 (arXiv 1806.03822) with their scripts.
-"""
+"""SQuAD's metric objects: the official figures of answers, and F1 of any sample of questions."""
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from atinuke_bench.errors import DataError
-
-References = Mapping[str, Sequence[str]]
-Predictions = Mapping[str, str]
-
-#: The official `--na-prob-thresh` default. It presumes probabilities: with log-odds above 1 it empties answers.
-OFFICIAL_THRESHOLD = 1.0
-
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
+from atinuke_bench.metrics.metric import Answers, Figures, Measured, Metric, Sample, mean_sample
+from atinuke_bench.tasks.squad.scores import (
+    References,
+    best_figures,
+    examples_v1,
+    examples_v2,
+    v1_figures,
+    v2_figures,
+)
 
 
-class ExampleScore(NamedTuple):
-    """Exact match (0 or 1) and F1 (0 to 1) of one question."""
+@dataclass(frozen=True)
+class SquadAnswer:
+    """What is answered to one question; "" leaves it unanswered.
 
-    exact: int
-    f1: float
-
-
-def normalize_answer(text: str) -> str:
-    """Lower-cased, without ASCII punctuation and English articles, single-spaced; the same rule in v1.1 and v2.0.
-
-    >>> normalize_answer("The  Panthers' (defense)")
-    'panthers defense'
+    `best_text` is the best span, decided before whether to answer at all, and `null_odds` how much more the model
+    believes in no answer than in it; a rule and a stored prediction have no odds.
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+    text: str
+    best_text: str
+    null_odds: float | None = None
 
 
-def exact_match(prediction: str, reference: str) -> int:
-    """1 when both are equal after `normalize_answer`, else 0.
+@dataclass(frozen=True)
+class SquadMetric(Metric):
+    """The figures of v1.1, or of v2.0 where questions may be `unanswerable`; details are a list of ExampleScore."""
 
-    >>> exact_match("the Panthers.", "Panthers")
-    1
-    """
-    return int(normalize_answer(prediction) == normalize_answer(reference))
+    unanswerable: bool
+    name = "f1"
 
-
-def token_f1(prediction: str, reference: str, *, empty_can_match: bool = False) -> float:
-    """F1 (0 to 1) over the multiset of normalised words.
-
-    With no common word it is 0, also when both are empty. `empty_can_match` is the v2.0 rule: when either has no
-    words the score is 1 if both have none, else 0.
-
-    >>> token_f1("in the late 1990s", "late 1990s")
-    0.8
-    >>> token_f1("", "the"), token_f1("", "the", empty_can_match=True)
-    (0.0, 1.0)
-    """
-    predicted_words, reference_words = normalize_answer(prediction).split(), normalize_answer(reference).split()
-    if empty_can_match and not (predicted_words and reference_words):
-        return float(predicted_words == reference_words)
-    num_common = sum((Counter(predicted_words) & Counter(reference_words)).values())
-    if num_common == 0:
-        return 0.0
-    precision = 1.0 * num_common / len(predicted_words)
-    recall = 1.0 * num_common / len(reference_words)
-    return (2 * precision * recall) / (precision + recall)
-
-
-def examples_v1(references: References, predictions: Predictions) -> dict[str, ExampleScore]:
-    """The v1.1 score of every question, best over its references; 0 where there is no prediction.
-
-    Raises DataError for a question without a reference, which v1.1 does not have.
-    """
-    scores = {}
-    for question_id, texts in references.items():
-        if not texts:
-            raise DataError(f"question {question_id!r} has no reference answer; score it as squad-v2.0")
-        prediction = predictions.get(question_id)
-        if prediction is None:
-            scores[question_id] = ExampleScore(0, 0.0)
+    def measure(self, answers: Answers) -> Measured:
+        references = dict(zip(answers.ids, answers.gold, strict=True))
+        predicted: dict[str, SquadAnswer] = dict(zip(answers.ids, answers.predicted, strict=True))
+        texts = {id_: answer.text for id_, answer in predicted.items()}
+        figures: Figures
+        if self.unanswerable:
+            scores = examples_v2(references, texts)
+            figures = {**v2_figures(references, scores), **_best_of_odds(references, predicted)}
         else:
-            exact = max(exact_match(prediction, text) for text in texts)
-            scores[question_id] = ExampleScore(exact, max(token_f1(prediction, text) for text in texts))
-    return scores
+            scores = examples_v1(references, texts)
+            figures = {**v1_figures(scores)}
+        details = list(scores.values())
+        f1 = [score.f1 for score in details]
+        return Measured(figures, f1, mean_sample(answers.ids, f1), details)
+
+    def sample(self, answers: Answers) -> Sample:
+        return super().sample(answers) if answers.scores is None else mean_sample(answers.ids, answers.scores)
+
+    def to_stored(self, prediction: SquadAnswer) -> str:
+        return prediction.text
+
+    def from_stored(self, prediction: str, gold: str) -> tuple[SquadAnswer, list[str]]:
+        return SquadAnswer(prediction, prediction), json.loads(gold)
 
 
-def squad_v1(references: References, predictions: Predictions) -> dict[str, float]:
-    """`exact_match` and `f1` in percent over all questions, those without a prediction counted as wrong.
+def _best_of_odds(references: References, predicted: Mapping[str, SquadAnswer]) -> dict[str, float]:
+    """The `best_` figures of answers with odds; the others are of the final answers as they are.
 
-    Predictions for unknown ids are ignored, as in the official script.
-
-    >>> squad_v1({"q1": ["Denver"], "q2": ["1999"]}, {"q1": "denver"})
-    {'exact_match': 50.0, 'f1': 50.0}
+    The official default threshold of 1.0, meant for probabilities, would empty answers.
     """
-    exact, f1 = _means(examples_v1(references, predictions).values())
-    return {"exact_match": exact, "f1": f1}
+    odds = {id_: answer.null_odds for id_, answer in predicted.items() if answer.null_odds is not None}
+    if not odds:
+        return {}
+    texts = {id_: answer.best_text for id_, answer in predicted.items()}
+    return best_figures(references, texts, examples_v2(references, texts), odds)
 
 
-def examples_v2(references: References, predictions: Predictions) -> dict[str, ExampleScore]:
-    """The v2.0 score of every question, best over its references, before any no-answer threshold.
-
-    References that are empty after normalisation do not count; a question left with none is unanswerable, and only
-    an empty prediction is right. A missing prediction is a DataError: the official script prints a warning and then
-    stops with a KeyError, so there is no official figure to return.
-    """
-    missing = missing_ids(references, predictions)
-    if missing:
-        raise DataError(
-            f"{len(missing)} of {len(references)} questions have no prediction, first {missing[0]!r}; "
-            'the official v2.0 scorer needs one for each ("" means unanswerable)'
-        )
-    scores = {}
-    for question_id, texts in references.items():
-        texts = [text for text in texts if normalize_answer(text)] or [""]
-        prediction = predictions[question_id]
-        exact = max(exact_match(prediction, text) for text in texts)
-        f1 = max(token_f1(prediction, text, empty_can_match=True) for text in texts)
-        scores[question_id] = ExampleScore(exact, f1)
-    return scores
-
-
-def squad_v2(
-    references: References,
-    predictions: Predictions,
-    null_odds: Mapping[str, float] | None = None,
-    threshold: float = OFFICIAL_THRESHOLD,
-) -> dict[str, float]:
-    """`exact`, `f1`, `total` overall and for answerable (`HasAns_`) and unanswerable (`NoAns_`) questions, in percent.
-
-    With `null_odds` (id -> how likely unanswerable) an answer whose odds exceed `threshold` counts as "" (the
-    official default of 1.0 is kept, though it suits probabilities and not log-odds), and the best thresholds are
-    added: `best_exact`, `best_exact_thresh`, `best_f1`, `best_f1_thresh`. A group without questions has no entries.
-    Raises DataError when a question lacks a prediction or, if odds are given, its odds.
-
-    >>> scores = squad_v2({"q1": ["Denver"], "q2": []}, {"q1": "Denver", "q2": "Boston"})
-    >>> scores["exact"], scores["HasAns_f1"], scores["NoAns_exact"], scores["total"]
-    (50.0, 100.0, 0.0, 2)
-    """
-    raw = examples_v2(references, predictions)
-    has_answer = {question_id: bool(texts) for question_id, texts in references.items()}
-    final = raw if null_odds is None else apply_null_odds(raw, has_answer, null_odds, threshold)
-    result = _v2_group("", list(final.values()))
-    for prefix, wanted in (("HasAns_", True), ("NoAns_", False)):
-        group = [score for question_id, score in final.items() if has_answer[question_id] is wanted]
-        if group:
-            result |= _v2_group(prefix, group)
-    if null_odds is not None:
-        for name in ("exact", "f1"):
-            values = {question_id: getattr(score, name) for question_id, score in raw.items()}
-            best, at = best_threshold(values, predictions, null_odds, has_answer)
-            result |= {f"best_{name}": best, f"best_{name}_thresh": at}
-    return result
-
-
-def apply_null_odds(
-    scores: Mapping[str, ExampleScore],
-    has_answer: Mapping[str, bool],
-    null_odds: Mapping[str, float],
-    threshold: float = OFFICIAL_THRESHOLD,
-) -> dict[str, ExampleScore]:
-    """Scores once every answer whose odds exceed `threshold` is replaced by "": right if and only if unanswerable."""
-    missing = missing_ids(scores, null_odds)
-    if missing:
-        raise DataError(f"{len(missing)} of {len(scores)} questions have no null odds, first {missing[0]!r}")
-    final = {}
-    for question_id, score in scores.items():
-        if null_odds[question_id] > threshold:
-            right = not has_answer[question_id]
-            score = ExampleScore(int(right), float(right))
-        final[question_id] = score
-    return final
-
-
-def best_threshold(
-    scores: Mapping[str, float],
-    predictions: Predictions,
-    null_odds: Mapping[str, float],
-    has_answer: Mapping[str, bool],
-) -> tuple[float, float]:
-    """The official best mean score (percent) over all thresholds and the odds at which it is reached.
-
-    Starts from everything unanswered (reported as threshold 0.0, whatever the odds are) and answers question by
-    question in order of odds. Questions with equal odds are taken one at a time in the order of `null_odds`, so the
-    official best can be one that no threshold reaches; use it to report, not to choose.
-
-    >>> odds = {"q1": -2.0, "q2": 3.0}
-    >>> best_threshold({"q1": 1.0, "q2": 0.0}, {"q1": "Denver", "q2": "x"}, odds, {"q1": True, "q2": False})
-    (100.0, -2.0)
-    """
-    current = best = sum(1 for question_id in has_answer if not has_answer[question_id])
-    threshold = 0.0
-    for question_id in sorted(null_odds, key=lambda key: null_odds[key]):
-        if question_id not in scores:
-            continue
-        if has_answer[question_id]:
-            current += scores[question_id]
-        elif predictions[question_id]:
-            current -= 1
-        if current > best:
-            best, threshold = current, null_odds[question_id]
-    return 100.0 * best / len(scores), threshold
-
-
-def missing_ids(references: Mapping[str, object], predictions: Mapping[str, object]) -> list[str]:
-    """Ids of `references` that `predictions` lacks, in order.
-
-    >>> missing_ids({"q1": ["a"], "q2": ["b"]}, {"q2": "b", "q9": "c"})
-    ['q1']
-    """
-    return [question_id for question_id in references if question_id not in predictions]
-
-
-def _v2_group(prefix: str, scores: list[ExampleScore]) -> dict[str, float]:
-    exact, f1 = _means(scores)
-    return {f"{prefix}exact": exact, f"{prefix}f1": f1, f"{prefix}total": len(scores)}
-
-
-def _means(scores: Iterable[ExampleScore]) -> tuple[float, float]:
-    # Plain additions: from Python 3.12 on `sum` compensates rounding and would differ in the last digits.
-    exact, f1, total = 0, 0.0, 0
-    for score in scores:
-        exact, f1, total = exact + score.exact, f1 + score.f1, total + 1
-    if total == 0:
-        raise DataError("no questions to score")
-    return 100.0 * exact / total, 100.0 * f1 / total
+METRICS = {"squad-v1.1": (SquadMetric(unanswerable=False),), "squad-v2.0": (SquadMetric(unanswerable=True),)}

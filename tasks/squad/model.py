@@ -5,18 +5,27 @@ Letters: B windows of a batch, T tokens, D hidden size, W widths.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 import torch
+from datasets import Dataset
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
-from atinuke_bench.sentences.task import pool
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.heads.pooling import pool
+from atinuke_bench.tasks.squad.decode import choose_null_threshold, decode_spans, flat_logits
+from atinuke_bench.tasks.squad.files import references
+from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.tasks.squad.scores import examples_v2
 from atinuke_bench.training.module import Batch, TaskModule
-from atinuke_bench.training.task import TaskOptions
+from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
 
 #: Half widths, in tokens, of the neighbourhoods in which words of the question are counted.
 WIDTHS = (0, 2, 8, 24)
@@ -29,10 +38,54 @@ class SquadOptions(TaskOptions):
     stride: int = Field(128, ge=1)
     #: Tokens of the longest answer that decoding gives.
     max_answer_length: int = Field(30, ge=1)
-    #: Candidates of a question that decoding keeps.
-    num_best: int = Field(20, ge=1)
     #: Whether a core is told where the words of the question recur in the text (`question_overlap`).
     overlap: Literal["none", "token", "window"] = "window"
+
+
+@dataclass(frozen=True)
+class SquadModel(TaskModel):
+    """Predictions are SquadAnswer, with odds where questions may be `unanswerable` (v2.0)."""
+
+    unanswerable: bool
+
+    def build(self, core: Core, run: RunConfig) -> TaskModule:
+        return SquadModule(core, run, options_of(run, SquadOptions))
+
+    def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, SquadAnswer]:
+        longest = options_of(run, SquadOptions).max_answer_length
+        logits = flat_logits(outputs, encoded)
+        spans = decode_spans(encoded, *logits, examples["context"][:], max_answer_length=longest)
+        odds = spans.null_odds.tolist() if self.unanswerable else [None] * len(examples)
+        return {
+            id_: SquadAnswer(text, text, null_odds)
+            for id_, text, null_odds in zip(examples["id"][:], spans.texts, odds, strict=True)
+        }
+
+    def calibrate(self, examples: Dataset, predictions: Mapping[str, SquadAnswer], run: RunConfig) -> dict[str, float]:
+        """The threshold on null odds with the best F1 (v2.0)."""
+        if not self.unanswerable:
+            return {}
+        truth = references({name: examples[name][:] for name in ("id", "answers")})
+        scores = examples_v2(truth, {id_: answer.best_text for id_, answer in predictions.items()})
+        threshold = choose_null_threshold(
+            np.array([score.f1 for score in scores.values()]),
+            np.array([bool(texts) for texts in truth.values()]),
+            np.array([predictions[id_].null_odds for id_ in truth]),
+        )
+        return {"null_threshold": threshold}
+
+    def apply_calibration(
+        self, predictions: dict[str, SquadAnswer], calibration: Mapping[str, float]
+    ) -> dict[str, SquadAnswer]:
+        if "null_threshold" not in calibration:
+            return predictions
+        threshold = calibration["null_threshold"]
+        return {id_: _decided(answer, threshold) for id_, answer in predictions.items()}
+
+
+def _decided(answer: SquadAnswer, threshold: float) -> SquadAnswer:
+    assert answer.null_odds is not None, "a threshold is for answers with odds"
+    return replace(answer, text="" if answer.null_odds > threshold else answer.best_text)
 
 
 class SquadModule(TaskModule):

@@ -10,7 +10,7 @@ T tokens of all distinct contexts together, Q questions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from atinuke_bench.data.tokenizer import SpecialTokens, plain_copy, special_tokens
+from atinuke_bench.data.features import Encoded, Ragged
+from atinuke_bench.data.tokenizer import PAD_ID, SpecialTokens, plain_copy, special_tokens
 from atinuke_bench.errors import ConfigError
 
 Array = NDArray[Any]
@@ -28,30 +29,18 @@ _QUESTIONS_PER_CHUNK = 8192  # bounds the memory of intermediate arrays
 
 
 @dataclass(frozen=True)
-class SquadWindows:
-    """Windows in order of question, then of context. Window w owns positions `offsets[w]` to `offsets[w + 1]`.
+class Windows:
+    """Windows, a row each, in order of question, then of context, and what did not fit into them.
 
-    A position's text is `context[char_starts[p]:char_ends[p]]`, in characters of the original context; both are 0
-    where `context_mask` is false. A label counts positions from the window's start; 0, the [CLS], says that
-    the answer is not wholly inside the window, or that the question is unanswerable.
+    A token's text is `context[char_starts:char_ends]`, in characters of the original context; both, which only decoding
+    needs, are 0 where `context_mask` is false: there no answer may begin or end. `segment_ids` is 0 up to the context's
+    first token, then 1. `start_label` and `end_label` (inclusive) count tokens from the window's start; 0, the [CLS],
+    says that the answer is not wholly inside the window, or that the question is unanswerable.
     """
 
-    offsets: Array  # int64 [W + 1]
-    input_ids: Array  # int32 [P]
-    segment_ids: Array  # int32 [P]: 0 up to the context's first token, then 1
-    char_starts: Array  # int32 [P]
-    char_ends: Array  # int32 [P]
-    context_mask: Array  # bool [P]: may begin or end an answer
-    example_index: Array  # int64 [W]: row of the question
-    start_labels: Array  # int64 [W]
-    end_labels: Array  # int64 [W]: inclusive
+    encoded: Encoded
     num_truncated_questions: int
     num_lost_answers: int  # answerable questions whose answer is wholly inside no window
-
-    @property
-    def num_windows(self) -> int:
-        """W."""
-        return len(self.example_index)
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,7 @@ def build_windows(
     max_length: int = 384,
     stride: int = 128,
     min_context: int | None = None,
-) -> SquadWindows:
+) -> Windows:
     """All windows of Q questions, each with its context and, for labels, its answers `{"text", "answer_start"}`.
 
     `stride` is the distance in tokens between the starts of neighbouring windows (BERT's doc_stride, not an overlap),
@@ -103,8 +92,8 @@ def build_windows(
     >>> from tokenizers import models, pre_tokenizers
     >>> tokenizer = Tokenizer(models.WordLevel({"[CLS]": 0, "[SEP]": 1, "[UNK]": 2, "Ada": 3}, unk_token="[UNK]"))
     >>> tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    >>> windows = build_windows(tokenizer, ["Who ?"], ["I am Ada"], [{"text": ["Ada"], "answer_start": [5]}])
-    >>> windows.input_ids.tolist(), windows.start_labels.tolist(), windows.char_starts.tolist()
+    >>> rows = build_windows(tokenizer, ["Who ?"], ["I am Ada"], [{"text": ["Ada"], "answer_start": [5]}]).encoded
+    >>> rows.ragged["input_ids"][0].tolist(), rows.fixed["start_label"].tolist(), rows.host["char_starts"][0].tolist()
     ([0, 2, 2, 1, 2, 2, 3, 1], [6], [0, 0, 0, 0, 0, 2, 5, 0])
     """
     if not questions:
@@ -130,7 +119,21 @@ def build_windows(
         )
         for first in range(0, len(questions), _QUESTIONS_PER_CHUNK)
     ]
-    return _concatenate(parts)
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Windows(_encoded(arrays), int(arrays["is_truncated"].sum()), int(arrays["is_lost"].sum()))
+
+
+def _encoded(arrays: Mapping[str, Array]) -> Encoded:
+    offsets = _offsets(arrays["lengths"])
+    return Encoded(
+        {
+            "input_ids": Ragged(arrays["input_ids"], offsets, padding=PAD_ID),
+            **{name: Ragged(arrays[name], offsets) for name in ("segment_ids", "context_mask")},
+        },
+        arrays["example_index"],
+        fixed={name: arrays[name] for name in ("start_label", "end_label")},
+        host={name: Ragged(arrays[name], offsets) for name in ("char_starts", "char_ends")},
+    )
 
 
 def _check_lengths(max_length: int, stride: int, min_context: int, num_special: int) -> None:
@@ -259,7 +262,8 @@ def _build_chunk(
     context_row: Array,
     spans: Array,
     layout: _Layout,
-) -> SquadWindows:
+) -> dict[str, Array]:
+    """Arrays over the chunk's windows [W], their positions [P] and its questions, by name."""
     question_ids, question_offsets = encoded
     full_lengths = np.diff(question_offsets)
     question_lengths = np.minimum(full_lengths, layout.max_question)
@@ -285,29 +289,29 @@ def _build_chunk(
     char_base = tokens.char_base[context_row[question]][window][mask]
     chars[0, mask], chars[1, mask] = tokens.starts[token] - char_base, tokens.ends[token] - char_base
 
-    labels, num_lost = _labels(question, start, length, context_at, spans)
-    return SquadWindows(
-        offsets=offsets,
-        input_ids=ids,
-        segment_ids=(in_context >= 0).astype(np.int32),
-        char_starts=chars[0],
-        char_ends=chars[1],
-        context_mask=mask & (chars[1] > chars[0]),
-        example_index=question + first_question,
-        start_labels=labels[:, 0],
-        end_labels=labels[:, 1],
-        num_truncated_questions=int((full_lengths > question_lengths).sum()),
-        num_lost_answers=num_lost,
-    )
+    labels, is_lost = _labels(question, start, length, context_at, spans)
+    return {
+        "lengths": np.diff(offsets),
+        "input_ids": ids,
+        "segment_ids": (in_context >= 0).astype(np.int32),
+        "context_mask": mask & (chars[1] > chars[0]),
+        "char_starts": chars[0],
+        "char_ends": chars[1],
+        "example_index": question + first_question,
+        "start_label": labels[:, 0],
+        "end_label": labels[:, 1],
+        "is_truncated": full_lengths > question_lengths,
+        "is_lost": is_lost,
+    }
 
 
-def _labels(question: Array, start: Array, length: Array, context_at: Array, spans: Array) -> tuple[Array, int]:
-    """int64 [W, 2] first and last label position of each window, and how many answers no window holds."""
+def _labels(question: Array, start: Array, length: Array, context_at: Array, spans: Array) -> tuple[Array, Array]:
+    """Labels int64 [W, 2]: first and last position; bool per question: whether no window has its answer."""
     span = spans[question]  # [W, 2]
     inside = (span[:, 0] >= start) & (span[:, 1] >= 0) & (span[:, 1] < start + length)
     labels = np.where(inside[:, None], span + (context_at - start)[:, None], 0)
     found = np.bincount(question[inside], minlength=len(spans)) > 0
-    return labels, int(((spans[:, 1] != -1) & ~found).sum())
+    return labels, (spans[:, 1] != -1) & ~found
 
 
 def _place_windows(context_lengths: Array, capacity: Array, stride: int) -> tuple[Array, Array, Array]:
@@ -317,12 +321,3 @@ def _place_windows(context_lengths: Array, capacity: Array, stride: int) -> tupl
     question = np.repeat(np.arange(len(counts)), counts)
     start = (np.arange(counts.sum()) - _offsets(counts)[question]) * step[question]
     return question, start, np.minimum(capacity[question], context_lengths[question] - start)
-
-
-def _concatenate(parts: Sequence[SquadWindows]) -> SquadWindows:
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-    merged: dict[str, Any] = {"offsets": _offsets(lengths)}
-    for field in fields(SquadWindows)[1:]:
-        values = [getattr(part, field.name) for part in parts]
-        merged[field.name] = sum(values) if field.name.startswith("num_") else np.concatenate(values)
-    return SquadWindows(**merged)

@@ -7,9 +7,13 @@ several references, the first decides, as it does in training.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from atinuke_bench.tasks.squad.metric import ExampleScore
+from datasets import Dataset
+
+from atinuke_bench.metrics.metric import Answers, Measured
+from atinuke_bench.tasks.squad.scores import ExampleScore
+from atinuke_bench.training.task import Slices
 
 QUESTION_WORDS = ("what", "who", "when", "where", "why", "how", "which", "other")
 ANSWER_TYPES = ("none", "date", "number", "name", "other")
@@ -105,18 +109,22 @@ def _bucket(count: int, upper_ends: Sequence[int], names: Sequence[str]) -> str:
     return names[sum(count > end for end in upper_ends)]
 
 
+def by_question(examples: Dataset, answers: Answers, measured: Measured) -> Slices:
+    """The slices of all questions; `measured.details` has their scores."""
+    return slice_scores(measured.details, examples["question"][:], examples["context"][:], answers.gold)
+
+
 def slice_scores(
-    scores: Mapping[str, ExampleScore],
+    scores: Sequence[ExampleScore],
     questions: Sequence[str],
     contexts: Sequence[str],
     texts: Sequence[Sequence[str]],
-) -> dict[str, dict[str, dict[str, float]]]:
+) -> Slices:
     """Every slice's `num`, `exact` and `f1` (percent), as `{"question_word": {"who": {...}}, ...}`.
 
     `scores` and the three columns are in the same order. A slice without questions is absent, not zero.
 
-    >>> one = {"q1": ExampleScore(1, 1.0)}
-    >>> slice_scores(one, ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
+    >>> slice_scores([ExampleScore(1, 1.0)], ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
     {'name': {'num': 1, 'exact': 100.0, 'f1': 100.0}}
     """
     columns = {
@@ -125,14 +133,13 @@ def slice_scores(
         "answer_length": (ANSWER_LENGTHS, [answer_length(answers) for answers in texts]),
         "context_length": (CONTEXT_LENGTHS, [context_length(context) for context in contexts]),
     }
-    values = list(scores.values())
     return {
-        name: {label: _mean_scores(values, column, label) for label in names if label in column}
+        name: {label: _mean_scores(scores, column, label) for label in names if label in column}
         for name, (names, column) in columns.items()
     }
 
 
-def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str], label: str) -> dict[str, float]:
+def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str], label: str) -> dict[str, float | None]:
     members = [score for score, of in zip(values, column, strict=True) if of == label]
     num_examples = len(members)
     return {

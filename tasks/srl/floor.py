@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from datasets import Dataset
+
+from atinuke_bench.config import RunConfig
 from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.tasks.srl.data import spans_of
+from atinuke_bench.tasks.srl.model import SrlOptions
+from atinuke_bench.training.task import options_of
 
 #: Words farther from the predicate than this are all equally far.
 MAX_DISTANCE = 10
@@ -15,6 +21,14 @@ MAX_DISTANCE = 10
 MIN_SIGHTINGS = 5
 
 _Place = tuple[int, str] | tuple[int]  # signed distance and lowercased form, or the distance alone
+
+
+def most_frequent_roles(train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
+    """What `PlaceRule` answers."""
+    tags = BioTags(options_of(run, SrlOptions).roles)
+    rule = PlaceRule.learn(tags, train["words"][:], train["predicate"][:], spans_of(train))
+    rows = zip(examples["id"][:], examples["words"][:], examples["predicate"][:], strict=True)
+    return {id_: rule.answer(words, predicate) for id_, words, predicate in rows}
 
 
 @dataclass(frozen=True)

@@ -7,56 +7,95 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
-from atinuke_bench.data.bio import BioTags
+from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.heads.pooling import pool_words
 from atinuke_bench.heads.viterbi import decode_viterbi
 from atinuke_bench.training.module import Batch, TaskModule
+from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
 
 #: Words farther than this from the predicate share one bucket on each side.
-MAX_DISTANCE = 24
-NUM_BUCKETS = 2 * MAX_DISTANCE + 1
+_MAX_DISTANCE = 24
+_NUM_BUCKETS = 2 * _MAX_DISTANCE + 1
 #: Target of a word that is padding.
 _IGNORED = -100
 #: Added to a score to force a tag, and taken away to forbid one: larger than any logit, small enough to sum in float32.
 _FORCE = 1e4
 
 
+class SrlOptions(TaskOptions):
+    """Which predicates, and how they meet the core."""
+
+    #: Only predicates whose part of speech begins with VB, the classic setting; needs CoNLL-2012 columns.
+    verbs_only: bool = False
+    #: `late`: a sentence is encoded once, and each predicate meets its words only after the core.
+    #: `indicator`: the predicate is marked in the core's input, and a sentence is encoded once a predicate, which costs
+    #: four times as much on EWT.
+    predicate_feature: Literal["indicator", "late"] = "late"
+    #: Whether words are told their signed distance to the predicate.
+    distance_feature: bool = True
+    #: How the pieces of a word become its vector. In a causal core its first piece has not seen the rest of it.
+    pooling: Literal["first", "mean"] = "mean"
+    #: Roles that can be tagged; those of the train split when not given.
+    roles: tuple[str, ...] = ()
+
+
+class SrlModel(TaskModel):
+    """Predictions are argument spans."""
+
+    def build(self, core: Core, run: RunConfig) -> TaskModule:
+        return SrlModule(core, run, options_of(run, SrlOptions))
+
+    def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
+        tags = BioTags(options_of(run, SrlOptions).roles)
+        ids = examples["id"][:]
+        num_predicates = encoded.ragged["predicates"].lengths
+        predictions: dict[str, list[Span]] = {}
+        for output in outputs:
+            _, num_slots, width = output["tags"].shape
+            flat = output["tags"].reshape(-1, width).astype(np.int64)
+            spans = tags.decode_batch(flat, np.full(len(flat), width))
+            for place, row in enumerate(output["rows"].tolist()):
+                first = int(encoded.fixed["first_word"][row])
+                for slot in range(num_predicates[row]):
+                    found = spans[place * num_slots + slot]
+                    id_ = ids[encoded.example_index[row] + slot]
+                    predictions[id_] = [(start + first, end + first, role) for start, end, role in found]
+        return predictions
+
+
 class SrlModule(TaskModule):
     """Tags the words of a row for each of its predicates.
 
-    With an `indicator` a row has one predicate, which enters before the core; without one the core reads the sentence
-    alone and all its predicates are answered from the same vectors. Either way a word's tag is read from its vector,
-    the predicate's vector and, with `distance`, the distance between them, in one hidden layer.
+    Where the predicate is marked, a row has one predicate, which enters before the core; otherwise the core reads the
+    sentence alone and all its predicates are answered from the same vectors. Either way a word's tag is read from its
+    vector, the predicate's vector and, if asked for, the distance between them, in one hidden layer.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        run: RunConfig,
-        tags: BioTags,
-        *,
-        indicator: bool,
-        distance: bool,
-        pooling: Literal["first", "mean"],
-    ) -> None:
+    def __init__(self, core: Core, run: RunConfig, options: SrlOptions) -> None:
         super().__init__(core, run)
         size = core.hidden_size
+        tags, distance = BioTags(options.roles), options.distance_feature
+        indicator = options.predicate_feature == "indicator"
         self.tags = tags
-        self.pooling = pooling
+        self.pooling = options.pooling
         input_size = core.token_embedding.embedding_dim
         self.indicator = nn.Embedding(2, input_size) if indicator else None
-        self.input_distance = nn.Embedding(NUM_BUCKETS, input_size) if indicator and distance else None
+        self.input_distance = nn.Embedding(_NUM_BUCKETS, input_size) if indicator and distance else None
         for table in (self.indicator, self.input_distance):
             if table is not None and core.is_pretrained:
                 nn.init.zeros_(table.weight)
         self.word_part = nn.Linear(size, size)
         self.predicate_part = nn.Linear(size, size, bias=False)
-        self.distance_part = nn.Embedding(NUM_BUCKETS, size) if distance else None
+        self.distance_part = nn.Embedding(_NUM_BUCKETS, size) if distance else None
         self.dropout = nn.Dropout(getattr(run.core, "dropout", 0.0))
         self.output = nn.Linear(size, tags.num_tags)
 
@@ -67,7 +106,7 @@ class SrlModule(TaskModule):
         word, predicate = batch["word"], batch["predicates"]  # (B, T), (B, 1)
         embedded = embedded + self.indicator((word == predicate).long())
         if self.input_distance is not None:
-            near = self.input_distance(distance_bucket(word - predicate))
+            near = self.input_distance(predicate_distance_bucket(word - predicate))
             embedded = embedded + near * (word >= 0)[..., None]
         return self.core(None, batch["attention_mask"], inputs_embeds=embedded)
 
@@ -79,7 +118,7 @@ class SrlModule(TaskModule):
         hidden = self.word_part(words)[pairs.row]  # (N, W, D)
         hidden = hidden + self.predicate_part(words[pairs.row, pairs.predicate])[:, None]
         if self.distance_part is not None:
-            hidden = hidden + self.distance_part(distance_bucket(pairs.offset))
+            hidden = hidden + self.distance_part(predicate_distance_bucket(pairs.offset))
         return self.output(self.dropout(F.gelu(hidden))), pairs
 
     def loss(self, batch: Batch) -> Tensor:
@@ -131,29 +170,10 @@ class Pairs:
         return found.masked_fill(~self.is_word, _IGNORED)
 
 
-def distance_bucket(offset: Tensor) -> Tensor:
+def predicate_distance_bucket(offset: Tensor) -> Tensor:
     """The bucket of each word's signed distance to the predicate.
 
-    >>> distance_bucket(torch.tensor([-90, -1, 0, 24, 25])).tolist()
+    >>> predicate_distance_bucket(torch.tensor([-90, -1, 0, 24, 25])).tolist()
     [0, 23, 24, 48, 48]
     """
-    return offset.clamp(-MAX_DISTANCE, MAX_DISTANCE) + MAX_DISTANCE
-
-
-def pool_words(hidden: Tensor, word: Tensor, how: str) -> Tensor:  # (B, T, D), (B, T) -> (B, W, D)
-    """The vector of each word: that of its first piece, or the mean of all; 0 at padding.
-
-    `word` numbers the word of each token from 0, and is -1 at tokens that belong to none. A matrix product, since it
-    adds in the same order on every device.
-
-    >>> hidden = torch.tensor([[[9.0], [1.0], [3.0], [5.0]]])
-    >>> word = torch.tensor([[-1, 0, 0, 1]])
-    >>> pool_words(hidden, word, "mean").tolist(), pool_words(hidden, word, "first").tolist()
-    ([[[2.0], [5.0]]], [[[1.0], [5.0]]])
-    """
-    places = torch.arange(int(word.max()) + 1, device=word.device)
-    of_word = word[:, None, :] == places[:, None]  # (B, W, T)
-    if how == "first":
-        of_word[:, :, 1:] &= (word[:, 1:] != word[:, :-1])[:, None]
-    weights = of_word.to(hidden.dtype)
-    return (weights / weights.sum(dim=2, keepdim=True).clamp(min=1)) @ hidden
+    return offset.clamp(-_MAX_DISTANCE, _MAX_DISTANCE) + _MAX_DISTANCE

@@ -1,6 +1,6 @@
 """Arguments in pieces: one proposition compared exactly as srl-eval.pl compares it, corner cases included.
 
-`srl_table` counts plain propositions with arrays and leaves the others (continued, nested) to these functions.
+`events` counts plain propositions with arrays and leaves the others (continued, nested) to these functions.
 """
 
 from __future__ import annotations
@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-Span = tuple[int, int, str]  # first word, last word, role
+from atinuke_bench.data.bio import Span
 
 
 @dataclass(slots=True, eq=False)
-class Argument:
-    """An argument as srl-eval.pl compares it; `pieces` is empty for a single span without spans inside it."""
+class WholeArgument:
+    """An argument as srl-eval.pl compares it, its continuations joined to it.
+
+    `pieces` is empty for a single span without spans inside it.
+    """
 
     start: int
     end: int
     role: str
-    pieces: list[Argument] = field(default_factory=list)
+    pieces: list[WholeArgument] = field(default_factory=list)
 
     def distance(self, index: int) -> int:
         """Words between the predicate's word and the nearest piece; 0 when they touch or overlap."""
@@ -31,12 +34,12 @@ class Argument:
 class Comparison:
     """The arguments of one proposition: correct ones as pairs (gold, predicted), the others alone."""
 
-    correct: list[tuple[Argument, Argument]]
-    excess: list[Argument]
-    missed: list[Argument]
+    correct: list[tuple[WholeArgument, WholeArgument]]
+    excess: list[WholeArgument]
+    missed: list[WholeArgument]
 
 
-def join_pieces(spans: Iterable[Span]) -> list[Argument]:
+def join_pieces(spans: Iterable[Span]) -> list[WholeArgument]:
     """Arguments of one proposition out of its spans, as srl-eval.pl reads them.
 
     A `C-X` continues the latest `X` before it; without one it is an argument `X` itself. Two corner cases follow the
@@ -46,14 +49,14 @@ def join_pieces(spans: Iterable[Span]) -> list[Argument]:
     >>> [(a.start, a.end, a.role, len(a.pieces)) for a in join_pieces([(0, 1, "A1"), (2, 2, "V"), (3, 5, "C-A1")])]
     [(0, 5, 'A1', 2), (2, 2, 'V', 0)]
     """
-    latest: dict[str, Argument] = {}
+    latest: dict[str, WholeArgument] = {}
     arguments = []
     for argument in _nest(spans):
         role = argument.role.removeprefix("C-")
         if role != argument.role and role in latest:
             head = latest[role]
             if not head.pieces:
-                head.pieces.append(Argument(head.start, head.end, role))
+                head.pieces.append(WholeArgument(head.start, head.end, role))
             head.pieces.append(argument)
             head.end = argument.end
         else:
@@ -63,12 +66,12 @@ def join_pieces(spans: Iterable[Span]) -> list[Argument]:
     return arguments
 
 
-def _nest(spans: Iterable[Span]) -> Iterable[Argument]:
+def _nest(spans: Iterable[Span]) -> Iterable[WholeArgument]:
     """Spans from left to right, outer before inner, each holding those directly inside it as pieces."""
-    by_span: dict[tuple[int, int], Argument] = {}
-    around: list[Argument] = []
+    by_span: dict[tuple[int, int], WholeArgument] = {}
+    around: list[WholeArgument] = []
     for start, end, role in sorted(spans, key=_opening):
-        argument = Argument(start, end, role, [])
+        argument = WholeArgument(start, end, role, [])
         while around and around[-1].end < start:
             around.pop()
         if around:
@@ -86,7 +89,9 @@ def _opening(span: Span) -> tuple[int, int]:
     return span[0], -span[1]
 
 
-def compare_arguments(gold: Sequence[Argument], predicted: Sequence[Argument], *, labelled: bool = True) -> Comparison:
+def compare_arguments(
+    gold: Sequence[WholeArgument], predicted: Sequence[WholeArgument], *, labelled: bool = True
+) -> Comparison:
     """Which predicted arguments are correct, which are excess, and which gold ones are missed.
 
     Of gold arguments with the same first and last word only the last counts, as in srl-eval.pl.
@@ -103,7 +108,7 @@ def compare_arguments(gold: Sequence[Argument], predicted: Sequence[Argument], *
     return Comparison(correct, excess, list(remaining.values()))
 
 
-def _agree(gold: Argument, predicted: Argument, labelled: bool) -> bool:
+def _agree(gold: WholeArgument, predicted: WholeArgument, labelled: bool) -> bool:
     if labelled and gold.role != predicted.role:
         return False
     if not gold.pieces or not predicted.pieces:

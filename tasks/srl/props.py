@@ -1,14 +1,14 @@
 """CoNLL-2005 files: `.words` (one word a line) and `.props` (predicate lemma or `-`, one argument column a predicate).
 
 Sentences are separated by blank lines and match one another by number. Columns are separated by spaces or tabs.
-srl-eval.pl scores two `.props` files. Role names differ from CoNLL-2012's and are mapped by `to_conll2005_role` and
-`to_conll2012_role`; readers leave them as the file has them.
+srl-eval.pl scores two `.props` files. Role names differ from CoNLL-2012's, which `rename_roles` maps to these; readers
+leave them as the file has them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -23,11 +23,10 @@ from atinuke_bench.data.conll.read import (
     split_blocks,
 )
 from atinuke_bench.data.conll.spans import format_arguments
-from atinuke_bench.data.text import read_lines, read_text
+from atinuke_bench.data.text import read_lines
 from atinuke_bench.errors import DataError
 
 _CONLL2012_ROLE = re.compile(r"((?:[CR]-)*)ARG(M|[0-9A])(.*)")
-_CONLL2005_ROLE = re.compile(r"((?:[CR]-)*)A(M|[0-9A])((?:-.*)?)")
 _NO_WORDS = "_"
 
 
@@ -41,34 +40,16 @@ def to_conll2005_role(role: str) -> str:
     return role if match is None else f"{match[1]}A{match[2]}{match[3]}"
 
 
-def to_conll2012_role(role: str) -> str:
-    """The inverse of `to_conll2005_role`: `A0` as `ARG0`, `AM-LOC` as `ARGM-LOC`; other names stay.
-
-    >>> [to_conll2012_role(role) for role in ("A0", "C-A1", "R-AM-LOC", "A1-DSP", "AM", "V", "ARG0")]
-    ['ARG0', 'C-ARG1', 'R-ARGM-LOC', 'ARG1-DSP', 'ARGM', 'V', 'ARG0']
-    """
-    match = _CONLL2005_ROLE.fullmatch(role)
-    return role if match is None else f"{match[1]}ARG{match[2]}{match[3]}"
-
-
-def rename_roles(sentence: Sentence, rename: Callable[[str], str]) -> Sentence:
-    """The sentence with every role renamed."""
+def rename_roles(sentence: Sentence) -> Sentence:
+    """The sentence with CoNLL-2005's names of all roles."""
     predicates = tuple(
-        replace(predicate, arguments=tuple(span._replace(role=rename(span.role)) for span in predicate.arguments))
+        replace(
+            predicate,
+            arguments=tuple(span._replace(role=to_conll2005_role(span.role)) for span in predicate.arguments),
+        )
         for predicate in sentence.predicates
     )
     return replace(sentence, predicates=predicates)
-
-
-def keep_verbs(sentence: Sentence) -> Sentence:
-    """The sentence with only those predicates whose part of speech starts with `VB`: the classic setting.
-
-    A sentence without parts of speech (CoNLL-2005 files have none) keeps all its predicates.
-    """
-    if not sentence.pos:
-        return sentence
-    verbs = tuple(predicate for predicate in sentence.predicates if sentence.pos[predicate.index].startswith("VB"))
-    return sentence if len(verbs) == len(sentence.predicates) else replace(sentence, predicates=verbs)
 
 
 def read_props(props_path: str | Path, words_path: str | Path | None = None) -> Iterator[Sentence]:
@@ -83,9 +64,7 @@ def read_props(props_path: str | Path, words_path: str | Path | None = None) -> 
         for block in blocks:
             yield _build_sentence(props_path, block, (_NO_WORDS,) * len(block.lines))
         return
-    for block, words in _align(
-        props_path, blocks, words_path, split_blocks(words_path, read_lines(words_path), split_at_spaces)
-    ):
+    for block, words in _align(props_path, blocks, words_path, _read_blocks(words_path)):
         yield _build_sentence(props_path, block, words.columns[0])
 
 
@@ -112,14 +91,6 @@ def write_props(path: str | Path, sentences: Iterable[Sentence]) -> None:
             file.write("\n")
 
 
-def write_words(path: str | Path, sentences: Iterable[Sentence]) -> None:
-    """Writes the `.words` file that belongs to a `.props` file."""
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for sentence in sentences:
-            file.writelines(word + "\n" for word in sentence.words)
-            file.write("\n")
-
-
 def _format_rows(sentence: Sentence) -> Iterator[tuple[str, ...]]:
     num_words = len(sentence.words)
     lemmas = ["-"] * num_words
@@ -135,32 +106,7 @@ def _format_rows(sentence: Sentence) -> Iterator[tuple[str, ...]]:
 
 
 def _read_blocks(path: str | Path) -> Iterator[Block]:
-    """What `split_blocks` gives, several times faster: most sentences are split by one call each.
-
-    Predicate lemmas hold no asterisk and argument cells hold one each. So when the asterisks are as many as the
-    argument cells of a rectangle and its first column has none, every line has the same number of cells; any other
-    sentence takes the careful path, which finds the line at fault.
-    """
-    text = read_text(path)
-    line = 1
-    for chunk in text.removesuffix("\n").split("\n\n"):
-        num_rows = chunk.count("\n") + 1
-        cells = chunk.split()
-        num_columns, rest = divmod(len(cells), num_rows)
-        regular = (
-            num_columns > 0
-            and rest == 0
-            and chunk.count("*") == len(cells) - num_rows
-            and "*" not in "".join(cells[::num_columns])
-            and chunk.isascii()  # str.split() also splits at Unicode spaces
-        )
-        if regular:
-            columns = [tuple(cells[column::num_columns]) for column in range(num_columns)]
-            yield Block(range(line, line + num_rows), columns)
-        else:
-            rows = (row.removesuffix("\r") for row in chunk.split("\n"))
-            yield from split_blocks(path, enumerate(rows, start=line), split_at_spaces)
-        line += num_rows + 1
+    return split_blocks(path, read_lines(path), split_at_spaces)
 
 
 def _align(

@@ -1,7 +1,7 @@
 """`.props` files straight into arrays, for scoring: some ten times faster than building sentences.
 
-Reads plain files only (ASCII, one bracket pair at a time in each column). Whatever is out of the ordinary, errors
-included, is left to the careful reader in `props`, which both understands it and says where it goes wrong.
+Reads plain files only (ASCII, one bracket pair at a time in each column). Anything unusual, errors included, is left to
+the careful reader in `props`, which both understands it and says where it goes wrong.
 
 Letters in shapes: B bytes, K cells, L lines with cells, P predicates, N spans.
 """
@@ -10,42 +10,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atinuke_bench.data.text import read_bytes
+from atinuke_bench.tasks.srl.propositions import Integers, Propositions
 
-Integers = NDArray[np.int64]
 _SPACE, _TAB, _NEWLINE, _DASH, _STAR, _OPEN, _CLOSE = (ord(character) for character in " \t\n-*()")
 
 
-@dataclass(frozen=True, slots=True)
-class PropsTable:
-    """The predicates and spans of a `.props` file. Positions of words count from 0 in their sentence."""
+class PropsTable(NamedTuple):
+    """A `.props` file: the number of words of each sentence, and the propositions."""
 
-    num_words: Integers  # of each sentence
-    sentence: Integers  # [P] number of the predicate's sentence
-    index: Integers  # [P] position of the predicate's word
-    lemmas: list[str]  # [P]
-    proposition: Integers  # [N] number of the predicate, rising
-    start: Integers  # [N]
-    end: Integers  # [N] inside the span
-    role: Integers  # [N] place in role_names
-    role_names: list[str]
-
-    @property
-    def num_sentences(self) -> int:
-        """Sentences, those without predicates included."""
-        return len(self.num_words)
+    num_words: Integers
+    propositions: Propositions
 
 
-def read_props_tables(gold_path: str | Path, predicted_path: str | Path) -> tuple[PropsTable, PropsTable] | None:
-    """The tables of two files with the same sentences, or None: then `read_aligned_props` must read them."""
+def read_props_tables(gold_path: str | Path, predicted_path: str | Path) -> tuple[Propositions, Propositions] | None:
+    """The propositions of two files with the same sentences, or None: then `read_aligned_props` must read them."""
     gold, predicted = (read_props_table(path) for path in (gold_path, predicted_path))
     if gold is None or predicted is None or not np.array_equal(gold.num_words, predicted.num_words):
         return None
-    return gold, predicted
+    return gold.propositions, predicted.propositions
 
 
 def read_props_table(path: str | Path) -> PropsTable | None:
@@ -120,7 +108,10 @@ def _build_table(text: str, cells: _Cells) -> PropsTable | None:
     bounds = zip(begin[predicate].tolist(), end[predicate].tolist(), strict=True)
     lemmas = [text[first:last] for first, last in bounds]
     index = cells.line_word[cells.line[predicate]]
-    return PropsTable(cells.num_words, predicate_sentence, index, lemmas, proposition, start, stop, role, names)
+    return PropsTable(
+        cells.num_words,
+        Propositions(len(cells.num_words), predicate_sentence, index, lemmas, proposition, start, stop, role, names),
+    )
 
 
 def _are_irregular(cells: _Cells, arguments: Integers) -> bool:

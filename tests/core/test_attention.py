@@ -71,7 +71,9 @@ def test_a_causal_stack_needs_no_mask():
 
 def test_a_row_of_padding_sees_itself():
     attention_mask = torch.tensor([[True, False], [False, False]])
-    assert visibility(attention_mask, causal=False).mask.tolist() == [[[[True, False]]], [[[True, True]]]]
+    mask = visibility(attention_mask, causal=False).mask
+    assert mask is not None
+    assert mask.tolist() == [[[[True, False]]], [[[True, True]]]]
 
 
 def test_dropout_acts_on_the_attention_weights_in_training():

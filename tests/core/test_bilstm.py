@@ -34,11 +34,11 @@ def test_equals_packed_sequences_with_gradients(lengths):
 
 def test_a_direction_follows_the_equations_of_the_cell():
     layer, hidden = BiLSTMLayer(8), torch.randn(1, 5, 8)
-    lstm = layer.forwards
+    of_input, of_state, input_bias, state_bias = layer.forwards.parameters()
     output = cell = torch.zeros(4)
     expected = []
     for vector in hidden[0]:
-        sums = lstm.weight_ih_l0 @ vector + lstm.bias_ih_l0 + lstm.weight_hh_l0 @ output + lstm.bias_hh_l0
+        sums = of_input @ vector + input_bias + of_state @ output + state_bias
         enter, forget, candidate, leave = sums.split(4)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
         output = torch.sigmoid(leave) * torch.tanh(cell)

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from atinuke_bench import registry
-from atinuke_bench.config import core_config_class
+from atinuke_bench.config import core_config_class, is_floor
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import ConfigError
 
-TRAINED = [name for name in registry.core_names() if name not in ("majority", "pretrained")]
+TRAINED = [name for name in registry.core_names() if not is_floor(name) and name != "pretrained"]
 VARIANTS = [
     *((name, {}) for name in TRAINED),
     ("atinuke", {"causal": False}),

@@ -20,6 +20,7 @@ def test_padding_is_zero_and_stays_so():
     table = ScaledEmbedding(5, 4, padding_idx=PADDING_ID)
     table(torch.arange(5)).sum().backward()
     assert (table.weight[PADDING_ID] == 0).all()
+    assert table.weight.grad is not None
     assert (table.weight.grad[PADDING_ID] == 0).all()
 
 

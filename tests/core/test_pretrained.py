@@ -90,6 +90,7 @@ def test_counts_operations_that_the_counter_alone_would_miss(model_folder):
     for length in (5, 16, 60):
         assert core.flops_per_token(length) == attention_flops_per_token(2, 16, 32, length)
     assert core.training, "counting leaves the mode as it was"
+    assert isinstance(core, PretrainedCore)
     assert core.encoder.config._attn_implementation == "sdpa"
 
 
@@ -127,6 +128,7 @@ def test_reads_as_many_tokens_as_there_are_positions(model_folder, kind):
 
 def run_of(folder):
     run = make_run_config("snli", "pretrained", overrides={"core.model": str(folder)})
+    assert isinstance(run.core, PretrainedConfig)
     return run.model_copy(update={"core": PretrainedCore.resolve(run.core)})
 
 
@@ -310,9 +312,9 @@ def test_a_tokenizer_with_more_tokens_than_the_model(model_folder):
 
 def test_what_is_known_of_training_data():
     known = "sentence-transformers/all-MiniLM-L6-v2"
-    assert "list SNLI" in pretraining_of(known, "snli")
-    assert pretraining_of(known, "srl") == known
-    assert pretraining_of("somebody/else", "snli") == "somebody/else"
+    assert "list SNLI" in pretraining_of(known, "snli").label
+    assert pretraining_of(known, "srl").label == known
+    assert pretraining_of("somebody/else", "snli").label == "somebody/else"
 
 
 @pytest.mark.minilm

@@ -56,15 +56,15 @@ def hub_worker(
             source: dict[str, Any], labels: Any, *, pair: bool = True, revision: str | None = None
         ) -> dict[str, Any]:
             request = {"source": source, "labels": labels, "pair": pair, "revision": revision}
+            assert process.stdin is not None
+            assert process.stdout is not None
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             return json.loads(process.stdout.readline())
 
-        load.home = home
+        vars(load)["home"] = home
         return load
 
     yield start
     for process in processes:
-        process.stdin.close()
-        process.wait(timeout=30)
-        process.stdout.close()
+        process.communicate(timeout=30)

@@ -16,7 +16,12 @@ LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
 
 def encoded_of(lengths):
     rows = [[row + 1] * int(length) for row, length in enumerate(lengths)]
-    return Encoded({"input_ids": Ragged.from_rows(rows)}, np.arange(len(rows)), {"label": np.arange(len(rows))})
+    return Encoded(
+        {"input_ids": Ragged.from_rows(rows)},
+        np.arange(len(rows)),
+        {"label": np.arange(len(rows))},
+        host={"place": Ragged.from_rows([[row] for row in range(len(rows))], padding=9)},
+    )
 
 
 @given(LENGTHS, st.integers(1, 64), st.one_of(st.none(), st.integers(0, 5)), st.integers(1, 4), st.integers(0, 2))
@@ -80,6 +85,7 @@ def test_a_batch_is_padded_masked_and_names_its_rows():
     assert batch["attention_mask"].tolist() == [[True, False, False], [True, True, True]]
     assert batch["label"].tolist() == [1, 0]
     assert batch["input_ids"].dtype == torch.int64
+    assert set(batch) == {"input_ids", "attention_mask", "label", "rows"}, "no host column is sent to the device"
 
 
 def test_features_survive_the_disk_and_damage_is_noticed(tmp_path):
@@ -87,13 +93,24 @@ def test_features_survive_the_disk_and_damage_is_noticed(tmp_path):
     path = tmp_path / "features.safetensors"
     save_encoded(path, encoded)
     read = load_encoded(path)
+    assert read is not None
     assert read.ragged["input_ids"].pad([0, 1, 2]).tolist() == encoded.ragged["input_ids"].pad([0, 1, 2]).tolist()
     assert read.fixed["label"].tolist() == [0, 1, 2]
+    assert list(read.ragged) == ["input_ids"]
+    assert read.host["place"].values.tolist() == [0, 1, 2]
+    assert read.host["place"].padding == 9
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     assert load_encoded(path) is None
     assert load_encoded(tmp_path / "absent") is None
+
+
+def test_taken_rows_keep_all_their_columns():
+    taken = encoded_of([3, 1, 2]).take([2, 0])
+    assert taken.ragged["input_ids"].pad([0, 1]).tolist() == [[3, 3, 0], [1, 1, 1]]
+    assert taken.fixed["label"].tolist() == taken.example_index.tolist() == [2, 0]
+    assert taken.host["place"].values.tolist() == [2, 0]
 
 
 def test_damaged_cache_is_built_anew(tmp_path):

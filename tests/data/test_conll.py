@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.conll.read import Document, Predicate, Sentence, read_documents, read_sentences
+from atinuke_bench.data.conll.read import Document, Predicate, Sentence, read_documents
 from atinuke_bench.data.conll.spans import (
     Argument,
     Mention,
@@ -19,7 +19,7 @@ from atinuke_bench.data.conll.spans import (
     group_clusters,
     parse_arguments,
 )
-from atinuke_bench.data.conll.write import begin_line, write_documents, write_response
+from atinuke_bench.data.conll.write import begin_line, write_documents
 from atinuke_bench.errors import DataError
 
 DATA = os.environ.get("ATINUKE_DATA")
@@ -195,37 +195,6 @@ def test_parts_of_one_document_and_comments_are_fine(tmp_path: Path) -> None:
     assert [document.part for document in read(tmp_path, text)] == [1, 2]
 
 
-def test_writing_a_response_changes_the_last_column_alone(tmp_path: Path) -> None:
-    key = write(tmp_path, SPACED + words("(0)", begin="#begin document (LuoTestCase); "))
-    response = tmp_path / "response"
-    write_response(response, key, {("bc/cctv/00/cctv_0000", 3): [[(1, 2), (4, 4)], [(2, 6)]]})
-    old, new = key.read_text().splitlines(), response.read_text().splitlines()
-    assert [line.rpartition(" ")[0] for line in old] == [line.rpartition(" ")[0] for line in new]
-    first, second = read_documents(response)
-    assert (first.clusters, second.clusters) == ([[(1, 2), (4, 4)], [(2, 6)]], [])
-    assert second.header == "#begin document (LuoTestCase); "
-
-
-def test_writing_a_response_keeps_tabs(tmp_path: Path) -> None:
-    key = write(tmp_path, "#begin document (x)\nx\t0\tNew York\t(0)\t\n#end document\n")
-    write_response(tmp_path / "response", key, {})
-    assert (tmp_path / "response").read_text() == "#begin document (x)\nx\t0\tNew York\t-\n#end document\n"
-
-
-@pytest.mark.parametrize(
-    ("clusters", "message"),
-    [
-        ({("bc/x", 2): []}, r"the key has no document \(name, part\) \('bc/x', 2\)"),
-        ({("bc/x", 1): [[(0, 1), (1, 2)]]}, r"mentions \(0, 1\) and \(1, 2\) of one cluster cross"),
-        ({("bc/x", 1): [[(0, 3)]]}, r"mention \(0, 3\) lies outside a document of 3 words"),
-    ],
-)
-def test_a_response_that_cannot_be_written_is_refused(tmp_path: Path, clusters: dict, message: str) -> None:
-    key = write(tmp_path, words("-", "-", "-"))
-    with pytest.raises(DataError, match=message):
-        write_response(tmp_path / "response", key, clusters)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -267,8 +236,8 @@ def sentences(draw: st.DrawFn) -> Sentence:
     predicates = tuple(Predicate(index, "be", "01", tuple(draw(nested_spans(num_words, ROLES)))) for index in indices)
     lemmas = tuple("be" if index in indices else "-" for index in range(num_words))
     framesets = tuple("01" if index in indices else "-" for index in range(num_words))
-    rest = [tuple(draw(texts)) for _ in range(5)]
-    return Sentence(tuple(draw(texts)), predicates, rest[0], rest[1], lemmas, framesets, *rest[2:])
+    pos, parse, senses, speakers, entities, words = (tuple(draw(texts)) for _ in range(6))
+    return Sentence(words, predicates, pos, parse, lemmas, framesets, senses, speakers, entities)
 
 
 @quick
@@ -332,14 +301,10 @@ def test_litbank_clusters_survive_writing(tmp_path: Path) -> None:
     documents = list(read_documents(key))
     assert (len(documents), sum(len(document.words) for document in documents)) == (10, 20438)
     assert sum(len(document.mentions) for document in documents) == 3053
-    write_response(
-        tmp_path / "response", key, {(document.name, document.part): document.clusters for document in documents}
-    )
     write_documents(tmp_path / "written", documents)
-    for path in (tmp_path / "response", tmp_path / "written"):
-        again = list(read_documents(path))
-        assert [document.clusters for document in again] == [document.clusters for document in documents]
-        assert [document.words for document in again] == [document.words for document in documents]
+    again = list(read_documents(tmp_path / "written"))
+    assert [document.clusters for document in again] == [document.clusters for document in documents]
+    assert [document.words for document in again] == [document.words for document in documents]
 
 
 @needs_data
@@ -361,4 +326,5 @@ def test_ewt_survives_writing(tmp_path: Path, split: str, num_sentences: int, nu
     write_documents(tmp_path / "written", documents)
     sentences = [sentence for document in documents for sentence in document.sentences]
     assert (len(sentences), sum(len(sentence.predicates) for sentence in sentences)) == (num_sentences, num_predicates)
-    assert list(read_sentences(tmp_path / "written")) == sentences
+    again = read_documents(tmp_path / "written")
+    assert [sentence for document in again for sentence in document.sentences] == sentences

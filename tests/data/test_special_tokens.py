@@ -58,6 +58,7 @@ def test_settings_of_a_tokenizer_hide_none():
     tokenizer.enable_padding(length=9)
     tokenizer.enable_truncation(1)
     assert special_tokens(tokenizer) == special_tokens(byte_level())
+    assert tokenizer.padding is not None
     assert tokenizer.padding["length"] == 9
 
 
@@ -112,7 +113,7 @@ def test_a_special_tokens_name_in_a_text_is_text(text):
 def test_windows_have_both_separators_and_exact_offsets():
     tokenizer = byte_level()
     context = "Ben and  Ada again\nsees Ben"
-    windows = build_windows(
+    encoded = build_windows(
         tokenizer,
         ["Ada sees"],
         [context],
@@ -120,22 +121,20 @@ def test_windows_have_both_separators_and_exact_offsets():
         max_length=18,
         stride=4,
         min_context=6,
-    )
+    ).encoded
     asked = len(tokenizer.encode("Ada sees", add_special_tokens=False).ids)
-    for window in range(windows.num_windows):
-        part = slice(windows.offsets[window], windows.offsets[window + 1])
-        ids, mask = windows.input_ids[part], windows.context_mask[part]
+    for window in range(len(encoded)):
+        ids, mask, segments = (encoded.ragged[name][window] for name in ("input_ids", "context_mask", "segment_ids"))
         assert ids[0] == 0
         assert ids[asked + 1 : asked + 3].tolist() == [2, 2]
         assert ids[-1] == 2
         assert not mask[: asked + 3].any()
-        assert windows.segment_ids[part].tolist() == [0] * (asked + 3) + [1] * (len(ids) - asked - 3)
-    found = np.flatnonzero(windows.start_labels)
+        assert segments.tolist() == [0] * (asked + 3) + [1] * (len(ids) - asked - 3)
+    found = np.flatnonzero(encoded.fixed["start_label"])
     assert len(found)
-    for window in found:
-        at = windows.offsets[window]
-        begin = windows.char_starts[at + windows.start_labels[window]]
-        end = windows.char_ends[at + windows.end_labels[window]]
+    for window in found.tolist():
+        begin = encoded.host["char_starts"][window][encoded.fixed["start_label"][window]]
+        end = encoded.host["char_ends"][window][encoded.fixed["end_label"][window]]
         assert context[begin:end] == "Ada"
 
 

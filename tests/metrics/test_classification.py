@@ -10,20 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from atinuke_bench.errors import DataError
 from atinuke_bench.metrics.classification import (
-    GLUE_METRICS,
-    METRICS,
+    FIGURES,
+    ClassMetric,
+    CorrelationMetric,
     accuracy,
-    align,
-    average_ranks,
-    compute,
     f1,
-    glue_average,
     matthews_correlation,
     pearson,
     spearman,
 )
+from atinuke_bench.metrics.metric import Answers
 
 # --- hand-computed ----------------------------------------------------------------------------------------------------
 
@@ -156,12 +153,6 @@ def test_correlations_are_scipys(pairs) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=30))
-def test_ranks_are_scipys(values) -> None:
-    assert average_ranks(values).tolist() == stats.rankdata(values).tolist()
-
-
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.floats(allow_nan=True, allow_infinity=True)] * 2), max_size=10))
 def test_no_correlation_is_nan_or_out_of_range(pairs) -> None:
     gold, predicted = np.array(pairs, dtype=float).reshape(-1, 2).T
@@ -169,57 +160,53 @@ def test_no_correlation_is_nan_or_out_of_range(pairs) -> None:
         assert value is None or -100 <= value <= 100
 
 
-# --- files and averages -----------------------------------------------------------------------------------------------
+# --- metric objects ---------------------------------------------------------------------------------------------------
 
 
-def test_compute_by_official_names() -> None:
-    assert list(METRICS) == ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"]
-    assert compute(["pearson", "spearman"], [1, 2], [3, 3]) == {"pearson": None, "spearman": None}
+def test_figures_have_their_official_names() -> None:
+    assert list(FIGURES) == ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"]
 
 
-def test_align_joins_by_id_and_leaves_unlabelled_out() -> None:
-    aligned = align({"a": 2, "b": -1, "c": 0, "d": -1}, {"c": 1, "a": 2, "b": 0})
-    assert aligned.ids == ("a", "c")
-    assert aligned.gold.tolist() == [2, 0]
-    assert aligned.predicted.tolist() == [2, 1]
-    scores = align({"a": 2.5, "b": math.nan}, {"a": -0.1})
-    assert scores.ids == ("a",)
-    assert scores.predicted.tolist() == [-0.1]
+LABELS = st.lists(st.tuples(*[st.sampled_from("abc")] * 2), min_size=2, max_size=30)
 
 
-@pytest.mark.parametrize(
-    ("gold", "predicted", "expected"),
-    [
-        ({"a": 0, "b": 1}, {"a": 0}, "p.tsv: every example needs a prediction; without one: 'b'"),
-        ({"a": 0}, {"a": 0, "b": 1}, "p.tsv: every prediction needs an example; unknown: 'b'"),
-        ({"a": -1}, {"a": 0}, "p.tsv: no example has a gold label, so nothing can be scored"),
-        (dict.fromkeys("abcdefg", 0), {}, "p.tsv: every example needs .*: 'a', 'b', 'c', 'd', 'e' and 2 more"),
-    ],
-)
-def test_align_names_what_does_not_match(gold, predicted, expected) -> None:
-    with pytest.raises(DataError, match=expected):
-        align(gold, predicted, where="p.tsv")
+@given(LABELS, st.sampled_from(["accuracy", "f1", "matthews_correlation"]), st.randoms(use_true_random=False))
+def test_a_sample_gives_the_figure_of_any_multiset_of_its_units(pairs, name, random) -> None:
+    metric = ClassMetric(name, positive="b")
+    gold, predicted = zip(*pairs, strict=True)
+    measured = metric.measure(Answers([str(number) for number in range(len(pairs))], predicted, gold))
+    assert measured.sample.value() == pytest.approx(measured.figures[name], abs=1e-9)
+    picked = random.choices(range(len(pairs)), k=len(pairs))
+    again = metric.measure(Answers(picked, [predicted[n] for n in picked], [gold[n] for n in picked]))
+    weights = np.bincount(picked, minlength=len(pairs)).astype(float)[None]
+    assert measured.sample.values(weights)[0] == pytest.approx(again.figures[name], abs=1e-9)
 
 
-def test_glue_average() -> None:
-    scores = {task: dict.fromkeys(names, 80.0) for task, names in GLUE_METRICS.items()}
-    scores["glue/mrpc"] = {"accuracy": 70.0, "f1": 80.0}
-    scores["glue/mnli"] = {"accuracy_matched": 60.0, "accuracy_mismatched": 61.0}
-    scores["glue/wnli"] = {"accuracy": 35.0}
-    scores["glue/ax"] = {"matthews_correlation": -100.0}
-    without = glue_average(scores, with_wnli=False)
-    assert without.score == pytest.approx((6 * 80 + 75 + 60.5) / 8)
-    assert glue_average(scores, with_wnli=True).score == pytest.approx((6 * 80 + 75 + 60.5 + 35) / 9)
-    assert without.missing == ()
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+def test_a_sample_of_a_correlation_ranks_within_the_resample(name) -> None:
+    random = np.random.default_rng(0)
+    gold, predicted = random.integers(0, 6, size=(2, 40)).astype(float)
+    metric = CorrelationMetric(name)
+    sample = metric.measure(Answers(list(map(str, range(40))), predicted, gold)).sample
+    for picked in random.integers(0, 40, size=(20, 40)):
+        weights = np.bincount(picked, minlength=40).astype(float)[None]
+        assert sample.values(weights)[0] == pytest.approx(FIGURES[name](gold[picked], predicted[picked]), abs=1e-9)
 
 
-def test_glue_average_says_what_is_missing() -> None:
-    scores = {task: dict.fromkeys(names, 80.0) for task, names in GLUE_METRICS.items() if task != "glue/wnli"}
-    assert glue_average(scores, with_wnli=False).score == pytest.approx(80)
-    assert glue_average(scores, with_wnli=True).missing == ("glue/wnli accuracy",)
-    scores["glue/stsb"] = {"pearson": 50.0, "spearman": None}
-    del scores["glue/mnli"]["accuracy_mismatched"]
-    scores["glue/rte"] = {"accuracy": math.nan}
-    average = glue_average(scores, with_wnli=False)
-    assert average.score is None
-    assert average.missing == ("glue/stsb spearman", "glue/mnli accuracy_mismatched", "glue/rte accuracy")
+def test_f1_needs_to_know_which_class_it_is_of() -> None:
+    with pytest.raises(AssertionError, match="which `positive` names"):
+        ClassMetric("f1")
+    answers = Answers("abc", ["yes", "no", "no"], ["yes", "yes", "no"])
+    assert ClassMetric("f1", positive="no").measure(answers).figures["f1"] == pytest.approx(200 / 3)
+    assert ClassMetric("f1", positive="maybe").measure(answers).figures["f1"] == 0.0
+
+
+def test_stored_answers_are_read_back() -> None:
+    rows = {"id": ["1", "2"], "prediction": ["yes", "no"], "gold": ["yes", "yes"], "score": [1.0, 0.0]}
+    assert ClassMetric("accuracy").measure(ClassMetric("accuracy").read(rows)).figures == {"accuracy": 50.0}
+    numbers = rows | {"prediction": ["1.5", "2"], "gold": ["1", "3"]}
+    assert CorrelationMetric("pearson").measure(CorrelationMetric("pearson").read(numbers)).figures[
+        "pearson"
+    ] == pytest.approx(100)
+    with pytest.raises(ValueError, match="could not convert"):
+        CorrelationMetric("pearson").read(rows)

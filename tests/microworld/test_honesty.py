@@ -21,9 +21,9 @@ def _result(source: str) -> dict:
 
 
 def _shown(table: object) -> str:
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table)
-    return " ".join(console.file.getvalue().split())
+    file = io.StringIO()
+    Console(file=file, width=200).print(table)
+    return " ".join(file.getvalue().split())
 
 
 @pytest.mark.parametrize("table", [lambda result: result_row([result]), lambda result: suite_table([("a", result)])])

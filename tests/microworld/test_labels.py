@@ -35,7 +35,7 @@ def test_questions_of_all_kinds_are_asked():
 
 
 def test_a_cluster_has_one_name_and_one_gender():
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for row in islice(examples("coref", "train"), 200):
         spans = [tuple(span) for cluster in row["clusters"] for span in cluster]
         assert len(set(spans)) == len(spans)

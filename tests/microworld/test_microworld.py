@@ -76,7 +76,7 @@ def test_an_example_depends_on_its_number_alone(task):
 def test_the_harness_reads_it_as_it_reads_files(task):
     config = MicroworldConfig(train=60, dev=20, test=20)
     declared = load_task(task)
-    loaded = declared.load(SourceConfig(kind="microworld", microworld=config), declared.options_class())
+    loaded = declared.data.load(SourceConfig(kind="microworld", microworld=config), declared.options_class())
     assert set(loaded.splits) == set(RECIPES[task].sizes)
     assert loaded.notes == (NOTICE,)
     for split, rows in loaded.splits.items():
@@ -123,7 +123,7 @@ _CLASSES = {
     **dict.fromkeys(lex.ADJECTIVES, "ADJECTIVE"),
     **dict.fromkeys((*lex.MANNERS, *lex.MANNERS.values()), "MANNER"),
     **{day.lower(): "TIME" for day in (*lex.DAYS, *lex.MONTHS, *lex.HOURS)},
-    **{form: "VERB" for verb in lex.ALL_VERBS for form in (verb.past, verb.participle, verb.base)},
+    **{form: "VERB" for verb in lex.BY_BASE.values() for form in (verb.past, verb.participle, verb.base)},
     **dict.fromkeys(lex.STATES, "STATE"),
     **{word: "KIN" for pair in lex.KINSHIP for word in pair},
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from atinuke_bench.config import AtinukeConfig, MicroworldConfig
 from atinuke_bench.microworld import RECIPES
 from atinuke_bench.runs.grid import expand, read_suite
 
@@ -23,14 +24,17 @@ def test_quick_covers_all_families_and_measures_the_papers_core_against_its_base
     suite = read_suite("quick")
     assert {"squad-v1.1", "snli", "coref", "srl", "glue/cola", "glue/mrpc", "glue/stsb"} == set(suite.tasks)
     assert len(suite.seeds) == 3
+    assert suite.source is not None
     cells = expand(suite, suite.source)
     assert {cell.run.core.name for cell in cells} == {"majority", "bilstm", "atinuke"}
-    assert all(cell.run.core.causal for cell in cells if cell.run.core.name == "atinuke")
+    assert all(cell.run.core.causal for cell in cells if isinstance(cell.run.core, AtinukeConfig))
 
 
 def test_difficulty_of_a_task_in_a_suite_is_in_its_runs():
     suite = read_suite("quick")
-    worlds = {cell.run.task: cell.run.source.microworld for cell in expand(suite, suite.source)}
+    assert suite.source is not None
+    cells = expand(suite, suite.source)
+    worlds = {cell.run.task: cell.run.source.microworld or MicroworldConfig() for cell in cells}
     assert worlds["snli"].rewording == 0.1
     assert worlds["coref"].rewording == 0.3
-    assert worlds["coref"].train < worlds["snli"].train
+    assert (worlds["coref"].train or 0) < (worlds["snli"].train or 0)

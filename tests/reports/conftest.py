@@ -34,14 +34,7 @@ def write_run(
     name = re.sub(r"[/<>]", "_", f"{label}-{seed}-{len(config)}")
     folder = store / re.sub(r"[<>]|/(?=script)", "_", task) / core / name
     folder.mkdir(parents=True)
-    difficulty = np.random.default_rng(7).normal(size=num)
-    noise = np.random.default_rng([seed, len(label)]).normal(size=num)
-    scores = difficulty + noise
-    is_right = scores < np.quantile(scores, right)
-    gold = np.where(np.arange(num) % 2 == 0, *answers)
-    prediction = np.where(is_right, gold, np.where(gold == answers[0], *reversed(answers)))
-    rows = {"split": "test", "id": [f"t-{n}" for n in range(num)], "prediction": prediction, "gold": gold}
-    pd.DataFrame({**rows, "score": is_right.astype(float)}).to_parquet(folder / "predictions.parquet")
+    score = _write_predictions(folder, np.random.default_rng([seed, len(label)]), right, num, answers)
     own = {
         "task": task,
         "is_cut": False,
@@ -51,7 +44,6 @@ def write_run(
         "train_size": 100,
         **protocol,
     }
-    score = 100 * float(is_right.mean())
     result = {
         "schema": 1,
         "task": task,
@@ -77,6 +69,19 @@ def write_run(
     (folder / "history.jsonl").write_text("".join(json.dumps(epoch) + "\n" for epoch in epochs))
     (folder / "result.json").write_text(json.dumps(result))
     return folder
+
+
+def _write_predictions(
+    folder: Path, source: np.random.Generator, right: float, num: int, answers: tuple[str, str]
+) -> float:
+    """Predictions of which the share `right` is right, by difficulties that all runs share; their accuracy."""
+    scores = np.random.default_rng(7).normal(size=num) + source.normal(size=num)
+    is_right = scores < np.quantile(scores, right)
+    gold = np.where(np.arange(num) % 2 == 0, *answers)
+    prediction = np.where(is_right, gold, np.where(gold == answers[0], *reversed(answers)))
+    rows = {"split": "test", "id": [f"t-{n}" for n in range(num)], "prediction": prediction, "gold": gold}
+    pd.DataFrame({**rows, "score": is_right.astype(float)}).to_parquet(folder / "predictions.parquet")
+    return 100 * float(is_right.mean())
 
 
 @pytest.fixture(scope="session", name="write_run")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from atinuke_bench.reports.formats import to_latex
-from atinuke_bench.reports.render import write_report
+from atinuke_bench.reports.writing.formats import to_latex
+from atinuke_bench.reports.writing.render import write_report
 
 html5lib = pytest.importorskip("html5lib", reason="html5lib is not installed")
 

@@ -6,19 +6,20 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from atinuke_bench.reports import figures
-from atinuke_bench.reports.ablation import ablation_table, ablations
-from atinuke_bench.reports.compare import measure
-from atinuke_bench.reports.drawing import looks
-from atinuke_bench.reports.figures import slice_tables
-from atinuke_bench.reports.frame import read_frame
-from atinuke_bench.reports.plots import slice_figure
-from atinuke_bench.reports.render import render_html, write_report
-from atinuke_bench.reports.scaling import fit_power_law, scaling_table, series_of
-from atinuke_bench.reports.sides import compare_sides
-from atinuke_bench.reports.studies import read_studies, studies_table
+from atinuke_bench.reports import read_frame
+from atinuke_bench.reports.drawing.plots import slice_figure
+from atinuke_bench.reports.drawing.style import looks
+from atinuke_bench.reports.pairwise import compare_sides
+from atinuke_bench.reports.sections import figures
+from atinuke_bench.reports.sections.ablation import ablation_table, ablations
+from atinuke_bench.reports.sections.figures import slice_tables
+from atinuke_bench.reports.sections.scaling import fit_power_law, scaling_table, series_of
+from atinuke_bench.reports.sections.studies import read_studies, studies_table
+from atinuke_bench.reports.statistics.cells import measure
+from atinuke_bench.reports.writing.render import render_html, write_report
 
 
 def _config(hidden_size=64, causal="true", positions="layerwise"):
@@ -128,7 +129,7 @@ def _trial(number, score, folder=None, state="complete"):
     params = {"core.dropout": 0.1 * number, "core.causal": bool(number % 2)}
     return {
         "number": number, "state": state, "score": score, "params": params, "config": params, "folder": folder,
-        "flops": 1e9 * (number + 1), "parameters": 1000 * (number + 1), "epochs": [[0, score]], "seconds": 1.0,
+        "training_flops": 1e9 * (number + 1), "parameters": 1000 * (number + 1), "epochs": [[0, score]], "seconds": 1.0,
     }  # fmt: skip
 
 
@@ -137,13 +138,13 @@ def _insight(name="tune <script>", folder=None):
     ended = [trial for trial in trials if trial["score"] is not None]
     history = [
         {"number": n, "score": trial["score"], "best": max(t["score"] for t in ended[: n + 1]), "trials": n + 1,
-         "seconds": n + 1.0, "flops": 1e9 * (n + 1)}
+         "seconds": n + 1.0, "training_flops": 1e9 * (n + 1)}
         for n, trial in enumerate(ended)
     ]  # fmt: skip
     return {
         "schema": 1, "study": name, "comparison": None, "task": "snli", "core": "atinuke", "preset": "nano",
         "metric": "accuracy", "higher_is_better": True, "objectives": [{"name": "score", "direction": "maximize"}],
-        "sampler": "tpe", "seed": 0, "spent": {"trials": 4, "seconds": 3.0, "flops": 6e9},
+        "sampler": "tpe", "seed": 0, "spent": {"trials": 4, "seconds": 3.0, "training_flops": 6e9},
         "parameters": {"core.dropout": {"kind": "float", "low": 0, "high": 0.5}}, "trials": trials, "best": 1,
         "history": history, "importance": {"method": "fanova", "values": {"core.dropout": 0.9, "core.causal": 0.1}},
         "importance_note": None, "pareto": [{"number": 0, "score": 50.0, "cost": 1000}],
@@ -228,7 +229,8 @@ def test_distances_are_drawn_as_curves_in_their_order_and_labels_as_bars(tmp_pat
     _edit(folder, slices={"test": {"distance": by_distance, "role": many, "kind": {"a": {"f1": 1.0, "num": 2}}}})
     frame = read_frame([tmp_path])
     cells, _ = measure(frame, num_resamples=50)
-    distance, role, kind = slice_tables(frame, frame.runs["column"].iloc[0], list(cells.values()))
+    ((column, own),) = cells.items()
+    distance, role, kind = slice_tables(frame, column, list(own.values()))
     look = looks(["atinuke-nano"])
     curve = slice_figure(distance, look).svg
     places = [curve.index(f">{label}<") for label in ("0", "1-2", "3-6", "7+")]
@@ -276,7 +278,11 @@ def test_compare_shows_each_seed_with_mcnemar_and_the_hierarchical_interval(tmp_
 
 def test_mcnemar_is_left_out_where_the_metric_is_no_share_of_right_answers(tmp_path, write_run):
     for core in ("atinuke", "bilstm"):
-        _edit(write_run(tmp_path, core), metric="mean_score")
+        folder = write_run(tmp_path, core, task="glue/mrpc")
+        rows = pd.read_parquet(folder / "predictions.parquet")
+        right = ((rows["gold"] == "1") & (rows["prediction"] == "1")).sum()
+        f1 = 200 * right / ((rows["gold"] == "1").sum() + (rows["prediction"] == "1").sum())
+        _edit(folder, metric="f1", score=f1)
     (record, _) = compare_sides("atinuke", "bilstm", tmp_path).by_seed
     assert np.isnan(record["p mcnemar"])
     assert np.isfinite(record["p randomisation"])

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
-from atinuke_bench.reports.frame import read_frame
-from atinuke_bench.reports.published import read_published
-from atinuke_bench.reports.render import render_html, write_report
-from atinuke_bench.reports.sides import compare_sides
+from atinuke_bench.reports import read_frame
+from atinuke_bench.reports.pairwise import compare_sides
+from atinuke_bench.reports.reading.published import read_published
+from atinuke_bench.reports.writing.render import render_html, write_report
 
 EVIL = "<script>alert(1)</script>"
 
@@ -80,16 +80,16 @@ def test_marks_only_a_tested_winner(report):
     made, _ = report
     table = next(table for table in made.tables if table.name.startswith("headline") and not table.is_flagged)
     own = table.data[table.data["task"] == "snli"].set_index("core")["mark"]
-    # A run whose predictions cannot be read is not tested, so that the highest mean beats all others but this one.
+    # A run whose predictions cannot be read is not tested: the highest mean beats all others but this one.
     assert own.to_dict() == {
-        "atinuke-nano": "tie",
-        "unpaired-nano": "tie",
+        "atinuke-nano": "",
+        "unpaired-nano": "",
         "majority-nano": "",
         "transformer-nano": "",
     }
     verdicts = {(one.a.variant, one.b.variant): one.verdict for one in made.comparisons}
     assert verdicts["atinuke-nano", "transformer-nano"] == "better"
-    assert verdicts["atinuke-nano", "unpaired-nano"] == "tie"
+    assert verdicts["atinuke-nano", "unpaired-nano"] == "not tested"
 
 
 def test_protocols_stand_apart_and_cut_data_is_flagged(report):
@@ -173,7 +173,7 @@ def test_a_copied_run_counts_once(tmp_path, write_run):
 
 def test_compare_by_core_and_by_folder(store):
     found = compare_sides("atinuke-nano", "transformer", store).comparisons
-    assert [(one.column.split()[0], one.verdict) for one in found] == [("snli", "better")]
+    assert [(one.column.task, one.verdict) for one in found] == [("snli", "better")]
     found = compare_sides(f"{store}/snli/transformer", f"{store}/snli/atin*", "unused").comparisons
     assert found[0].verdict == "worse"
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from atinuke_bench.config import Pretraining
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.reports.across import across
-from atinuke_bench.reports.frame import read_frame
-from atinuke_bench.reports.render import make_report
-from atinuke_bench.reports.sides import compare_sides
-from atinuke_bench.reports.transfer import transfer_plots, transfer_table, transfers
+from atinuke_bench.reports import read_frame
+from atinuke_bench.reports.pairwise import compare_sides
+from atinuke_bench.reports.reading.across import across
+from atinuke_bench.reports.report import make_report
+from atinuke_bench.reports.sections.transfer import transfer_plots, transfer_table, transfers
 
 LM = "lm (causal) on 0a1b2c3d, settings 11112222"
 SNLI = "snli on 99887766, settings 33334444"
@@ -38,7 +37,7 @@ def store(tmp_path, write_run):
 
 def test_each_source_is_compared_with_scratch_and_its_own_tokenizer_where_there_is_one(store):
     found = transfers(read_frame([store]))
-    by_pair = {(gain.source, gain.target): gain.comparison for gain in found.gains}
+    by_pair = {(gain.source.label, gain.target): gain.comparison for gain in found.gains}
     assert set(by_pair) == {(LM, "glue/rte"), (SNLI, "glue/rte"), (LM, "snli")}
     gain = by_pair[LM, "glue/rte"]
     assert gain.spread.value == pytest.approx(30.0, abs=1.0)  # 0.9 against the 0.6 with the same tokenizer
@@ -69,6 +68,18 @@ def test_table_and_heat_map(store):
     (plot,) = transfer_plots(found)
     assert "glue/rte" in plot.svg
     assert "after lm (causal)" in plot.svg
+
+
+@pytest.mark.parametrize("label", [LM, SNLI, OWN, f"{LM}, causal changed, after {OWN}", "org/model", "none"])
+def test_a_record_and_the_label_of_an_older_result_are_one_column(tmp_path, write_run, label):
+    record = Pretraining.read(label)
+    assert record.label == label
+    assert Pretraining.read(record.to_stored()) == record
+    write_run(tmp_path, seed=0, pretraining=label)
+    write_run(tmp_path, seed=1, pretraining=record.to_stored())
+    frame = read_frame([tmp_path])
+    assert frame.runs["column"].nunique() == 1
+    assert frame.pretraining == {label: record}
 
 
 def test_a_lower_loss_is_a_gain(tmp_path, write_run):
@@ -109,4 +120,4 @@ def test_what_else_differs_keeps_columns_apart(store, write_run):
     frame = across(read_frame([store]), ["pretraining"])
     of_rte = frame.runs[frame.runs["task"] == "glue/rte"]
     assert of_rte["column"].nunique() == 2
-    assert all("pretraining" not in json.loads(key)[0] for key in of_rte["protocol"])
+    assert all("pretraining" not in frame.protocols[column] for column in of_rte["column"])

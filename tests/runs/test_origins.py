@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from atinuke_bench.config import SourceConfig, SuiteConfig, parse
+from atinuke_bench.config import Pretraining, SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import ConfigError
+from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.execute import execute
-from atinuke_bench.runs.executor import Failed, Finished, Started
 from atinuke_bench.runs.grid import expand, read_suite, select
-from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+from atinuke_bench.runs.jobs.types import Failed, Finished, Started
+from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import open_record
 from atinuke_bench.training.train import Execution
 
@@ -67,7 +68,7 @@ def carry_out(tmp_path, official):
         options = SuiteOptions(tmp_path, "disabled")
         cells = select(expand(suite, source), list(only))
         record = open_record(tmp_path, "trial")
-        work = Suite("trial", cell_states(cells, suite, source, record, options), record, executor, options)
+        work = Suite("trial", cell_states(cells, suite, source, record), record, executor, options)
         work.run()
         return {state.cell.path: state for state in work.states}
 
@@ -84,8 +85,8 @@ def test_runs_start_from_the_runs_they_name_once_these_are_finished(carry_out):
     )
     assert second.folder.read_config().init_from.identity == first.result["identity"]
     assert third.folder.read_config().init_from.identity == second.result["identity"]
-    assert third.result["protocol"]["pretraining"].startswith("glue/rte on ")
-    assert ", after glue/wnli on " in third.result["protocol"]["pretraining"]
+    pretraining = Pretraining.read(third.result["protocol"]["pretraining"])
+    assert (pretraining.task, pretraining.earlier.task) == ("glue/rte", "glue/wnli")
     again = InProcess()
     assert {state.status for state in carry_out(again).values()} == {"finished"}
     assert again.started == []

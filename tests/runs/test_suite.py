@@ -14,9 +14,10 @@ from filelock import FileLock
 
 from atinuke_bench.config import SourceConfig, SuiteConfig, parse
 from atinuke_bench.run_folder import RunFolder, folder_of
-from atinuke_bench.runs.executor import EpochDone, Failed, Finished, Started
+from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.grid import expand
-from atinuke_bench.runs.suite import Suite, SuiteOptions, cell_states
+from atinuke_bench.runs.jobs.types import EpochDone, Failed, Finished, Started
+from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
 
 CONFIG = {
@@ -62,7 +63,7 @@ class FakeExecutor:
             time.sleep(0.01)
         return events
 
-    def answer(self, key, go_on):
+    def answer(self, key, should_continue):
         raise AssertionError("a suite asks nothing")
 
     def stop(self, key, *, at_once=False):
@@ -75,12 +76,12 @@ class FakeExecutor:
 
 @pytest.fixture
 def carry_out(tmp_path, official):
-    def carry(executor, config=CONFIG, **options):
+    def carry(executor, config=CONFIG, retry_failed=False, **options):
         suite = parse(SuiteConfig, config, "suite")
         source = SourceConfig(data_dir=official)
         chosen = SuiteOptions(tmp_path, **options)
         record = open_record(tmp_path, suite.name)
-        states = cell_states(expand(suite, source), suite, source, record, chosen)
+        states = cell_states(expand(suite, source), suite, source, record, retry_failed=retry_failed)
         work = Suite("trial", states, record, executor, chosen)
         work.run()
         return work

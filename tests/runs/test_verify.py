@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from atinuke_bench.cli import main
-from atinuke_bench.reports.corpora import corpus_of
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.verify import reset, verify, verify_runs
 from atinuke_bench.training.execution import Execution
@@ -24,12 +23,12 @@ def finished(make_run, tmp_path):
 
 
 def problems(folder):
-    return verify(folder, corpus_of).problems
+    return verify(folder).problems
 
 
 def test_a_whole_run_has_no_problem(finished):
     _, folder = finished
-    verdict = verify(folder, corpus_of)
+    verdict = verify(folder)
     assert verdict.is_finished
     assert verdict.problems == []
 
@@ -45,9 +44,9 @@ def test_a_changed_or_missing_file_is_named_and_the_run_comes_back(finished, tmp
     assert problems(folder) == [f"{name}: has changed since the run was finished (its checksum differs)"]
     (folder.path / name).unlink()
     if name != "config.yaml":  # by which a run is found
-        (verdict,) = verify_runs([tmp_path], corpus_of)
+        (verdict,) = verify_runs([tmp_path])
         assert verdict.problems == [f"{name}: is missing"]
-    reset(verify(folder, corpus_of))
+    reset(verify(folder))
     assert not folder.is_finished()
     execute(run, tmp_path, wandb="disabled", execution=QUIET)
     assert problems(folder) == []
@@ -67,12 +66,22 @@ def test_predictions_that_were_exchanged_are_found_even_with_a_new_checksum(fini
 
     _, folder = finished
     rows = pd.read_parquet(folder.predictions)
-    rows["score"] = 1.0 - rows["score"]
+    rows["prediction"] = rows["gold"].map({"0": "1", "1": "0"})
     rows.to_parquet(folder.predictions, index=False)
     result = json.loads(folder.result.read_text())
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
     folder.result.write_text(json.dumps(result))
-    assert any("do not give the recorded" in problem for problem in problems(folder)) == (result["score"] != 50.0)
+    (problem,) = problems(folder)
+    assert problem.endswith("; they give 0.0000")
+
+
+@pytest.mark.parametrize("change", [{"task": "of-a-plug-in"}, {"metric": "exactness"}])
+def test_a_score_whose_metric_is_not_known_is_no_problem_of_the_run(finished, change):
+    _, folder = finished
+    folder.result.write_text(json.dumps(json.loads(folder.result.read_text()) | change))
+    verdict = verify(folder)
+    assert verdict.problems == []
+    assert "no task" in verdict.not_checked or "no metric" in verdict.not_checked
 
 
 def test_a_damaged_result_and_a_name_outside_the_folder_are_named(finished):

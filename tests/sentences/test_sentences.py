@@ -11,9 +11,10 @@ import torch
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.core.build import build_core
+from atinuke_bench.heads.pooling import pool
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.sentences.task import pool
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -32,7 +33,7 @@ def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
         s for s in prepared.evaluation_splits if task.is_labelled(prepared.loaded.splits[s])
     }
     for metrics in result["scores"].values():
-        assert set(metrics) == set(task.metrics)
+        assert set(metrics) == {task.metric.name, *task.metric.beside}
     assert (result["score"] is None) == (name == "glue/ax")  # the small diagnostic set has no labels
 
 
@@ -62,13 +63,13 @@ def test_quotes_are_text(make_run):
 
 def test_a_score_is_learned_as_a_number(make_run):
     prepared = prepare(make_run("glue/stsb"))
-    module = prepared.task.build_module(build_core(prepared.run.core, 200), prepared.run)
+    module = prepared.task.model.build(build_core(prepared.run.core, 200), prepared.run)
     assert module.num_outputs == 1
     floor = prepared.task.floor(prepared.train_examples, prepared.loaded.splits["dev"], prepared.run)
     mean = np.mean(prepared.train_examples["label"][:])
     assert all(value == pytest.approx(mean) for value in floor.values())
-    evaluation = prepared.task.evaluate(prepared.loaded.splits["dev"], floor, prepared.run)
-    assert evaluation.metrics == {"spearman": None, "pearson": None}
+    evaluation = evaluate(prepared.task, prepared.loaded.splits["dev"], floor)
+    assert evaluation.figures == {"spearman": None, "pearson": None}
 
 
 def test_pairs_of_one_premise_stay_on_one_side_of_the_cut(make_run):
@@ -106,5 +107,5 @@ def test_stored_scores_recompute_the_headline(make_run, tmp_path):
 )
 def test_real_files_have_their_known_sizes(data_dir, name, sizes):
     task = load_task(name)
-    loaded = task.load(SourceConfig(data_dir=data_dir), task.options_class())
+    loaded = task.data.load(SourceConfig(data_dir=data_dir), task.options_class())
     assert {split: len(rows) for split, rows in loaded.splits.items()} == sizes

@@ -14,7 +14,7 @@ import pytest
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.files import sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.executor import EpochDone, Event, Failed, Finished, Job, Started
+from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.study import Study
@@ -70,11 +70,11 @@ class FakeExecutor:
         events, self.queue = self.queue, []
         return events
 
-    def answer(self, key: str, go_on: bool) -> None:
+    def answer(self, key: str, should_continue: bool) -> None:
         job = self.jobs[key]
         if self.epochs[key] >= job.run.training.max_epochs:
             self._finish(job)
-        elif go_on:
+        elif should_continue:
             self._epoch(job)
         else:
             self._end(Failed(key, "pruned", "stopped"))

@@ -21,9 +21,9 @@ def sweep(cli, monkeypatch, official, tmp_path, play):
         started.append(play(slots=slots or 2))
         return started[-1]
 
-    monkeypatch.setattr("atinuke_bench.runs.executor.make_executor", make_executor)
+    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.make_executor", make_executor)
     # Drawing takes a second or two, and is tested with the insight.
-    monkeypatch.setattr("atinuke_bench.sweeps.figures.write_figures", lambda record, folder: [])
+    monkeypatch.setattr("atinuke_bench.reports.sections.studies.write_figures", lambda record, folder: None)
     monkeypatch.setenv("ATINUKE_DATA", str(official))
     monkeypatch.delenv("ATINUKE_STORAGE", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -101,7 +101,7 @@ def test_help_has_an_example(sweep, arguments):
         (["snli", "--against", "flops", "--pruner", "asha"], "cannot prune"),
         (["snli", "--against", "flops", "--sampler", "cmaes"], "cmaes has one objective"),
         (["snli", "--name", "a/b"], "a study's name has letters, digits"),
-        (["snli", "--flops", 0], "budget.flops"),
+        (["snli", "--flops", 0], "budget.training_flops"),
         (["snli", "--core", "majority"], "space 'encoder'"),
         (["snli", "--set", "training.select_on=dev"], "would tune on the dev set"),
         (["snli", "--set", "core.nm_layers=2"], "unknown field 'core.nm_layers'"),
@@ -120,7 +120,7 @@ def test_a_mistake_is_one_line_and_makes_nothing(sweep, tmp_path, arguments, mes
 
 def test_a_study_without_a_complete_trial_says_so(sweep, play, monkeypatch):
     monkeypatch.setattr(
-        "atinuke_bench.runs.executor.make_executor", lambda *settings: play(fails=lambda job: "diverged")
+        "atinuke_bench.runs.jobs.factory.make_executor", lambda *settings: play(fails=lambda job: "diverged")
     )
     done = sweep("snli", *SMALL, "--trials", 2)
     assert done.status == 2

@@ -1,4 +1,4 @@
-"""What a study learned: the data, and the figures drawn from it alone."""
+"""What a study learned: the data, from which reports draws without knowing of sweeps."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import sys
 
 import pytest
 
-from atinuke_bench.sweeps.figures import write_figures
+from atinuke_bench.reports.sections import studies
 from atinuke_bench.sweeps.insight import insight, write_insight
 
 pytestmark = pytest.mark.usefixtures("in_memory")
 
 
+SPACE = {
+    "core.num_layers": {"int": [1, 4]},
+    "core.num_heads": {"categorical": [1, 3]},
+    "core.hidden_size": {"int": [16, 48]},
+    "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
+}
+
+
 @pytest.fixture
 def learned(study, sweep, play):
-    tiny = study(
-        budget={"trials": 16},
-        space={
-            "core.num_layers": {"int": [1, 4]},
-            "core.num_heads": {"categorical": [1, 3]},
-            "core.hidden_size": {"int": [16, 48]},
-            "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
-        },
-    )
+    tiny = study(budget={"trials": 16}, space=SPACE)
     sweep(tiny, play(slots=1))
     return tiny
 
@@ -34,8 +34,9 @@ def test_history_is_the_best_so_far_against_what_was_spent(learned):
     record = insight(learned)
     entries = record["history"]
     assert [entry["trials"] for entry in entries] == list(range(1, 17))
-    assert all(later["flops"] > sooner["flops"] for sooner, later in itertools.pairwise(entries))
-    assert entries[-1]["flops"] == record["spent"]["flops"] == sum(trial["flops"] for trial in record["trials"])
+    assert all(later["training_flops"] > sooner["training_flops"] for sooner, later in itertools.pairwise(entries))
+    assert entries[-1]["training_flops"] == record["spent"]["training_flops"]
+    assert record["spent"]["training_flops"] == sum(trial["training_flops"] for trial in record["trials"])
     complete = {trial["number"]: trial["score"] for trial in record["trials"] if trial["state"] == "complete"}
     assert entries[-1]["best"] == max(complete.values()) == complete[record["best"]]
 
@@ -72,18 +73,32 @@ def test_a_pruned_trial_has_the_best_of_its_epochs(learned):
         assert trial["objectives"] is None
 
 
-def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(learned, tmp_path):
-    write_insight(learned)
-    path = learned.folder / "insight.json"
+def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(study, sweep, tmp_path):
+    tiny = study(budget={"trials": 16}, space=SPACE, pruner="none")
+    sweep(tiny)
+    write_insight(tiny)
+    path = tiny.folder / "insight.json"
     code = (
-        "import json, sys, pathlib; from atinuke_bench.sweeps.figures import write_figures;"
+        "import json, sys, pathlib; from atinuke_bench.reports.sections.studies import write_figures;"
         f"write_figures(json.loads(open({str(path)!r}).read()), pathlib.Path({str(tmp_path / 'drawn')!r}));"
         "assert not {'torch', 'optuna'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     names = {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
-    assert {"history.png", "history.svg", "budget.svg", "slices.svg", "pareto.svg"} <= names
+    drawn = ("history", "budget", "importance", "slices", "contours", "pareto")
+    assert names == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
 
 
 def test_nothing_is_drawn_of_a_study_without_trials(study, tmp_path):
-    assert write_figures(json.loads(json.dumps(insight(study()))), tmp_path / "figures") == []
+    studies.write_figures(json.loads(json.dumps(insight(study()))), tmp_path / "figures")
+    assert not (tmp_path / "figures").exists()
+
+
+@pytest.mark.parametrize("against", [None, "parameters", "flops"])
+def test_the_front_lies_on_the_trials_it_is_drawn_with(study, sweep, tmp_path, against):
+    tiny = study(against=against, pruner="none")
+    sweep(tiny)
+    record = insight(tiny)
+    front = {(entry["cost"], entry["score"]) for entry in record["pareto"]}
+    assert front
+    assert front <= set(studies.Study(record, tmp_path).costed())

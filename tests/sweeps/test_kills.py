@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from atinuke_bench.runs.executor import Job, make_executor
+from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution

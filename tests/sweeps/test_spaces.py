@@ -8,22 +8,29 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from atinuke_bench.config import make_run_config
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
-from atinuke_bench.sweeps.definition import resolve_space
-from atinuke_bench.sweeps.domains import CategoricalDomain, FloatDomain, IntDomain
-from atinuke_bench.sweeps.grid import grid_points
-from atinuke_bench.sweeps.spaces import built_in_spaces, make_space, read_space
+from atinuke_bench.sweeps.domains import values_of
+from atinuke_bench.sweeps.fields import resolve_space
+from atinuke_bench.sweeps.samplers import grid_points
+from atinuke_bench.sweeps.spaces import Space, built_in_spaces, make_space, read_space
+
+CONDITIONAL = {
+    "core.num_heads": {"int": [1, 9]},
+    "core.hidden_size": {"int": [32, 96], "when": {"core.causal": True}},
+    "core.causal": {"categorical": [True, False]},
+}
 
 
 def draw_at_random(seed=0):
     choose = random.Random(seed)
 
     def suggest(path, domain):
-        if isinstance(domain, FloatDomain):
+        if isinstance(domain, FloatDistribution):
             return choose.uniform(domain.low, domain.high)
-        return choose.choice(domain.values())
+        return choose.choice(values_of(domain))
 
     return suggest
 
@@ -68,13 +75,7 @@ def test_heads_alone_are_fitted_to_the_fixed_hidden_size():
 
 
 def test_a_hidden_size_held_back_leaves_the_heads_to_fit():
-    space = space_of(
-        {
-            "core.num_heads": {"int": [1, 9]},
-            "core.hidden_size": {"int": [32, 96], "when": {"core.causal": True}},
-            "core.causal": {"categorical": [True, False]},
-        }
-    )
+    space = space_of(CONDITIONAL)
     wanted = {"core.num_heads": 7, "core.hidden_size": 50, "core.causal": False}
     assert space.draw(lambda path, domain: wanted[path]).overrides == {"core.causal": False, "core.num_heads": 8}
 
@@ -98,10 +99,25 @@ def test_every_ready_made_space_draws_valid_runs(name, core, preset):
 
 def test_a_space_is_the_same_after_it_was_written():
     run = make_run_config("snli", "atinuke", preset="nano")
-    once = resolve_space(read_space("encoder"), run, "space").record()
-    again = resolve_space(yaml.safe_load(yaml.safe_dump(once)), run, "space").record()
-    assert once == again
-    assert once["core.hidden_size"] == {"int": [32, 128], "log": True}
+    once = resolve_space(read_space("encoder"), run, "space")
+    written = yaml.safe_load(yaml.safe_dump(once.record(), sort_keys=False))
+    assert Space.from_record(written) == once
+    assert written["core.hidden_size"] == {"int": [32, 128], "log": True}
+
+
+@pytest.mark.parametrize(
+    ("space", "core"), [("encoder", "atinuke"), ("dimensions", "bilstm"), (CONDITIONAL, "atinuke")]
+)
+def test_a_written_space_draws_the_same_without_the_task(space, core):
+    whole = space_of(read_space(space) if isinstance(space, str) else space, core=core)
+    written = Space.from_record(yaml.safe_load(yaml.safe_dump(whole.record(), sort_keys=False)))
+    for seed in range(20):
+        assert written.draw(draw_at_random(seed)) == whole.draw(draw_at_random(seed))
+
+
+def test_a_range_ends_with_its_last_whole_step():
+    space = make_space({"a": {"int": [1, 8], "step": 3}, "b": {"float": [0, 1], "step": 0.3}}, {})
+    assert space.record() == {"a": {"int": [1, 7], "step": 3}, "b": {"float": [0.0, 0.9], "step": 0.3}}
 
 
 def test_a_multiple_follows_the_field_it_multiplies():
@@ -164,6 +180,7 @@ BAD = {
     "wrong type": ({"core.causal": {"categorical": ["yes", "no"]}}, "found 'yes'"),
     "number for a switch": ({"core.causal": {"categorical": [0, 1]}}, "found 0"),
     "one choice": ({"core.norm": {"categorical": ["pre"]}}, "at least two choices"),
+    "equal choices": ({"core.dropout": {"categorical": [0, False]}}, "choices differ from each other; found 0 twice"),
     "same choice": ({"core.norm": {"categorical": ["pre", "pre"]}}, "found 'pre' twice"),
     "log from zero": ({"core.dropout": {"float": [0, 0.5], "log": True}}, "starts above zero"),
     "no kind": ({"core.dropout": {"log": True}}, "give one of int, float, categorical; found none"),
@@ -231,7 +248,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 def test_texts_that_are_numbers_become_numbers():
     space = make_space({"a": {"categorical": ["1e-4", "1e-3"]}, "b": {"float": ["1e-4", "1e-2"]}}, {})
     assert [parameter.domain for parameter in space.parameters] == [
-        CategoricalDomain((1e-4, 1e-3)),
-        FloatDomain(1e-4, 1e-2),
+        CategoricalDistribution((1e-4, 1e-3)),
+        FloatDistribution(1e-4, 1e-2),
     ]
-    assert make_space({"a": {"int": [1, 3]}}, {}).parameters[0].domain == IntDomain(1, 3)
+    assert make_space({"a": {"int": [1, 3]}}, {}).parameters[0].domain == IntDistribution(1, 3)

@@ -9,7 +9,7 @@ import pytest
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
-from atinuke_bench.runs.executor import Job
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps import workers
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
@@ -105,11 +105,11 @@ def test_a_grid_takes_every_point_once_and_then_stops(study, sweep, play):
     executor = play()
     sweep(tiny, executor)
     assert len(executor.started) == 6
-    configs = [tuple(trial.user_attrs["config"].values()) for trial in tiny.trials()]
+    configs = [tuple(tiny.draw_of(trial).overrides.values()) for trial in tiny.trials()]
     assert len(set(configs)) == 6
 
 
-@pytest.mark.parametrize(("limit", "value"), [("flops", 1000.0), ("seconds", 0.02)])
+@pytest.mark.parametrize(("limit", "value"), [("training_flops", 1000.0), ("seconds", 0.02)])
 def test_other_budgets_end_a_study_too(study, sweep, play, limit, value):
     tiny = study(budget={limit: value}, pruner="none")
     sweep(tiny, play(slots=1))
@@ -170,7 +170,7 @@ def test_a_killed_run_is_repeated_once(study, sweep, play):
         return None
 
     def first_rate():
-        return tiny.trials()[0].user_attrs["config"]["training.learning_rate"]
+        return tiny.trials()[0].params["training.learning_rate"]
 
     sweep(tiny, play(slots=1, fails=fails))
     assert len(killed) == 2
@@ -202,12 +202,12 @@ def test_the_same_run_is_not_trained_twice(study, sweep, play):
     sweep(tiny, executor)
     assert len(executor.started) == 2
     assert states(tiny) == ["COMPLETE"] * 8
-    assert tiny.tally().flops == 100 * 4 * (1 + 2)
+    assert tiny.tally().training_flops == 100 * 4 * (1 + 2)
 
 
 def test_an_endless_repetition_is_noticed(study, sweep, monkeypatch):
     monkeypatch.setattr("atinuke_bench.sweeps.sweep._MOST_REPEATS", 10)
-    tiny = study(space={"core.num_layers": {"int": [1, 2]}}, budget={"flops": 1e9})
+    tiny = study(space={"core.num_layers": {"int": [1, 2]}}, budget={"training_flops": 1e9})
     with pytest.raises(StudyError, match="its space holds nothing new"):
         sweep(tiny)
 

@@ -101,13 +101,13 @@ from atinuke_bench.registry import load_task, task_names
 for name in task_names():
     if name == "snli" or name.startswith("glue/"):
         task = load_task(name)
-        loaded = task.load(SourceConfig(kind="hub"), task.options_class())
+        loaded = task.data.load(SourceConfig(kind="hub"), task.options_class())
         print(json.dumps({
             "task": name,
             "revision": loaded.revision,
             "sizes": {split: len(rows) for split, rows in loaded.splits.items()},
             "labelled": [split for split, rows in loaded.splits.items() if task.is_labelled(rows)],
-            "first": {key: value for key, value in loaded.splits[task.train_split][1].items()},
+            "first": {key: value for key, value in loaded.splits[task.splits.train][1].items()},
         }))
 """
     done = ask("-c", code)

@@ -42,7 +42,7 @@ def test_trains_and_is_scored(model_folder, tmp_path, task, kind):
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepared, folder, Execution(show_progress=False))
     assert result["core_label"] == f"pretrained-tiny-{kind}"
-    assert result["protocol"]["pretraining"] == f"tiny-{kind}"
+    assert result["protocol"]["pretraining"] == {"model": f"tiny-{kind}"}
     assert result["cost"]["forward_flops_per_token"] > 0
     assert result["cost"]["embedding_parameters"] > 0
     first = prepared.encode("train", prepared.train_examples).ragged["input_ids"][0]
@@ -60,7 +60,7 @@ def test_what_a_task_adds_to_the_input_starts_at_nothing(model_folder):
     prepared = prepare(make_run("squad-v1.1", model_folder("bert")))
     from atinuke_bench.core.build import build_core
 
-    module = prepared.task.build_module(build_core(prepared.run.core, 60).eval(), prepared.run)
+    module = prepared.task.model.build(build_core(prepared.run.core, 60).eval(), prepared.run)
     assert isinstance(module, SquadModule)
     batch = {
         "input_ids": torch.tensor([[2, 7, 3, 7, 8, 3]]),
@@ -79,7 +79,7 @@ def test_core_and_head_learn_at_their_own_rates(model_folder):
     prepared = prepare(run)
     from atinuke_bench.core.build import build_core
 
-    module = prepared.task.build_module(build_core(prepared.run.core, 60), prepared.run)
+    module = prepared.task.model.build(build_core(prepared.run.core, 60), prepared.run)
     groups = module.configure_optimizers()["optimizer"].param_groups
     rates = {id(weight): group["initial_lr"] for group in groups for weight in group["params"]}
     assert {rates[id(weight)] for weight in module.core.parameters()} == {1e-4}

@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 from atinuke_bench.errors import ConfigError, DivergedError
-from atinuke_bench.runs.local import free_port
+from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import cost
 from atinuke_bench.training.execution import Execution, rank_environment
 from atinuke_bench.training.module import TaskModule
@@ -45,22 +45,22 @@ def environment(monkeypatch):
 
 def test_a_process_that_nobody_launched_is_alone(environment):
     environment({})
-    assert Execution().joined() == Execution()
+    assert Execution().under_launcher() == Execution()
     assert isinstance(Execution().cluster_environment(), LightningEnvironment)
 
 
 def test_processes_of_torchrun_are_joined(environment):
     environment(rank_environment(1, 2, 29_500))
-    joined = Execution().joined()
+    joined = Execution().under_launcher()
     assert (joined.devices, joined.num_nodes, joined.rank) == (2, 1, 1)
     assert isinstance(joined.cluster_environment(), TorchElasticEnvironment)
     with pytest.raises(ConfigError, match="2 processes were started"):
-        Execution(devices=3).joined()
+        Execution(devices=3).under_launcher()
 
 
 def test_tasks_of_srun_are_joined_and_never_requeued_by_lightning(environment):
     environment(STEP)
-    joined = Execution().joined()
+    joined = Execution().under_launcher()
     assert (joined.devices, joined.num_nodes, joined.rank) == (2, 2, 3)
     found = joined.cluster_environment()
     assert isinstance(found, SLURMEnvironment)
@@ -69,13 +69,13 @@ def test_tasks_of_srun_are_joined_and_never_requeued_by_lightning(environment):
 
 def test_the_script_of_a_slurm_job_is_one_process_whatever_was_asked_for(environment):
     environment({name: value for name, value in STEP.items() if "STEP" not in name} | {"SLURM_PROCID": "0"})
-    assert Execution().joined() == Execution()
+    assert Execution().under_launcher() == Execution()
     assert isinstance(Execution().cluster_environment(), LightningEnvironment)
 
 
 def test_processes_that_share_a_run_on_slurm_are_those_that_were_started_for_it(environment):
     environment(STEP | rank_environment(0, 2, 29_500))
-    joined = Execution(devices=2).joined()
+    joined = Execution(devices=2).under_launcher()
     assert (joined.devices, joined.num_nodes, joined.rank) == (2, 1, 0)
     assert isinstance(joined.cluster_environment(), TorchElasticEnvironment)
 

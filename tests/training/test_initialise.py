@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from atinuke_bench.config import InitConfig
+from atinuke_bench.config import InitConfig, Pretraining
 from atinuke_bench.errors import AtinukeBenchError, CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder
@@ -53,6 +53,10 @@ def start(make_run, source):
     return make
 
 
+def label(protocol):
+    return Pretraining.read(protocol["pretraining"]).label
+
+
 def weights(folder):
     return load_checkpoint(folder.best_checkpoint)["state_dict"]
 
@@ -79,16 +83,16 @@ def test_the_core_and_the_tokenizer_travel_and_the_rest_does_not(start, source, 
     assert record["run"] == source.read_result()["identity"]
     assert "glue/cola run" in folder.log.read_text()
     data = source.read_result()["protocol"]["data_fingerprint"][:8]
-    assert result["protocol"]["pretraining"].startswith(f"glue/cola on {data}, settings ")
+    assert label(result["protocol"]).startswith(f"glue/cola on {data}, settings ")
 
 
 def test_what_came_before_is_told_too_and_a_seed_tells_nothing_apart(start, make_run, source, tmp_path):
     _, folder, result = carry_out(start(), tmp_path / "second")
     third = make_run("glue/sst2", **{"init_from.run": str(folder.path)})
     third = third.model_copy(update={"tokenizer": type(third.tokenizer)()})
-    told = prepare(third).protocol()["pretraining"]
+    told = label(prepare(third).protocol())
     assert told.startswith("snli on ")
-    assert told.endswith(f", after {result['protocol']['pretraining']}")
+    assert told.endswith(f", after {label(result['protocol'])}")
     other = make_run("glue/cola", seed=1, training__max_epochs=1, tokenizer__vocab_size=190)
     _, elsewhere, _ = carry_out(other, tmp_path / "other-seed")
     same = prepare(start(**{"init_from.run": str(elsewhere.path)}))
@@ -99,7 +103,7 @@ def test_what_came_before_is_told_too_and_a_seed_tells_nothing_apart(start, make
 def test_the_tokenizer_alone_makes_the_run_from_scratch_to_compare_with(start, source, tmp_path):
     alone = prepare(start(**{"init_from.weights": False}))
     assert alone.tokenizer.to_str() == prepare(start()).tokenizer.to_str()
-    assert alone.protocol()["pretraining"].startswith("none; tokenizer of glue/cola on ")
+    assert label(alone.protocol()).startswith("none; tokenizer of glue/cola on ")
     assert alone.run.init_from.checkpoint is None
     folder = RunFolder(tmp_path / "run")
     other_seed = prepare(alone.run.model_copy(update={"seed": 1}))  # the source's own would draw the source's weights
@@ -143,7 +147,7 @@ def test_what_no_weight_depends_on_may_differ_and_causality_where_asked(start):
     assert prepare(start(core__dropout=0.3)).run.core.dropout == 0.3
     changed = prepare(start(core__causal=False, **{"init_from.change_causal": True}))
     assert not changed.run.core.causal
-    assert "causal changed" in changed.protocol()["pretraining"]
+    assert "causal changed" in label(changed.protocol())
 
 
 def _truncate(folder):
@@ -196,7 +200,7 @@ def test_the_floor_and_a_core_built_otherwise_are_refused(make_run, start, sourc
     from atinuke_bench.core.build import build_core
 
     prepared = prepare(start())
-    module = prepared.task.build_module(build_core(prepared.run.core, 77), prepared.run)
+    module = prepared.task.model.build(build_core(prepared.run.core, 77), prepared.run)
     with pytest.raises(CheckpointError, match=r"embeddings\.token\.weight is \(\d+, 64\) there and \(77, 64\) here"):
         initialise(module, open_origin(InitConfig(run=source.path)))
 

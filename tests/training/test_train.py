@@ -136,7 +136,7 @@ def test_a_finished_run_is_not_repeated(make_run, tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(make_run, tmp_path, monkeypatch):
-    from atinuke_bench.sentences.task import SentenceModule
+    from atinuke_bench.sentences.model import SentenceModule
 
     original = SentenceModule.loss
     monkeypatch.setattr(SentenceModule, "loss", lambda self, batch: original(self, batch) * float("nan"))

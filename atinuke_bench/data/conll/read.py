@@ -178,12 +178,6 @@ def read_documents(path: str | Path) -> Iterator[Document]:
         raise DataError(f"no '#end document' for {begun[1]!r}; the file may be cut off", path=path, line=begun[0])
 
 
-def read_sentences(path: str | Path) -> Iterator[Sentence]:
-    """The sentences of all documents of a CoNLL-2012 file, one document's worth in memory at a time."""
-    for document in read_documents(path):
-        yield from document.sentences
-
-
 def split_blocks(
     path: str | Path, lines: Iterable[tuple[int, str]], split: Callable[[str], list[str]] = split_columns
 ) -> Iterator[Block]:

@@ -127,7 +127,8 @@ class MentionReader:
         """Takes the cell of word `index`; raises BracketError when it breaks the rules."""
         if cell in ("-", "_"):
             return
-        opened, closed = [], []
+        opened: list[int] = []
+        closed: list[int] = []
         for part in cell.split("|"):
             match = _MENTION.fullmatch(part)
             if match is None or not (match[1] or match[3]):

@@ -1,18 +1,13 @@
-"""Writers of CoNLL-2012 column files: whole documents, and a response that copies its key."""
+"""Writes CoNLL-2012 column files."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from atinuke_bench.data.conll.read import Document, Sentence, read_documents
+from atinuke_bench.data.conll.read import Document, Sentence
 from atinuke_bench.data.conll.spans import format_arguments, format_mentions, group_clusters
-from atinuke_bench.data.text import read_lines
 from atinuke_bench.errors import DataError
-
-Clusters = Sequence[Sequence[tuple[int, int]]]
-_LAST_COLUMN = re.compile(r"(.*[ \t])?[^ \t]+[ \t]*")
 
 
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
@@ -37,32 +32,6 @@ def begin_line(name: str, part: int | None) -> str:
     '#begin document (bc/cctv/00/cctv_0000); part 003'
     """
     return f"#begin document ({name});" + ("" if part is None else f" part {part:03d}")
-
-
-def write_response(path: str | Path, key_path: str | Path, clusters: Mapping[tuple[str, int | None], Clusters]) -> None:
-    """Writes a copy of the key whose last column holds `clusters`, for scorer.pl.
-
-    `clusters` maps (document name, part) to clusters of (start, end), word positions in the document with both ends
-    inside; a document that is missing gets none. Raises DataError for a document that the key does not have and for
-    mentions that the format cannot express.
-    """
-    columns: list[str] = []
-    known = set()
-    for document in read_documents(key_path):
-        known.add((document.name, document.part))
-        own = clusters.get((document.name, document.part), ())
-        columns += format_mentions(own, sum(len(sentence.words) for sentence in document.sentences))
-    unknown = sorted(str(document) for document in clusters if document not in known)
-    if unknown:
-        raise DataError(f"the key has no document (name, part) {', '.join(unknown)}", path=key_path)
-    cells = iter(columns)
-    with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for _, line in read_lines(key_path):
-            if line.strip() and not line.startswith("#"):
-                match = _LAST_COLUMN.fullmatch(line)
-                assert match is not None
-                line = (match[1] or "") + next(cells)
-            file.write(line + "\n")
 
 
 def _format_document(document: Document) -> Iterator[str]:

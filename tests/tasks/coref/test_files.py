@@ -1,22 +1,16 @@
-"""Coreference files and folders, good and bad, and `score`."""
+"""Coreference files, good and bad, and `score`."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import random
 import shutil
 
 import pytest
 from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
-from atinuke_bench.config import SourceConfig
-from atinuke_bench.data.conll.write import write_documents
-from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
-from atinuke_bench.tasks.coref.files import find_files
-from atinuke_bench.tasks.coref.model import CorefOptions
-from atinuke_bench.tasks.coref.task import COREF
+from atinuke_bench.errors import AtinukeBenchError, DataError
+from atinuke_bench.tasks.coref.files import CorefFiles, find_files
 from atinuke_bench.training.prepare import prepare
 
 
@@ -28,40 +22,21 @@ def test_files_are_found_in_the_usual_places(folder, tmp_path):
         assert {split: [file.name for file in files] for split, files in find_files(data_dir).items()} == names
 
 
-def test_folders_of_many_files_are_read_gold_ones_alone(tmp_path, make_document):
-    draw = random.Random(0)
-    for split, name in (("train", "train"), ("dev", "development"), ("test", "conll-2012-test")):
-        for number in range(2):
-            path = tmp_path / name / "data/english/nw" / f"{split}_{number}.v4_gold_conll"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_documents(path, [make_document(f"nw/{split}_{number}", 0, 3, draw)])
-            path.with_name(f"{split}_{number}.v4_auto_conll").write_text("not read")
-    packed = tmp_path / "train/data/english/nw/train_1.v4_gold_conll"
-    packed.with_name(f"{packed.name}.gz").write_bytes(gzip.compress(packed.read_bytes()))
-    loaded = COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
-    assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 2, "dev": 2, "test": 2}
-    assert len(loaded.files) == 6  # of train_1 the plain file, not its .gz
-
-
-def test_the_hub_has_no_such_data_set(folder):
-    with pytest.raises(ConfigError, match="nearest: 'local'"):
-        COREF.load(SourceConfig(kind="hub"), CorefOptions())
+def test_folders_without_files_are_named(folder):
     with pytest.raises(DataError, match="no CoNLL-2012 train files; looked in coref/litbank"):
         find_files(folder.parent / "..")
     with pytest.raises(DataError, match="no such folder"):
         find_files(folder / "nowhere")
 
 
-def test_repeated_mentions_are_reported_and_kept_once(folder, tmp_path):
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    text = (tmp_path / "train.v4_gold_conll").read_text()
-    (tmp_path / "train.v4_gold_conll").write_text(text.replace("(0)\n", "(0)|(5)\n", 1))
-    loaded = COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
-    assert "train: 1 repeated mentions are kept once" in loaded.notes[0]
+def test_keys_and_responses_with_repeated_mentions_are_refused(folder, tmp_path):
+    text = (folder / "train.v4_gold_conll").read_text()
+    repeated = tmp_path / "train.v4_gold_conll"
+    repeated.write_text(text.replace("(0)\n", "(0)|(5)\n", 1))
     with pytest.raises(DataError, match=r"train.v4_gold_conll:1: mention \(1, 1\) \('\w+'\) occurs twice in document"):
-        COREF.score_files(tmp_path / "train.v4_gold_conll", folder / "train.v4_gold_conll")
+        CorefFiles().score(repeated, folder / "train.v4_gold_conll")
     with pytest.raises(DataError, match="occurs twice"):
-        COREF.score_files(folder / "train.v4_gold_conll", tmp_path / "train.v4_gold_conll")
+        CorefFiles().score(folder / "train.v4_gold_conll", repeated)
 
 
 def _line(word, cell):
@@ -93,14 +68,7 @@ def test_bad_files_name_file_line_and_document(folder, tmp_path, name, coref_run
         prepare(coref_run(tmp_path))
     if name != "no words":
         with pytest.raises(DataError, match=r"dev\.v4_gold_conll" + message):
-            COREF.score_files(tmp_path / "dev.v4_gold_conll", folder / "dev.v4_gold_conll")
-
-
-def test_a_document_in_two_files_is_refused(folder, tmp_path):
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    shutil.copy(tmp_path / "train.v4_gold_conll", tmp_path / "train.more.v4_gold_conll")
-    with pytest.raises(DataError, match=r"train\.v4_gold_conll:1: document 'bc/train0' part 0 is in .*more.*:1 too"):
-        COREF.load(SourceConfig(data_dir=tmp_path), CorefOptions())
+            CorefFiles().score(tmp_path / "dev.v4_gold_conll", folder / "dev.v4_gold_conll")
 
 
 def _score(gold, predictions, *more):
@@ -141,12 +109,5 @@ def test_printed_digits_are_the_official_scorers(data_dir):
     key = data_dir / "coref/litbank/dev.v4_gold_conll"
     expected["litbank"] = (key, data_dir / "parity/coref/litbank-dev.response", litbank)
     for name, (gold, response, printed) in expected.items():
-        found = COREF.score_files(gold, response)
+        found = CorefFiles().score(gold, response)
         assert {metric: found[metric] for metric in printed} == printed, name
-
-
-@pytest.mark.data
-def test_litbank_is_read_whole(data_dir):
-    loaded = COREF.load(SourceConfig(data_dir=data_dir), CorefOptions())
-    assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 80, "dev": 10, "test": 10}
-    assert loaded.splits["dev"]["keeps_singletons"][0] is True

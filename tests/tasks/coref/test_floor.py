@@ -1,4 +1,4 @@
-"""The coreference rules: what they take as mentions, what they join, and how mentions are typed."""
+"""The coreference rules: what they take as mentions, and what they join."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atinuke_bench.data.conll.read import read_documents
-from atinuke_bench.tasks.coref.floor import find_mentions, head_index, mention_type, predict_clusters
-from atinuke_bench.tasks.coref.metric import count_document, scores, total
+from atinuke_bench.tasks.coref.floor import find_mentions, predict_clusters
+from atinuke_bench.tasks.coref.scorer import count_document, scores, total
 
 DATA = os.environ.get("ATINUKE_DATA")
 
@@ -110,36 +110,6 @@ def test_clusters_are_a_partition_of_spans_inside_sentences(sentences):
     assert all(first <= last and sentence_of[first] == sentence_of[last] for first, last in spans)
     assert clusters == sorted(clusters) == predict_clusters(sentences)
     assert all(cluster == sorted(cluster) for cluster in clusters)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("herself", "pronoun"),
-        ("everybody", "pronoun"),
-        ("Sir Walter Elliot , of Kellynch Hall", "name"),
-        ("the Thames", "name"),
-        ("the King who ruled", "name"),
-        ("London 's streets", "nominal"),
-        ("the house of the Lord", "nominal"),
-        ("her own mother", "nominal"),
-        ("Men", "name"),  # words alone cannot tell it from a name
-    ],
-)
-def test_mention_types_from_words(words, expected):
-    assert mention_type(words.split()) == expected
-
-
-def test_mention_types_from_tags_where_there_are_any():
-    assert mention_type(["Men"], ["NNS"]) == "nominal"
-    assert mention_type(["the", "iphone"], ["DT", "NNP"]) == "name"
-    assert mention_type(["This"], ["DT"]) == "pronoun"
-    assert mention_type(["Anna"], ["-"]) == "name"
-
-
-def test_the_head_is_never_before_the_mention():
-    assert head_index(["of"]) == 0
-    assert head_index([",", ","]) == 0
 
 
 @pytest.mark.data

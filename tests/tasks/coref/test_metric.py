@@ -1,387 +1,55 @@
-"""Coreference metrics: the official scorer's figures, examples of the papers, and what must hold for any clusters."""
+"""The metric of coreference: samples of documents, and predictions as they are stored."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
-from itertools import combinations
-from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from atinuke_bench.data.conll.read import read_documents
 from atinuke_bench.errors import DataError
-from atinuke_bench.tasks.coref.metric import (
-    METRICS,
-    DocumentCounts,
-    Score,
-    count_document,
-    count_documents,
-    printed_scores,
-    scores,
-    total,
-)
-from atinuke_bench.tasks.coref.slices import (
-    DISTANCES,
-    LinkCounts,
-    TypeCounts,
-    by_antecedent_distance,
-    by_mention_type,
-)
+from atinuke_bench.metrics.metric import Answers
+from atinuke_bench.tasks.coref.metric import METRICS, flat_scores
+from atinuke_bench.tasks.coref.scorer import DocumentCounts, count_document, scores, total
 
-#: No deadline: on a busy machine the clock tells nothing about the code.
-quick = settings(max_examples=40, deadline=None)
-DATA = os.environ.get("ATINUKE_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="ATINUKE_DATA is not set to the folder of official data")
-CASES = ["A-1", "A-2", "A-3", "A-4", "A-5", "A-6", "A-10", "A-12", "D-1", "E-1", "F-1", "G-1", "M-1", "M-3", "N-2"]
+METRIC = METRICS["coref"][0]
 
 
-def letters(*clusters: str) -> list[list[str]]:
-    """Clusters of one-letter mentions."""
-    return [list(cluster) for cluster in clusters]
+@pytest.fixture
+def answers(folder):
+    gold = [document.clusters for document in read_documents(folder / "train.v4_gold_conll")]
+    predicted = [clusters[number % 3 :] for number, clusters in enumerate(gold)]
+    return Answers([str(number) for number in range(len(gold))], predicted, gold)
 
 
-def score_of(metric: str, key: list, response: list) -> tuple[float, float, float]:
-    """Recall, precision and F1, 0 to 1."""
-    score = getattr(scores(count_document(key, response)), metric)
-    return score.recall / 100, score.precision / 100, score.f1 / 100
+def test_resampling_recomputes_the_corpus_score(answers):
+    counts = list(map(count_document, answers.gold, answers.predicted))
+    measured = METRIC.measure(answers)
+    picked = np.array([0, 0, 3, 5])
+    weights = np.stack([np.bincount(picked, minlength=len(counts)), np.ones(len(counts))])
+    sampled = measured.sample.values(weights)
+    assert sampled[0] == pytest.approx(scores(total([counts[row] for row in picked])).conll_f1)
+    assert sampled[1] == pytest.approx(flat_scores(total(counts))["conll_f1"])
+    assert measured.figures == flat_scores(total(counts))
+    assert flat_scores(DocumentCounts())["conll_f1"] == 0
 
 
-def values(score: Score) -> list[float]:
-    return [score.recall, score.precision, score.f1]
+def test_the_sample_alone_is_that_of_the_measure(answers):
+    sample, alone = METRIC.measure(answers).sample, METRIC.sample(answers)
+    assert alone.units == sample.units == tuple(answers.ids)
+    assert (alone.statistics == sample.statistics).all()
 
 
-def read_clusters(path: Path) -> dict:
-    return {(document.name, document.part): document.clusters for document in read_documents(path)}
+def test_stored_answers_are_read_back(answers):
+    stored = [json.dumps(METRIC.to_stored(clusters)) for clusters in answers.predicted]
+    rows = {"id": answers.ids, "prediction": stored, "gold": list(map(json.dumps, answers.gold)), "score": None}
+    read = METRIC.read(rows)
+    assert (read.predicted, read.gold) == (answers.predicted, answers.gold)
+    with pytest.raises(ValueError, match="not predictions of conll_f1"):
+        METRIC.read({**rows, "prediction": ["3"] * len(stored)})
 
 
-def printed(key: dict, response: dict) -> dict:
-    return printed_scores(total(count_documents(key, response).values())).as_dict()
-
-
-# Parity with scorer.pl v8.01
-
-
-@pytest.mark.data
-@needs_data
-def test_litbank_dev_equals_the_official_scorer_to_the_printed_digit():
-    parity = Path(DATA) / "parity" / "coref"
-    expected = json.loads((parity / "litbank-dev.expected.json").read_text())
-    key = read_clusters(Path(DATA) / "coref" / "litbank" / "dev.v4_gold_conll")
-    result = printed(key, read_clusters(parity / "litbank-dev.response"))
-    assert {name: result[name] for name in expected} == expected
-    assert set(result) - set(expected) == {"lea"}
-
-
-@pytest.mark.data
-@needs_data
-@pytest.mark.parametrize("case", CASES)
-def test_sample_case_equals_the_official_scorer_to_the_printed_digit(case):
-    folder = Path(DATA) / "parity" / "coref" / "cases"
-    expected = json.loads((folder / "expected.json").read_text())[case]
-    result = printed(read_clusters(folder / expected["key"]), read_clusters(folder / expected["response"]))
-    assert {name: result[name] for name in expected["scores"]} == expected["scores"]
-
-
-@pytest.mark.data
-@needs_data
-def test_all_official_sample_cases_are_tested():
-    expected = json.loads((Path(DATA) / "parity" / "coref" / "cases" / "expected.json").read_text())
-    assert list(expected) == CASES
-
-
-@pytest.mark.data
-@needs_data
-def test_gold_against_itself_is_100():
-    key = read_clusters(Path(DATA) / "coref" / "litbank" / "dev.v4_gold_conll")
-    result = printed(key, key)
-    assert all(result[name] == {"recall": 100.0, "precision": 100.0, "f1": 100.0} for name in METRICS)
-    assert result["conll_f1"] == 100.0
-
-
-# Recorded from scorer.pl v8.01 (LEA from its authors' scorer), as (recall, precision, F1).
-DEGENERATE = {
-    "nothing at all": ([], [], {}),
-    "no response": ([[1, 2]], [], {}),
-    "no key": ([], [[1, 2]], {}),
-    "one mention": ([[1]], [[1]], dict.fromkeys(("bcub", "ceafm", "ceafe", "lea", "mentions"), (100, 100, 100))),
-    "one cluster": ([[1, 2]], [[1, 2]], dict.fromkeys(METRICS, (100, 100, 100))),
-    "only singletons": (
-        [[1], [2]],
-        [[1], [2]],
-        dict.fromkeys(("bcub", "ceafm", "ceafe", "blanc", "lea", "mentions"), (100, 100, 100)),
-    ),
-    "singletons joined": (
-        [[1], [2], [3]],
-        [[1, 2, 3]],
-        {
-            "bcub": (100, 33.33, 50),
-            "ceafm": (33.33, 33.33, 33.33),
-            "ceafe": (16.66, 50, 25),
-            "mentions": (100, 100, 100),
-        },
-    ),
-    "cluster split into singletons": (
-        [[1, 2, 3]],
-        [[1], [2], [3]],
-        {
-            "bcub": (33.33, 100, 50),
-            "ceafm": (33.33, 33.33, 33.33),
-            "ceafe": (50, 16.66, 25),
-            "mentions": (100, 100, 100),
-        },
-    ),
-    "nothing in common": ([[1, 2, 3]], [[4], [5, 6]], {}),
-}
-
-
-@pytest.mark.parametrize("case", DEGENERATE)
-def test_degenerate_documents_score_as_in_the_official_scorer(case):
-    key, response, expected = DEGENERATE[case]
-    result = printed_scores(count_document(key, response))
-    for name in METRICS:
-        assert getattr(result, name) == Score(*map(float, expected.get(name, (0, 0, 0)))), name
-
-
-def test_printed_digits_are_cut_off_and_the_conll_mean_is_of_printed_digits():
-    # bcub F1 is 0.56 by hand; the scorer's floating point ends below and prints 55.99.
-    counts = count_document(letters("a", "bc", "def"), letters("a", "de"))
-    result = printed_scores(counts)
-    assert (result.muc.recall, result.mentions.f1, result.bcub.f1) == (33.33, 66.66, 55.99)
-    assert result.conll_f1 == 59.33
-    assert scores(counts).conll_f1 == pytest.approx((50 + 56 + 72) / 3)
-
-
-# Examples of the papers
-
-
-def test_muc_of_vilain_et_al_1995():
-    assert score_of("muc", letters("ABCD"), letters("AB", "CD")) == pytest.approx((2 / 3, 1, 0.8))
-    assert score_of("muc", letters("AB", "CD"), letters("ABCD")) == pytest.approx((1, 2 / 3, 0.8))
-    assert score_of("muc", letters("ABC"), letters("AC"))[:2] == pytest.approx((1 / 2, 1))
-
-
-LUO_KEY = letters("12345", "67", "89ABC")
-# Luo 2005, table 1: MUC, B-cubed, CEAF over mentions and CEAF over entities, all F1.
-LUO_RESPONSES = {
-    "a": (letters("12345", "6789ABC"), 0.947, 0.865, 0.833, 0.733),
-    "b": (letters("1234589ABC", "67"), 0.947, 0.737, 0.583, 0.667),
-    "c": (letters("123456789ABC"), 0.900, 0.545, 0.417, 0.294),
-    "d": (letters(*"123456789ABC"), 0.0, 0.400, 0.250, 0.178),
-}
-
-
-@pytest.mark.parametrize("response", LUO_RESPONSES)
-def test_table_of_luo_2005(response):
-    clusters, *expected = LUO_RESPONSES[response]
-    result = [score_of(metric, LUO_KEY, clusters)[2] for metric in ("muc", "bcub", "ceafm", "ceafe")]
-    assert result == pytest.approx(expected, abs=6e-4)
-
-
-def test_b_cubed_of_bagga_and_baldwin_1998():
-    assert score_of("bcub", LUO_KEY, LUO_RESPONSES["a"][0])[:2] == pytest.approx((1, 16 / 21))
-    assert score_of("bcub", LUO_KEY, LUO_RESPONSES["b"][0])[:2] == pytest.approx((1, 7 / 12))
-
-
-def test_lea_of_moosavi_and_strube_2016():
-    key, response = letters("abc", "defg"), letters("ab", "cd", "fghi")
-    # (3 * 1/3 + 4 * 1/6) / 7 and (2 * 1/1 + 2 * 0/1 + 4 * 1/6) / 8
-    assert score_of("lea", key, response)[:2] == pytest.approx((5 / 21, 1 / 3))
-
-
-def test_lea_counts_a_singleton_only_against_the_same_singleton():
-    assert score_of("lea", letters("a", "bc"), letters("a", "bc")) == (1, 1, 1)
-    assert score_of("lea", letters("a", "bc"), letters("abc"))[:2] == pytest.approx((2 / 3, 1 / 3))
-
-
-def test_blanc_is_the_mean_of_both_kinds_of_pairs():
-    # Coreferent: key ab, response bc. Distinct: key ac bc, response ab ac; ac in common.
-    assert score_of("blanc", letters("ab", "c"), letters("a", "bc")) == pytest.approx((0.25, 0.25, 0.25))
-
-
-def test_blanc_of_a_key_with_one_kind_of_pairs_is_of_that_kind():
-    assert score_of("blanc", letters("abc"), letters("ab", "c")) == pytest.approx((1 / 3, 1, 1 / 2))
-
-
-def test_blanc_sums_pairs_over_documents_before_the_mean():
-    one = count_document(letters("abc"), letters("ab", "c"))  # coreferent pairs 1 of 3, no distinct pairs in the key
-    two = count_document(letters("a", "b"), letters("a", "b"))  # distinct pairs 1 of 1
-    # Coreferent: recall 1/3, precision 1/1. Distinct: recall 1/1, precision 1/3. Both F1 are 1/2.
-    assert values(scores(total([one, two])).blanc) == pytest.approx([200 / 3, 200 / 3, 50])
-
-
-def test_a_corpus_is_scored_by_sums_and_not_by_the_mean_of_its_documents():
-    large, small = count_document(letters("abcde"), letters("abcde")), count_document(letters("ab"), [])
-    assert scores(total([large, small])).muc.recall == pytest.approx(100 * 4 / 5)
-
-
-# Documents
-
-
-def test_missing_documents_have_no_mentions_and_others_are_ignored():
-    counts = count_documents({"d1": letters("ab"), "d2": letters("abc")}, {"d1": letters("ab"), "d9": letters("xy")})
-    assert list(counts) == ["d1", "d2"]
-    assert values(scores(total(counts.values())).mentions) == pytest.approx([40, 100, 400 / 7])
-
-
-def test_counts_survive_storage_as_a_row():
-    counts = count_document(letters("abc", "d"), letters("ab", "cd"))
-    assert DocumentCounts.from_row({"id": "d1", **counts.to_row()}) == counts
-
-
-def test_clusters_may_be_any_iterables():
-    key = ((mention for mention in cluster) for cluster in ("ab", "c"))
-    assert count_document(key, iter([{"a"}, frozenset("bc")])).mentions.recall_num == 3
-
-
-@pytest.mark.parametrize("clusters", [[[(0, 1), (0, 1)]], [[(0, 1)], [(3, 4), (0, 1)]]])
-def test_repeated_mentions_are_refused_by_name(clusters):
-    place = "in one cluster" if len(clusters) == 1 else "in two clusters"
-    message = rf"document 'bc/cctv': mention \(0, 1\) occurs twice in the response, {place}"
-    with pytest.raises(DataError, match=message):
-        count_document([[(0, 1)]], clusters, name="bc/cctv")
-    with pytest.raises(DataError, match=r"'bc/cctv'.* in the key"):
-        count_documents({"bc/cctv": clusters}, {"bc/cctv": []})
-
-
-def test_files_without_a_common_document_are_refused():
-    with pytest.raises(DataError, match="the first is 'bc/cctv_0001'; nearest in the key: 'bc/cctv_0000'"):
-        count_documents({"bc/cctv_0000": []}, {"bc/cctv_0001": []})
-    with pytest.raises(DataError, match="no documents"):
-        count_documents({}, {})
-
-
-# What holds for any clusters
-
-
-@st.composite
-def clusterings(draw, max_mentions: int = 9) -> list[list[tuple[int, int]]]:
-    """Clusters of some of a document's spans."""
-    cluster_of = draw(st.lists(st.one_of(st.none(), st.integers(0, 4)), max_size=max_mentions))
-    clusters: dict[int, list[tuple[int, int]]] = {}
-    for index, cluster in enumerate(cluster_of):
-        if cluster is not None:
-            clusters.setdefault(cluster, []).append((index // 2, index // 2 + index % 2))
-    return list(clusters.values())
-
-
-def shuffled(clusters: list[list], seed: int) -> list[list]:
-    generator = random.Random(seed)
-    clusters = [generator.sample(cluster, len(cluster)) for cluster in clusters]
-    return generator.sample(clusters, len(clusters))
-
-
-@quick
-@given(clusterings(), clusterings(), st.integers(0, 99))
-def test_the_order_of_clusters_and_mentions_is_nothing(key, response, seed):
-    counts = count_document(key, response)
-    assert count_document(shuffled(key, seed), shuffled(response, seed)) == counts
-
-
-@quick
-@given(clusterings())
-def test_gold_against_itself_is_100_or_has_nothing_to_score(key):
-    counts = count_document(key, key)
-    result = scores(counts)
-    for name in ("bcub", "ceafm", "ceafe", "lea", "mentions"):
-        assert getattr(result, name).f1 == (100 if key else 0)
-    assert result.muc.f1 == (100 if any(len(cluster) > 1 for cluster in key) else 0)
-    assert result.blanc.f1 == (100 if sum(map(len, key)) > 1 else 0)
-
-
-@quick
-@given(clusterings(), clusterings())
-def test_scores_are_percentages_and_printed_digits_are_near_and_below(key, response):
-    counts = count_document(key, response)
-    result, cut = scores(counts), printed_scores(counts)
-    for name in METRICS:
-        for exact, short in zip(values(getattr(result, name)), values(getattr(cut, name)), strict=True):
-            assert 0 <= short <= exact + 1e-9 <= 100 + 1e-9
-            assert exact - short < 0.01 + 1e-9
-
-
-@quick
-@given(clusterings(), clusterings())
-def test_exchanging_key_and_response_exchanges_recall_and_precision(key, response):
-    there, back = scores(count_document(key, response)), scores(count_document(response, key))
-    for name in ("muc", "bcub", "ceafm", "ceafe", "lea", "mentions"):  # BLANC treats a key with one kind apart
-        forth, reverse = getattr(there, name), getattr(back, name)
-        assert (forth.recall, forth.precision) == pytest.approx((reverse.precision, reverse.recall))
-
-
-def pairs_of(clusters: list[list]) -> tuple[set, set]:
-    """Coreferent and distinct pairs, by listing them all."""
-    cluster_of = {mention: index for index, cluster in enumerate(clusters) for mention in cluster}
-    pairs = set(combinations(sorted(cluster_of), 2))
-    coreferent = {(a, b) for a, b in pairs if cluster_of[a] == cluster_of[b]}
-    return coreferent, pairs - coreferent
-
-
-@quick
-@given(clusterings(), clusterings())
-def test_blanc_counts_equal_a_listing_of_all_pairs(key, response):
-    counts = count_document(key, response)
-    for ours, key_pairs, response_pairs in zip(
-        (counts.blanc_coreferent, counts.blanc_distinct), pairs_of(key), pairs_of(response), strict=True
-    ):
-        num_common = len(key_pairs & response_pairs)
-        assert ours == (num_common, len(key_pairs), num_common, len(response_pairs))
-
-
-@quick
-@given(st.lists(st.tuples(clusterings(), clusterings()), min_size=1, max_size=4))
-def test_the_total_does_not_depend_on_the_order_of_documents(documents):
-    counts = [count_document(key, response) for key, response in documents]
-    there, back = total(counts).to_row(), total(reversed(counts)).to_row()
-    assert there == pytest.approx(back)
-
-
-# Slices
-
-
-def test_mention_types_are_counted_on_both_sides():
-    key, response = letters("ab", "c"), letters("abx", "d")
-    counts = by_mention_type(key, response, {"a": "name", "b": "pronoun", "c": "nominal", "d": "name", "x": "x"}.get)
-    assert list(counts) == ["name", "nominal", "pronoun", "x"]
-    assert counts["name"].mentions == (1, 1, 1, 2)  # a found; d in the response alone
-    assert counts["name"].bcub == pytest.approx((1, 1, 2 / 3, 2))
-    assert counts["nominal"].mentions == (0, 1, 0, 0)
-
-
-@quick
-@given(clusterings(), clusterings())
-def test_mention_types_add_up_to_the_document(key, response):
-    summed = TypeCounts()
-    for counts in by_mention_type(key, response, lambda span: str(span[1] - span[0])).values():
-        summed = summed.plus(counts)
-    whole = count_document(key, response)
-    assert summed.mentions == whole.mentions
-    assert summed.bcub == pytest.approx(whole.bcub)
-
-
-def test_links_by_antecedent_distance():
-    key = [[(0, 0), (2, 2), (5, 6), (30, 30)], [(1, 1)]]
-    counts = by_antecedent_distance(key, [[(0, 0), (5, 6)], [(2, 2), (30, 30)]], [0, 5, *range(10, 40, 2)])
-    assert {name: tuple(link) for name, link in counts.items() if link.num_links} == {
-        "0": (1, 0),
-        "1": (1, 0),
-        "8+": (1, 0),
-    }
-    found = by_antecedent_distance(key, key, [0, 5, *range(10, 40, 2)])
-    assert [found[name].recall for name in DISTANCES] == [100, 100, None, None, 100]
-
-
-def test_both_ends_of_a_found_link_are_in_one_response_cluster():
-    assert by_antecedent_distance([[(0, 0), (1, 1)]], [], [0])["0"] == LinkCounts(1, 0)
-    assert by_antecedent_distance([[(0, 0), (1, 1)]], [[(1, 1)], [(0, 0)]], [0])["0"] == LinkCounts(1, 0)
-
-
-def test_slices_refuse_repeated_mentions():
-    repeated = [[(0, 0)], [(0, 0)]]
-    with pytest.raises(DataError, match=r"mention \(0, 0\) occurs twice in the response"):
-        by_mention_type([], repeated, str)
-    with pytest.raises(DataError, match=r"mention \(0, 0\) occurs twice in the key"):
-        by_antecedent_distance(repeated, [], [0])
+def test_a_repeated_mention_is_named_with_its_document():
+    with pytest.raises(DataError, match=r"document 'd1': mention \(0, 0\) occurs twice in the response"):
+        METRIC.measure(Answers(["d1"], [[[(0, 0)], [(0, 0)]]], [[]]))

@@ -18,8 +18,8 @@ from atinuke_bench.tasks.glue.files import (
     read_glue,
     read_glue_predictions,
     require_glue_file,
-    write_glue_predictions,
 )
+from atinuke_bench.tasks.glue.submission import write_glue_predictions
 
 MNLI_HEAD = "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse"
 MNLI_TEXTS = ["-", "-", "-", "-", 'He said "go', "He left."]

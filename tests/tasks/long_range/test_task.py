@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from itertools import islice
@@ -13,7 +14,9 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.microworld import examples
 from atinuke_bench.microworld.long_range import DISTANCES
 from atinuke_bench.tasks.long_range.task import LONG_RANGE
-from atinuke_bench.tasks.squad.task import SquadAnswer
+from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.testing import check_task
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 
 
@@ -51,7 +54,7 @@ def test_scores_are_given_by_distance():
     dev = prepare(run).loaded.splits["dev"]
     short = {row["id"]: row["answers"]["text"][0] if row["distance"] <= 16 else "nothing" for row in dev}
     predictions = {id_: SquadAnswer(text, text) for id_, text in short.items()}
-    slices = LONG_RANGE.evaluate(dev, predictions, run).slices
+    slices = evaluate(LONG_RANGE, dev, predictions).slices
     assert list(slices["distance in words"]) == [str(distance) for distance in DISTANCES]
     assert slices["distance in words"]["16"] == {"f1": 100.0, "num": 8}
     assert slices["distance in words"]["32"] == {"f1": 0.0, "num": 8}
@@ -60,4 +63,15 @@ def test_scores_are_given_by_distance():
 
 def test_there_are_no_official_files():
     with pytest.raises(ConfigError, match="task 'long-range' has only generated data; found source 'local'"):
-        LONG_RANGE.load(SourceConfig(), LONG_RANGE.options_class())
+        LONG_RANGE.data.load(SourceConfig(), LONG_RANGE.options_class())
+
+
+def test_keeps_the_contract_of_tasks(tmp_path):
+    source = SourceConfig(kind="microworld", microworld=MicroworldConfig(train=14, dev=7))
+    small = {"training.max_epochs": 1, "training.max_length": 64, "tokenizer.vocab_size": 200}
+    run = make_run_config("long-range", "bilstm", preset="nano", source=source, overrides=small)
+    gold, predictions = tmp_path / "gold.json", tmp_path / "predictions.json"
+    question = {"id": "q", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}
+    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": "Ada reads.", "qas": [question]}]}]}))
+    predictions.write_text('{"q": "Ada"}')
+    check_task(run, tmp_path, official=(gold, predictions))

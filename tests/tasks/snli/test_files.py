@@ -15,7 +15,6 @@ from atinuke_bench.tasks.snli.files import (
     read_snli,
     read_snli_predictions,
     require_snli_file,
-    write_snli_predictions,
 )
 
 PAIR = {"gold_label": "neutral", "sentence1": 'A "man"\u2028walks.', "sentence2": "He is tall.", "pairID": "7#0r1n"}
@@ -95,10 +94,9 @@ def test_prediction_formats(tmp_path, lines) -> None:
     assert read_snli_predictions(write(tmp_path / "p", *lines)) == {"a": 1, "b": 0}
 
 
-def test_predictions_survive_writing_and_reading(tmp_path) -> None:
-    predictions = {"7#0r1n": 2, 'é"\u2028': 0}
-    write_snli_predictions(tmp_path / "p.jsonl", predictions)
-    assert read_snli_predictions(tmp_path / "p.jsonl") == predictions
+def test_predictions_are_known_by_any_pair_id(tmp_path) -> None:
+    records = [{"pairID": "7#0r1n", "prediction": "contradiction"}, {"pairID": 'é"\u2028', "prediction": "entailment"}]
+    assert read_snli_predictions(write(tmp_path / "p.jsonl", *records)) == {"7#0r1n": 2, 'é"\u2028': 0}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from atinuke_bench.tasks.squad.files import (
     write_null_odds,
     write_predictions,
 )
+from atinuke_bench.tasks.squad.task import SQUAD_V1, SQUAD_V2
 
 CONTEXT = "Ada\tLovelace  was born in 1815."
 
@@ -226,7 +227,7 @@ def test_repair_moves_an_answer_to_its_only_occurrence_nearby():
     fixed, report = repair_answers(columns_of("x" * 10 + "Ada" + "x" * 90 + "Ada", ("Ada", 12)), training=True)
     assert fixed["answers"] == [{"text": ["Ada"], "answer_start": [10]}]
     assert report == RepairReport(repaired_ids=("q",))
-    assert (report.num_repaired, report.num_dropped, report.num_removed) == (1, 0, 0)
+    assert report.notes() == ("1 answers stood beside their answer_start and were moved to their text",)
 
 
 @pytest.mark.parametrize("context", ["Ada and Ada.", "x" * 80 + "Ada", "nobody here"])
@@ -241,7 +242,8 @@ def test_an_answer_that_stays_misplaced_leaves_training_only(context):
 def test_a_question_keeps_the_answers_that_fit():
     fixed, report = repair_answers(columns_of("Ada Lovelace", ("Bob", 0), ("Ada", 0)), training=True)
     assert fixed["answers"] == [{"text": ["Ada"], "answer_start": [0]}]
-    assert (report.num_dropped, report.num_removed) == (1, 0)
+    assert report == RepairReport(dropped_ids=("q",))
+    assert "1 answers are not at their answer_start and were dropped, and with them 0 questions" in report.notes()[0]
 
 
 def test_unanswerable_questions_stay_in_training():
@@ -273,3 +275,15 @@ def test_predictions_and_odds_come_back_as_written(tmp_path):
 def test_bad_predictions_and_odds(tmp_path, read, content, message):
     with pytest.raises(DataError, match=message):
         read(write(tmp_path, content))
+
+
+def test_a_question_without_prediction_is_named_in_v2_and_wrong_in_v1(squad, tmp_path, caplog):
+    (tmp_path / "none.json").write_text("{}")
+    for version in ("1.1", "2.0"):
+        gold = squad / f"squad/v{version}/dev-v{version}.json"
+        if version == "2.0":
+            with pytest.raises(DataError, match="24 of 24 questions have no prediction, first 'dev-0-0-0'"):
+                SQUAD_V2.files.score(gold, tmp_path / "none.json")
+        else:
+            assert SQUAD_V1.files.score(gold, tmp_path / "none.json") == {"exact_match": 0.0, "f1": 0.0}
+            assert "24 of 24 questions have no prediction" in caplog.text

@@ -64,15 +64,22 @@ def answer(context, start, end):
     return {"text": [context[start:end]], "answer_start": [start]}
 
 
-def positions(windows, window):
-    return slice(windows.offsets[window], windows.offsets[window + 1])
-
-
-def context_tokens(windows, window):
+def context_tokens(encoded, row):
     """(char start, char end) of every context token of a window, in order."""
-    part = positions(windows, window)
-    second = np.flatnonzero(windows.segment_ids[part])[:-1]
-    return list(zip(windows.char_starts[part][second], windows.char_ends[part][second], strict=True))
+    second = np.flatnonzero(encoded.ragged["segment_ids"][row])[:-1]
+    return list(zip(*(encoded.host[name][row][second].tolist() for name in ("char_starts", "char_ends")), strict=True))
+
+
+def labelled_text(encoded, row, context):
+    """The text between a window's labels."""
+    start = encoded.host["char_starts"][row][encoded.fixed["start_label"][row]]
+    return context[start : encoded.host["char_ends"][row][encoded.fixed["end_label"][row]]]
+
+
+def columns_of(encoded):
+    """Every column as plain lists, one entry a row."""
+    ragged = {name: [part.tolist() for part in column] for name, column in {**encoded.ragged, **encoded.host}.items()}
+    return ragged | {name: column.tolist() for name, column in encoded.fixed.items()}
 
 
 def plain_ids(tokenizer, text):
@@ -100,16 +107,17 @@ def test_windows_hold_the_question_and_cover_every_token(name, question, context
     assert windows.num_truncated_questions == int(len(kept) < len(asked))
     capacity = max_length - 3 - len(kept)
     starts = starts_of(len(told), capacity, stride)
-    assert windows.num_windows == len(starts)
+    encoded = windows.encoded
+    assert len(encoded) == len(starts)
     for window, start in enumerate(starts):
         part = told[start : start + capacity]
         ids = [CLS, *kept, SEP, *part, SEP]
-        assert windows.input_ids[positions(windows, window)].tolist() == ids
+        assert encoded.ragged["input_ids"][window].tolist() == ids
         segments = [0] * (len(kept) + 2) + [1] * (len(part) + 1)
-        assert windows.segment_ids[positions(windows, window)].tolist() == segments
+        assert encoded.ragged["segment_ids"][window].tolist() == segments
         outside = np.ones(len(ids), bool)
         outside[len(kept) + 2 : -1] = False
-        assert not windows.context_mask[positions(windows, window)][outside].any()
+        assert not encoded.ragged["context_mask"][window][outside].any()
     assert starts[-1] + capacity >= len(told)
 
 
@@ -117,10 +125,11 @@ def test_windows_hold_the_question_and_cover_every_token(name, question, context
 @settings(deadline=None, max_examples=60)
 @given(context=texts, stride=strides)
 def test_every_visible_character_belongs_to_a_token(name, context, stride):
-    windows = build_windows(TOKENIZERS[name], ["a"], [context], max_length=16, stride=stride)
-    spans = sorted({span for window in range(windows.num_windows) for span in context_tokens(windows, window)})
+    encoded = build_windows(TOKENIZERS[name], ["a"], [context], max_length=16, stride=stride).encoded
+    spans = sorted({span for window in range(len(encoded)) for span in context_tokens(encoded, window)})
     answerable = [span for span in spans if span[0] < span[1]]
-    assert windows.context_mask.sum() == (windows.char_starts < windows.char_ends).sum()
+    char_starts, char_ends = (encoded.host[name].values for name in ("char_starts", "char_ends"))
+    assert encoded.ragged["context_mask"].values.sum() == (char_starts < char_ends).sum()
     covered = {i for start, end in answerable for i in range(start, end)}
     for start, end in answerable:
         assert not context[start].isspace()
@@ -141,24 +150,21 @@ def test_labels_cover_the_answer_minimally_wherever_it_fits(name, case, max_leng
     context, start, end = case
     answers = [answer(*case)]
     windows = build_windows(TOKENIZERS[name], ["a"], [context], answers, max_length=max_length, stride=stride)
-    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000)
-    tokens = context_tokens(every, 0)
+    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000).encoded
+    encoded, tokens = windows.encoded, context_tokens(every, 0)
     touched = [i for i, (left, right) in enumerate(tokens) if left < end and right > start]
     capacity = max_length - 4
     fits = 0
     for window, first in enumerate(starts_of(len(tokens), capacity, stride)):
-        at = windows.offsets[window]
-        labels = int(windows.start_labels[window]), int(windows.end_labels[window])
+        labels = tuple(int(encoded.fixed[name][window]) for name in ("start_label", "end_label"))
         if not touched or touched[0] < first or touched[-1] >= first + capacity:
             assert labels == (0, 0)
             continue
         fits += 1
         assert labels == (touched[0] - first + 3, touched[-1] - first + 3)
-        assert windows.context_mask[at + labels[0]]
-        assert windows.context_mask[at + labels[1]]
+        assert encoded.ragged["context_mask"][window][list(labels)].all()
         # Only half-dropped runs without any token may stay outside the tokens that the answer touches.
-        text = context[windows.char_starts[at + labels[0]] : windows.char_ends[at + labels[1]]]
-        assert text == context[tokens[touched[0]][0] : tokens[touched[-1]][1]]
+        assert labelled_text(encoded, window, context) == context[tokens[touched[0]][0] : tokens[touched[-1]][1]]
     assert windows.num_lost_answers == int(fits == 0)
 
 
@@ -166,7 +172,7 @@ def test_labels_cover_the_answer_minimally_wherever_it_fits(name, case, max_leng
 @settings(deadline=None, max_examples=60)
 @given(context=texts, data=st.data())
 def test_an_answer_of_whole_tokens_is_recovered_exactly(name, context, data):
-    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000)
+    every = build_windows(TOKENIZERS[name], ["a"], [context], max_length=2000).encoded
     tokens = [span for span in context_tokens(every, 0) if span[0] < span[1]]
     if not tokens:
         return
@@ -174,8 +180,7 @@ def test_an_answer_of_whole_tokens_is_recovered_exactly(name, context, data):
     last = data.draw(st.integers(first, len(tokens) - 1))
     start, end = tokens[first][0], tokens[last][1]
     again = build_windows(TOKENIZERS[name], ["a"], [context], [answer(context, start, end)], max_length=2000)
-    found = context[again.char_starts[again.start_labels[0]] : again.char_ends[again.end_labels[0]]]
-    assert found == context[start:end]
+    assert labelled_text(again.encoded, 0, context) == context[start:end]
 
 
 @settings(deadline=None, max_examples=30)
@@ -190,35 +195,33 @@ def test_questions_together_equal_questions_alone(rows, stride):
         build_windows(TOKENIZERS["uncased"], [question], [context], [one], max_length=20, stride=stride)
         for question, context, one in zip(questions, contexts, answers, strict=True)
     ]
-    for name in ("input_ids", "segment_ids", "char_starts", "char_ends", "context_mask"):
-        assert getattr(together, name).tolist() == [x for part in alone for x in getattr(part, name).tolist()]
-    for name in ("start_labels", "end_labels"):
-        assert getattr(together, name).tolist() == [x for part in alone for x in getattr(part, name).tolist()]
-    assert together.example_index.tolist() == [i for i, part in enumerate(alone) for _ in range(part.num_windows)]
+    assert columns_of(together.encoded) == {
+        name: [row for part in alone for row in columns_of(part.encoded)[name]] for name in columns_of(together.encoded)
+    }
+    expected = [question for question, part in enumerate(alone) for _ in range(len(part.encoded))]
+    assert together.encoded.example_index.tolist() == expected
     assert together.num_lost_answers == sum(part.num_lost_answers for part in alone)
 
 
 def test_combining_marks_stay_with_their_letter():
     context = "le cafe\u0301  bleu"
     windows = build_windows(TOKENIZERS["uncased"], ["a"], [context], [answer(context, 3, 8)])
-    start, end = windows.start_labels[0], windows.end_labels[0]
-    assert context[windows.char_starts[start] : windows.char_ends[end]] == "cafe\u0301"
+    assert labelled_text(windows.encoded, 0, context) == "cafe\u0301"
 
 
 def test_dtypes_are_as_declared():
-    windows = build_windows(TOKENIZERS["uncased"], ["a"], ["word"], [{"text": [], "answer_start": []}])
-    assert {getattr(windows, name).dtype for name in ("input_ids", "segment_ids", "char_starts", "char_ends")} == {
-        np.dtype(np.int32)
-    }
-    for name in ("offsets", "example_index", "start_labels", "end_labels"):
-        assert getattr(windows, name).dtype == np.int64
-    assert windows.context_mask.dtype == np.bool_
+    encoded = build_windows(TOKENIZERS["uncased"], ["a"], ["word"], [{"text": [], "answer_start": []}]).encoded
+    kinds = {name: column.values.dtype for name, column in {**encoded.ragged, **encoded.host}.items()}
+    assert kinds.pop("context_mask") == np.bool_
+    assert kinds == dict.fromkeys(("input_ids", "segment_ids", "char_starts", "char_ends"), np.dtype(np.int32))
+    for array in (encoded.example_index, *encoded.fixed.values(), encoded.ragged["input_ids"].offsets):
+        assert array.dtype == np.int64
 
 
 def test_an_answer_that_claims_more_than_its_context_is_clipped():
     answers = [{"text": ["a word"], "answer_start": [5]}, {"text": ["word"], "answer_start": [0]}]
-    windows = build_windows(TOKENIZERS["uncased"], ["a", "a"], ["word a", "word"], answers)
-    assert windows.start_labels.tolist() == windows.end_labels.tolist() == [4, 3]
+    labels = build_windows(TOKENIZERS["uncased"], ["a", "a"], ["word a", "word"], answers).encoded.fixed
+    assert labels["start_label"].tolist() == labels["end_label"].tolist() == [4, 3]
 
 
 def test_chunks_do_not_show(monkeypatch):
@@ -228,13 +231,16 @@ def test_chunks_do_not_show(monkeypatch):
     monkeypatch.setattr("atinuke_bench.tasks.squad.rows._QUESTIONS_PER_CHUNK", 2)
     monkeypatch.setattr("atinuke_bench.tasks.squad.rows._TEXTS_PER_CALL", 1)
     parts = build_windows(TOKENIZERS["uncased"], list("abcde"), contexts, answers)
-    for name, values in vars(whole).items():
-        assert np.array_equal(getattr(parts, name), values)
+    assert columns_of(parts.encoded) == columns_of(whole.encoded)
+    assert parts.encoded.example_index.tolist() == whole.encoded.example_index.tolist()
+    assert parts.num_lost_answers == whole.num_lost_answers
+    assert parts.num_truncated_questions == whole.num_truncated_questions
 
 
 def test_a_context_without_tokens_has_one_empty_window():
     windows = build_windows(TOKENIZERS["uncased"], ["a"], ["\u200b"], [answer("\u200b", 0, 1)])
-    assert (windows.num_windows, windows.context_mask.any(), windows.num_lost_answers) == (1, False, 1)
+    assert (len(windows.encoded), windows.num_lost_answers) == (1, 1)
+    assert not windows.encoded.ragged["context_mask"].values.any()
 
 
 def test_the_callers_tokenizer_is_left_alone_and_its_settings_are_ignored():
@@ -243,7 +249,7 @@ def test_the_callers_tokenizer_is_left_alone_and_its_settings_are_ignored():
     tokenizer.enable_padding(length=50)
     before = tokenizer.to_str()
     windows = build_windows(tokenizer, ["a b c d"], ["word word word"])
-    assert len(windows.input_ids) == 4 + 3 + 3
+    assert windows.encoded.lengths.tolist() == [4 + 3 + 3]
     assert tokenizer.to_str() == before
     assert tokenizer.encode_special_tokens is False
 
@@ -278,8 +284,7 @@ def test_official_answers_are_inside_their_labels():
     columns = {name: column[:200] for name, column in columns.items()}
     windows = build_windows(TOKENIZERS["uncased"], columns["question"], columns["context"], columns["answers"])
     assert windows.num_lost_answers == 0
-    for window in np.flatnonzero(windows.start_labels):
-        at, row = windows.offsets[window], windows.example_index[window]
-        start = windows.char_starts[at + windows.start_labels[window]]
-        end = windows.char_ends[at + windows.end_labels[window]]
-        assert columns["answers"][row]["text"][0] in columns["context"][row][start:end]
+    encoded = windows.encoded
+    for window in np.flatnonzero(encoded.fixed["start_label"]):
+        row = encoded.example_index[window]
+        assert columns["answers"][row]["text"][0] in labelled_text(encoded, window, columns["context"][row])

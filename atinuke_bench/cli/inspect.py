@@ -1,0 +1,102 @@
+"""Commands that show what is there: `tasks`, `cores`, `show`, `doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from atinuke_bench.cli.shared import JsonOption, app, print_json, print_rows, short, stdout
+
+
+@app.command(epilog="Example: atinuke-bench tasks --json")
+def tasks(as_json: JsonOption = False) -> None:
+    """List the tasks."""
+    from atinuke_bench.registry import load_task, task_names
+
+    rows = []
+    for name in task_names():
+        task = load_task(name)
+        rows.append(
+            {
+                "task": name,
+                "metric": task.metric.name,
+                "splits": ", ".join(task.splits.evaluated),
+                "summary": task.summary,
+            }
+        )
+    print_rows(rows, as_json)
+
+
+@app.command(epilog="Example: atinuke-bench cores")
+def cores(as_json: JsonOption = False) -> None:
+    """List the cores and their presets, with parameters at the default vocabulary."""
+    from atinuke_bench.core.catalogue import describe_cores
+
+    print_rows(describe_cores(), as_json)
+
+
+@app.command(epilog="Example: atinuke-bench show runs/snli/atinuke/seed-0-4909b0c4ad")
+def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: JsonOption = False) -> None:
+    """Show one run: result, scores of every split, slices, cost, protocol; or where it stands."""
+    from atinuke_bench.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    config = folder.read_config()
+    if not folder.is_finished():
+        _show_unfinished(folder, config, as_json)
+        return
+    result = folder.read_result()
+    if as_json:
+        print_json(result)
+        return
+    from atinuke_bench.config import Pretraining
+    from atinuke_bench.console import named_table, result_row
+
+    console = stdout()
+    console.print(result_row([result]))
+    for split, metrics in result["scores"].items():
+        console.print(named_table(f"\n{split}", metrics))
+        for slice_name, groups in result["slices"].get(split, {}).items():
+            for label, values in groups.items():
+                shown = "  ".join(f"{name} {short(value)}" for name, value in values.items())
+                console.print(f"  {slice_name} {label}: {shown}", markup=False, highlight=False)
+    protocol = result["protocol"]
+    protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
+    for title, record in (("selection", result["selection"]), ("cost", result["cost"]), ("protocol", protocol)):
+        console.print(named_table(f"\n{title}", record))
+
+
+@app.command(epilog="Example: atinuke-bench doctor")
+def doctor(as_json: JsonOption = False) -> None:
+    """Show versions, devices, threads, caches and which services can be reached."""
+    from atinuke_bench.runs.doctor import examine
+
+    record = examine()
+    if as_json:
+        print_json(record)
+        return
+    from atinuke_bench.console import named_table
+
+    for title, part in record.items():
+        stdout().print(named_table(title, part if isinstance(part, dict) else {"": part}))
+
+
+def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:
+    from atinuke_bench.files import read_json
+
+    failure = read_json(folder.failure) if folder.failure.exists() else None
+    record = {
+        "task": config.task,
+        "core": config.core.label(),
+        "seed": config.seed,
+        "finished_epochs": len(folder.read_history()),
+        "failure": failure,
+    }
+    if as_json:
+        print_json(record)
+        return
+    state = f"failed ({failure['class']}): {failure['message']}" if failure else "not finished"
+    typer.echo(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
+    typer.echo(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")

@@ -1,0 +1,27 @@
+"""Numbers as texts for readers, in the terminal and in reports."""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "–"
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False, unit: str = "") -> str:
+    """A figure; a dash where there is none.
+
+    >>> number(3.14159), number(None), number(float("nan")), number(-0.5, sign=True), number(1234567, 0)
+    ('3.14', '–', '–', '-0.50', '1,234,567')
+    """
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return (f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}") + unit
+
+
+def p_value(p: float | None) -> str:
+    """A p value of four digits, and never one of zero.
+
+    >>> p_value(0.0123), p_value(1e-9), p_value(None)
+    ('0.0123', '<0.0001', '–')
+    """
+    return "<0.0001" if p is not None and p < 0.0001 else number(p, 4)

@@ -1,0 +1,97 @@
+"""The cells of a suite and where each stands, as far as the store knows before anything is carried out."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from atinuke_bench import registry
+from atinuke_bench.config import SourceConfig, SuiteConfig
+from atinuke_bench.errors import FailureClass, RunFolderError
+from atinuke_bench.files import read_json, sha256_json
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.grid import Cell
+from atinuke_bench.runs.suite_record import RecordedCell, SuiteRecord, data_stamp, grid_stamp
+
+Status = Literal["waiting", "running", "elsewhere", "finished", "failed"]
+
+
+@dataclass
+class CellState:
+    """Where a cell stands."""
+
+    cell: Cell
+    key: str
+    status: Status = "waiting"
+    folder: RunFolder | None = None
+    result: dict[str, Any] | None = None
+    #: Class and message.
+    failure: tuple[FailureClass, str] | None = None
+    #: The newest line of the run's history, while it runs.
+    epoch: dict[str, Any] | None = None
+    started: float = 0.0
+    seconds: float | None = None
+    look_again: float = 0.0
+
+    def look_into(self, folder: RunFolder, *, retry_failed: bool) -> None:
+        """Set the status from the cell's run folder."""
+        self.folder, self.status, self.failure = folder, "waiting", None
+        try:
+            self.result = folder.read_result()
+            self.status = "finished"
+        except RunFolderError:
+            if retry_failed or not folder.failure.exists():
+                return
+            with contextlib.suppress(RunFolderError, KeyError, TypeError, ValueError):
+                record = read_json(folder.failure)
+                failure = FailureClass(record["class"]), record["message"]
+                # What was ended from outside goes on; anything else would fail again.
+                if failure[0] is not FailureClass.KILLED:
+                    self.status, self.failure = "failed", failure
+
+
+def cell_states(
+    cells: list[Cell], suite: SuiteConfig, source: SourceConfig, record: SuiteRecord, *, retry_failed: bool = False
+) -> list[CellState]:
+    """Every cell with what the store already knows of it; the record takes the grid."""
+    data = data_stamp(source)
+    versions = {name: registry.load_task(name).result_version for name in suite.tasks}
+    keys = _keys(cells, versions, data)
+    states = [CellState(cell, keys[cell.path]) for cell in cells]
+    recorded = [
+        RecordedCell(state.key, state.cell.run.task, state.cell.variant, state.cell.run.core.name, state.cell.run.seed)
+        for state in states
+    ]
+    record.replace_grid(suite, grid_stamp(suite, source), recorded)
+    record.write()
+    # Where it cannot be told whether the data changed, every run finds its folder anew.
+    folders = record.folders() if data is not None else {}
+    for state in states:
+        if (place := folders.get(state.key)) is not None:
+            state.look_into(RunFolder(record.store / place), retry_failed=retry_failed)
+    return states
+
+
+def _keys(cells: list[Cell], task_versions: dict[str, int], data: str | None) -> dict[str, str]:
+    """The key of each cell by its path; that of a cell which starts from another holds the other's."""
+    by_path = {cell.path: cell for cell in cells}
+    keys: dict[str, str] = {}
+
+    def key_of(path: str) -> str:
+        if path not in keys:
+            cell = by_path[path]
+            own = _key(cell, task_versions, data)
+            keys[path] = own if cell.origin is None else sha256_json([own, key_of(cell.origin)])[:16]
+        return keys[path]
+
+    for cell in cells:
+        key_of(cell.path)
+    return keys
+
+
+def _key(cell: Cell, task_versions: dict[str, int], data: str | None) -> str:
+    source = cell.run.source.model_dump(mode="json")
+    core = registry.load_core(cell.run.core.name).result_version
+    # Two columns may hold the same run; each has its own cell.
+    return sha256_json([cell.variant, cell.run.determinants(), source, task_versions[cell.run.task], core, data])[:16]

@@ -1,0 +1,67 @@
+"""From predictions to what is kept of them: figures, rows, slices. Every example is counted once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets import Dataset
+
+from atinuke_bench.metrics.metric import Answers, Figures, Sample
+from atinuke_bench.training.task import Slices, Task
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One evaluated example: its id, what was predicted, what is right (None when unknown), and its own score."""
+
+    id: str
+    prediction: Any
+    gold: Any
+    score: float | None
+
+    def as_row(self, split: str) -> dict[str, Any]:
+        """The row of `predictions.parquet`; anything but text is stored as JSON."""
+        return {
+            "split": split,
+            "id": self.id,
+            "prediction": _as_text(self.prediction),
+            "gold": None if self.gold is None else _as_text(self.gold),
+            "score": self.score,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The predictions of a split, and their figures where it has labels; `sample` is what intervals come from."""
+
+    predictions: list[Prediction]
+    figures: Figures = field(default_factory=dict)
+    sample: Sample | None = None
+    slices: Slices = field(default_factory=dict)
+
+
+def evaluate(task: Task, examples: Dataset, predictions: Mapping[str, Any]) -> Evaluation:
+    """What predictions, one for each example id, are worth; an internal error when the ids are not the same."""
+    ids = examples["id"][:]
+    assert len(predictions) == len(ids), f"{len(predictions)} predictions for {len(ids)} examples"
+    labelled = task.data.labelled(examples)
+    stored = {id_: task.metric.to_stored(predictions[id_]) for id_ in ids}
+    if not len(labelled):
+        return Evaluation([Prediction(id_, stored[id_], None, None) for id_ in ids])
+    scored = labelled["id"][:]
+    answers = Answers(scored, [predictions[id_] for id_ in scored], task.data.gold(labelled))
+    measured = task.metric.measure(answers)
+    known = dict(zip(scored, zip(answers.gold, measured.scores, strict=True), strict=True))
+    return Evaluation(
+        [Prediction(id_, stored[id_], *known.get(id_, (None, None))) for id_ in ids],
+        measured.figures,
+        measured.sample,
+        {} if task.slices is None else task.slices(labelled, answers, measured),
+    )
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,114 @@
+"""How every figure of a report looks. One colour, marker and line style a core, the same in all of them.
+
+Colours are Okabe and Ito's (2008), told apart by people of every colour vision; markers and line styles carry the same
+distinction for print in grey. Lines and points are labelled where they are, not in a legend.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Variants drawn in one figure; with more, nothing can be told apart.
+MOST_VARIANTS = 8
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444", "#882255")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
+_HATCHES = ("", "///", "...", "xx", "\\\\\\", "--", "++", "oo")
+_STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "text.parse_math": False,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a core is drawn."""
+
+    colour: str
+    marker: str
+    line: object
+    hatch: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure as SVG for the page and PNG for slides, and the section of the page that shows it."""
+
+    name: str
+    title: str
+    svg: str
+    png: bytes
+    section: str = "figures"
+
+
+def looks(variants: Sequence[str]) -> dict[str, Look]:
+    """A look for each variant, by its place in the given order; past the last colour the other marks differ."""
+    found = {}
+    for place, name in enumerate(variants):
+        colour, other = place % len(_COLOURS), (place + place // len(_COLOURS)) % len(_COLOURS)
+        found[name] = Look(_COLOURS[colour], _MARKERS[other], _LINES[other], _HATCHES[other])
+    return found
+
+
+def new_figure(columns: int, size: tuple[float, float], rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """An empty figure of some panels, in reading order; the size is in inches."""
+    # No pyplot: it keeps global state and asks for a display.
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def finished(figure: Figure, name: str, title: str, section: str = "figures") -> Plot:
+    """The figure as a plot; it may not be drawn on afterwards."""
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # A label in a script that the font lacks: the page shows it in the reader's font, the PNG as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        svg, png = io.StringIO(), io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        # Laying out costs as much as drawing, and the panels now are where they belong.
+        figure.set_layout_engine("none")
+        figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
+    text = svg.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    # Several figures share a page, where an id may occur once.
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    return Plot(name, title, text, png.getvalue(), section)
+
+
+def slug(text: str) -> str:
+    """Text as a part of a file name and of an id.
+
+    >>> slug("glue/RTE (3f)")
+    'glue-rte-3f'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def short(text: object, most: int = 28) -> str:
+    """Text of at most so many letters; names of variants differ at their ends, so that the middle is left out.
+
+    >>> short("atinuke-micro[dropout=0.2,causal=false]", 24)
+    'atinuke-micr…usal=false]'
+    """
+    text = str(text)
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"

@@ -1,0 +1,113 @@
+"""`compare A B`: two cores of one store, or the runs below two places, against each other in each column they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.run_folder import find_runs
+
+from .reading.across import across
+from .reading.collect import matching, read_frame
+from .reading.frame import Frame, Gap, differing
+from .statistics.by_seed import seed_records
+from .statistics.cells import Cell, measure
+from .statistics.comparison import Comparison, compare_cells, corrected
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Every column that both sides have, corrected over all of them; the same seed by seed; what is not compared."""
+
+    comparisons: tuple[Comparison, ...]
+    by_seed: tuple[dict[str, Any], ...]
+    gaps: tuple[Gap, ...]
+
+
+def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:
+    """A against B in every column that both have.
+
+    Runs are of one column when their protocols are the same but for the fields in `ignoring`.
+    A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
+    Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
+    """
+    if matching(a) and matching(b):
+        frame = across(read_frame([a, b]), ignoring)
+        folders = [{str(folder.path) for folder in find_runs(*matching(side))} for side in (a, b)]
+        if folders[0] & folders[1]:
+            raise ConfigError(f"A and B are compared; both hold the run {min(folders[0] & folders[1])}")
+        sides = [frame.runs["folder"].isin(own) for own in folders]
+    else:
+        frame = across(read_frame([store]), ignoring)
+        sides = [_named(frame, side) for side in (a, b)]
+        if (sides[0] & sides[1]).any():
+            raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
+    return _compare(frame, sides, (a, b))
+
+
+def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> Compared:
+    runs = frame.runs
+    columns = [set(runs.loc[side, "column"]) for side in sides]
+    common = [column for column in dict.fromkeys(runs["column"]) if column in columns[0] & columns[1]]
+    if not common:
+        raise ConfigError(_why_nothing(frame, sides, names))
+    kept = runs[(sides[0] | sides[1]) & runs["column"].isin(common)]
+    compared = replace(frame, runs=kept)
+    cells, gaps = measure(compared)
+    found = []
+    for column in common:
+        chosen = []
+        for side, name in zip(sides, names, strict=True):
+            members = set(kept.index[side[kept.index] & (kept["column"] == column)])
+            own = [cell for cell in cells.get(column, {}).values() if members & set(cell.runs)]
+            if len(own) > 1:
+                labels = ", ".join(sorted(cell.variant for cell in own))
+                raise ConfigError(f"a side is one core; {name!r} names several on {column}: {labels}")
+            # Both sides may hold runs of one variant, which `measure` has put together.
+            if own:
+                chosen.append(_only(own[0], members))
+        if len(chosen) == 2:
+            found.append(compare_cells(*chosen))
+    gaps += [Gap(str(column), "only one side has it") for column in sorted(columns[0] ^ columns[1])]
+    comparisons = corrected(found)
+    by_seed = [record for one in comparisons for record in seed_records(compared, one)]
+    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps))
+
+
+def _only(cell: Cell, members: set[int]) -> Cell:
+    """The runs of a cell that are of one side."""
+    places = [place for place, run in enumerate(cell.runs) if run in members]
+    if len(places) == len(cell.runs):
+        return cell
+    scores = cell.scores
+    part = None if scores.resampled is None else scores.resampled[:, places]
+    own = replace(scores, observed=scores.observed[places], resampled=part)
+    return replace(cell, runs=tuple(cell.runs[place] for place in places), scores=own)
+
+
+def _named(frame: Frame, name: str) -> pd.Series:
+    runs = frame.runs
+    chosen = (runs["variant"] == name) | (runs["core"] == name)
+    if not chosen.any():
+        known = sorted({*runs["variant"], *runs["core"]})
+        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}")
+    return chosen
+
+
+def _why_nothing(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> str:
+    tasks = [set(frame.runs.loc[side, "task"]) for side in sides]
+    shared = sorted(tasks[0] & tasks[1])
+    if not shared:
+        shown = (", ".join(sorted(own)) or "no finished run" for own in tasks)
+        return "A and B need a task in common; found " + " and ".join(
+            f"{name!r}: {own}" for name, own in zip(names, shown, strict=True)
+        )
+    of_task = [frame.runs[side & (frame.runs["task"] == shared[0])].iloc[0] for side in sides]
+    fields = differing([{**frame.protocols[row["column"]], "split": row["split"]} for row in of_task])
+    hint = "; --across pretraining compares what it is worth" if fields == ["pretraining"] else ""
+    return f"only runs of one protocol are compared; on {shared[0]} A and B differ in {', '.join(fields)}{hint}"

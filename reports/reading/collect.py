@@ -1,0 +1,142 @@
+"""Run folders and results from elsewhere, gathered into one frame.
+
+Nothing here raises for a damaged run: the report is made of what is there, and names what is not.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from atinuke_bench.config import Pretraining
+from atinuke_bench.errors import AtinukeBenchError, RunFolderError
+from atinuke_bench.files import read_json
+from atinuke_bench.run_folder import RunFolder, find_runs
+
+from .column import Column
+from .frame import Frame, Gap
+from .results import FIELDS, row_of, slice_rows
+from .variants import flat_config, told_apart, without_seed
+
+
+class Collector:
+    """Gathers results from wherever they are into one frame. A run that several places hold counts once."""
+
+    def __init__(self) -> None:
+        self.gaps: list[Gap] = []
+        self._rows: list[dict[str, Any]] = []
+        self._slices: list[tuple[Any, ...]] = []
+        self._protocols: dict[Column, Mapping[str, Any]] = {}
+        self._pretraining: dict[str, Pretraining] = {}
+        self._configs: list[str] = []
+        self._histories: dict[int, list[dict[str, Any]]] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def num_runs(self) -> int:
+        return len(self._rows)
+
+    def add(
+        self,
+        where: str,
+        result: Mapping[str, Any],
+        config: Callable[[], str],
+        history: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Take in a result; one that is none becomes a gap. `config` gives the YAML text of its config."""
+        try:
+            pretraining = Pretraining.read(result["protocol"]["pretraining"])
+            protocol = {**result["protocol"], "pretraining": pretraining.label}
+            row = row_of(where, {**result, "protocol": protocol})
+            slices = slice_rows(len(self._rows), result["slices"].get(row["split"], {}))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self.gaps.append(Gap(where, f"damaged result: {_first_line(error)}"))
+            return
+        key = (row["task"], row["identity"])
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if history is not None:
+            self._histories[len(self._rows)] = history
+        self._protocols.setdefault(row["column"], protocol)
+        self._pretraining.setdefault(pretraining.label, pretraining)
+        self._slices += slices
+        self._rows.append(row)
+        self._configs.append(without_seed(config()))
+
+    def frame(self) -> Frame:
+        """All that was taken in."""
+        places, texts = pd.factorize(pd.Series(self._configs, dtype=object))
+        configs = tuple(map(flat_config, texts))
+        runs = pd.DataFrame(self._rows, columns=None if self._rows else list(FIELDS))
+        if self._rows:
+            runs["config"] = places
+            runs["variant"] = told_apart(runs, configs)
+        slices = pd.DataFrame(self._slices, columns=["run", "slice", "label", "metric", "value"])
+        return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, self._histories)
+
+
+def read_frame(places: Iterable[str | Path]) -> Frame:
+    """All runs at or below some places (folders or glob patterns); RunFolderError when none of them holds a run."""
+    collector = Collector()
+    collect_folders(places, collector)
+    return collector.frame()
+
+
+def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
+    """Take in the runs at or below some places; RunFolderError when none of them holds a run."""
+    folders = find_runs(*expand(places))
+    if not folders:
+        raise RunFolderError(f"no run at or below {', '.join(map(str, places))}")
+    for folder in folders:
+        try:
+            result = folder.read_result() if folder.result.exists() else None
+        except AtinukeBenchError as error:
+            collector.gaps.append(Gap(str(folder.path), f"damaged result: {_first_line(error)}"))
+            continue
+        if result is None:
+            collector.gaps.append(Gap(str(folder.path), _why_unfinished(folder)))
+        else:
+            collector.add(str(folder.path), result, partial(_text_of, folder))
+
+
+def matching(place: str) -> list[str]:
+    """`place` itself where it exists, else what it matches as a glob pattern."""
+    return [place] if Path(place).exists() else sorted(glob.glob(place, recursive=True))
+
+
+def expand(places: Iterable[str | Path]) -> list[str]:
+    """Places with their patterns filled in; RunFolderError for one that is not there."""
+    found = []
+    for place in map(str, places):
+        matches = matching(place)
+        if not matches:
+            raise RunFolderError(f"{place}: no such folder, and no folder matches it as a pattern")
+        found += matches
+    return found
+
+
+def _why_unfinished(folder: RunFolder) -> str:
+    if not folder.failure.exists():
+        return "not finished"
+    try:
+        failure = read_json(folder.failure)
+        return f"failed ({failure['class']}): {failure['message']}"
+    except (RunFolderError, KeyError, TypeError):
+        return "failed; its failure.json is damaged"
+
+
+def _text_of(folder: RunFolder) -> str:
+    try:
+        return folder.config.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]

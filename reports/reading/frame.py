@@ -1,0 +1,81 @@
+"""Runs as tables: one row a run, and what could not be read as a list of gaps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from atinuke_bench.config import Pretraining
+from atinuke_bench.run_folder import RunFolder
+
+from .column import Column
+from .predictions import PredictionCache
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that the report lacks, and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What some places hold: `runs` (results.FIELDS), `slices` (run, slice, label, metric, value) and `gaps`.
+
+    `protocols` has the protocol of each column, with a label for the pretraining, and `pretraining` the record of each
+    label; `configs` the flat config of the runs whose `config` is its place, seeds left out.
+    """
+
+    runs: pd.DataFrame
+    slices: pd.DataFrame
+    gaps: tuple[Gap, ...]
+    protocols: Mapping[Column, Mapping[str, Any]]
+    configs: tuple[Mapping[str, Any], ...] = ()
+    pretraining: Mapping[str, Pretraining] = field(default_factory=dict)
+    histories: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
+    _cache: PredictionCache = field(default_factory=PredictionCache, repr=False, compare=False)
+
+    def value(self, run: int, name: str) -> Any:
+        """A field of a run."""
+        return self.runs.at[run, name]
+
+    def predictions(self, run: int) -> pa.Table:
+        """The scored predictions of a run's headline split by id: id, prediction, gold, score; RunFolderError."""
+        return self._cache.read(RunFolder(Path(self.value(run, "folder"))).predictions, self.value(run, "split"))
+
+    def history(self, run: int) -> list[dict[str, Any]]:
+        """The epochs of a run; none where they cannot be read."""
+        if run in self.histories:
+            return self.histories[run]
+        try:
+            return RunFolder(Path(self.value(run, "folder"))).read_history()
+        except (OSError, ValueError):
+            return []
+
+    def config(self, run: int) -> Mapping[str, Any]:
+        """The flat config of a run; empty where it could not be read."""
+        place = self.value(run, "config")
+        return self.configs[place] if 0 <= place < len(self.configs) else {}
+
+    def name_of(self, column: Column) -> str:
+        """The task of a column, with the column's digest where the task has several."""
+        several = self.runs.loc[self.runs["task"] == column.task, "column"].nunique() > 1
+        return f"{column.task} ({column.digest})" if several else column.task
+
+
+def differing(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields in which flat records differ.
+
+    >>> differing([{"a": 1, "b": 2}, {"a": 1, "b": 3}])
+    ['b']
+    """
+    names = dict.fromkeys(name for record in records for name in record)
+    return [name for name in names if len({json.dumps(record.get(name), default=str) for record in records}) > 1]

@@ -1,0 +1,42 @@
+"""The scored predictions of runs, read once and kept while they fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from atinuke_bench.errors import RunFolderError
+
+COLUMNS = ("id", "prediction", "gold", "score")
+#: Bytes of predictions that are kept; what does not fit is read again when it is needed again.
+MOST_BYTES = 400_000_000
+
+
+class PredictionCache:
+    """Reads `predictions.parquet` files; tests, matrices and disagreements of one report need the same ones."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._free = most_bytes
+        self._tables: dict[tuple[Path, str], pa.Table] = {}
+
+    def read(self, path: Path, split: str) -> pa.Table:
+        """The rows of a split that have a gold answer, with COLUMNS, by id; RunFolderError."""
+        key = (path, split)
+        if key in self._tables:
+            return self._tables[key]
+        try:
+            # A file at a time: a data set of one file costs more to plan than to read.
+            with pq.ParquetFile(path) as file:
+                found = file.read(columns=["split", *COLUMNS], use_threads=False)
+            kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(COLUMNS)
+            kept = kept.sort_by("id")
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            shown = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise RunFolderError(f"{path}: cannot be read as predictions ({shown})") from error
+        if kept.nbytes <= self._free:
+            self._free -= kept.nbytes
+            self._tables[key] = kept
+        return kept

@@ -1,0 +1,46 @@
+"""Suites, from `<store>/suites/<name>.json`: every run of their grids, those never started included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.files import read_json
+
+from .frame import Gap
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The grid of a suite: of each run its task, variant, core, seed and folder (None where it never started)."""
+
+    name: str
+    grid: tuple[Mapping[str, Any], ...]
+    store: Path
+
+    def folder(self, entry: Mapping[str, Any]) -> Path | None:
+        """The run folder of an entry of the grid, absolute."""
+        return (self.store / entry["folder"]).resolve() if entry["folder"] else None
+
+    def folders(self) -> set[str]:
+        """The run folders that there are, as absolute paths."""
+        return {str(folder) for entry in self.grid if (folder := self.folder(entry)) is not None}
+
+
+def read_suites(places: Iterable[str | Path]) -> tuple[list[Suite], list[Gap]]:
+    """Every suite recorded at or below some places, and those that cannot be read."""
+    paths = {path.resolve() for place in places for path in Path(place).rglob("suites/*.json")}
+    found, gaps = [], []
+    for path in sorted(paths):
+        try:
+            record = read_json(path)
+            kept = tuple(entry for entry in record["cells"] if entry.get("in_grid", True))
+            for entry in kept:
+                _ = entry["task"], entry["variant"], entry["seed"], entry["folder"]
+            found.append(Suite(str(record["name"]), kept, path.parent.parent))
+        except (RunFolderError, KeyError, TypeError, AttributeError) as error:
+            gaps.append(Gap(str(path), f"damaged record of a suite: {type(error).__name__}: {error}".splitlines()[0]))
+    return found, gaps

@@ -1,0 +1,67 @@
+"""Which runs of a core are of one variant: those whose configs differ in the seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from .frame import differing
+
+#: Fields of a config that never tell two variants of a core apart.
+_NOT_A_VARIANT = (
+    "seed",
+    "source.data_dir",
+    "core.preset",
+    # Runs of several seeds may each start from a run of their own seed; the protocol says what that had learned.
+    "init_from.run",
+    "init_from.identity",
+    "init_from.checkpoint",
+    "init_from.tokenizer",
+)
+# The safe loader in C reads configs ten times as fast, where PyYAML was built with it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def told_apart(runs: pd.DataFrame, configs: Sequence[Mapping[str, Any]]) -> pd.Series:
+    """The name of each run's variant: the core's label, and what else differs between runs of a column."""
+    names = runs["variant"].copy()
+    for _, rows in runs.groupby(["column", "variant"], sort=False).groups.items():
+        distinct = runs.loc[rows, "config"].unique()
+        if len(distinct) < 2:
+            continue
+        fields = differing([configs[place] for place in distinct])
+        if fields:
+            suffixes = {place: _differences(configs[place], fields) for place in distinct}
+            names[rows] += runs.loc[rows, "config"].map(suffixes)
+    return names
+
+
+def _differences(config: Mapping[str, Any], fields: Sequence[str]) -> str:
+    shown = (f"{name.rpartition('.')[2]}={config.get(name)}" for name in fields)
+    return f" {{{', '.join(shown)}}}"
+
+
+def without_seed(text: str) -> str:
+    """The YAML text of a config without the lines that never tell variants apart."""
+    # Runs write their configs in one order of fields, so that equal texts are equal configs and few need parsing.
+    kept = (line for line in text.splitlines() if not line.startswith(("seed:", "  data_dir:", "  preset:")))
+    return "\n".join(kept)
+
+
+def flat_config(text: str) -> dict[str, Any]:
+    """The fields of a config that tell variants apart, by dotted path; none where it cannot be read."""
+    try:
+        record = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return {}
+    return _flat(record) if isinstance(record, dict) else {}
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return {name: value for name, value in flat.items() if name not in _NOT_A_VARIANT}

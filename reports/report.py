@@ -1,0 +1,121 @@
+"""What a report says of runs, studies and suites: every section, computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .drawing.style import Plot
+from .reading.frame import Frame, Gap
+from .reading.suites import Suite
+from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.comparisons import comparison_table
+from .sections.cost import cost_table
+from .sections.disagreements import Disagreement, disagreements
+from .sections.figures import draw, looks_of
+from .sections.headline import headline
+from .sections.published import published_table
+from .sections.scaling import scaling_plots, scaling_table, series_of
+from .sections.slices import slices_table
+from .sections.studies import Study, importance_table, studies_plots, studies_table
+from .sections.suites import suites_table, unfinished
+from .sections.table import Table
+from .sections.transfer import transfer_plots, transfer_table, transfers
+from .statistics.cells import Cells, measure
+from .statistics.comparison import Comparison, best_against_others
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows. `notes` say what a section leaves out."""
+
+    frame: Frame
+    tables: tuple[Table, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The report as plain data: every table, gap and how many runs there are."""
+        return {
+            "num_runs": len(self.frame.runs),
+            "gaps": [vars(gap) for gap in self.gaps],
+            "tables": {table.name: table.data.to_dict("records") for table in self.tables},
+            "titles": {table.name: table.title for table in self.tables},
+        }
+
+
+def make_report(frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Suite] = ()) -> Report:
+    """Compute everything that a report shows of some runs, studies and suites."""
+    studies, suites = list(studies), list(suites)
+    frame, trial_note = _without_trials(frame, studies, suites)
+    made = Report(frame, gaps=(*frame.gaps, *unfinished(frame, suites)), notes={"scores": trial_note})
+    if not frame.runs.empty:
+        made = _of_runs(made)
+    if suites:
+        made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
+    if studies:
+        drawn, left_out = studies_plots(studies)
+        learned = [table for table in (studies_table(studies), importance_table(studies)) if table is not None]
+        made = replace(
+            made,
+            tables=(*made.tables, *learned),
+            plots=(*made.plots, *drawn),
+            notes={**made.notes, "studies": tuple(left_out)},
+        )
+    return made
+
+
+def _of_runs(made: Report) -> Report:
+    frame = made.frame
+    cells, unusable = measure(frame)
+    comparisons = best_against_others(cells)
+    drawn, left_out = draw(frame, cells, looks_of(frame, cells))
+    tables, plots = _deeper(frame, cells)
+    found = [
+        *headline(frame, cells, comparisons),
+        comparison_table(comparisons) if comparisons else None,
+        *tables,
+        cost_table(frame),
+        published_table(frame, cells),
+        slices_table(frame, cells),
+    ]
+    return replace(
+        made,
+        tables=tuple(table for table in found if table is not None),
+        comparisons=tuple(comparisons),
+        plots=(*plots, *drawn),
+        disagreements=tuple(disagreements(frame, comparisons)),
+        gaps=(*made.gaps, *unusable),
+        notes={**made.notes, "figures": tuple(left_out)},
+    )
+
+
+def _deeper(frame: Frame, cells: Cells) -> tuple[list[Table], list[Plot]]:
+    """What needs several variants of one core: its ablation, how it scales, its gain from earlier training."""
+    tables, plots = [], []
+    if changed := ablations(frame, cells):
+        tables.append(ablation_table(frame, changed))
+        plots += ablation_plots(frame, changed)
+    if sizes := series_of(frame, cells):
+        tables.append(scaling_table(frame, sizes))
+        plots += scaling_plots(frame, sizes)
+    if (moved := transfers(frame)).gains:
+        tables.append(transfer_table(moved))
+        plots += transfer_plots(moved)
+    return tables, plots
+
+
+def _without_trials(frame: Frame, studies: Iterable[Study], suites: Iterable[Suite]) -> tuple[Frame, tuple[str, ...]]:
+    """The runs that are no trials of a study: the best of many trials would look like one measurement."""
+    trials = {folder for study in studies for folder in study.folders()}
+    trials -= {folder for suite in suites for folder in suite.folders()}
+    if not trials or frame.runs.empty:
+        return frame, ()
+    is_trial = frame.runs["folder"].map(lambda folder: str(Path(folder).resolve()) in trials)
+    note = f"{int(is_trial.sum())} runs are trials of studies; they stand under Studies and in no other table."
+    return replace(frame, runs=frame.runs[~is_trial]), (note,) if is_trial.any() else ()

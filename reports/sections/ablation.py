@@ -1,0 +1,140 @@
+"""What each switch of a core is worth: the change from a reference core, with its interval and test.
+
+Variants belong together when they are of one core and size (the part of the label before the brackets) in one column
+and differ in fields of the core alone. The reference is the variant that the others differ from in the fewest fields;
+among equals the one nearest to its preset (the shortest label).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from atinuke_bench.formatting import number, p_value
+
+from ..drawing.style import Plot, finished, new_figure, short, slug
+from ..reading.column import Column
+from ..reading.frame import Frame, differing
+from ..statistics.cells import Cell, Cells
+from ..statistics.comparison import Comparison, compare_cells, corrected
+from .table import Table
+
+#: Changes that one figure shows, those with the largest difference; the table has all.
+MOST_CHANGES = 16
+NOTE = (
+    "Reference: of the variants of one core and size that differ in fields of the core alone, the one the others "
+    "differ from in the fewest fields. Paired over examples, variance between seeds added; p is corrected by Holm's "
+    "method over this table, the intervals are not."
+)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A variant (A) against its reference (B), and what was changed: field -> (reference's value, variant's value)."""
+
+    comparison: Comparison
+    changes: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def change(self) -> str:
+        return ", ".join(f"{name}: {_plain(old)} → {_plain(new)}" for name, (old, new) in self.changes.items())
+
+
+def ablations(frame: Frame, cells: Cells) -> list[Ablation]:
+    """Every variant against the reference of its group, corrected over all of them."""
+    groups: dict[tuple[Column, str, str], list[Cell]] = {}
+    for cell in (cell for own in cells.values() for cell in own.values()):
+        config = frame.config(cell.runs[0])
+        if not config:
+            continue
+        label = frame.value(cell.runs[0], "label").partition("[")[0]
+        rest = json.dumps({name: value for name, value in config.items() if not _of_core(name)}, default=str)
+        groups.setdefault((cell.column, label, rest), []).append(cell)
+    found = [one for own in groups.values() if len(own) > 1 for one in _against_reference(frame, own)]
+    adjusted = corrected([one.comparison for one in found])
+    return [Ablation(comparison, one.changes) for comparison, one in zip(adjusted, found, strict=True)]
+
+
+def _against_reference(frame: Frame, cells: Sequence[Cell]) -> list[Ablation]:
+    configs = [frame.config(cell.runs[0]) for cell in cells]
+    fields = [name for name in differing(configs) if _of_core(name)]
+    values = np.array([[json.dumps(config.get(name), default=str) for name in fields] for config in configs])
+    distances = (values[:, None, :] != values[None, :, :]).sum(axis=(1, 2))
+    place = min(range(len(cells)), key=lambda n: (distances[n], len(cells[n].variant), cells[n].variant))
+    return [
+        Ablation(
+            compare_cells(cell, cells[place]),
+            {
+                name.removeprefix("core."): (configs[place].get(name), config.get(name))
+                for name in differing([configs[place], config])
+            },
+        )
+        for cell, config in zip(cells, configs, strict=True)
+        if cell is not cells[place]
+    ]
+
+
+def ablation_table(frame: Frame, found: Sequence[Ablation]) -> Table:
+    """One row a change, with the figures of its comparison."""
+    records = [{**one.comparison.record(), "change": one.change} for one in found]
+    shown = pd.DataFrame(
+        [
+            {
+                "change": record["change"],
+                "task": frame.name_of(one.comparison.column),
+                "reference": record["b"],
+                "reference score": number(record["score_b"]),
+                "score": number(record["score_a"]),
+                "difference": f"{number(record['absolute difference'], sign=True)} "
+                f"[{number(record['low'])}, {number(record['high'])}]",
+                "seeds": f"{record['seeds_a']} / {record['seeds_b']}",
+                "p corrected": p_value(record["p corrected"]),
+                "the change is": record["verdict"],
+                "note": record["note"],
+            }
+            for record, one in zip(records, found, strict=True)
+        ]
+    )
+    data = pd.DataFrame(records).rename(columns={"a": "variant", "b": "reference"})
+    return Table("ablation", "Change from the reference core", shown, data, (NOTE,), section="ablation")
+
+
+def ablation_plots(frame: Frame, found: Sequence[Ablation]) -> list[Plot]:
+    """One figure a reference: the difference that each change makes, with its interval."""
+    groups: dict[tuple[Column, str], list[Ablation]] = {}
+    for one in found:
+        groups.setdefault((one.comparison.column, one.comparison.b.variant), []).append(one)
+    return [_forest(frame, column, reference, own) for (column, reference), own in groups.items()]
+
+
+def _forest(frame: Frame, column: Column, reference: str, found: Sequence[Ablation]) -> Plot:
+    ordered = sorted(found, key=lambda one: -abs(one.comparison.spread.value))[:MOST_CHANGES]
+    ordered.sort(key=lambda one: one.comparison.spread.value)
+    metric = found[0].comparison.a.metric
+    figure, (axes,) = new_figure(1, (6.8, 1.0 + 0.34 * len(ordered)))
+    for place, one in enumerate(ordered):
+        spread, is_told_apart = one.comparison.spread, one.comparison.is_told_apart
+        if (interval := spread.interval()) is not None:
+            axes.plot(interval, [place, place], color="#444444", lw=1.6)
+        axes.plot([spread.value], [place], "o", ms=7, color="#0072B2", mfc="#0072B2" if is_told_apart else "white")
+    axes.axvline(0, color="#888888", lw=1, ls="--", zorder=0)
+    axes.set_yticks(range(len(ordered)), [short(one.change, 44) for one in ordered], fontsize=8)
+    axes.set_ylim(-0.6, len(ordered) - 0.4)
+    axes.set_xlabel(f"change of {metric} (95 % interval; filled: told apart from no change)")
+    name = frame.name_of(column)
+    some = f", the {len(ordered)} largest of {len(found)} changes" if len(ordered) < len(found) else ""
+    title = f"{name}: change from {reference}{some}"
+    return finished(figure, f"ablation-{slug(name)}-{slug(reference)}", title, "ablation")
+
+
+def _of_core(name: str) -> bool:
+    return name.startswith("core.")
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "none" if value is None else str(value)

@@ -1,0 +1,160 @@
+"""Cores by tasks: mean scores, and who is told apart from whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from atinuke_bench.formatting import MISSING, number
+
+from ..reading.column import Column
+from ..reading.frame import Frame, differing
+from ..statistics.cells import Cell, Cells
+from ..statistics.comparison import Comparison
+from .table import Table
+
+NOT_COMPARABLE = "not comparable with published scores"
+AVERAGE_RULE = (
+    "Average: the mean over families of the mean over a family's tasks in this table; missing where a cell is missing."
+)
+MARKS = {
+    "best": "▲ better than every other core (paired test over examples and seeds, Holm-corrected)",
+    "tie": "≈ tie: not told apart from the highest mean",
+}
+_SYMBOLS = {"best": " ▲", "tie": " ≈", "": ""}
+_SELECTION = {"held-out": "selected on a held-out part of train", "dev": "SELECTED ON DEV, dev scores are optimistic"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns that may be side by side: data, selection and pretraining are of one kind, one column a task."""
+
+    title: str
+    columns: tuple[Column, ...]
+    is_cut: bool
+    notes: tuple[str, ...] = ()
+
+
+def blocks_of(frame: Frame) -> list[Block]:
+    """The columns of a frame, split so that a task never has two protocols in one block."""
+    runs = frame.runs.drop_duplicates("column")
+    sizes = frame.runs["column"].value_counts()
+    found = []
+    for (source, is_cut, selection, pretraining), rows in runs.groupby(
+        ["source", "is_cut", "selection", "pretraining"], sort=True
+    ):
+        ranked = rows.assign(size=rows["column"].map(sizes)).sort_values("size", ascending=False, kind="stable")
+        place = ranked.groupby("task").cumcount()
+        what = f"cut data ({NOT_COMPARABLE})" if is_cut else "official data"
+        if source == "microworld":
+            what = f"microworld, generated; {NOT_COMPARABLE}"
+        chosen = _SELECTION.get(str(selection), f"selected on {selection}")
+        title = f"{what}, source {source}, {chosen}, pretraining {pretraining}"
+        for earlier in range(int(place.max()) + 1):
+            columns = tuple(sorted(ranked.loc[place == earlier, "column"]))
+            notes = tuple(_how_it_differs(frame, ranked, column) for column in columns) if earlier else ()
+            suffix = f"; protocol {earlier + 1} of the same tasks" if earlier else ""
+            found.append(Block(title + suffix, columns, bool(is_cut), notes))
+    return found
+
+
+def headline(frame: Frame, cells: Cells, comparisons: Sequence[Comparison]) -> list[Table]:
+    """One table a block: cores x tasks, mean over seeds with its 95 % interval, and who is told apart from whom."""
+    marked = marks(comparisons)
+    return [
+        _headline_block(place, block, frame, cells, marked)
+        for place, block in enumerate(blocks_of(frame), start=1)
+        if any(column in cells for column in block.columns)
+    ]
+
+
+def marks(comparisons: Sequence[Comparison]) -> dict[tuple[Column, str], str]:
+    """`best` for a variant that beats all others of its column; `tie` for those not told apart from the top."""
+    found: dict[tuple[Column, str], str] = {}
+    for column in dict.fromkeys(one.column for one in comparisons):
+        own = [one for one in comparisons if one.column == column]
+        ties = [one.b.variant for one in own if one.verdict == "tie"]
+        if ties or all(one.is_told_apart for one in own):
+            found[column, own[0].a.variant] = "tie" if ties else "best"
+        found |= {(column, variant): "tie" for variant in ties}
+    return found
+
+
+def _headline_block(
+    place: int, block: Block, frame: Frame, cells: Cells, marked: Mapping[tuple[Column, str], str]
+) -> Table:
+    info = {row["column"]: row for row in frame.runs.drop_duplicates("column").to_dict("records")}
+    columns = [column for column in block.columns if column in cells]
+    shown, data = [], []
+    for variant in dict.fromkeys(variant for column in cells if column in columns for variant in cells[column]):
+        row = {"core": variant}
+        for column in columns:
+            task, split, metric = (info[column][name] for name in ("task", "split", "metric"))
+            cell, mark = cells[column].get(variant), marked.get((column, variant), "")
+            row[f"{task} {split} {metric}"] = MISSING if cell is None else _text(cell, mark)
+            data.append(
+                {"core": variant, "task": task, "split": split, "metric": metric, **_figures(cell, mark, block)}
+            )
+        average = _average(variant, columns, info, cells)
+        row["average"] = number(average)
+        figures = {**_figures(None, "", block), "mean": average}
+        data.append({"core": variant, "task": "average", "split": None, "metric": None, **figures})
+        shown.append(row)
+    notes = [*MARKS.values(), AVERAGE_RULE, *block.notes]
+    if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
+        notes.append("n=1: one seed; its interval covers the choice of examples alone, and no test is made.")
+    return Table(
+        f"headline-{place}",
+        block.title,
+        pd.DataFrame(shown),
+        pd.DataFrame(data),
+        tuple(notes),
+        is_flagged=block.is_cut,
+    )
+
+
+def _text(cell: Cell, mark: str) -> str:
+    low, high = cell.interval
+    interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else ""
+    return f"{cell.mean:.2f}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}"
+
+
+def _figures(cell: Cell | None, mark: str, block: Block) -> dict[str, Any]:
+    low, high = (math.nan, math.nan) if cell is None else cell.interval
+    return {
+        "mean": math.nan if cell is None else cell.mean,
+        "low": low,
+        "high": high,
+        "seeds": 0 if cell is None else cell.num_seeds,
+        "deviation": float(cell.scores.observed.std(ddof=1)) if cell and cell.num_seeds > 1 else math.nan,
+        "mark": mark,
+        "is_cut": block.is_cut,
+        "block": block.title,
+    }
+
+
+def _average(variant: str, columns: Sequence[Column], info: Mapping[Column, Mapping[Any, Any]], cells: Cells) -> float:
+    """NaN where a cell is missing."""
+    families: dict[str, list[float]] = {}
+    for column in columns:
+        if variant not in cells[column]:
+            return math.nan
+        families.setdefault(info[column]["family"], []).append(cells[column][variant].mean)
+    return float(np.mean([np.mean(means) for means in families.values()]))
+
+
+def _how_it_differs(frame: Frame, ranked: pd.DataFrame, column: Column) -> str:
+    first = ranked.loc[ranked["task"] == column.task, "column"].iloc[0]
+    records = [_protocol_and_split(frame, one) for one in (first, column)]
+    changes = ", ".join(f"{name} {records[0].get(name)} -> {records[1].get(name)}" for name in differing(records))
+    return f"{column.task}: another protocol than above ({changes or 'another split'})"
+
+
+def _protocol_and_split(frame: Frame, column: Column) -> dict[str, Any]:
+    row = frame.runs[frame.runs["column"] == column].iloc[0]
+    return {**frame.protocols[column], "split": row["split"]}

@@ -1,0 +1,323 @@
+"""What studies learned, from `<store>/studies/<name>/insight.json`: tables and figures for a report, and the figures
+that lie beside a study.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.files import make_folder, read_json, write_bytes, write_text
+from atinuke_bench.formatting import MISSING, number
+
+from ..drawing.labels import compact, label_ends, label_points, plain_log_axis
+from ..drawing.style import Plot, finished, looks, new_figure, short, slug
+from ..reading.frame import Gap
+from .table import Table
+
+SCHEMA = 1
+#: Studies that have figures of their own, those with the most trials, and hyper-parameters of each slice figure.
+MOST_STUDIES = 8
+MOST_PARAMETERS = 6
+_BLUE = "#0072B2"
+#: What a cost or a budget is called on an axis; others are called as in the insight.
+_AXES = {"training_flops": "training FLOPs spent", "forward_flops_per_token": "forward FLOPs per token"}
+_NEEDED = ("study", "task", "core", "metric", "higher_is_better", "trials", "history", "slices", "pareto")
+NOTE = (
+    "Scores of trials are selection scores, of a slice held out from train; no dev or test figure is looked at. The "
+    "importance of a hyper-parameter is its share of the variance of the score (fANOVA), which says nothing of its "
+    "best value."
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One `insight.json`, and the store that its trials' folders are relative to."""
+
+    insight: Mapping[str, Any]
+    store: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.insight["study"])
+
+    @property
+    def title(self) -> str:
+        preset = self.insight.get("preset")
+        return f"{self.name} ({self.insight['task']}, {self.insight['core']}{f'-{preset}' if preset else ''})"
+
+    def folders(self) -> set[str]:
+        """Run folders of its trials, as absolute paths."""
+        named = (trial.get("folder") for trial in self.insight["trials"])
+        return {str((self.store / folder).resolve()) for folder in named if folder}
+
+    @property
+    def cost(self) -> str:
+        """What the front weighs against the score; each trial has it under this name."""
+        objectives = self.insight.get("objectives") or []
+        return objectives[1]["name"] if len(objectives) > 1 else "parameters"
+
+    def costed(self) -> list[tuple[float, float]]:
+        """Cost and score of each complete trial, in the units of the front."""
+        complete = (trial for trial in self.insight["trials"] if trial["state"] == "complete")
+        return [(trial[self.cost], trial["score"]) for trial in complete if trial.get(self.cost)]
+
+
+def read_studies(places: Iterable[str | Path]) -> tuple[list[Study], list[Gap]]:
+    """Every study at or below some places, and those that cannot be read."""
+    paths = {path.resolve() for place in places for path in Path(place).rglob("studies/*/insight.json")}
+    found, gaps = [], []
+    for path in sorted(paths):
+        try:
+            found.append(Study(_checked(read_json(path)), path.parent.parent.parent))
+        except (RunFolderError, TypeError, ValueError, KeyError) as error:
+            gaps.append(Gap(str(path), f"damaged study: {str(error).splitlines()[0]}"))
+    return found, gaps
+
+
+def _checked(record: Any) -> Mapping[str, Any]:
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"not an insight of schema {SCHEMA}")
+    if missing := [name for name in _NEEDED if name not in record]:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    return record
+
+
+def studies_table(studies: Sequence[Study]) -> Table:
+    """One row a study: what became of its trials, the best one and what was spent."""
+    rows = []
+    for study in studies:
+        insight, trials = study.insight, study.insight["trials"]
+        states = pd.Series([trial["state"] for trial in trials], dtype=object).value_counts()
+        best = next((trial for trial in trials if trial["number"] == insight.get("best")), None)
+        spent = insight.get("spent") or {}
+        rows.append(
+            {
+                "study": study.name,
+                "task": insight["task"],
+                "core": insight["core"],
+                "sampler": insight.get("sampler"),
+                "seed": insight.get("seed"),
+                "trials": len(trials),
+                **{state: int(states.get(state, 0)) for state in ("complete", "pruned", "failed", "running")},
+                "metric": insight["metric"],
+                "best score": float("nan") if best is None or best["score"] is None else float(best["score"]),
+                "best trial": "" if best is None else ", ".join(f"{k}={_plain(v)}" for k, v in best["params"].items()),
+                "seconds": float(spent.get("seconds") or float("nan")),
+                "training_flops": float(spent.get("training_flops") or float("nan")),
+            }
+        )
+    data = pd.DataFrame(rows)
+    shown = data.drop(columns=["training_flops"]).assign(
+        **{
+            "best score": data["best score"].map(number),
+            "seconds": data["seconds"].map(lambda value: number(value, 0)),
+            "best trial": data["best trial"].replace("", MISSING),
+        }
+    )
+    return Table("studies", "Studies", shown, data, (NOTE,), section="studies")
+
+
+def importance_table(studies: Sequence[Study]) -> Table | None:
+    """How much each hyper-parameter matters; a study without a figure says why."""
+    rows = []
+    for study in studies:
+        importance = study.insight.get("importance")
+        if not importance:
+            note = str(study.insight.get("importance_note") or "not computed")
+            rows.append({"study": study.name, "hyper-parameter": MISSING, "importance": float("nan"), "note": note})
+            continue
+        ordered = sorted(importance["values"].items(), key=lambda item: -item[1])
+        rows += [
+            {"study": study.name, "hyper-parameter": path, "importance": share, "note": ""} for path, share in ordered
+        ]
+    data = pd.DataFrame(rows)
+    shown = data.assign(importance=[number(100 * value, 1, unit=" %") for value in data["importance"]])
+    return Table("importance", "Importance of hyper-parameters", shown, data, section="studies")
+
+
+def studies_plots(studies: Sequence[Study]) -> tuple[list[Plot], list[str]]:
+    """Best score so far of studies that are compared, then slices and the front of each; and what is not drawn."""
+    ordered = sorted(studies, key=lambda study: (-len(study.insight["trials"]), study.name))
+    notes = []
+    if len(ordered) > MOST_STUDIES:
+        left = ", ".join(study.name for study in ordered[MOST_STUDIES:])
+        notes.append(f"Figures show the {MOST_STUDIES} studies with the most trials. Not drawn: {left}.")
+    chosen = ordered[:MOST_STUDIES]
+    groups: dict[str, list[Study]] = {}
+    for study in chosen:
+        groups.setdefault(str(study.insight.get("comparison") or study.name), []).append(study)
+    found = [_history(name, own, ("trials", "training_flops")) for name, own in groups.items()]
+    for study in chosen:
+        found.append(_slices(study, MOST_PARAMETERS))
+        if len({cost for cost, _ in study.costed()}) > 1:
+            found.append(_pareto(study))
+    return [plot for plot in found if plot is not None], notes
+
+
+def write_figures(insight: Mapping[str, Any], folder: Path) -> None:
+    """Draw all that there is data for, as PNG and SVG in `folder`; nothing of a study without a score."""
+    if all(entry["score"] is None for entry in insight["history"]):
+        return
+    make_folder(folder)
+    for name, plot in _figures(Study(insight, folder)):
+        if plot is not None:
+            write_bytes(folder / f"{name}.png", plot.png)
+            write_text(folder / f"{name}.svg", plot.svg)
+
+
+def _figures(study: Study) -> Iterator[tuple[str, Plot | None]]:
+    yield "history", _history(study.name, [study], ("trials",))
+    yield "budget", _history(study.name, [study], ("training_flops",))
+    yield "importance", _importance(study)
+    yield "slices", _slices(study)
+    yield "contours", _contours(study)
+    yield "pareto", _pareto(study)
+
+
+def _history(name: str, studies: Sequence[Study], units: Sequence[str]) -> Plot | None:
+    """Every trial's score and the best so far, against what was spent; pruned trials are hollow."""
+    drawn = [study for study in studies if study.insight["history"]]
+    if not drawn:
+        return None
+    look = looks([study.name for study in drawn])
+    figure, panels = new_figure(len(units), (4.2 * len(units), 3.2))
+    for axes, unit in zip(panels, units, strict=True):
+        ends = []
+        for study in drawn:
+            own, history = look[study.name], study.insight["history"]
+            is_pruned = {trial["number"]: trial["state"] == "pruned" for trial in study.insight["trials"]}
+            x, best, score = (
+                np.array([entry.get(key) for entry in history], dtype=float) for key in (unit, "best", "score")
+            )
+            hollow = np.array([is_pruned[entry["number"]] for entry in history])
+            for chosen, face in ((hollow, "none"), (~hollow, own.colour)):
+                axes.plot(x[chosen], score[chosen], color=own.colour, marker=own.marker, markerfacecolor=face, ls="",
+                          ms=3, alpha=0.35)  # fmt: skip
+            axes.step(x, best, color=own.colour, ls=own.line, lw=1.6, where="post")
+            known = np.flatnonzero(np.isfinite(best) & np.isfinite(x))
+            if len(known):
+                ends.append((x[known[-1]], best[known[-1]], str(study.insight["core"]), own.colour))
+        _scale(axes, "x", is_log=False)
+        axes.set_xlabel(_AXES.get(unit, unit))
+        axes.set_title(f"best {drawn[0].insight['metric']} so far", loc="left", fontsize=10)
+        label_ends(axes, ends)
+    title = f"{name}: best selection score so far (points: trials, hollow where pruned)"
+    return finished(figure, f"study-history-{slug(name)}", title, "studies")
+
+
+def _importance(study: Study) -> Plot | None:
+    importance = study.insight.get("importance")
+    if not importance:
+        return None
+    shares = sorted(importance["values"].items(), key=lambda item: item[1])
+    figure, (axes,) = new_figure(1, (5.6, 1.0 + 0.3 * len(shares)))
+    axes.barh([short(path, 34) for path, _ in shares], [100 * share for _, share in shares], color=_BLUE)
+    axes.set_xlabel("share of the score's variance, % (fANOVA)")
+    title = f"{study.title}: importance of hyper-parameters"
+    return finished(figure, f"study-importance-{slug(study.name)}", title, "studies")
+
+
+def _slices(study: Study, most: int | None = None) -> Plot | None:
+    """Score against each hyper-parameter, the most important first."""
+    slices = {path: points for path, points in study.insight["slices"].items() if points}
+    if not slices:
+        return None
+    importance = (study.insight.get("importance") or {}).get("values", {})
+    ordered = sorted(slices, key=lambda path: (-importance.get(path, 0.0), path))[:most]
+    columns = min(3, len(ordered))
+    rows = math.ceil(len(ordered) / columns)
+    figure, panels = new_figure(columns, (2.8 * columns, 2.5 * rows), rows)
+    for axes in panels[len(ordered) :]:
+        axes.set_visible(False)
+    for axes, path in zip(panels, ordered, strict=False):
+        values, scores = zip(*slices[path], strict=True)
+        domain = _domain(study, path)
+        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+            axes.plot(values, scores, "o", color=_BLUE, ms=4, alpha=0.7)
+            _scale(axes, "x", is_log=domain.get("log", False))
+        else:
+            labels = list(dict.fromkeys(map(_plain, domain.get("choices", values))))
+            axes.plot([labels.index(_plain(value)) for value in values], scores, "o", color=_BLUE, ms=4, alpha=0.7)
+            axes.set_xticks(range(len(labels)), [short(label, 12) for label in labels])
+            axes.set_xlim(-0.5, len(labels) - 0.5)
+        times = f" × {domain['times'].split('.')[-1]}" if "times" in domain else ""
+        axes.set_xlabel(short(path + times, 36), fontsize=8)
+        axes.tick_params(labelsize=8)
+    panels[0].set_ylabel(study.insight["metric"])
+    some = (
+        f"the {len(ordered)} most important of {len(slices)} hyper-parameters; " if len(ordered) < len(slices) else ""
+    )
+    title = f"{study.title}: selection score by hyper-parameter ({some}complete trials)"
+    return finished(figure, f"study-slices-{slug(study.name)}", title, "studies")
+
+
+def _contours(study: Study) -> Plot | None:
+    """Score over pairs of hyper-parameters. Trials on one line span no area, and are left out."""
+    drawn = [contour for contour in study.insight.get("contours", []) if _spans_an_area(contour["points"])]
+    if not drawn:
+        return None
+    figure, panels = new_figure(len(drawn), (4.2 * len(drawn), 3.2))
+    for axes, contour in zip(panels, drawn, strict=True):
+        xs, ys, scores = zip(*contour["points"], strict=True)
+        for axis in ("x", "y"):
+            _scale(axes, axis, is_log=_domain(study, contour[axis]).get("log", False))
+        filled = axes.tricontourf(xs, ys, scores, levels=12, cmap="viridis")
+        axes.plot(xs, ys, "o", ms=2, color="black")
+        axes.set(xlabel=short(contour["x"], 34), ylabel=short(contour["y"], 34))
+        figure.colorbar(filled, ax=axes, label=study.insight["metric"])
+    title = f"{study.title}: selection score over pairs of hyper-parameters (points: complete trials)"
+    return finished(figure, f"study-contours-{slug(study.name)}", title, "studies")
+
+
+def _spans_an_area(points: Sequence[Sequence[float]]) -> bool:
+    places = np.unique(np.array([point[:2] for point in points], dtype=float).reshape(-1, 2), axis=0)
+    if len(places) < 4:
+        return False
+    scaled = (places - places.mean(axis=0)) / np.maximum(places.std(axis=0), 1e-12)
+    return bool(np.linalg.matrix_rank(scaled, tol=1e-6) == 2)
+
+
+def _pareto(study: Study) -> Plot | None:
+    points, front = study.costed(), study.insight["pareto"]
+    if not points or not front:
+        return None
+    label = _AXES.get(study.cost, study.cost)
+    figure, (axes,) = new_figure(1, (5.6, 3.2))
+    costs = [cost for cost, _ in points]
+    # Over a shorter range, a logarithmic axis has hardly a round number to label.
+    _scale(axes, "x", is_log=max(costs) >= 5 * min(costs))
+    axes.plot(*zip(*points, strict=True), "o", color="#888888", ms=4, alpha=0.6)
+    axes.step([p["cost"] for p in front], [p["score"] for p in front], where="post", color="#D55E00", lw=1.2, ls="--")
+    axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color="#D55E00", ms=6)
+    axes.set_xlabel(label)
+    axes.set_ylabel(study.insight["metric"])
+    axes.margins(x=0.15, y=0.1)
+    label_points(axes, [(point["cost"], point["score"], f"trial {point['number']}") for point in front])
+    title = f"{study.title}: score against {label} (squares: no trial is both cheaper and better)"
+    return finished(figure, f"study-pareto-{slug(study.name)}", title, "studies")
+
+
+def _domain(study: Study, path: str) -> Mapping[str, Any]:
+    return (study.insight.get("parameters") or {}).get(path, {})
+
+
+def _scale(axes: Axes, axis: str, *, is_log: bool) -> None:
+    drawn = axes.xaxis if axis == "x" else axes.yaxis
+    if is_log:
+        axes.set(**{f"{axis}scale": "log"})
+        plain_log_axis(drawn)
+    else:
+        drawn.set_major_formatter(lambda value, _: compact(value))
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,23 @@
+"""A table of the report: the plain figures, and one text a cell for readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table. `shown` holds texts for readers, `data` the plain figures for CSV and Parquet."""
+
+    name: str
+    title: str
+    shown: pd.DataFrame
+    data: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    #: Whether the scores may not be compared with published ones.
+    is_flagged: bool = False
+    #: Section of the page that shows it, and whether it is folded up there.
+    section: str = "scores"
+    is_folded: bool = False

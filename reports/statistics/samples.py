@@ -1,0 +1,38 @@
+"""Stored predictions as the samples of their task's metric."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from atinuke_bench import registry
+from atinuke_bench.errors import AtinukeBenchError
+from atinuke_bench.metrics.metric import Metric, Sample
+
+from ..reading.frame import Frame
+
+
+def read_sample(frame: Frame, run: int) -> Sample:
+    """The sample of a run's predictions; RunFolderError, or ValueError as in `sample_of`."""
+    task, metric, score = (frame.value(run, name) for name in ("task", "metric", "score"))
+    return sample_of(frame.predictions(run), task, metric, score)
+
+
+def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) -> Sample:
+    """The sample of predictions (id, prediction, gold, score; by id) whose value is the recorded score.
+
+    ValueError with the reason where there is none; statistics of another figure would be shown under this one's name.
+    """
+    if not len(predictions):
+        raise ValueError("no scored predictions")
+    try:
+        judge: Metric = registry.load_metric(task, metric)
+        sample = judge.sample(judge.read(predictions.to_pydict()))
+        value = sample.value()
+    except AtinukeBenchError as error:
+        raise ValueError(f"not tested: {error}") from error
+    # A plug-in's metric may fail in any way; the report is made of the other runs.
+    except Exception as error:
+        raise ValueError(f"not tested: {metric} of {task} failed ({type(error).__name__}: {error})") from error
+    if not abs(value - recorded) < 1e-6:
+        raise ValueError(f"the predictions do not give the recorded {metric} {recorded:.4f}; they give {value:.4f}")
+    return sample

@@ -1,0 +1,101 @@
+"""Run folders in, a report out: one HTML page without any network, its tables and its figures as files."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from atinuke_bench.files import make_folder, write_bytes, write_text
+
+from ..reading.collect import Collector, collect_folders, expand
+from ..reading.suites import read_suites
+from ..reading.wandb_project import collect_project
+from ..report import Report, make_report
+from ..sections.studies import read_studies
+from .formats import write_table
+
+#: Rows of one table that the page shows; the files have all.
+MOST_ROWS = 300
+#: Sections of the page that hold tables and figures, in order: id, title.
+SECTIONS = (
+    ("scores", "Scores"),
+    ("suites", "Suites"),
+    ("comparisons", "Comparisons"),
+    ("ablation", "Ablation"),
+    ("scaling", "Scaling"),
+    ("cost", "Cost"),
+    ("studies", "Studies"),
+    ("published", "Published record"),
+    ("figures", "Curves and slices"),
+)
+
+
+def write_report(places: Iterable[str | Path], out: Path, projects: Iterable[str] = ()) -> Report:
+    """Make a report of run folders, and of the runs of W&B projects (`entity/project`), and write it.
+
+    RunFolderError when a place holds no run at all; TrackerError when a project cannot be read.
+    """
+    places = list(places)
+    collector = Collector()
+    if places:
+        collect_folders(places, collector)
+    for project in projects:
+        collect_project(project, collector)
+    studies, damaged = read_studies(expand(places))
+    suites, damaged_suites = read_suites(expand(places))
+    frame = collector.frame()
+    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites)
+    write_files(report, out)
+    return report
+
+
+def write_files(report: Report, out: Path) -> None:
+    """Write `report.html`, `tables/` and `figures/` under `out`."""
+    tables, figures = (make_folder(out / name) for name in ("tables", "figures"))
+    for table in report.tables:
+        write_table(table, tables)
+    for plot in report.plots:
+        write_text(figures / f"{plot.name}.svg", plot.svg)
+        write_bytes(figures / f"{plot.name}.png", plot.png)
+    captions = "".join(f"- `{plot.name}`: {plot.title}\n" for plot in report.plots)
+    write_text(figures / "captions.md", captions)
+    write_text(out / "report.html", render_html(report))
+
+
+def render_html(report: Report) -> str:
+    """The page. Every name and example is escaped; figures alone are trusted, since they are made here."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("atinuke_bench.reports.writing"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    protocols = [
+        {"column": str(column), **{name: value for name, value in protocol.items() if name != "task"}}
+        for column, protocol in report.frame.protocols.items()
+    ]
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        sections=[_section(report, *section) for section in SECTIONS],
+        protocols=protocols,
+        most_rows=MOST_ROWS,
+        version=importlib.metadata.version("atinuke-bench"),
+        created=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _section(report: Report, name: str, title: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "title": title,
+        "tables": [table for table in report.tables if table.section == name],
+        "plots": [plot for plot in report.plots if plot.section == name],
+        "notes": report.notes.get(name, ()),
+    }

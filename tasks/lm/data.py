@@ -1,0 +1,134 @@
+"""Where running text comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from datasets import Dataset, Features, Value
+from tokenizers import Tokenizer
+
+from atinuke_bench.config import MicroworldConfig, RunConfig, SourceConfig
+from atinuke_bench.data.features import Encoded
+from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
+from atinuke_bench.data.table import Table
+from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.microworld import story_texts
+from atinuke_bench.tasks.lm.files import (
+    Corpus,
+    TextDocument,
+    cut_blocks,
+    cut_documents,
+    join_corpora,
+    read_litbank_corpus,
+    read_squad_corpus,
+    read_text_corpus,
+    without_repeats,
+)
+from atinuke_bench.tasks.lm.model import LmOptions
+from atinuke_bench.tasks.lm.rows import Objective, pack
+from atinuke_bench.training.task import TaskData, require_data_dir
+
+FEATURES = Features({"id": Value("string"), "text": Value("string")})
+
+#: Stories of the microworld, where the source says no other number.
+STORIES = {"train": 4000, "dev": 300, "test": 300}
+
+
+@dataclass(frozen=True)
+class LmData(TaskData):
+    """Local text, a data set on the Hub, or generated stories, in rows for an objective."""
+
+    objective: Objective
+
+    def load(self, source: SourceConfig, options: LmOptions) -> Loaded:
+        revision = None
+        if source.kind == "hub":
+            corpus, revision = _load_hub(source, options)
+        else:
+            corpus = _generate(source.microworld) if source.kind == "microworld" else _read_local(source, options)
+        corpus = without_repeats(corpus)
+        splits = {
+            split: Dataset.from_dict(
+                {name: [getattr(document, name) for document in documents] for name in FEATURES}, features=FEATURES
+            )
+            for split, documents in corpus.splits.items()
+        }
+        return Loaded(splits, corpus.files, revision=revision, notes=corpus.notes)
+
+    def resolve_options(self, options: LmOptions, loaded: Loaded) -> LmOptions:
+        return options.model_copy(update={"objective": self.objective})
+
+    def gold(self, examples: Dataset) -> Sequence[Any]:
+        return [{"bytes": len(text.encode())} for text in examples["text"][:]]
+
+    def texts(self, examples: Dataset) -> Sequence[str]:
+        return examples["text"][:]
+
+    def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
+        encodings = tokenizer.encode_batch_fast(examples["text"][:], add_special_tokens=False)
+        overlap = 1 if self.objective == "causal" else 0
+        return pack([encoding.ids for encoding in encodings], run.training.max_length, overlap)
+
+
+def _read_local(source: SourceConfig, options: LmOptions) -> Corpus:
+    folder = require_data_dir(source, "lm")
+    if options.corpus == "text":
+        if options.documents == "row":
+            raise ConfigError("options.documents: row is a row on the Hub; nearest: blank-line")
+        return read_text_corpus(folder, "file" if options.documents == "file" else "blank-line")
+    readers = {"squad": read_squad_corpus, "litbank": read_litbank_corpus}
+    corpus = join_corpora({name: readers[name](folder) for name in options.corpus.split("+")})
+    return Corpus(cut_documents(corpus.splits), corpus.files, corpus.notes)
+
+
+def _generate(config: MicroworldConfig | None) -> Corpus:
+    """Stories of the microworld: a document each, fingerprinted by their text."""
+    config = config or MicroworldConfig()
+    splits = {
+        split: [
+            TextDocument(id_, text)
+            for id_, text in islice(story_texts(split, config), getattr(config, split) or number)
+        ]
+        for split, number in STORIES.items()
+    }
+    files = {
+        f"{split}/stories": hashlib.sha256("\0".join(document.text for document in documents).encode()).hexdigest()
+        for split, documents in splits.items()
+    }
+    return Corpus(splits, files)
+
+
+def _load_hub(source: SourceConfig, options: LmOptions) -> tuple[Corpus, str | None]:
+    """The documents of a data set, and its revision."""
+    if "train" not in options.hub_splits or options.hub_splits.keys() - {"train", "dev", "test"}:
+        found = ", ".join(options.hub_splits) or "none"
+        raise ConfigError(f"options.hub_splits: it names train and, if there are, dev and test; found {found}")
+    declared = HubDataset(options.hub_repo, options.hub_config, splits=options.hub_splits, reader=_hub_reader(options))
+    loaded = load_hub(declared, FEATURES, source.revision)
+    splits = {
+        split: [TextDocument(*row) for row in zip(rows["id"][:], rows["text"][:], strict=True)]
+        for split, rows in loaded.splits.items()
+    }
+    return Corpus(cut_documents(splits), loaded.files, loaded.notes), loaded.revision
+
+
+def _hub_reader(options: LmOptions) -> Callable[[Dataset, str, str], Table]:
+    """Documents from the rows of a split: every row with text, or the blocks of all rows together."""
+    if options.documents == "file":
+        raise ConfigError("options.documents: on the Hub a document is a row or a blank-line block; nearest: row")
+
+    def read(rows: Dataset, split: str, where: str) -> Table:
+        if options.hub_column not in rows.column_names:
+            found = ", ".join(rows.column_names)
+            raise DataError(f"no such column; found {found}", path=where, field=options.hub_column)
+        texts = [text or "" for text in rows[options.hub_column][:]]
+        if options.documents == "blank-line":
+            texts = cut_blocks("\n".join(text.removesuffix("\n") for text in texts))
+        kept = [(f"{split}-{number}", text.strip()) for number, text in enumerate(texts) if text.strip()]
+        return Table({"id": [id_ for id_, _ in kept], "text": [text for _, text in kept]})
+
+    return read

@@ -1,0 +1,78 @@
+"""Bits per byte of a causal core, and the mean loss of the tokens that were hidden from a masked one.
+
+Bits per byte divide the loss of every token, the end of the document included, by the bytes of the document as it is
+written. What the tokenizer loses (case, accents, spaces, words that are [UNK]) costs nothing, so that the figure
+compares models of one tokenizer; `unknown_percent` says how much [UNK] hides.
+
+Letters: N documents, B resamples.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample
+
+#: What is summed over the tokens of a document: loss, scored tokens, those predicted rightly, all tokens, [UNK]s.
+SUMS = ("nats", "scored", "right", "tokens", "unknown")
+
+
+@dataclass(frozen=True)
+class LossMetric(Metric):
+    """A loss of all documents together; predictions are the sums of a document, gold is `{"bytes": its size}`."""
+
+    name: Literal["bits_per_byte", "masked_loss"]
+    higher_is_better = False
+    bounds = (0.0, math.inf)
+    unit = "document"
+
+    def measure(self, answers: Answers) -> Measured:
+        table = np.array([[document[name] for name in SUMS] for document in answers.predicted], dtype=np.float64)
+        sums = dict(zip(SUMS, table.sum(axis=0).tolist(), strict=True))
+        sample = self.sample(answers)
+        scores = [_ratio(*pair) for pair in sample.statistics.tolist()]
+        return Measured(self._figures(sums, float(sum(gold["bytes"] for gold in answers.gold))), scores, sample)
+
+    def sample(self, answers: Answers) -> SumSample:
+        pairs = zip(answers.predicted, answers.gold, strict=True)
+        if self.name == "bits_per_byte":
+            parts = [(document["nats"] / math.log(2), gold["bytes"]) for document, gold in pairs]
+        else:
+            parts = [(document["nats"], document["scored"]) for document, _ in pairs]
+        return SumSample(tuple(answers.ids), np.array(parts, dtype=np.float64), _quotients)
+
+    def from_stored(self, prediction: str, gold: str) -> tuple[dict[str, float], dict[str, int]]:
+        sums, size = json.loads(prediction), json.loads(gold)
+        return {name: sums[name] for name in SUMS}, {"bytes": size["bytes"]}
+
+    def _figures(self, sums: Mapping[str, float], num_bytes: float) -> Figures:
+        loss = _ratio(sums["nats"], sums["scored"])
+        perplexity = None if loss is None else math.exp(min(loss, 700.0))
+        accuracy = _ratio(100 * sums["right"], sums["scored"])
+        shared = {
+            "num_scored_tokens": sums["scored"],
+            "num_bytes": num_bytes,
+            "unknown_percent": _ratio(100 * sums["unknown"], sums["tokens"]),
+        }
+        if self.name == "masked_loss":
+            return {"masked_loss": loss, "masked_perplexity": perplexity, "masked_accuracy": accuracy, **shared}
+        bits = _ratio(sums["nats"] / math.log(2), num_bytes)
+        return {"bits_per_byte": bits, "perplexity": perplexity, "loss": loss, "accuracy": accuracy, **shared}
+
+
+def _quotients(sums: Floats) -> Floats:  # [B, 2] -> [B]
+    return np.divide(sums[:, 0], sums[:, 1], out=np.full(len(sums), np.nan), where=sums[:, 1] > 0)
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    """A quotient; None where it cannot be computed."""
+    return float(numerator / denominator) if denominator and math.isfinite(numerator) else None
+
+
+METRICS = {"lm": (LossMetric("bits_per_byte"), LossMetric("masked_loss"))}

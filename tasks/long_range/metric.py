@@ -1,0 +1,7 @@
+"""The metric of long range, which is that of SQuAD v1.1."""
+
+from __future__ import annotations
+
+from atinuke_bench.tasks.squad.metric import SquadMetric
+
+METRICS = {"long-range": (SquadMetric(unanswerable=False),)}

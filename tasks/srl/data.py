@@ -1,0 +1,127 @@
+"""Where predicates and their arguments come from, and how they become rows of a core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, Features, List, Value
+from tokenizers import Tokenizer
+
+from atinuke_bench.config import RunConfig, SourceConfig
+from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.features import Encoded, Ragged
+from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
+from atinuke_bench.errors import DataError
+from atinuke_bench.microworld import load_microworld
+from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, fingerprints, read_located
+from atinuke_bench.tasks.srl.model import SrlOptions
+from atinuke_bench.tasks.srl.rows import Row
+from atinuke_bench.training.task import TaskData, options_of
+
+FEATURES = Features(
+    {
+        "id": Value("string"),
+        "sentence": Value("string"),
+        "words": List(Value("string")),
+        "lemma": Value("string"),
+        "predicate": Value("int32"),
+        "starts": List(Value("int32")),
+        "ends": List(Value("int32")),
+        "roles": List(Value("string")),
+    }
+)
+
+
+class SrlData(TaskData):
+    """An example is one predicate of one sentence; the examples of a sentence follow one another."""
+
+    def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
+        if source.kind == "microworld":
+            return load_microworld("srl", FEATURES, source)
+        corpus = find_corpus(source)
+        splits = {split: read_split(split, files, verbs_only=options.verbs_only) for split, files in corpus.items()}
+        return Loaded(splits, fingerprints(corpus))
+
+    def resolve_options(self, options: SrlOptions, loaded: Loaded) -> SrlOptions:
+        if options.roles:
+            return options
+        roles = {role for row in loaded.splits["train"]["roles"][:] for role in row}
+        return options.model_copy(update={"roles": tuple(sorted(roles))})
+
+    def gold(self, examples: Dataset) -> list[list[Span]]:
+        return spans_of(examples)
+
+    def texts(self, examples: Dataset) -> Sequence[str]:
+        return list(unique_texts([[" ".join(words) for words in examples["words"][:]]]))
+
+    def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
+        options = options_of(run, SrlOptions)
+        tags = BioTags(options.roles)
+        words = examples["words"][:]
+        pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
+        predicates, spans = examples["predicate"][:], spans_of(examples)
+        groups = _sentences(examples) if options.predicate_feature == "late" else [[row] for row in range(len(words))]
+        rows = [
+            Row.build(
+                [pieces[word] for word in words[group[0]]],
+                [predicates[number] for number in group],
+                [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
+                run.training.max_length,
+                specials,
+            )
+            for group in groups
+        ]
+        return Encoded(
+            {
+                "input_ids": Ragged.from_rows((row.input_ids for row in rows), padding=PAD_ID),
+                "word": Ragged.from_rows((row.word for row in rows), padding=-1),
+                "predicates": Ragged.from_rows((row.predicates for row in rows), padding=-1),
+                "tags": Ragged.from_rows(row.tags for row in rows),
+            },
+            np.array([group[0] for group in groups], dtype=np.int64),
+            {"first_word": np.array([row.first_word for row in rows], dtype=np.int64)},
+        )
+
+
+def read_split(split: str, files: list[CorpusFile], *, verbs_only: bool) -> Dataset:
+    """The examples of a split, one a predicate; DataError for a document that occurs twice or a split without any."""
+    columns: dict[str, list[Any]] = {name: [] for name in FEATURES}
+    seen: dict[str, Path] = {}
+    for located in read_located(files, verbs_only=verbs_only):
+        key = located.sentence_id(split)
+        if key in seen:
+            raise DataError(f"document {located.document!r} is in {seen[key]} too", path=located.path)
+        seen[key] = located.path
+        for predicate in located.sentence.predicates:
+            row = {
+                "id": located.example_id(split, predicate),
+                "sentence": key,
+                "words": located.sentence.words,
+                "lemma": predicate.lemma,
+                "predicate": predicate.index,
+                "starts": [span.start for span in predicate.arguments],
+                "ends": [span.end for span in predicate.arguments],
+                "roles": [span.role for span in predicate.arguments],
+            }
+            for name, value in row.items():
+                columns[name].append(value)
+    if not columns["id"]:
+        raise DataError(f"no predicate in split {split!r}", path=files[0].path)
+    return Dataset.from_dict(columns, features=FEATURES)
+
+
+def spans_of(examples: Dataset) -> list[list[Span]]:
+    """The gold arguments of each example: (first word, last word, role)."""
+    columns = (examples[name][:] for name in ("starts", "ends", "roles"))
+    return [list(zip(*row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _sentences(examples: Dataset) -> list[list[int]]:
+    """Row numbers of the examples of each sentence."""
+    numbered = groupby(enumerate(examples["sentence"][:]), key=lambda pair: pair[1])
+    return [[row for row, _ in group] for _, group in numbered]

@@ -1,0 +1,103 @@
+"""The plug-in of CONTRIBUTING.md, built from its listings alone, in a package that nothing here knows of."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+WORDS = {
+    "music": ("song", "drum", "violin", "choir", "tune"),
+    "food": ("soup", "bread", "cheese", "plum", "tea"),
+    "sport": ("ball", "goal", "team", "race", "net"),
+}
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package, its entry points as an installer would write them, and its data."""
+    folder = tmp_path_factory.mktemp("plugin")
+    for path, code in re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(code, encoding="utf-8")
+    (folder / "topics" / "__init__.py").touch()
+    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", PAGE, re.DOTALL)
+    installed = folder / "topics-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: topics\nVersion: 1.0\n", encoding="utf-8")
+    lines = re.sub(r'\[project.entry-points."(.*?)"\]', r"[\1]", entry_points).replace('"', "")
+    (installed / "entry_points.txt").write_text(lines, encoding="utf-8")
+    for split, size in (("train", 240), ("test", 60)):
+        _write(folder / "data" / f"{split}.tsv", size, random.Random(size))
+    return folder
+
+
+def _write(path: Path, size: int, source: random.Random) -> None:
+    """Sentences with two words of their topic, and one of another."""
+    path.parent.mkdir(exist_ok=True)
+    lines = []
+    for _ in range(size):
+        topic = source.choice(list(WORDS))
+        other = source.choice([name for name in WORDS if name != topic])
+        words = [*source.sample(WORDS[topic], 2), source.choice(WORDS[other])]
+        source.shuffle(words)
+        lines.append(f"there was a {words[0]} and a {words[1]} by the {words[2]}\t{topic}\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+@pytest.fixture
+def bench(plugin: Path, tmp_path: Path):
+    """`bench(*arguments)`: a process that has the plug-in installed."""
+
+    def call(*arguments: object, module: str = "atinuke_bench") -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": str(plugin), "WANDB_MODE": "disabled", "DATA": str(plugin / "data")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+def test_it_passes_the_suite_that_built_in_ones_pass(bench, plugin):
+    fixture = "@pytest.fixture\ndef data_dir():\n    return pathlib.Path(os.environ['DATA'])\n"
+    (plugin / "tests" / "conftest.py").write_text(f"import os, pathlib, pytest\n\n\n{fixture}", encoding="utf-8")
+    done = bench(plugin / "tests", "-q", "-p", "no:cacheprovider", module="pytest")
+    assert "2 passed" in done.stdout
+
+
+def test_a_report_gives_it_intervals_and_tests(bench, plugin, tmp_path):
+    for core in ("convolution", "bilstm", "majority"):
+        for seed in (0, 1):
+            settings = ("training.max_epochs=3", "training.batch_tokens=512", "tokenizer.vocab_size=200")
+            bench(
+                *("run", "--task", "topics", "--core", core, "--preset", "nano", "--seed", seed),
+                *("--data-dir", plugin / "data", "--wandb", "disabled"),
+                *(part for setting in settings for part in ("--set", setting)),
+            )
+    results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/topics/*/*/result.json")]
+    assert len(results) == 6
+    assert all(result["metric"] == "macro_f1" and result["interval"] is not None for result in results)
+
+    bench("report", "runs", "--out", "report")
+    compared = pd.read_csv(next(tmp_path.glob("report/**/comparisons.csv")))
+    assert set(compared["task"]) == {"topics"}
+    assert compared["p"].notna().all()
+    assert compared["low"].notna().all()
+    assert bench("verify", "runs", "--json").returncode == 0
+    (found,) = json.loads(bench("compare", "convolution", "majority", "--runs", "runs", "--json").stdout)["comparisons"]
+    assert found["verdict"] == "better"
+    assert found["low"] > 0
