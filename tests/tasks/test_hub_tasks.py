@@ -73,6 +73,7 @@ def published(hub):
     for name, (texts, labels, labelled, hidden) in GLUE.items():
         for split in [*labelled, *hidden]:
             files[f"{name}/{split}-00000-of-00001.parquet"] = parquet(texts, labels, split in hidden)
+    snli: dict[str, tuple[list[str], list[str], list[str], list[str]]]
     snli = {"plain_text": (["premise", "hypothesis"], NLI, ["train", "validation", "test"], [])}
     snli_files = {"README.md": card(snli)}
     for split in snli["plain_text"][2]:

@@ -83,6 +83,7 @@ def test_core_and_head_learn_at_their_own_rates(model_folder):
     groups = module.configure_optimizers()["optimizer"].param_groups
     rates = {id(weight): group["initial_lr"] for group in groups for weight in group["params"]}
     assert {rates[id(weight)] for weight in module.core.parameters()} == {1e-4}
+    assert isinstance(module.head, torch.nn.Module)
     assert {rates[id(weight)] for weight in module.head.parameters()} == {1e-3}
     assert len(rates) == len(list(module.parameters()))
 

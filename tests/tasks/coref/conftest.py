@@ -28,7 +28,8 @@ def _one_thread():
 
 def _document(name, number, num_sentences, draw, *, singletons=True):
     """People and their houses: `Then Ada painted her house .`, every house another."""
-    sentences, mentions, position, cluster_of = [], [], 0, {}
+    sentences, mentions, position = [], [], 0
+    cluster_of: dict[str, int] = {}
     for place in range(num_sentences):
         who = draw.choice(list(PEOPLE))
         words = ["Then", who, draw.choice(["painted", "sold"]), PEOPLE[who], "house", "."]

@@ -67,7 +67,7 @@ def test_singletons_are_kept_as_annotated_or_as_asked(tmp_path, choice, annotate
         {"rows": np.arange(len(examples))}
         | {name: np.stack([value] * len(examples)) for name, value in zip(Scored._fields, scored, strict=True)}
     ]
-    decoded = prepared.task.model.decode(outputs, None, examples, prepared.run)
+    decoded = prepared.task.model.decode(outputs, prepared.encode("dev", examples), examples, prepared.run)
     assert set(map(len, decoded.values())) == {2 if kept else 0}
 
 

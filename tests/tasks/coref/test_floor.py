@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,8 +9,6 @@ from hypothesis import strategies as st
 from atinuke_bench.data.conll.read import read_documents
 from atinuke_bench.tasks.coref.floor import find_mentions, predict_clusters
 from atinuke_bench.tasks.coref.scorer import count_document, scores, total
-
-DATA = os.environ.get("ATINUKE_DATA")
 
 
 def mentions_of(text: str) -> list[str]:
@@ -113,9 +108,8 @@ def test_clusters_are_a_partition_of_spans_inside_sentences(sentences):
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA, reason="ATINUKE_DATA is not set to the folder of official data")
-def test_the_floor_on_litbank_dev():
-    documents = list(read_documents(Path(DATA) / "coref" / "litbank" / "dev.v4_gold_conll"))
+def test_the_floor_on_litbank_dev(data_dir):
+    documents = list(read_documents(data_dir / "coref" / "litbank" / "dev.v4_gold_conll"))
     predicted = (predict_clusters([sentence.words for sentence in document.sentences]) for document in documents)
     result = scores(total(count_document(d.clusters, p) for d, p in zip(documents, predicted, strict=True)))
     # Recorded: a change of the rules changes the floor of every report.

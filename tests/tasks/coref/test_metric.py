@@ -9,7 +9,7 @@ import pytest
 
 from atinuke_bench.data.conll.read import read_documents
 from atinuke_bench.errors import DataError
-from atinuke_bench.metrics.metric import Answers
+from atinuke_bench.metrics.metric import Answers, SumSample
 from atinuke_bench.tasks.coref.metric import METRICS, flat_scores
 from atinuke_bench.tasks.coref.scorer import DocumentCounts, count_document, scores, total
 
@@ -37,6 +37,8 @@ def test_resampling_recomputes_the_corpus_score(answers):
 
 def test_the_sample_alone_is_that_of_the_measure(answers):
     sample, alone = METRIC.measure(answers).sample, METRIC.sample(answers)
+    assert isinstance(sample, SumSample)
+    assert isinstance(alone, SumSample)
     assert alone.units == sample.units == tuple(answers.ids)
     assert (alone.statistics == sample.statistics).all()
 

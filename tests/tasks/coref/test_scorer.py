@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from dataclasses import astuple
 from itertools import combinations
@@ -28,8 +27,6 @@ from atinuke_bench.tasks.coref.scorer import (
 
 #: No deadline: on a busy machine the clock tells nothing about the code.
 quick = settings(max_examples=40, deadline=None)
-DATA = os.environ.get("ATINUKE_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="ATINUKE_DATA is not set to the folder of official data")
 CASES = ["A-1", "A-2", "A-3", "A-4", "A-5", "A-6", "A-10", "A-12", "D-1", "E-1", "F-1", "G-1", "M-1", "M-3", "N-2"]
 
 
@@ -60,44 +57,40 @@ def printed(key: dict, response: dict) -> dict:
 
 
 @pytest.mark.data
-@needs_data
-def test_litbank_dev_equals_the_official_scorer_to_the_printed_digit():
-    parity = Path(DATA) / "parity" / "coref"
+def test_litbank_dev_equals_the_official_scorer_to_the_printed_digit(data_dir):
+    parity = data_dir / "parity" / "coref"
     expected = json.loads((parity / "litbank-dev.expected.json").read_text())
-    key = read_clusters(Path(DATA) / "coref" / "litbank" / "dev.v4_gold_conll")
+    key = read_clusters(data_dir / "coref" / "litbank" / "dev.v4_gold_conll")
     result = printed(key, read_clusters(parity / "litbank-dev.response"))
     assert {name: result[name] for name in expected} == expected
     assert set(result) - set(expected) == {"lea"}
 
 
 @pytest.mark.data
-@needs_data
 @pytest.mark.parametrize("case", CASES)
-def test_sample_case_equals_the_official_scorer_to_the_printed_digit(case):
-    folder = Path(DATA) / "parity" / "coref" / "cases"
+def test_sample_case_equals_the_official_scorer_to_the_printed_digit(data_dir, case):
+    folder = data_dir / "parity" / "coref" / "cases"
     expected = json.loads((folder / "expected.json").read_text())[case]
     result = printed(read_clusters(folder / expected["key"]), read_clusters(folder / expected["response"]))
     assert {name: result[name] for name in expected["scores"]} == expected["scores"]
 
 
 @pytest.mark.data
-@needs_data
-def test_all_official_sample_cases_are_tested():
-    expected = json.loads((Path(DATA) / "parity" / "coref" / "cases" / "expected.json").read_text())
+def test_all_official_sample_cases_are_tested(data_dir):
+    expected = json.loads((data_dir / "parity" / "coref" / "cases" / "expected.json").read_text())
     assert list(expected) == CASES
 
 
 @pytest.mark.data
-@needs_data
-def test_gold_against_itself_is_100():
-    key = read_clusters(Path(DATA) / "coref" / "litbank" / "dev.v4_gold_conll")
+def test_gold_against_itself_is_100(data_dir):
+    key = read_clusters(data_dir / "coref" / "litbank" / "dev.v4_gold_conll")
     result = printed(key, key)
     assert all(result[name] == {"recall": 100.0, "precision": 100.0, "f1": 100.0} for name in NAMES)
     assert result["conll_f1"] == 100.0
 
 
 # Recorded from scorer.pl v8.01 (LEA from its authors' scorer), as (recall, precision, F1).
-DEGENERATE = {
+DEGENERATE: dict[str, tuple[list, list, dict[str, tuple[float, float, float]]]] = {
     "nothing at all": ([], [], {}),
     "no response": ([[1, 2]], [], {}),
     "no key": ([], [[1, 2]], {}),

@@ -12,7 +12,7 @@ from atinuke_bench.tasks.coref.slices import DISTANCES, LinkCounts, TypeCounts, 
 
 
 def _clusters(cluster_of):
-    clusters = {}
+    clusters: dict[int, list[tuple[int, int]]] = {}
     for (start, width), number in cluster_of.items():
         clusters.setdefault(number, []).append((start, start + width))
     return list(clusters.values())
@@ -25,7 +25,8 @@ CLUSTERS = st.dictionaries(SPANS, st.integers(0, 4), max_size=9).map(_clusters)
 
 def test_mention_types_are_counted_on_both_sides():
     key, response = [["a", "b"], ["c"]], [["a", "b", "x"], ["d"]]
-    counts = by_mention_type(key, response, {"a": "name", "b": "pronoun", "c": "nominal", "d": "name", "x": "x"}.get)
+    types = {"a": "name", "b": "pronoun", "c": "nominal", "d": "name", "x": "x"}
+    counts = by_mention_type(key, response, types.__getitem__)
     assert list(counts) == ["name", "nominal", "pronoun", "x"]
     assert counts["name"].mentions == (1, 1, 1, 2)  # a found; d in the response alone
     assert counts["name"].bcub == pytest.approx((1, 1, 2 / 3, 2))

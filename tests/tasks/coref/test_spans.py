@@ -26,7 +26,7 @@ def test_span_hashes_are_equal_for_equal_words_alone():
     ids = torch.tensor([draw_id(word) for word in words])
     spans = [(start, start + width) for start in range(2900) for width in range(3)]
     hashes = span_hashes(ids, *torch.tensor(spans).T).tolist()
-    by_text = {}
+    by_text: dict[tuple[str, ...], set[int]] = {}
     for (start, end), value in zip(spans, hashes, strict=True):
         by_text.setdefault(tuple(words[start : end + 1]), set()).add(value)
     assert all(len(values) == 1 for values in by_text.values())

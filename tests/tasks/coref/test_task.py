@@ -49,9 +49,10 @@ def test_the_response_scores_as_the_run_says(finished, folder):
 def test_the_response_keeps_headers_words_and_stored_clusters(finished, folder):
     place, _ = finished
     rows = pd.read_parquet(place.predictions)
+    rows = rows[rows["split"] == "test"]
     stored = {
-        row.id: [[tuple(span) for span in cluster] for cluster in json.loads(row.prediction)]
-        for row in rows[rows["split"] == "test"].itertuples()
+        key: [[tuple(span) for span in cluster] for cluster in json.loads(prediction)]
+        for key, prediction in zip(rows["id"], rows["prediction"], strict=True)
     }
     key = list(read_documents(folder / "test.v4_gold_conll"))
     response = list(read_documents(place.path / "test.response.conll"))

@@ -22,6 +22,7 @@ def test_glue_average() -> None:
 
 
 def test_glue_average_says_what_is_missing() -> None:
+    scores: dict[str, dict[str, float | None]]
     scores = {task: dict.fromkeys(names, 80.0) for task, names in GLUE_METRICS.items() if task != "glue/wnli"}
     assert glue_average(scores, with_wnli=False).score == pytest.approx(80)
     assert glue_average(scores, with_wnli=True).missing == ("glue/wnli accuracy",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def article(title, draw, *, version, num_paragraphs=4):
             where, when = (f"Where does {who} live?", town), (f"Since when does {who} live there?", year)
             asked, text = where if place % 2 else when
             start = context.index(text, context.index(who))
-            record = {"id": f"{title}-{number}-{place}", "question": asked}
+            record: dict[str, Any] = {"id": f"{title}-{number}-{place}", "question": asked}
             record["answers"] = [{"text": text, "answer_start": start}]
             if version == "2.0":
                 record["is_impossible"] = place == 2

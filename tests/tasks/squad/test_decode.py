@@ -82,13 +82,14 @@ def test_decoding_equals_brute_force(rows, seed, num_levels, max_answer_length, 
 def test_rows_in_another_order_are_decoded_alike():
     rows = ["a b c dd a b c dd a b", "c a b"] * 20
     encoded = rows_of(["a"] * 40, rows, max_length=8, stride=2)
-    logits = logits_of(encoded, 0, 1000)
-    whole = decode_spans(encoded, *logits, rows, max_answer_length=3)
+    starts, ends = logits_of(encoded, 0, 1000)
+    whole = decode_spans(encoded, starts, ends, rows, max_answer_length=3)
     assert len(encoded) > 64
     order = np.random.default_rng(1).permutation(len(encoded))
-    taken = [Ragged(values, encoded.ragged["input_ids"].offsets).take(order).values for values in logits]
-    shuffled = decode_spans(encoded.take(order), *taken, rows, max_answer_length=3)
-    assert whole.texts == shuffled.texts == [text for text, _ in brute_force(encoded, *logits, rows, 3)]
+    offsets = encoded.ragged["input_ids"].offsets
+    taken_starts, taken_ends = (Ragged(values, offsets).take(order).values for values in (starts, ends))
+    shuffled = decode_spans(encoded.take(order), taken_starts, taken_ends, rows, max_answer_length=3)
+    assert whole.texts == shuffled.texts == [text for text, _ in brute_force(encoded, starts, ends, rows, 3)]
     assert whole.null_odds.tolist() == shuffled.null_odds.tolist()
 
 

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from atinuke_bench.tasks.squad.task import SQUAD_V1, SQUAD_V2
 
 CONTEXT = "Ada\tLovelace  was born in 1815."
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "version": "1.1",
     "data": [
         {
@@ -211,7 +212,7 @@ def test_hub_rows_give_the_same_columns(tmp_path):
     ],
 )
 def test_bad_hub_rows(edit, message):
-    row = {"id": "q", "title": "", "context": CONTEXT, "question": "Who?"}
+    row: dict[str, Any] = {"id": "q", "title": "", "context": CONTEXT, "question": "Who?"}
     row["answers"] = {"text": ["Ada"], "answer_start": [0]}
     with pytest.raises(DataError, match=message):
         squad_from_rows([row | edit], unanswerable=False, name="hub")
@@ -283,7 +284,7 @@ def test_a_question_without_prediction_is_named_in_v2_and_wrong_in_v1(squad, tmp
         gold = squad / f"squad/v{version}/dev-v{version}.json"
         if version == "2.0":
             with pytest.raises(DataError, match="24 of 24 questions have no prediction, first 'dev-0-0-0'"):
-                SQUAD_V2.files.score(gold, tmp_path / "none.json")
+                SQUAD_V2.require("files").score(gold, tmp_path / "none.json")
         else:
-            assert SQUAD_V1.files.score(gold, tmp_path / "none.json") == {"exact_match": 0.0, "f1": 0.0}
+            assert SQUAD_V1.require("files").score(gold, tmp_path / "none.json") == {"exact_match": 0.0, "f1": 0.0}
             assert "24 of 24 questions have no prediction" in caplog.text

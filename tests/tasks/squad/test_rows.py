@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -219,6 +220,7 @@ def test_dtypes_are_as_declared():
 
 
 def test_an_answer_that_claims_more_than_its_context_is_clipped():
+    answers: list[dict[str, list[Any]]]
     answers = [{"text": ["a word"], "answer_start": [5]}, {"text": ["word"], "answer_start": [0]}]
     labels = build_windows(TOKENIZERS["uncased"], ["a", "a"], ["word a", "word"], answers).encoded.fixed
     assert labels["start_label"].tolist() == labels["end_label"].tolist() == [4, 3]

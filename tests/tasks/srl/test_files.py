@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -64,11 +65,11 @@ def test_a_folder_without_a_train_split_and_the_hub_are_refused(tmp_path, make_s
 
 def test_keeping_verbs_needs_parts_of_speech():
     sentence = Sentence(("take", "look"), (Predicate(0, "take"), Predicate(1, "look")), pos=("VBP", "NN"))
-    assert keep_verbs(sentence, "x").predicates == (Predicate(0, "take"),)
+    assert keep_verbs(sentence, Path("x")).predicates == (Predicate(0, "take"),)
     without = replace(sentence, pos=(), line=3)
     with pytest.raises(DataError, match=r"x:3: options.verbs_only needs parts of speech"):
-        keep_verbs(without, "x")
-    assert keep_verbs(replace(without, predicates=()), "x").predicates == ()
+        keep_verbs(without, Path("x"))
+    assert keep_verbs(replace(without, predicates=()), Path("x")).predicates == ()
 
 
 def _invoke(*arguments):

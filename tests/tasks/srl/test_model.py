@@ -19,6 +19,7 @@ def test_equal_seeds_give_equal_bits(conll2005, tmp_path, core, make_srl_run, ca
 
 def test_the_predicates_own_word_is_always_its_v(conll2012, tmp_path, make_srl_run, carry_out):
     folder, _ = carry_out(make_srl_run(conll2012, training__max_epochs=1, training__learning_rate=1e-9), tmp_path)
-    for row in pd.read_parquet(folder.predictions).itertuples():
-        index = int(row.id.rpartition("-")[2])
-        assert [span[0] for span in json.loads(row.prediction) if span[2] == "V"] == [index]
+    rows = pd.read_parquet(folder.predictions)
+    for key, prediction in zip(rows["id"], rows["prediction"], strict=True):
+        index = int(key.rpartition("-")[2])
+        assert [span[0] for span in json.loads(prediction) if span[2] == "V"] == [index]
