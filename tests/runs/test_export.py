@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from atinuke_bench.cli import app
 from atinuke_bench.config import PretrainedConfig, TransformerConfig, core_config_class
 from atinuke_bench.core.build import build_core
+from atinuke_bench.core.encoder import AttentionCore
 from atinuke_bench.core.pretrained_files import find_model
 from atinuke_bench.errors import AtinukeBenchError, CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
@@ -122,6 +123,7 @@ def test_a_bert_model_of_a_task_without_segments_adds_none():
     transformers = pytest.importorskip("transformers", reason="needs the extra 'pretrained'")
     torch.manual_seed(0)
     core = build_core(TransformerConfig.from_preset("nano"), 40).eval()
+    assert isinstance(core, AttentionCore)
     model = transformers.BertModel(transformers.BertConfig(**bert_config(core, 40)), add_pooling_layer=False).eval()
     ids = torch.randint(5, 40, (2, 9))
     mask = torch.ones_like(ids, dtype=torch.bool)

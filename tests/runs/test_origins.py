@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from atinuke_bench.config import Pretraining, SourceConfig, SuiteConfig, parse
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import ConfigError, FailureClass
 from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.grid import expand, read_suite, select
@@ -14,7 +16,7 @@ from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import open_record
 from atinuke_bench.training.train import Execution
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "name": "trial",
     "tasks": ["glue/rte", "glue/wnli"],
     "cores": {
@@ -42,7 +44,7 @@ class InProcess:
     def start(self, job):
         self.started.append(job)
         if job.run.task in self.fails:
-            self.queue.append(Failed(job.key, "diverged", "the loss is nan"))
+            self.queue.append(Failed(job.key, FailureClass.DIVERGED, "the loss is nan"))
             return
         folder, result = execute(
             job.run, job.store, wandb="disabled", execution=Execution(show_progress=False, accelerator="cpu")
@@ -86,6 +88,7 @@ def test_runs_start_from_the_runs_they_name_once_these_are_finished(carry_out):
     assert second.folder.read_config().init_from.identity == first.result["identity"]
     assert third.folder.read_config().init_from.identity == second.result["identity"]
     pretraining = Pretraining.read(third.result["protocol"]["pretraining"])
+    assert pretraining.earlier is not None
     assert (pretraining.task, pretraining.earlier.task) == ("glue/rte", "glue/wnli")
     again = InProcess()
     assert {state.status for state in carry_out(again).values()} == {"finished"}

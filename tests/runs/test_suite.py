@@ -6,17 +6,20 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pytest
 import yaml
 from filelock import FileLock
 
 from atinuke_bench.config import SourceConfig, SuiteConfig, parse
+from atinuke_bench.errors import FailureClass
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.grid import expand
-from atinuke_bench.runs.jobs.types import EpochDone, Failed, Finished, Started
+from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
 
@@ -28,19 +31,23 @@ CONFIG = {
 }
 
 
+#: The class and message of a failure, a job that never ends, or None for a result.
+Fate = tuple[str, str] | Literal["hangs"] | None
+
+
 @dataclass
 class FakeExecutor:
     """Ends every job at once: with a result, or as `fate(job)` says. It counts what it is asked to do."""
 
-    fate: object = lambda job: None
+    fate: Callable[[Job], Fate] = lambda job: None
     slots: int = 2
-    started: list = field(default_factory=list)
-    stopped: list = field(default_factory=list)
+    started: list[Job] = field(default_factory=list)
+    stopped: list[tuple[str, bool]] = field(default_factory=list)
     most: int = 0
-    queue: list = field(default_factory=list)
-    running: set = field(default_factory=set)
+    queue: list[Event] = field(default_factory=list)
+    running: set[str] = field(default_factory=set)
 
-    def start(self, job):
+    def start(self, job: Job) -> None:
         self.started.append(job)
         self.running.add(job.key)
         self.most = max(self.most, len(self.running))
@@ -54,23 +61,24 @@ class FakeExecutor:
             folder.write_result(result)
             self.queue += [EpochDone(job.key, {"epoch": 0, "loss": 1.0, "score": 50.0}), Finished(job.key, result)]
         elif fate != "hangs":
-            self.queue.append(Failed(job.key, *fate))
+            failure_class, message = fate
+            self.queue.append(Failed(job.key, FailureClass(failure_class), message))
 
-    def events(self, timeout):
+    def events(self, timeout: float) -> list[Event]:
         events, self.queue = self.queue, []
         self.running -= {event.key for event in events if isinstance(event, Finished | Failed)}
         if not events:
             time.sleep(0.01)
         return events
 
-    def answer(self, key, should_continue):
+    def answer(self, key: str, should_continue: bool) -> None:
         raise AssertionError("a suite asks nothing")
 
-    def stop(self, key, *, at_once=False):
+    def stop(self, key: str, *, at_once: bool = False) -> None:
         self.stopped.append((key, at_once))
-        self.queue.append(Failed(key, "killed", "told to stop"))
+        self.queue.append(Failed(key, FailureClass.KILLED, "told to stop"))
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
@@ -104,6 +112,7 @@ def test_a_second_start_repeats_nothing(carry_out, tmp_path, official):
     assert again.started == []
     suite = parse(SuiteConfig, CONFIG, "suite")
     results = finished_results(open_record(tmp_path, "trial"), suite, SourceConfig(data_dir=official), tmp_path)
+    assert results is not None
     assert [variant for variant, _ in results] == ["floor", "small"] * 3
 
 
@@ -160,7 +169,7 @@ def test_a_run_that_hangs_is_ended_and_filed_as_such(carry_out):
 
 def test_a_run_that_another_process_has_is_waited_for_and_its_result_taken(carry_out, monkeypatch):
     monkeypatch.setattr("atinuke_bench.runs.suite._LOOK_AGAIN_SECONDS", 0.05)
-    held = {}
+    held: dict[str, Any] = {}
 
     def fate(job):
         if job.run.seed != 0 or job.run.core.name != "majority" or held.get("done"):
@@ -191,7 +200,7 @@ def test_a_run_that_another_process_has_is_waited_for_and_its_result_taken(carry
 
 def test_a_run_whose_other_holder_died_is_taken_over(carry_out, monkeypatch):
     monkeypatch.setattr("atinuke_bench.runs.suite._LOOK_AGAIN_SECONDS", 0.01)
-    refused = []
+    refused: list[str] = []
 
     def fate(job):
         if job.run.seed == 0 and job.run.core.name == "majority" and not refused:
@@ -217,14 +226,12 @@ def test_an_edited_suite_keeps_its_earlier_runs_and_says_that_they_are_not_in_th
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_running_jobs_and_is_raised(carry_out, kind):
-    executor = FakeExecutor(lambda job: "hangs")
-    executor.start_really, sent = executor.start, []
+    class Interrupted(FakeExecutor):
+        def start(self, job: Job) -> None:
+            super().start(job)
+            os.kill(os.getpid(), kind)
 
-    def start(job):
-        executor.start_really(job)
-        sent.append(os.kill(os.getpid(), kind))
-
-    executor.start = start
+    executor = Interrupted(lambda job: "hangs")
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         carry_out(executor)

@@ -93,7 +93,7 @@ def test_one_offline_record_holds_config_history_summary_and_predictions(make_ru
     assert table["predictions._type"] == "table-file"
     assert table["predictions.nrows"] == 20
 
-    summary = {}
+    summary: dict[str, str] = {}
     for record in records:
         if record.HasField("summary"):
             summary |= {name_of(item): item.value_json for item in record.summary.update}
@@ -145,7 +145,7 @@ def test_a_host_that_cannot_be_talked_to_holds_up_no_run(make_run, tmp_path, bad
     assert folder.is_finished()
     assert result["score"] is not None
     # The upload is a process that nobody waits for.
-    (upload,) = [process for process in uploads if "sync" in process.args]
+    (upload,) = [process for process in uploads if isinstance(process.args, list) and "sync" in process.args]
     os.killpg(upload.pid, signal.SIGKILL)
     upload.wait()
     assert unsynced_records(folder.path)

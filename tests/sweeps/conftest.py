@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from atinuke_bench.config import SourceConfig
+from atinuke_bench.config import AttentionConfig, BiLSTMConfig, RunConfig, SourceConfig
+from atinuke_bench.errors import FailureClass
 from atinuke_bench.files import sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
@@ -26,9 +27,14 @@ SPACE = {
 }
 
 
-def curve(run: Any) -> list[float]:
+def _num_layers(run: RunConfig) -> int:
+    assert isinstance(run.core, AttentionConfig | BiLSTMConfig)
+    return run.core.num_layers
+
+
+def curve(run: RunConfig) -> list[float]:
     """Scores after each epoch: better with depth and with a learning rate near 1e-3."""
-    peak = 60 + 5 * run.core.num_layers - 4 * abs(math.log10(run.training.learning_rate) + 3)
+    peak = 60 + 5 * _num_layers(run) - 4 * abs(math.log10(run.training.learning_rate) + 3)
     return [peak - 10 / (epoch + 1) for epoch in range(run.training.max_epochs)]
 
 
@@ -37,7 +43,7 @@ class FakeExecutor:
     """Plays jobs epoch by epoch. `fails(job)` gives a Failed event's class instead, or None."""
 
     slots: int = 2
-    scores: Callable[[Any], list[Any]] = curve
+    scores: Callable[[RunConfig], list[Any]] = curve
     fails: Callable[[Job], str | None] = lambda job: None
     jobs: dict[str, Job] = field(default_factory=dict)
     queue: list[Event] = field(default_factory=list)
@@ -55,7 +61,7 @@ class FakeExecutor:
         self.most = max(self.most, len(self.jobs))
         failure = self.fails(job)
         if failure is not None:
-            self._end(Failed(job.key, failure, f"it {failure}"))
+            self._end(Failed(job.key, FailureClass(failure), f"it {failure}"))
             return
         folder = self.folder(job)
         folder.create()
@@ -77,10 +83,10 @@ class FakeExecutor:
         elif should_continue:
             self._epoch(job)
         else:
-            self._end(Failed(key, "pruned", "stopped"))
+            self._end(Failed(key, FailureClass.PRUNED, "stopped"))
 
     def stop(self, key: str, *, at_once: bool = False) -> None:
-        self._end(Failed(key, "killed", "stopped"))
+        self._end(Failed(key, FailureClass.KILLED, "stopped"))
 
     def close(self) -> None:
         self.jobs.clear()
@@ -88,7 +94,7 @@ class FakeExecutor:
     def _epoch(self, job: Job) -> None:
         folder, epoch = self.folder(job), self.epochs[job.key]
         record = {"epoch": epoch, "score": self.scores(job.run)[epoch], "seconds": 1.0, "tokens": 10}
-        record |= {"training_flops": 100 * (epoch + 1) * job.run.core.num_layers}
+        record |= {"training_flops": 100 * (epoch + 1) * _num_layers(job.run)}
         folder.write_history([*folder.read_history(), record])
         self.epochs[job.key] += 1
         self.queue.append(EpochDone(job.key, record))
@@ -105,9 +111,9 @@ class FakeExecutor:
             "score": 0.0,
             "selection": {"score": max(known, default=None)},
             "cost": {
-                "parameters": 1000 * job.run.core.num_layers,
+                "parameters": 1000 * _num_layers(job.run),
                 "training_flops": folder.read_history()[-1]["training_flops"],
-                "forward_flops_per_token": 10.0 * job.run.core.num_layers,
+                "forward_flops_per_token": 10.0 * _num_layers(job.run),
             },
             "split": "test",
             "metric": "accuracy",
@@ -153,6 +159,7 @@ def config(official):
 
     def make(**settings: Any) -> Any:
         overrides = {"training.max_epochs": 4, "tokenizer.vocab_size": 200} | settings.pop("overrides", {})
+        chosen: dict[str, Any]
         chosen = {"name": "tiny", "task": "snli", "core": "atinuke", "preset": "nano", "space": SPACE}
         chosen |= {"budget": {"trials": 8}, "source": SourceConfig(data_dir=official)}
         return make_study_config(**{**chosen, "overrides": overrides, **settings})

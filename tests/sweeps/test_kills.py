@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.sweep import Sweep
@@ -20,6 +21,8 @@ def kills():
     """The benchmark of kills, whose rules hold here too."""
     path = Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py"
     spec = importlib.util.spec_from_file_location("sweep_kills", path)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -46,6 +49,7 @@ def test_a_pruned_trial_ends_on_all_ranks_within_an_evaluation(kills, official, 
         study, "report", lambda number, history, **ask: [report(number, history, **ask), len(history) == 2][1]
     )
     executor = make_executor("local", 1)
+    assert isinstance(executor, LocalExecutor)
     template = Job(
         "",
         study.config.make_run({}),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from atinuke_bench.config import make_run_config
+from atinuke_bench.config import AttentionConfig, BiLSTMConfig, make_run_config
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
 from atinuke_bench.sweeps.domains import values_of
 from atinuke_bench.sweeps.fields import resolve_space
@@ -93,6 +93,7 @@ def test_every_ready_made_space_draws_valid_runs(name, core, preset):
     for seed in range(20):
         overrides = space.draw(draw_at_random(seed)).overrides
         drawn = make_run_config("snli", core, preset=preset, overrides=overrides)
+        assert isinstance(drawn.core, AttentionConfig | BiLSTMConfig)
         assert drawn.core.hidden_size > 0
     assert ("core.num_heads" in space.record()) == (core != "bilstm" and name in ("encoder", "dimensions"))
 

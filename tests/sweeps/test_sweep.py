@@ -161,7 +161,7 @@ def test_missing_data_stops_the_sweep_and_counts_for_nothing(study, sweep, play)
 
 def test_a_killed_run_is_repeated_once(study, sweep, play):
     tiny = study(budget={"trials": 3})
-    killed = []
+    killed: list[str] = []
 
     def fails(job):
         if job.run.training.learning_rate == first_rate() and len(killed) < 5:

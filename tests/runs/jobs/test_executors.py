@@ -17,7 +17,7 @@ from atinuke_bench.errors import ConfigError, MissingDependencyError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.local import LocalExecutor
-from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Failed, Finished, Job, Started
+from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.training.execution import Execution
 
 QUIET = Execution(show_progress=False)
@@ -47,7 +47,7 @@ def local():
 
 def until_the_end(executor, num_jobs, on_event=lambda event: None):
     """All events until so many jobs have ended."""
-    events = []
+    events: list[Event] = []
     deadline = time.monotonic() + 300
     while sum(isinstance(event, Finished | Failed) for event in events) < num_jobs:
         assert time.monotonic() < deadline, events
@@ -197,6 +197,7 @@ def test_a_job_ends_in_order_when_its_driver_is_killed(kind, make_run, tmp_path)
     run = make_run("glue/wnli", training__max_epochs=LONG, training__patience=LONG).model_dump_json()
     command = [sys.executable, str(tmp_path / "driver.py"), kind, run, str(tmp_path / "store")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
         name, _, place = driver.stdout.readline().strip().partition(" ")
         assert name == "Started"
         assert driver.stdout.readline().startswith("EpochDone")
