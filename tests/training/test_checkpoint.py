@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -10,7 +12,7 @@ from torch import nn
 from atinuke_bench.errors import CheckpointError, RunFolderError
 from atinuke_bench.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 
-RECORD = {
+RECORD: dict[str, Any] = {
     "epoch": 3,
     "state_dict": {"weight": torch.tensor([[1.5, -2.0]]), "half": torch.ones(3, dtype=torch.bfloat16)},
     "optimizer_states": [{"state": {0: {"step": torch.tensor(4.0)}}, "betas": (0.9, 0.999), "none": None}],

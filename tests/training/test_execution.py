@@ -8,11 +8,14 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
+from atinuke_bench.core.build import build_core
+from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.errors import ConfigError, DivergedError
 from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import cost
@@ -147,9 +150,11 @@ class _Diverged(TaskModule):
 
 
 @pytest.mark.parametrize(("batch_index", "is_last", "is_seen"), [(0, False, True), (5, False, False), (5, True, True)])
-def test_the_last_loss_of_an_epoch_is_always_read(make_run, batch_index, is_last, is_seen):
-    module = _Diverged(torch.nn.Linear(2, 2), make_run())
-    module._trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
+def test_the_last_loss_of_an_epoch_is_always_read(make_run, monkeypatch, batch_index, is_last, is_seen):
+    run = make_run()
+    module = _Diverged(build_core(run.core, 9), run)
+    trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
+    monkeypatch.setattr(module, "_trainer", trainer)
     if not is_seen:
         module.training_step({}, batch_index)
         return
@@ -157,28 +162,20 @@ def test_the_last_loss_of_an_epoch_is_always_read(make_run, batch_index, is_last
         module.training_step({}, batch_index)
 
 
-def test_latency_is_measured_in_the_precision_of_the_run(make_run, monkeypatch):
+def test_latency_is_measured_in_the_precision_of_the_run(make_run):
     seen = []
 
-    class Encoded:
-        lengths = torch.tensor([3, 5, 4]).numpy()
-
-        def __len__(self):
-            return 3
-
     class Module(TaskModule):
+        def __init__(self, run):
+            super().__init__(build_core(run.core, 9), run)
+            self.head = torch.nn.Linear(2, 2)
+
         def outputs(self, batch):
-            seen.append(self.core(torch.ones(1, 2)).dtype)
+            seen.append(self.head(torch.ones(1, 2)).dtype)
             return {}
 
-    monkeypatch.setattr(cost, "BatchDataset", lambda encoded: _Rows())
+    encoded = Encoded({"input_ids": Ragged.from_rows([[5] * length for length in (3, 5, 4)])}, np.arange(3))
     for precision in ("float32", "bfloat16"):
-        module = Module(torch.nn.Linear(2, 2), make_run(training__precision=precision))
-        assert cost._latency(module, Encoded()) > 0
+        assert cost._latency(Module(make_run(training__precision=precision)), encoded) > 0
     assert set(seen[: len(seen) // 2]) == {torch.float32}
     assert set(seen[len(seen) // 2 :]) == {torch.bfloat16}
-
-
-class _Rows:
-    def __getitem__(self, rows):
-        return {"rows": torch.as_tensor(rows)}

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from atinuke_bench.config import InitConfig, Pretraining
+from atinuke_bench.config import AttentionConfig, InitConfig, Pretraining
 from atinuke_bench.errors import AtinukeBenchError, CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder
@@ -104,6 +104,7 @@ def test_the_tokenizer_alone_makes_the_run_from_scratch_to_compare_with(start, s
     alone = prepare(start(**{"init_from.weights": False}))
     assert alone.tokenizer.to_str() == prepare(start()).tokenizer.to_str()
     assert label(alone.protocol()).startswith("none; tokenizer of glue/cola on ")
+    assert alone.run.init_from is not None
     assert alone.run.init_from.checkpoint is None
     folder = RunFolder(tmp_path / "run")
     other_seed = prepare(alone.run.model_copy(update={"seed": 1}))  # the source's own would draw the source's weights
@@ -118,6 +119,7 @@ def test_the_identity_is_of_what_is_loaded_and_not_of_its_place(start, make_run,
     shutil.copytree(source.path, copy)
     here, there = prepare(start()), prepare(start(**{"init_from.run": str(copy)}))
     assert here.identity == there.identity
+    assert here.run.init_from is not None
     assert here.run.init_from.identity == source.read_result()["identity"]
     assert here.run.init_from.checkpoint == sha256_file(source.best_checkpoint)
     assert prepare(make_run()).run.determinants().get("init_from") is None
@@ -144,8 +146,11 @@ def test_another_core_or_tokenizer_is_refused_by_the_fields_that_differ(start, c
 
 
 def test_what_no_weight_depends_on_may_differ_and_causality_where_asked(start):
-    assert prepare(start(core__dropout=0.3)).run.core.dropout == 0.3
+    less = prepare(start(core__dropout=0.3)).run.core
+    assert isinstance(less, AttentionConfig)
+    assert less.dropout == 0.3
     changed = prepare(start(core__causal=False, **{"init_from.change_causal": True}))
+    assert isinstance(changed.run.core, AttentionConfig)
     assert not changed.run.core.causal
     assert "causal changed" in label(changed.protocol())
 
@@ -188,6 +193,7 @@ def test_a_run_of_before_tokenizers_were_kept_is_refused(start, source, tmp_path
 
 def test_a_config_that_started_from_other_weights_is_not_carried_out(start):
     run = prepare(start()).run
+    assert run.init_from is not None
     stale = run.model_copy(update={"init_from": run.init_from.model_copy(update={"checkpoint": "0" * 64})})
     assert prepare(run).run == run
     with pytest.raises(CheckpointError, match=r"init_from\.checkpoint: .* this config started from 0000"):

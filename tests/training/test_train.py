@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import ConfigError, DivergedError, RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder, find_runs
@@ -219,8 +220,10 @@ def test_a_run_in_bfloat16_trains_clipped_and_repeats(make_run, tmp_path):
 
 
 def test_the_norm_of_the_gradients_is_clipped(make_run):
-    module = TaskModule(torch.nn.Linear(3, 2), make_run())
-    module.core.weight.grad = torch.full((2, 3), 5.0)
-    module.core.bias.grad = torch.zeros(2)
+    run = make_run()
+    module = TaskModule(build_core(run.core, 9), run)
+    module.head = torch.nn.Linear(3, 2)
+    module.head.weight.grad = torch.full((2, 3), 5.0)
+    module.head.bias.grad = torch.zeros(2)
     module.configure_gradient_clipping(None, 0.5)
-    assert module.core.weight.grad.norm().item() == pytest.approx(0.5, rel=1e-4)
+    assert module.head.weight.grad.norm().item() == pytest.approx(0.5, rel=1e-4)
