@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,12 @@ def test_f1_needs_to_know_which_class_it_is_of() -> None:
 
 
 def test_stored_answers_are_read_back() -> None:
-    rows = {"id": ["1", "2"], "prediction": ["yes", "no"], "gold": ["yes", "yes"], "score": [1.0, 0.0]}
+    rows: dict[str, list[Any]] = {
+        "id": ["1", "2"],
+        "prediction": ["yes", "no"],
+        "gold": ["yes", "yes"],
+        "score": [1.0, 0.0],
+    }
     assert ClassMetric("accuracy").measure(ClassMetric("accuracy").read(rows)).figures == {"accuracy": 50.0}
     numbers = rows | {"prediction": ["1.5", "2"], "gold": ["1", "3"]}
     assert CorrelationMetric("pearson").measure(CorrelationMetric("pearson").read(numbers)).figures[

@@ -9,6 +9,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def _tables(places, tmp_path_factory):
 @pytest.fixture(scope="module", name="runs")
 def _runs(places):
     """Result, scored predictions and folder of each finished run; a copy of a run once."""
-    found = {}
+    found: dict[tuple[str, str], tuple[dict[str, Any], pd.DataFrame, Path]] = {}
     for place in places:
         for path in sorted(place.rglob("result.json")):
             result = json.loads(path.read_text())
@@ -96,7 +97,7 @@ def _score(result, rows):
 
 def _arguments(spans):
     """A predicate's arguments as the scorer counts them: continuations (C-) belong to the argument before, V is out."""
-    found = []
+    found: list[tuple[str, list[tuple[int, int]]]] = []
     for start, end, label in sorted(map(tuple, spans)):
         role = label.removeprefix("C-")
         earlier = [argument for argument in found if argument[0] == role]

@@ -49,7 +49,7 @@ def report(store, tmp_path_factory):
 
 def test_headline_figures_follow_from_the_folders(report, store):
     # Shares no code with the report: plain JSON and parquet.
-    expected: dict[tuple[str, str], list[float]] = {}
+    expected: dict[tuple[str, str, int], list[float]] = {}
     for path in store.rglob("predictions.parquet"):
         if not (path.parent / "result.json").exists() or b"no parquet" in path.read_bytes():
             continue
@@ -59,7 +59,7 @@ def test_headline_figures_follow_from_the_folders(report, store):
             continue
         rows = pd.read_parquet(path)
         key = (result["task"], result["core_label"], result["protocol"]["train_size"])
-        expected.setdefault(key, []).append(100 * np.mean(rows["gold"] == rows["prediction"]))
+        expected.setdefault(key, []).append(100 * float(np.mean(rows["gold"] == rows["prediction"])))
     made, out = report
     checked = 0
     for table in made.tables:

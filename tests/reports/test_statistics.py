@@ -8,6 +8,7 @@ import pytest
 
 from atinuke_bench.metrics import classification
 from atinuke_bench.metrics.bootstrap import draw_weights
+from atinuke_bench.metrics.metric import SumSample
 from atinuke_bench.reports.statistics.comparison import holm
 from atinuke_bench.reports.statistics.paired import hierarchical_bootstrap, paired_bootstrap, paired_randomisation
 from atinuke_bench.reports.statistics.samples import sample_of
@@ -42,7 +43,9 @@ def test_intervals_cover_the_true_difference():
     weights = draw_weights(NUM_UNITS, 300, generator)
     covered = []
     for _ in range(500):
-        low, high = difference(*_pair(generator, weights, 0.2, num_seeds=4)).interval()
+        interval = difference(*_pair(generator, weights, 0.2, num_seeds=4)).interval()
+        assert interval is not None
+        low, high = interval
         covered.append(low <= 0 <= high)
     assert 0.92 <= np.mean(covered) <= 0.98
 
@@ -87,7 +90,9 @@ def test_a_resampled_sample_has_the_official_metric(task, metric):
     answers = np.where(generator.random(60) < 0.7, gold, 1)
     rows = _table([f"{n:03}" for n in range(60)], gold.astype(str), answers.astype(str))
     official = classification.FIGURES[metric]
-    sample = sample_of(rows, task, metric, official(gold, answers))
+    recorded = official(gold, answers)
+    assert recorded is not None
+    sample = sample_of(rows, task, metric, recorded)
     weights = draw_weights(60, 5, generator)
     for row, value in zip(weights, sample.values(weights), strict=True):
         picked = np.repeat(np.arange(60), row.astype(int))
@@ -132,4 +137,5 @@ def test_a_metric_that_is_not_known_or_fails_is_a_reason(task, metric, reason):
 
 def test_randomisation_of_equal_answers_finds_nothing():
     sample = sample_of(_table(list("abcd"), list("1111"), list("1011")), "snli", "accuracy", 75.0)
+    assert isinstance(sample, SumSample)
     assert paired_randomisation(sample, sample) == 1.0

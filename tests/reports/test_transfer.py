@@ -61,8 +61,8 @@ def test_table_and_heat_map(store):
     assert list(table.shown["before"]) == ["scratch", LM, SNLI]
     rows = table.shown.set_index("before")
     assert rows.loc[SNLI, "snli"] == "–"
-    assert rows.loc[LM, "glue/rte"].endswith("▲")
-    assert rows.loc[SNLI, "glue/rte"].endswith("▼")
+    assert str(rows.loc[LM, "glue/rte"]).endswith("▲")
+    assert str(rows.loc[SNLI, "glue/rte"]).endswith("▼")
     assert rows.loc[LM, "snli"] == "70.00 (+0.00)"
     assert len(table.data) == 3
     (plot,) = transfer_plots(found)

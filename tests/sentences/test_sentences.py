@@ -12,6 +12,7 @@ import torch
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.heads.pooling import pool
+from atinuke_bench.metrics.classification import ClassMetric, CorrelationMetric
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.evaluate import evaluate
@@ -27,6 +28,7 @@ def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepared, folder, Execution(threads=1, show_progress=False))
     task = prepared.task
+    assert isinstance(task.metric, ClassMetric | CorrelationMetric)
     rows = pd.read_parquet(folder.predictions)
     assert set(rows["split"]) == set(prepared.evaluation_splits)
     assert set(result["scores"]) == {
