@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.update(TOKENIZERS_PARALLELISM="false", OMP_NUM_THREADS="1")
@@ -53,10 +54,13 @@ def decoding() -> None:
         scores = torch.randn(num_rows, length, 101, generator=torch.Generator().manual_seed(0))
         mask = torch.ones(num_rows, length, dtype=torch.bool)
         # Several at once, since the clock of processor time has steps of 10 ms.
-        seconds = (
-            median_seconds(lambda scores=scores, mask=mask: [decode_viterbi(scores, mask) for _ in range(20)]) / 20
-        )
+        seconds = median_seconds(partial(_decode_often, scores, mask, 20)) / 20
         print(f"decode {num_rows} x {length} words, 101 tags: {num_rows * length / seconds:,.0f} words/s")
+
+
+def _decode_often(scores: torch.Tensor, mask: torch.Tensor, times: int) -> None:
+    for _ in range(times):
+        decode_viterbi(scores, mask)
 
 
 def scoring(gold: Path, response: Path, official: Path | None) -> None:
@@ -67,9 +71,8 @@ def scoring(gold: Path, response: Path, official: Path | None) -> None:
     if official is not None:
         commands[official.name] = ["perl", str(official)]
     for name, command in commands.items():
-        seconds = median_seconds(
-            lambda command=command: subprocess.run([*command, gold, response], check=True, capture_output=True), 3
-        )
+        whole = [*command, str(gold), str(response)]
+        seconds = median_seconds(partial(subprocess.run, whole, check=True, capture_output=True), 3)
         print(f"  {name}: {1000 * seconds:.1f} ms, {seconds / ours:.1f} times ours")
 
 

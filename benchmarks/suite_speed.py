@@ -99,6 +99,7 @@ def finished_seconds(store: Path, source: SourceConfig) -> float:
     states = cell_states(expand(suite, source), suite, source, record)
     one = Suite(suite.name, states[:1], record, LocalExecutor(1), options)
     one.run()
+    assert states[0].folder is not None
     original = states[0].folder.path
     for state, cell in zip(states[1:], record.cells[1:], strict=True):
         copy = original.parent / f"seed-{state.cell.run.seed}-{state.key[:10]}"

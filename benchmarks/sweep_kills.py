@@ -60,7 +60,7 @@ def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
     status = 1
     try:
         # The server is the parent's child, not ours, and is known to run.
-        multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+        multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
         serve(config, store, workers)
         status = 0
     except BaseException:
@@ -109,9 +109,10 @@ def broken_rules(study: Study) -> list[str]:
 
 def make_config(data: Path, num_trials: int, **settings: Any) -> StudyConfig:
     overrides = {"training.max_epochs": 2, "tokenizer.vocab_size": 500} | settings.pop("overrides", {})
+    chosen: dict[str, Any]
     chosen = {"name": "kills", "task": "glue/wnli", "core": "transformer", "preset": "nano", "space": SPACE}
     chosen |= {"budget": {"trials": num_trials}, "source": SourceConfig(data_dir=data), "sampler": "random"}
-    return make_study_config(**{**chosen, "overrides": overrides, **settings})  # type: ignore[arg-type]
+    return make_study_config(**{**chosen, "overrides": overrides, **settings})
 
 
 def _say(ended: Ended) -> None:

@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from atinuke_bench.config import AttentionConfig
 from atinuke_bench.files import sha256_json
 from atinuke_bench.runs.jobs.types import Event, Finished, Job, Started
 from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
@@ -37,7 +38,8 @@ class InstantExecutor:
 
     def start(self, job: Job) -> None:
         folder = job.store / sha256_json(job.run.determinants())[:10]
-        result: dict[str, Any] = {"selection": {"score": 50 + job.run.core.num_layers}}  # type: ignore[attr-defined]
+        assert isinstance(job.run.core, AttentionConfig)
+        result: dict[str, Any] = {"selection": {"score": 50 + job.run.core.num_layers}}
         result["cost"] = {"parameters": 1, "training_flops": 1, "forward_flops_per_token": 1.0}
         self._events += [Started(job.key, folder), Finished(job.key, result)]
 
@@ -59,7 +61,7 @@ def work(config: StudyConfig, store: Path, url: str | None, barrier: Any) -> Non
     try:
         barrier.wait()
         study = create_or_join(config, store, url)
-        Sweep(study, InstantExecutor(), Job("", config.make_run({}), store)).run()  # type: ignore[arg-type]
+        Sweep(study, InstantExecutor(), Job("", config.make_run({}), store)).run()
         status = 0
     except BaseException:
         traceback.print_exc()
