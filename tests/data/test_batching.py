@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
-from atinuke_bench.data.hold_out import hold_out
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
 
@@ -126,14 +125,3 @@ def test_damaged_cache_is_built_anew(tmp_path):
     (tmp_path / "features" / "key.safetensors").write_bytes(b"junk")
     cached_encoded(tmp_path, "key", build)
     assert len(built) == 2
-
-
-@given(st.lists(st.integers(0, 6), min_size=2, max_size=60), st.floats(0.05, 0.45), st.integers(1, 30))
-@settings(deadline=None, max_examples=60)
-def test_groups_are_never_on_both_sides_of_the_cut(groups, fraction, limit):
-    train, held_out = hold_out(len(groups), fraction, limit, groups)
-    assert sorted([*train, *held_out]) == list(range(len(groups)))
-    assert len(train) > 0
-    assert len(held_out) > 0
-    if len(set(groups)) > 1:
-        assert not {groups[row] for row in train} & {groups[row] for row in held_out}
