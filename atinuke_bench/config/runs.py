@@ -73,7 +73,7 @@ class TrainingConfig(Frozen):
     held_out_fraction: float = Field(0.1, gt=0, lt=0.5)
     held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
     patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
-    train_limit: int | None = Field(None, ge=2, description="train on the first N examples only")
+    train_limit: int | None = Field(None, ge=2, description="train on N examples only, drawn from all over the split")
 
 
 class InitConfig(Frozen):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Raised when the same config would be given other examples: part of every run's identity, and of cached features.
-VERSION = 2
+CUT_VERSION = 2
 
 _SLICE_SEED = 20_240_116
 _LIMIT_SEED = 20_240_117
@@ -32,7 +32,7 @@ class Cut:
     note: str = ""
 
 
-def limit_rows(num_examples: int, limit: int | None) -> Rows:
+def limit_rows(num_examples: int, limit: int) -> Rows:
     """The rows that a limit leaves, ascending: drawn at random, so that they come from all over the split.
 
     A larger limit keeps all that a smaller one keeps.
@@ -40,8 +40,6 @@ def limit_rows(num_examples: int, limit: int | None) -> Rows:
     >>> set(limit_rows(100, 5)) < set(limit_rows(100, 10)), len(limit_rows(3, 10))
     (True, 3)
     """
-    if limit is None or limit >= num_examples:
-        return np.arange(num_examples)
     return np.sort(np.random.default_rng(_LIMIT_SEED).permutation(num_examples)[:limit])
 
 

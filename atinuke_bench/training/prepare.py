@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from atinuke_bench import registry
 from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
-from atinuke_bench.data.hold_out import hold_out
+from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
@@ -38,25 +38,42 @@ class PreparedRun:
     def identity(self) -> str:
         """Ten hexadecimal digits of everything that determines the result."""
         core_class = registry.load_core(self.run.core.name)
-        versions = {"task": self.task.result_version, "core": core_class.result_version}
+        versions = {"task": self.task.result_version, "core": core_class.result_version, **self._cut_version}
         derived = self.task.options_class.from_data
         options = {name: value for name, value in self.run.options.items() if name not in derived}
         return identity(self.run.model_copy(update={"options": options}), self.loaded.fingerprint, versions)
 
+    @property
+    def _cut_version(self) -> dict[str, int]:
+        """The version of the rules that choose examples, where they choose."""
+        training = self.run.training
+        chooses = training.select_on == "held-out" or training.train_limit is not None
+        return {"cut": CUT_VERSION} if chooses else {}
+
     @cached_property
-    def _cut(self) -> tuple[Dataset, Dataset]:
+    def _cut(self) -> tuple[Dataset, Dataset, str]:
         training = self.run.training
         usable = self.task.data.labelled(self.loaded.splits[self.task.splits.train])
         if training.train_limit is not None:
-            usable = usable.select(range(min(training.train_limit, len(usable))))
+            usable = usable.select(limit_rows(len(usable), training.train_limit))
         if len(usable) < 2:
             raise DataError(f"training needs at least two labelled examples; found {len(usable)}", path=self.task.name)
         if training.select_on == "dev":
-            return usable, self.task.data.labelled(self.loaded.splits[self.task.splits.dev])
+            return usable, self.task.data.labelled(self.loaded.splits[self.task.splits.dev]), ""
         column = self.task.group_column
         groups = usable[column][:] if column is not None else None
-        train, held_out = hold_out(len(usable), training.held_out_fraction, training.held_out_limit, groups)
-        return usable.select(train), usable.select(held_out)
+        cut = hold_out(len(usable), training.held_out_fraction, training.held_out_limit, groups)
+        return usable.select(cut.train), usable.select(cut.held_out), cut.note
+
+    def sizes(self) -> str:
+        """How many examples are learned from and how many decide between epochs, in one line.
+
+        What the groups of the data did not allow is said too.
+        """
+        train, selection, note = self._cut
+        origin = "dev" if self.run.training.select_on == "dev" else "train"
+        line = f"{len(train):,} examples to learn from, {len(selection):,} of {origin} to select on"
+        return f"{line} (warning: {note})" if note else line
 
     @property
     def train_examples(self) -> Dataset:
@@ -104,6 +121,7 @@ class PreparedRun:
             "tokenizer": fingerprint(self.tokenizer),
             "settings": training,
             "options": self.run.options,
+            **self._cut_version,
         }
         return cached_encoded(
             cache_folder(), sha256_json(key)[:24], lambda: self.task.data.rows(examples, self.tokenizer, self.run)

@@ -133,6 +133,9 @@ def _fit_and_evaluate(
     module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
+    log.info(prepared.sizes())
+    if execution.show_progress and execution.rank == 0:
+        Console(stderr=True).print(prepared.sizes(), markup=False, highlight=False, soft_wrap=True)
 
     def on_epoch(record: dict[str, Any]) -> None:
         tracker.epoch(record)
