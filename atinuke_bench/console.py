@@ -208,7 +208,7 @@ def _mean_of(summary: Record) -> str:
 
 
 def _note_source(table: Table, result: Record) -> None:
-    """Under a table with a score on generated data stands that it is one."""
+    """Caption a table that holds a score on generated data."""
     if result.get("protocol", {}).get("source") == "microworld":
         table.caption = "microworld, generated; not comparable with published scores"
 

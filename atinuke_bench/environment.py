@@ -28,7 +28,7 @@ PACKAGES = (
 def package_versions() -> dict[str, str | None]:
     """Installed versions of the packages that a result may depend on; None where one is not installed.
 
-    That of torch names its build too (`2.13.0+cpu`), which its installed metadata may leave out.
+    torch's version includes its build (`2.13.0+cpu`), which the installed metadata may leave out.
     """
     import torch
 

@@ -20,7 +20,7 @@ class FailureClass(StrEnum):
     DATA = "data"
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out-of-memory"
-    #: Ended from outside; it goes on from its last epoch.
+    #: Ended from outside; it can resume from its last epoch.
     KILLED = "killed"
     TIMEOUT = "timeout"
     PRUNED = "pruned"
@@ -33,9 +33,9 @@ class FailureClass(StrEnum):
 
 
 class AtinukeBenchError(Exception):
-    """Base of all errors that a user can cause and mend."""
+    """Base of all errors that a user can cause and fix."""
 
-    #: How a run is filed that this error ends.
+    #: The failure class of a run that this error ends.
     failure_class = FailureClass.DATA
 
 
@@ -85,13 +85,13 @@ class DivergedError(AtinukeBenchError):
 
 
 class PrunedError(AtinukeBenchError):
-    """Whoever started the run had it stopped after an epoch, since it does not promise to be among the best."""
+    """The run was stopped after an epoch, since it was unlikely to be among the best."""
 
     failure_class = FailureClass.PRUNED
 
 
 class RunFailedError(AtinukeBenchError):
-    """A run that was carried out in processes of its own has failed there."""
+    """A run failed in the separate processes that carried it out."""
 
     def __init__(self, failure_class: FailureClass, message: str) -> None:
         super().__init__(f"the run failed ({failure_class}): {message}")
@@ -109,7 +109,7 @@ class StorageError(AtinukeBenchError):
 
 
 class StudyError(AtinukeBenchError):
-    """A study is not there, is another one under the same name, or cannot go on."""
+    """A study does not exist, differs from the existing one of the same name, or cannot continue."""
 
 
 class TrackerError(AtinukeBenchError):

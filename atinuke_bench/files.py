@@ -20,7 +20,7 @@ def sha256_file(path: str | Path) -> str:
 
 
 def file_problem(path: str | Path, checksum: str) -> str | None:
-    """What is wrong with a file that should have a SHA-256; None when it has."""
+    """What is wrong with a file that should have this SHA-256; None when it has it."""
     try:
         found = sha256_file(path)
     except FileNotFoundError:

@@ -105,7 +105,7 @@ class RunFolder:
         return record
 
     def contains(self, name: str) -> bool:
-        """Whether a name, which may come from elsewhere, is that of a place in the folder."""
+        """Whether a file name, which may come from another machine, stays inside the folder."""
         return (self.path / name).resolve().is_relative_to(self.path.resolve())
 
     def artefact_problem(self, name: str, checksum: str) -> str | None:
@@ -122,11 +122,11 @@ class RunFolder:
             raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
 
     def lock(self) -> FileLock:
-        """The lock of whoever carries out the run; the system frees it when its holder dies."""
+        """The lock of the process that carries out the run; the system frees it when that process dies."""
         return FileLock(self.path / ".lock", timeout=0)
 
     def is_locked(self) -> bool:
-        """Whether a process is carrying out the run this moment."""
+        """Whether a process is carrying out the run right now."""
         try:
             with self.lock():
                 return False
@@ -156,7 +156,7 @@ class RunFolder:
         return records
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
-        """Replace the history. It has one short line an epoch, so that writing it whole costs nothing."""
+        """Replace the history. It has one short line an epoch, so writing it whole costs nothing."""
         write_text(self.history, "".join(json.dumps(record) + "\n" for record in records))
 
     def write_result(self, record: dict[str, Any]) -> None:

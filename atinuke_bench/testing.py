@@ -48,7 +48,7 @@ def check_core(config: CoreConfig) -> None:
         changed[0, 8] = 6 if ids[0, 8] != 6 else 7
         assert torch.equal(core(changed, mask)[0, :8], hidden[0, :8]), "a causal core sees no later token"
     embedded = core(None, mask, inputs_embeds=core.token_embedding(ids))
-    torch.testing.assert_close(embedded, hidden, **_TOLERANCE, msg="inputs_embeds stand for the token embedding")
+    torch.testing.assert_close(embedded, hidden, **_TOLERANCE, msg="inputs_embeds replace the token embedding")
 
     core.train()
     core(ids, mask, segment_ids=torch.zeros_like(ids)).square().mean().backward()
@@ -125,7 +125,7 @@ def _check_metric(task: Task, result: dict[str, Any], rows: pd.DataFrame) -> Non
         lowest, highest = task.metric.bounds
         assert lowest <= score <= highest, f"{name} lies between {lowest} and {highest}; found {score}"
         units = task.metric.sample(task.metric.read(own)).units
-        assert len(set(units)) == len(units), "units have names of their own, by which runs are paired"
+        assert len(set(units)) == len(units), "unit names are unique, since runs are paired by them"
         for labels in result["slices"][split].values():
             assert all("num" in shown for shown in labels.values()), "a slice says how many it counts"
 

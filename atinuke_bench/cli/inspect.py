@@ -39,7 +39,7 @@ def cores(as_json: JsonOption = False) -> None:
 
 @app.command(epilog="Example: atinuke-bench show runs/snli/atinuke/seed-0-4909b0c4ad")
 def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: JsonOption = False) -> None:
-    """Show one run: result, scores of every split, slices, cost, protocol; or where it stands."""
+    """Show one run: result, scores of every split, slices, cost, protocol; or how far it is."""
     from atinuke_bench.run_folder import RunFolder
 
     folder = RunFolder(run)

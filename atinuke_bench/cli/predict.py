@@ -17,7 +17,7 @@ from atinuke_bench.errors import ConfigError, DataError
 
 _PREDICT_HELP = """Answer new examples with a trained run, one line each, as they come.
 
-A line is a JSON object with the fields of the run's task, and an "id" if you like; other fields are passed over:
+A line is a JSON object with the fields of the run's task, and an "id" if you like; other fields are ignored:
 
 \b
 snli, glue      sentence1, and sentence2 for pairs
@@ -28,7 +28,7 @@ coref           sentences (a list of lists of words, or of texts with spaces);
                 speakers, name: optional
 lm              text
 
-For snli, glue, squad and lm a line may also be the texts themselves, with tabs between them. RUN is a run folder, or
+For snli, glue, squad and lm a line may also be the plain texts, separated by tabs. RUN is a run folder, or
 one that `export` wrote.
 """
 
@@ -72,7 +72,7 @@ def export(
     ] = "atinuke-bench",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:
-    """Write a run's weights, config and tokenizer as safetensors and JSON in a folder of their own.
+    """Write a run's weights, config and tokenizer to a new folder, as safetensors and JSON.
 
     `predict` answers from it. The transformers format is written for core transformer with the switches of BERT, and
     for pretrained cores; --core pretrained --model DIR starts from it.
@@ -97,7 +97,7 @@ def _json(answer: Any) -> str:
 
 
 def _documents(answers: Iterator[Any]) -> Iterator[str]:
-    """The lines of one JSON list, which is never held whole."""
+    """The lines of one JSON list, which is never in memory as a whole."""
     yield "["
     last = None
     for answer in answers:

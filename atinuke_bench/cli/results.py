@@ -66,7 +66,7 @@ def submit(
 @app.command(epilog="Example: atinuke-bench report runs --out report")
 def report(
     out: Annotated[Path, typer.Option("--out", help="Folder of the report.")],
-    runs: Annotated[list[Path] | None, typer.Argument(help="Folders that hold runs, or patterns of such.")] = None,
+    runs: Annotated[list[Path] | None, typer.Argument(help="Folders that hold runs, or glob patterns.")] = None,
     sources: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="wandb:ENTITY/PROJECT", help="Also read the runs of a W&B project."),
@@ -114,7 +114,7 @@ def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) 
 @app.command(epilog="Example: atinuke-bench compare atinuke transformer --runs runs")
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A core, or a folder or pattern of runs.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="What it is compared with, likewise.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What to compare it with, named the same way.")],
     runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
     across: Annotated[
         list[str] | None,
@@ -124,7 +124,7 @@ def compare(
 ) -> None:
     """Say whether A is better than B on each task they share: a paired test over examples and seeds.
 
-    Below it stand tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
+    Below are tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
     """
     from atinuke_bench.reports.pairwise import compare_sides
 

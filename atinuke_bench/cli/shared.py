@@ -103,7 +103,7 @@ def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def print_notes(result: dict[str, Any]) -> None:
-    """What limits a score, below its table; that data is generated stands in the table itself."""
+    """Print caveats (cut data, selected on dev) below the table; a caption says that data is generated."""
     protocol = result["protocol"]
     if protocol["is_cut"] and protocol["source"] != "microworld":
         typer.echo("cut data: not comparable with published scores", err=True)

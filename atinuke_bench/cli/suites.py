@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 @app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
 def suite(
     name_or_file: Annotated[str, typer.Argument(help="A built-in suite, or a YAML file.")],
-    source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; the suite's own.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
     executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
     devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * stands for anything.")
+        list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
     ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=1, help="Seconds after which a run counts as hanging.")
@@ -51,7 +51,7 @@ def suite(
 ) -> None:
     """Carry out a grid of runs and print the table of means.
 
-    Stop it in any way and start it again: finished runs are kept, interrupted ones go on from their last epoch.
+    Stop it in any way and start it again: finished runs are kept, interrupted ones resume from their last epoch.
     """
     from atinuke_bench.runs.grid import read_suite
     from atinuke_bench.runs.suite_record import finished_results, open_record

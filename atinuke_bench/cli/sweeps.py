@@ -56,10 +56,10 @@ StorageOption = Annotated[
     typer.Option(
         "--storage",
         envvar="ATINUKE_STORAGE",
-        help="Database URL, for several machines: postgresql://user@host/database. An SQLite file in the store else.",
+        help="Database URL, for several machines: postgresql://user@host/database. Else an SQLite file in the store.",
     ),
 ]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; all cores.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; else on all cores.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
 DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Processes (DDP) of a trial.")]
@@ -192,7 +192,7 @@ def best(
 ) -> None:
     """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
 
-    The best of many trials looks better than it is; fresh seeds tell by how much, and whether it is the best at all.
+    The best of many trials looks better than it is; fresh seeds show by how much, and whether it really is the best.
     """
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.best import retrain
@@ -248,7 +248,7 @@ def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
 def _carry_out(
     studies: list[Any], workers: int | None, executor: str, wandb: str, threads: int, devices: int
 ) -> list[Any]:
-    """Serve the studies, one after the other, so that each has the whole machine in turn; what each learned."""
+    """Serve the studies one after the other, each on the whole machine; what each learned."""
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.insight import write_insight
     from atinuke_bench.sweeps.progress import Progress
@@ -262,7 +262,7 @@ def _carry_out(
             try:
                 Sweep(study, runner, _template(study, wandb, threads, devices), progress).run()
             except BaseException:
-                write_insight(study)  # whoever interrupts does not wait for drawings
+                write_insight(study)  # after an interrupt nobody waits for figures
                 raise
             learned.append(_learned(study))
     finally:

@@ -12,15 +12,15 @@ from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
 
 class CoreConfig(Frozen):
-    """What every core has. A subclass a core adds its own dimensions, and `presets` that fill them.
+    """What every core has. Each core's subclass adds its dimensions, and `presets` that fill them.
 
-    `preset` is the name the dimensions came from, kept for display; it is no part of a run's identity.
+    `preset` is the name the dimensions came from, kept for display; it is not part of a run's identity.
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     #: Training settings this kind of core needs to be at its best, below a task's and the user's own.
     training: ClassVar[dict[str, Any]] = {}
-    #: Fields that say where something came from and not what it is: no part of a run's identity.
+    #: Fields that say where something came from and not what it is; they are not part of a run's identity.
     provenance: ClassVar[tuple[str, ...]] = ("preset",)
     #: True for a core that comes with the tokenizer it was trained with; the run's `tokenizer` then has no effect.
     has_tokenizer: ClassVar[bool] = False
@@ -53,7 +53,7 @@ class CoreConfig(Frozen):
 
     @classmethod
     def record(cls, preset: str) -> dict[str, Any]:
-        """The plain fields that a preset stands for; UnknownNameError."""
+        """The plain fields of a preset; UnknownNameError."""
         name = cls.model_fields["name"].default
         if preset not in cls.presets:
             raise UnknownNameError(f"preset of core {name!r}", preset, cls.presets, f"it has {', '.join(cls.presets)}")
@@ -68,7 +68,7 @@ class CoreConfig(Frozen):
 class AttentionConfig(CoreConfig):
     """Dimensions of a stack of self-attention layers.
 
-    The sizes of the presets are those of the small BERT models (Turc et al. 2019, arXiv 1908.08962: tiny, mini, small,
+    The presets have the sizes of the small BERT models (Turc et al. 2019, arXiv 1908.08962: tiny, mini, small,
     base), with `nano` below them.
     """
 
@@ -164,8 +164,8 @@ class PretrainedConfig(CoreConfig):
     """An encoder of the Hub or of a local folder, with its weights, its dimensions and its tokenizer.
 
     `model` says where it is found. What is found there fills `checksum`, `known_as`, `max_positions` and
-    `architecture` (`core.pretrained.resolve`), so that a finished run can be loaded without it. A `checksum` that is
-    given must be that of what is found.
+    `architecture` (`core.pretrained.resolve`), so that a finished run can be loaded without it. A given `checksum` must
+    match what is found.
     """
 
     # A preset names dimensions, and these come with the model.

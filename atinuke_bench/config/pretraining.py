@@ -45,7 +45,7 @@ class Pretraining(Frozen):
 
     @classmethod
     def read(cls, stored: Any) -> Pretraining:
-        """The record that a protocol holds, be it as a label; ValueError.
+        """The record in a protocol, which older results hold as a label; ValueError.
 
         >>> Pretraining.read("snli on 9988, settings 3344, after none; tokenizer of lm on 0a1b").earlier.data
         '0a1b'
@@ -59,7 +59,7 @@ class Pretraining(Frozen):
         return cls(**fields | flags | earlier)
 
     def to_stored(self) -> Any:
-        """What a protocol holds: a text where there was nothing, else the fields that are set."""
+        """What a protocol holds: a text when nothing was learned before, otherwise the fields that are set."""
         return self.model_dump(exclude_defaults=True) or _NONE
 
     @property

@@ -23,15 +23,15 @@ class MicroworldConfig(Frozen):
     test: int | None = Field(None, ge=1)
     #: Events of a story: how far apart a question, pronoun or description and what it is about may be.
     distance: int = Field(6, ge=2, le=100)
-    #: Sentences that matter to nobody, at most this many before each event; 0 also keeps pairs to one event.
+    #: Irrelevant sentences, at most this many before each event; 0 also keeps pairs to one event.
     distractors: int = Field(1, ge=0, le=20)
     #: Clauses inside clauses.
     depth: int = Field(1, ge=0, le=3)
-    #: How often what the second text of a pair names stands in the first one too, whatever the label.
+    #: How often the first text of a pair contains what the second one names, at any label.
     overlap: float = Field(0.0, ge=0, le=1)
-    #: How often, in the second text of a pair, a word gives way to another that means the same.
+    #: How often a word of a pair's second text is replaced by a synonym.
     rewording: float = Field(0.3, ge=0, le=1)
-    #: How often a hypothesis is negated, which turns entailment and contradiction round.
+    #: How often a hypothesis is negated, which swaps entailment and contradiction.
     negation: float = Field(0.1, ge=0, le=1)
 
 
@@ -79,7 +79,7 @@ class TrainingConfig(Frozen):
 class InitConfig(Frozen):
     """The finished run that another one starts from: its tokenizer, and its core's weights at the best epoch.
 
-    What is not set is filled in when the run is found. The folder is no part of a run's identity, its content is.
+    Unset fields are filled in when the run is found. The folder's content is part of a run's identity, its path is not.
     """
 
     #: Folder of the finished run.
@@ -118,7 +118,7 @@ class RunConfig(Frozen):
     def determinants(self) -> dict[str, Any]:
         """The part of the config that determines the result: no folder, no display name.
 
-        What is not set is left out, so that a setting added later (None by default) renames no run.
+        Unset fields are left out, so a setting added later (None by default) renames no run.
         """
         record = self.model_dump(mode="json", exclude_none=True)
         for field in self.core.provenance:
@@ -155,7 +155,7 @@ def make_run_config(
     record: dict[str, Any] = {
         "task": task,
         "core": config_class.record(preset),
-        # Without what is not set, so that an override can open a group.
+        # Without unset fields, so that an override can fill a group that is None.
         "source": (source or SourceConfig()).model_dump(mode="json", exclude_none=True),
         "training": {**config_class.training, **(task_training or {})},
         "seed": seed,

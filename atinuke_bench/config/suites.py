@@ -25,7 +25,7 @@ class CoreVariant(Frozen):
     core: str
     preset: str = "micro"
     overrides: dict[str, Any] = Field({})
-    #: Weights and tokenizer come from this run; there is no cell for the task itself that they come from.
+    #: The run that weights and tokenizer come from; this column has no cell for that run's own task.
     init_from: VariantOrigin | None = None
     #: The tasks that have a cell in this column; all of the suite's when not given.
     tasks: list[str] | None = None
@@ -40,11 +40,11 @@ class SuiteConfig(Frozen):
     #: Display name -> variant.
     cores: dict[str, CoreVariant] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
-    #: Where the data comes from unless the user says; official files in a folder when neither does.
+    #: Where the data comes from unless the user says otherwise; official files in a folder by default.
     source: SourceConfig | None = None
     #: What selects the epoch: a slice held out from train, or dev, which mimics the literature and is tagged.
     select_on: Literal["held-out", "dev"] = "held-out"
-    #: Overrides of all runs, and of all runs of a task; the variant's own come last.
+    #: Overrides of all runs, and of all runs of a task; the variant's own take precedence.
     overrides: dict[str, Any] = Field({})
     task_overrides: dict[str, dict[str, Any]] = Field({})
 
@@ -86,7 +86,7 @@ class SuiteConfig(Frozen):
         return [task for task in self.tasks if task != start and (own.tasks is None or task in own.tasks)]
 
     def overrides_of(self, task: str, variant: str) -> dict[str, Any]:
-        """All overrides of the runs of a task with a core variant, the more special ones last."""
+        """All overrides of the runs of a task with a core variant, the most specific last."""
         shared = {"training.select_on": self.select_on, **self.overrides}
         return {**shared, **self.task_overrides.get(task, {}), **self.cores[variant].overrides}
 
