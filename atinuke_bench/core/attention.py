@@ -24,7 +24,7 @@ class Visibility(NamedTuple):
 def visibility(attention_mask: Tensor, causal: bool) -> Visibility:  # (B, T) bool
     """Who sees whom, given the padding.
 
-    Padding stands on the right, so in a causal stack no real token can see it and the causal kernel needs no mask.
+    Padding is on the right, so in a causal stack no real token can see it and the causal kernel needs no mask.
     A row that is all padding would leave its queries without a key, and NaN after the softmax; it sees itself instead.
     """
     assert_right_padded(attention_mask)

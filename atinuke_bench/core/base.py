@@ -20,7 +20,7 @@ class Core(nn.Module, Generic[Config]):
 
     They also declare `config_class`, which is that class, and `result_version`.
 
-    Padding stands on the right of each row. It changes no real token's vector; the vectors at padding are finite and
+    Padding is on the right of each row. It changes no real token's vector; the vectors at padding are finite and
     mean nothing.
 
     Legend of shapes: B batch, T tokens, D hidden size.
@@ -29,13 +29,13 @@ class Core(nn.Module, Generic[Config]):
     config_class: ClassVar[type[CoreConfig]]
     #: Raised when a change makes the same config train to other numbers; part of every run's identity.
     result_version: ClassVar[int] = 1
-    #: True when the weights a core starts with were learned elsewhere, so that what a task adds to its input should
-    #: start at nothing.
+    #: True when the weights a core starts with were learned elsewhere, so what a task adds to its input should start at
+    #: zero.
     is_pretrained: ClassVar[bool] = False
 
     @classmethod
     def resolve(cls, config: Config) -> Config:
-        """The config with what only the files it names can tell; done once, before a run gets its identity."""
+        """The config completed from the files that it names; done once, before a run gets its identity."""
         return config
 
     @classmethod
@@ -49,7 +49,7 @@ class Core(nn.Module, Generic[Config]):
         return Pretraining()
 
     def load_initial_weights(self) -> None:
-        """Put learned weights in place of random ones, for a core that starts with such."""
+        """Put learned weights in place of random ones, for a core that starts from them."""
 
     def __init__(self, config: Config, vocab_size: int) -> None:
         super().__init__()
@@ -89,4 +89,4 @@ def assert_right_padded(attention_mask: Tensor) -> None:  # (B, T) bool
     """Stop a caller that pads on the left or in between, where results would be silently wrong."""
     # On an accelerator the check would wait for the device in every step; every caller also runs on CPU in tests.
     if attention_mask.device.type == "cpu":
-        assert not (attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(), "padding must stand on the right"
+        assert not (attention_mask[:, 1:] & ~attention_mask[:, :-1]).any(), "padding must be on the right"

@@ -77,7 +77,7 @@ class BiLSTMLayer(nn.Module):
 
 
 def reversal_index(attention_mask: Tensor) -> Tensor:  # (B, T) bool -> (B * T) int64
-    """Where each token of the reversed texts stands in the flattened batch; padding stays in place.
+    """The place of each token of the reversed texts in the flattened batch; padding stays in place.
 
     >>> reversal_index(torch.tensor([[True, True, True], [True, True, False]])).tolist()
     [2, 1, 0, 4, 3, 5]

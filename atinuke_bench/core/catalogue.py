@@ -11,7 +11,7 @@ from atinuke_bench.config import TokenizerConfig, core_config_class
 from atinuke_bench.core.build import build_core
 from atinuke_bench.core.cost import count_parameters
 
-# Length at which operations are stated; they grow with it wherever there is attention.
+# Length for which operations are stated; with attention they grow with it.
 _LENGTH = 128
 
 
@@ -22,7 +22,7 @@ def describe_cores() -> list[dict[str, Any]]:
         config_class = core_config_class(name)
         for preset in config_class.presets:
             row: dict[str, Any] = {"core": name, "preset": preset, "parameters": "–", f"FLOPs/token at {_LENGTH}": "–"}
-            if config_class.is_floor or config_class.has_tokenizer:  # it has no size, or that of its model
+            if config_class.is_floor or config_class.has_tokenizer:  # it has no size, or its model's
                 rows.append({**row, "preset": "any"})
                 break
             config = config_class.from_preset(preset)

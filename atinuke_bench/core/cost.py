@@ -2,7 +2,7 @@
 
 Only matrix multiplications are counted, a multiply-add as 2 operations: embedding look-ups, norms, activations and
 softmax are left out, as is usual. A causal core is counted with the whole square of scores, as FlopCounterMode does.
-The formulas stand in for that counter, which sees neither an LSTM nor the CPU's fused attention kernel.
+The formulas replace that counter, which counts neither LSTMs nor the CPU's fused attention kernel.
 """
 
 from __future__ import annotations

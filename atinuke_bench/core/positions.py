@@ -1,4 +1,4 @@
-"""Where a token stands: sinusoids, a learned table, and rotations. Positions count from 0 over the padded row.
+"""The position of a token: sinusoids, a learned table, and rotations. Positions count from 0 over the padded row.
 
 Legend of shapes: B batch, T tokens, D hidden size, H heads, K size of a head (D / H).
 """
@@ -33,7 +33,7 @@ def sinusoids(length: int, size: int, device: torch.device | None = None) -> Ten
 
 
 def unit_sinusoids(length: int, size: int, device: torch.device | None = None) -> Tensor:  # (T, D)
-    """`sinusoids` scaled to a root mean square of 1 (that of a sine is 1/sqrt(2)), the size of a token embedding."""
+    """`sinusoids` scaled to a root mean square of 1 (a sine has 1/sqrt(2)), the size of a token embedding."""
     return math.sqrt(2) * sinusoids(length, size, device)
 
 

@@ -27,7 +27,7 @@ from .pretrained_files import find_model, pretraining_of
 # Names that architectures give their dropout rates.
 _DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
-# Operations of a text grow with the square of its length at most, so that two lengths give those of all.
+# Operations of a text grow at most with the square of its length, so counts at two lengths give them at any.
 _COUNTED = (16, 32)
 
 
@@ -57,13 +57,13 @@ class PretrainedCore(Core[PretrainedConfig]):
 
     @classmethod
     def resolve(cls, config: PretrainedConfig) -> PretrainedConfig:
-        """The config with what the model's files say; ConfigError when they are not those of its `checksum`."""
+        """The config with what the model's files say; ConfigError when they do not match its `checksum`."""
         found = find_model(config.model, config.revision)
         if config.checksum not in (None, found.checksum):
             raise ConfigError(f"core.checksum: {found.path} has {found.checksum}, the config {config.checksum}")
         changes = {"revision": found.revision, "known_as": found.known_as, "checksum": found.checksum}
         config = config.model_copy(update={**changes, "architecture": found.architecture})
-        with torch.device("meta"):  # holds no numbers: the sizes alone are asked for
+        with torch.device("meta"):  # holds no numbers: only the sizes are needed
             encoder = _build(config)
         return config.model_copy(update={"max_positions": _max_positions(encoder)})
 
@@ -76,7 +76,7 @@ class PretrainedCore(Core[PretrainedConfig]):
         return pretraining_of(config.known_as or config.model, task)
 
     def load_initial_weights(self) -> None:
-        """Load the model's weights; CheckpointError when they are damaged, incomplete or other than at the start."""
+        """Load the model's weights; CheckpointError when they are damaged, incomplete or changed since the start."""
         found = find_model(self.config.model, self.config.revision)
         if found.checksum != self.config.checksum:
             raise CheckpointError(f"{found.path}: the model changed while the run was under way")
@@ -133,7 +133,7 @@ class PretrainedCore(Core[PretrainedConfig]):
     def _counted_flops(self) -> list[tuple[int, float]]:
         """Operations for each token of texts of two lengths, counted as they are carried out.
 
-        The counter does not see the CPU's fused attention, so that attention is computed openly meanwhile.
+        The counter does not see the CPU's fused attention, so attention runs unfused while it counts.
         """
         was_training, attention = self.encoder.training, self.encoder.config._attn_implementation
         self.encoder.eval()
@@ -200,7 +200,7 @@ def _plan(config: PretrainedConfig) -> tuple[Any, Any, dict[str, Any]]:
 
 
 def _max_positions(encoder: Any) -> int | None:
-    """Tokens of the longest text; where positions are counted from behind the padding's id, those before are lost."""
+    """Tokens of the longest text; positions up to the padding's id are lost where counting starts after it."""
     table = getattr(getattr(encoder, "embeddings", None), "position_embeddings", None)
     if isinstance(table, nn.Embedding):
         return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
@@ -229,7 +229,7 @@ def _layers(encoder: Any) -> nn.ModuleList:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no reports of transformers, whose errors are raised all the same."""
+    """Silence the progress bars and reports of transformers; its errors are still raised."""
     from transformers.utils import logging as reports
 
     level, had_bars = reports.get_verbosity(), reports.is_progress_bar_enabled()

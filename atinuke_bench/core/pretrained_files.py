@@ -1,4 +1,4 @@
-"""Where a pretrained encoder lies, in a folder or on the Hub, and what is read of it: three kinds of files, no code.
+"""A pretrained encoder in a folder or on the Hub: three kinds of files are read, never code.
 
 config.json         the dimensions
 *.safetensors       the weights; a pickle is never opened
@@ -55,7 +55,7 @@ _INCIDENTAL = {
     "use_cache",
 }
 
-#: Models that are also passed on as nameless folders, by the SHA-256 of their one file of weights.
+#: Models that also circulate as folders without a name, by the SHA-256 of their single file of weights.
 KNOWN_WEIGHTS = {
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db": "sentence-transformers/all-MiniLM-L6-v2",
 }
@@ -112,7 +112,7 @@ def read_folder(path: Path, name: str | None = None, revision: str | None = None
     weights = _weight_files(path, present)
     sums = [sha256_file(file) for file in weights]
     for file, found in zip(weights, sums, strict=True):
-        # The Hub's cache calls a large file by the checksum that it should have.
+        # The Hub's cache names a large file by the checksum that it should have.
         should = file.resolve().name
         if len(should) == len(found) and file.is_symlink() and should != found:
             raise CheckpointError(f"{file.resolve()}: not the file that the Hub has (its checksum differs); delete it")
@@ -123,7 +123,7 @@ def read_folder(path: Path, name: str | None = None, revision: str | None = None
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer without cutting and filling, and for which the names of special tokens in a text are text."""
+    """A tokenizer that neither truncates nor pads, and reads the names of special tokens in a text as text."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises no narrower class
@@ -173,7 +173,7 @@ def _weight_files(path: Path, present: set[str]) -> tuple[Path, ...]:
 
 def _parts(index: dict[str, Any], where: Path) -> list[str]:
     names = sorted(set(index.get("weight_map", {}).values()))
-    # A name from a file may not lead out of the folder, nor to anything but safetensors.
+    # A name from a file must stay inside the folder and be a safetensors file.
     bad = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
     if bad or not names:
         raise CheckpointError(

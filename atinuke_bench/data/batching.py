@@ -23,7 +23,7 @@ _POOL_BATCHES = 64
 def cut_batches(rows: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
     """Cut rows, already in order, into runs whose number times longest row is at most `batch_tokens`.
 
-    A row longer than the budget makes a batch of its own.
+    A row longer than the budget is a batch by itself.
     """
     batches, start, longest = [], 0, 0
     for place, length in enumerate(lengths[rows].tolist()):
@@ -53,9 +53,9 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
 
     With `seed=None` the order is by length and the same in every epoch (evaluation); shard s then takes every
     `num_shards`-th batch. Otherwise the order is a function of (seed, epoch), all epochs have the same number of
-    batches, and shard s takes every `num_shards`-th row of each: the budget is of all processes together, so that the
-    steps of a run and what each of them learns from do not depend on how many processes share it. The shards together
-    hold every row exactly once (unless a batch has fewer rows than there are shards: then its rows come again).
+    batches, and shard s takes every `num_shards`-th row of each: the budget covers all processes together, so the steps
+    of a run and the examples in each do not depend on how many processes share it. The shards together hold every row
+    exactly once (unless a batch has fewer rows than there are shards: then its rows come again).
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         if self.seed is None:
             return list(islice(cycle(batches), self.num_batches))  # more than there are batches if rows are fewer
         # Batches of one row each cannot be split. Processes that take unequal numbers of steps would wait for each
-        # other for ever, so that the few that are missing are repeated.
+        # other forever, so the few missing batches are repeats.
         batches = list(islice(cycle(batches), self.num_batches))
         order = np.random.default_rng((self.seed, epoch, 1)).permutation(len(batches))
         return [batches[index] for index in order]
@@ -151,10 +151,10 @@ class BatchDataset(Dataset[dict[str, Tensor]]):
 def make_loader(encoded: Encoded, sampler: TokenBudgetSampler) -> DataLoader[dict[str, Tensor]]:
     """A loader of one batch per entry of `sampler`.
 
-    The sampler stands in the loader's `sampler` place with automatic batching off, where Lightning finds it and tells
-    it the epoch. Collating is a few array copies, so that worker processes would cost more than they save.
+    The sampler is the loader's `sampler`, with automatic batching off, so that Lightning finds it and sets its epoch.
+    Collating is a few array copies: worker processes would cost more than they save.
     """
-    # A loader draws a number whenever it is iterated; from a generator of its own, since dropout draws from the ambient
+    # A loader draws a number whenever it is iterated. It gets its own generator, since dropout draws from the global
     # one and an epoch's dropout must not depend on how often loaders were started before.
     generator = torch.Generator()
     return DataLoader(BatchDataset(encoded), sampler=sampler, batch_size=None, num_workers=0, generator=generator)

@@ -19,7 +19,7 @@ OUTSIDE = 0
 
 
 def place_spans(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
-    """Spans that can stand side by side in one tag sequence, and those dropped because they overlap one of these.
+    """Spans that fit into one tag sequence together, and those dropped because they overlap one of them.
 
     `V` has precedence, since each predicate must keep its own word; then the spans that start earlier, and of those
     the longer. Spans that do not overlap are all kept.
@@ -77,7 +77,7 @@ class BioTags:
         """
         tags, lengths = np.asarray(tags), np.asarray(lengths)
         num_rows, num_columns = tags.shape
-        # One column of O behind every row ends its last span there, so that rows can be searched as one.
+        # One column of O after every row ends its last span there, so all rows can be searched as one.
         padded = np.zeros((num_rows, num_columns + 1), dtype=np.int64)
         padded[:, :-1] = np.where(np.arange(num_columns) < lengths[:, None], tags, OUTSIDE)
         flat = padded.ravel()

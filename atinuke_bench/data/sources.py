@@ -108,9 +108,9 @@ def load_hub(source: HubDataset, features: datasets.Features, revision: str | No
     """Read a data set from the Hub (parquet only, nothing of it is run) at one commit, which is recorded.
 
     `revision` takes precedence over the declared one. Class labels are matched to those of `features` by name. Every
-    data file is checked against the Hub's own checksum, and the Arrow copy that `datasets` would keep is made anew,
-    since it would be served without a check. Raises DataError when the Hub cannot be reached, or has no such
-    repository, configuration, revision, split or column.
+    data file is checked against the Hub's own checksum, and the Arrow copy that `datasets` keeps is made again each
+    time, since it would be used unchecked. Raises DataError when the Hub cannot be reached, or has no such repository,
+    configuration, revision, split or column.
     """
     where = f"{source.repo} ({source.config})"
     commit, checksums = _resolve(source, revision or source.revision)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 #: Beginnings of file and folder names by split; the longest that fits counts. CoNLL-2005 has `devel`, and tests on WSJ
-#: and on Brown; CoNLL-2012's test split comes in an archive of its own.
+#: and on Brown; CoNLL-2012's test split comes in a separate archive.
 SPLIT_PREFIXES = {
     "train": "train",
     "dev": "dev",

@@ -1,6 +1,6 @@
 """A WordPiece tokenizer trained on the train split, kept under the fingerprint of what it was trained on.
 
-A core may bring a tokenizer of its own; what encodes text asks `special_tokens` how it frames one.
+A core may bring its own tokenizer; code that encodes text asks `special_tokens` how it frames one.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ def _id_of(tokenizer: Tokenizer, name: str) -> int | None:
 
 
 def plain(tokenizer: Tokenizer) -> Tokenizer:
-    """The tokenizer itself where it is as a `plain_copy`, and one otherwise; for use without changes of its state."""
+    """The tokenizer itself if it already is as a `plain_copy`, else such a copy; its state must not be changed."""
     keeps_text = tokenizer.encode_special_tokens or not tokenizer.get_added_tokens_decoder()
     is_plain = tokenizer.truncation is None and tokenizer.padding is None and keeps_text
     return tokenizer if is_plain else plain_copy(tokenizer)
 
 
 def plain_copy(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy that neither cuts nor fills, and for which a text that spells out "[SEP]" is text."""
+    """A copy that neither truncates nor pads, and reads "[SEP]" in a text as text."""
     copy = Tokenizer.from_str(tokenizer.to_str())
     copy.no_truncation()
     copy.no_padding()
@@ -96,7 +96,7 @@ def train_tokenizer(texts: Sequence[str], config: TokenizerConfig) -> Tokenizer:
     """
     trained = _empty_tokenizer(models.WordPiece(unk_token="[UNK]"), config)
     # The library's trainer numbers the continuation pieces (`##a`) in the order of a hash map and breaks ties between
-    # merges by number, so that the same text gives another vocabulary in every process. Declared first and sorted they
+    # merges by number, so the same text gives another vocabulary in every process. Declared first and sorted they
     # have fixed numbers. Declared tokens are also matched verbatim inside text, so the vocabulary moves into a new
     # model that declares none: a user's "[SEP]" stays three ordinary words.
     trainer = trainers.WordPieceTrainer(
@@ -170,7 +170,8 @@ def encode_texts(
 
 
 def _segments(encoding: Encoding, *, is_pair: bool) -> list[int]:
-    """0 for the first text and what follows it, 1 for the second, also where the tokenizer itself tells no difference.
+    """0 for the first text and what follows it, 1 for the second, even where the tokenizer itself does not distinguish
+    them.
 
     A second text without any token still has the separator behind it.
     """
@@ -186,8 +187,8 @@ def _segments(encoding: Encoding, *, is_pair: bool) -> list[int]:
 def encode_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, list[int]]:
     """The pieces of every distinct word, each read alone and without special tokens; at least one, `[UNK]` if need be.
 
-    A word may normalise to nothing, as a soft hyphen does, and still must have a place. Where the tokenizer knows the
-    word after a space from the word that begins a text, it is read as after a space.
+    A word may normalise to nothing, as a soft hyphen does, and still must have a place. Where the tokenizer
+    distinguishes a word after a space from one that begins a text, it is read as after a space.
     """
     distinct = list(dict.fromkeys(words))
     tokenizer = plain(tokenizer)
@@ -199,7 +200,7 @@ def encode_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, list[i
 
 
 def _word_prefix(tokenizer: Tokenizer) -> str:
-    """What must stand before a lone word, so that it is read as inside a text: a space, or nothing.
+    """What to put before a lone word so that it is read as inside a text: a space, or nothing.
 
     >>> _word_prefix(train_tokenizer(["a b"], TokenizerConfig()))
     ''

@@ -23,7 +23,7 @@ def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:  # (B, T, D), (B, T)
 
 
 def pool_words(hidden: Tensor, word: Tensor, how: str) -> Tensor:  # (B, T, D), (B, T) -> (B, W, D)
-    """The vector of each word: that of its first piece, or the mean of all; 0 at padding.
+    """The vector of each word: its first piece's, or the mean of all its pieces; 0 at padding.
 
     `word` numbers the word of each token from 0, and is -1 at tokens that belong to none. A matrix product, since it
     adds in the same order on every device.

@@ -19,7 +19,7 @@ def draw_weights(num_units: int, num_resamples: int, generator: np.random.Genera
 
 
 def resample(sample: Sample, num_resamples: int, generator: np.random.Generator) -> Floats:
-    """The figure of a sample on so many resamples of its units: [B], NaN where it cannot be computed."""
+    """The figure of a sample on `num_resamples` resamples of its units: [B], NaN where it cannot be computed."""
     return resample_together([sample], num_resamples, generator)[0]
 
 

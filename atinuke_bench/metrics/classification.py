@@ -108,7 +108,7 @@ def _direction(series: ArrayLike) -> NDArray[np.float64] | None:
     values = np.asarray(series, dtype=np.float64)
     if not np.isfinite(values).all() or len(values) == 0 or (values == values[0]).all():
         return None
-    # Scaled twice, so that neither huge nor tiny numbers leave the range of a float when they are squared.
+    # Scaled twice, so that squares of huge and tiny numbers stay in the range of a float.
     scaled = values / np.abs(values).max()
     deviations = scaled - scaled.mean()
     widest = np.abs(deviations).max()
@@ -185,7 +185,7 @@ class CorrelationMetric(Metric):
 
 @dataclass(frozen=True)
 class RankSample(Sample):
-    """Spearman's correlation, which is no function of sums: ranks are those within the resample."""
+    """Spearman's correlation, which is no function of sums: values are ranked within each resample."""
 
     units: tuple[str, ...]
     gold: Floats  # [N]

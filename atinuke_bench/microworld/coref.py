@@ -1,4 +1,4 @@
-"""Coreference documents, from told stories."""
+"""Coreference documents, from stories."""
 
 from __future__ import annotations
 

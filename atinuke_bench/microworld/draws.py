@@ -1,7 +1,7 @@
 """Random draws that are the same on every machine and every version of Python.
 
-`random.Random.random` is the one method whose sequence Python promises to keep for an integer seed, so that every draw
-here is made from it alone. Nothing depends on `hash()` or on the order of sets.
+`random.Random.random` is the one method whose sequence Python promises to keep for an integer seed, so every draw here
+is made from it alone. Nothing depends on `hash()` or on the order of sets.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Draws:
 
 
 def balanced(num_labels: int, index: int, *key: str | int) -> int:
-    """The label of example `index`: every block of `num_labels` examples has each label once, in an order of its own.
+    """The label of example `index`: every block of `num_labels` examples has each label once, in an order drawn for it.
 
     >>> [balanced(3, index, "snli", 0) for index in range(9)]
     [1, 0, 2, 2, 1, 0, 0, 1, 2]

@@ -1,7 +1,7 @@
 """Every task's examples from the world, as the canonical data sets that official files would give.
 
 An example is a pure function of the world's number, the split and its own number: train, dev and test draw from
-streams of their own and share no story.
+separate streams and share no story.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _coref(split: str, config: MicroworldConfig) -> Iterator[Row]:
 
 
 def _srl(split: str, config: MicroworldConfig) -> Iterator[Row]:
-    """Told stories, and sentences of richer structure, in turn."""
+    """Stories, and sentences of richer structure, in turn."""
     for index in count():
         if index % 4 == 0:
             yield from srl_rows(_story(split, index, config).text, f"{split}-story-{index}")
@@ -92,13 +92,13 @@ def _srl(split: str, config: MicroworldConfig) -> Iterator[Row]:
 def _squad(split: str, config: MicroworldConfig, *, unanswerable: bool) -> Iterator[Row]:
     for index in count():
         draws = Draws("questions", config.world, split, index)
-        # As many with as without an answer, in an order that no place in the file gives away.
+        # As many with as without an answer; a question's place in the file does not reveal which it is.
         hidden = draws.shuffled([unanswerable and place % 2 == index % 2 for place in range(QUESTIONS_A_STORY)])
         yield from squad_rows(_story(split, index, config), draws, f"{split}-{index}", hidden, QUESTIONS_A_STORY)
 
 
 def _long_range(split: str, config: MicroworldConfig) -> Iterator[Row]:
-    """Every distance with every kind once in a block, so that all distances are equally hard but for the distance."""
+    """Each block has every distance with every kind once, so that only the distance makes some harder than others."""
     for index in count():
         block, place = divmod(index, len(DISTANCES) * len(KINDS))
         shuffled = Draws("distances", config.world, split, block).shuffled(range(len(DISTANCES) * len(KINDS)))

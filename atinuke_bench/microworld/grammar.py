@@ -1,7 +1,7 @@
 """How an event is said: one clause, with everything known about each of its words.
 
-A `Text` collects words together with the mentions of entities and the arguments of predicates, so that no label is
-ever read back from words. Spans are (first word, last word), both included, counted from the start of the text.
+A `Text` collects words together with the mentions of entities and the arguments of predicates, so no label is ever read
+back from words. Spans are (first word, last word), both included, counted from the start of the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Span = tuple[int, int]
 Argument = tuple[int, int, str]
 SUBJECT, OBJECT, POSSESSIVE = 0, 1, 2
 
-#: Words that stand close to what is before them.
+#: Words without a space before them.
 _CLOSE_LEFT = frozenset((",", ".", "?", "!", ";", "'s", "'"))
 
 
@@ -124,7 +124,7 @@ class Style:
     #: "gave Ben the lamp" and not "gave the lamp to Ben"; in the passive, "Ben was given the lamp".
     dative: bool = False
     tense: str = "past"  # past, present, perfect, bare (after "to")
-    #: Where adjuncts stand: "front", "end", or "" for unsaid.
+    #: Place of the adjuncts: "front", "end", or "" for unsaid.
     time: str = ""
     place: str = ""
     #: "pre" (before the verb), "end" or "" for unsaid.
@@ -149,7 +149,7 @@ class Gap:
 
 def clause(text: Text, event: Event, speaker: Speaker, style: Style, gap: Gap | None = None,
            subject_span: Span | None = None) -> Predicate:  # fmt: skip
-    """Say an event. `subject_span` is where its unsaid subject stands. Gives the predicate, which is in `text` too."""
+    """Say an event; the predicate, which is in `text` too. `subject_span` is the place of an unsaid subject."""
     verb = event.verb
     spans: list[Argument] = []
     passive = style.passive and verb.passive and (event.theme is not None)

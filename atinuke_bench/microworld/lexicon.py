@@ -1,7 +1,7 @@
 """The words of the world, with what the grammar must know of each.
 
 People's names and kin are the same everywhere; places, things and jobs belong to topics. The last two topics are kept
-for `mismatched` data, which no train split tells of. Words joined by `/` mean the same and may stand for each other.
+for `mismatched` data, which no train split uses. Words joined by `/` are synonyms and may replace each other.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, which stands for a list of them."""
+    """The words of a text, which is a list with spaces."""
     return text.split()
 
 
@@ -30,7 +30,7 @@ MEN = words(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noun:
-    """A common noun; `synonym` is another noun for the same thing, or itself. `preposition` is that of a place."""
+    """A common noun; `synonym` is another noun for the same thing, or itself. a place has its `preposition`."""
 
     form: str
     synonym: str
@@ -59,7 +59,7 @@ def _noun(entry: str) -> Noun:
     return Noun(form, synonym or form, preposition)
 
 
-#: The noun of who has only a name.
+#: The noun of people who have only a name.
 PERSON = _noun("person")
 
 
@@ -131,7 +131,7 @@ TOPICS = (
         "explorer guide geologist hunter scout",
     ),
 )
-#: Topics of train and of data that is like it; the others are only told of where data must be unlike it.
+#: Topics of train and of matched data; the others occur only in mismatched data.
 MATCHED_TOPICS, MISMATCHED_TOPICS = TOPICS[:6], TOPICS[6:]
 
 COLOURS = words("red blue green yellow white black brown grey purple orange")
@@ -186,7 +186,7 @@ TIME_KINDS: tuple[tuple[Time, ...], ...] = (
 class Verb:
     """A verb with its forms, how its arguments are said, and their PropBank roles.
 
-    `frame` is how arguments are said; `roles` are those of agent, theme and other (recipient, source, destination).
+    `frame` is how arguments are said; `roles` belong to agent, theme and other (recipient, source, destination).
     """
 
     base: str
@@ -196,7 +196,7 @@ class Verb:
     third: str
     frame: str
     roles: tuple[str, ...]
-    #: Verbs that may stand in its place; itself when there is none.
+    #: Verb that may replace it; itself when there is none.
     synonym: str = ""
     particle: str = ""
     passive: bool = True
@@ -339,6 +339,6 @@ PRONOUNS = {
     "p": ("they", "them", "their", "themselves"),
 }
 
-#: How a place can be, and what the weather did: for sentences that matter to nobody.
+#: How a place can be, and what the weather did: for irrelevant sentences.
 STATES = words("quiet crowded dark bright noisy warm cold dusty peaceful busy cosy gloomy")
 WEATHER = words("rain snow wind fog sunshine hail thunder ice")

@@ -28,7 +28,7 @@ def load_microworld(task: str, features: Features, source: SourceConfig) -> Load
     """
     if task not in RECIPES:
         raise ConfigError(f"task {task!r} has no source 'microworld'; it has {', '.join(RECIPES)}")
-    # Generation itself needs neither: who only wants texts does not wait for them.
+    # Generation itself needs neither: a caller that only wants texts does not wait for them.
     from datasets import Dataset
 
     from atinuke_bench.data.sources import Loaded

@@ -1,4 +1,4 @@
-"""Questions whose only word that matters stands a known number of words before the passage with the answer.
+"""Questions whose only word that matters comes a known number of words before the passage with the answer.
 
 Two kinds of question need different things kept over the distance:
 
@@ -7,8 +7,8 @@ Two kinds of question need different things kept over the distance:
 - `thing`: the last sentences tell where each of some things was, and "Where was the lamp?" asks for one of them. One of
   about seventy nouns must be kept, and met again.
 
-Between question and passage stand sentences that name no person, thing, place or time. All candidates for an answer are
-in the passage, equally many at every distance.
+The sentences between question and passage name no person, thing, place or time. All candidates for an answer are in the
+passage, equally many at every distance.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def long_range_row(draws: Draws, identifier: str, distance: int, kind: str) -> d
 
 
 def _tell_event(text: Text, draws: Draws, role: str) -> Span:
-    """One sentence of four roles; where one of them stands."""
+    """Say one sentence of four roles; the span of one of them."""
     event = make_event(draws, make_cast(draws, lex.MATCHED_TOPICS), lex.TREAT)
     style = Style(
         passive=draws.chance(0.5), time=draws.choice(("front", "end")), place="end", time_first=draws.chance(0.5)
@@ -66,12 +66,12 @@ def _tell_event(text: Text, draws: Draws, role: str) -> Span:
     predicate = clause(text, event, PlainSpeaker(), style)
     text.end_sentence()
     first, last = next(span[:2] for span in predicate.arguments if span[2] == _ROLES[role])
-    # The answer is whom or what a preposition stands before.
+    # The answer does not include a preposition.
     return first + (role == "place" or (role == "agent" and text.words[first] == "by")), last
 
 
 def _tell_places(text: Text, draws: Draws) -> tuple[str, Span]:
-    """Where each of some things was; the question for one of them, and where its place stands."""
+    """Say where each of some things was; a question for one of them, and the span of its place."""
     things, places = draws.sample(_THINGS, _NUM_FACTS), draws.sample(_PLACES, _NUM_FACTS)
     asked, answer = draws.below(_NUM_FACTS), (0, 0)
     for number, (thing, place) in enumerate(zip(things, places, strict=True)):

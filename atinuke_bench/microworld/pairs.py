@@ -1,8 +1,8 @@
-"""Pairs of sentences whose relation is known from the events they tell: NLI, paraphrase, similarity, answer sentences.
+"""Pairs of sentences whose relation is known from their events: NLI, paraphrase, similarity, answer sentences.
 
-The label is drawn first and the second sentence is drawn from the same distribution whatever the label; only whether
-it fits the first one depends on it. Both sentences tell a fixed number of facts. So neither sentence alone, nor the
-words of both counted together, nor their lengths give the label away.
+The label is drawn first. The second sentence comes from the same distribution for every label; only whether it fits the
+first one depends on the label. Both sentences state a fixed number of facts. So neither sentence alone, nor the counted
+words of both, nor their lengths reveal the label.
 
 Two sentences of a pair are about the same occasion, as in SNLI's instructions: what was sold on Monday was not sold on
 Friday.
@@ -31,7 +31,7 @@ Pair = tuple[str, str]
 
 
 def make_event(draws: Draws, cast: Cast, verbs: tuple[lex.Verb, ...] = _VERBS) -> Event:
-    """An event with everything that can be told of it."""
+    """An event with every role filled that it can have."""
     verb = draws.choice(verbs)
     agent, other, *_ = draws.sample(cast.people, 2)
     theme = other if verb.frame == "meet" else draws.choice(cast.things)
@@ -47,7 +47,7 @@ def make_event(draws: Draws, cast: Cast, verbs: tuple[lex.Verb, ...] = _VERBS) -
 
 
 def say(event: Event, draws: Draws, adjuncts: tuple[str, ...], rewrite: float, style: Style | None = None) -> Text:
-    """One clause with the given adjuncts; with probability `rewrite` a word gives way to another for the same."""
+    """One clause with the given adjuncts; with probability `rewrite` a word is replaced by a synonym."""
     words: dict[str, str] = {}
     if rewrite:
         event = reworded(event, draws, rewrite, words)
@@ -121,9 +121,9 @@ def entailment_pair(label: int, draws: Draws, config: MicroworldConfig, topics: 
                     num_sentences: int = 1) -> Pair:  # fmt: skip
     """A premise and a hypothesis: 0 entailment, 1 neutral, 2 contradiction.
 
-    The premise tells two of the event's three adjuncts, the hypothesis one or two. It is neutral where the hypothesis
-    tells the third, contradictory where it tells another value (or swaps giver and recipient), and a negated
-    hypothesis turns entailment and contradiction round.
+    The premise states two of the event's three adjuncts, the hypothesis one or two. The pair is neutral where the
+    hypothesis states the third, contradictory where it states another value (or swaps giver and recipient); negating
+    the hypothesis swaps entailment and contradiction.
     """
     cast = make_cast(draws, topics)
     event = make_event(draws, cast)
@@ -177,7 +177,7 @@ def _premise(event: Event, claim: Event, hidden: str, told: tuple[str, ...], dra
 
 
 def paraphrase_pair(label: int, draws: Draws, config: MicroworldConfig, topics: tuple[lex.Topic, ...]) -> Pair:
-    """Two sentences that tell the same (1), or of which one fact differs (0)."""
+    """Two sentences that say the same (1), or of which one fact differs (0)."""
     cast = make_cast(draws, topics)
     event = make_event(draws, cast)
     adjuncts = tuple(draws.sample(ADJUNCTS, 2))
@@ -196,9 +196,9 @@ def paraphrase_pair(label: int, draws: Draws, config: MicroworldConfig, topics: 
 
 
 def _two_ways(event: Event, other: Event, adjuncts: tuple[str, ...], rewrite: float, draws: Draws) -> Pair:
-    """Both events told, never in the same words, in either order.
+    """Both events said, never in the same words, in either order.
 
-    The second way is chosen so that it would tell the first event differently too: otherwise pairs that say the same
+    The second way is chosen so that it would say the first event differently too: otherwise pairs that say the same
     would differ in length more often.
     """
     first = _finish(say(event, draws, adjuncts, 0.0))
@@ -225,7 +225,7 @@ def question_pair(label: int, draws: Draws, config: MicroworldConfig, topics: tu
             names = [name for name in names if name not in ("agent", "other")]
         other = _changed(event, draws.choice(names), draws, cast)
     words: dict[str, str] = {}
-    # `negated` keeps a converse verb out, which would turn the role asked for round.
+    # `negated` keeps a converse verb out, which would swap the role asked for with another.
     other = reworded(other.with_(negated=True), draws, config.rewording, words).with_(negated=False)
     passive = draws.chance(0.5)
     first = str(ask(event, role, draws, PlainSpeaker(), passive))
@@ -257,7 +257,7 @@ def _unlike(verb: lex.Verb, draws: Draws) -> lex.Verb:
 
 
 def answer_pair(label: int, draws: Draws, config: MicroworldConfig, topics: tuple[lex.Topic, ...]) -> Pair:
-    """A question and a sentence that answers it (0) or does not (1), though it tells of something alike."""
+    """A question and a sentence that answers it (0) or does not (1), though it is about something similar."""
     cast = make_cast(draws, topics)
     event = make_event(draws, cast, _TRANSFER + lex.TREAT)
     role = draws.choice(("agent", "time", "place", "theme"))

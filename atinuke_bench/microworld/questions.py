@@ -88,7 +88,7 @@ def _candidates(story: Story) -> list[Question]:
 
 
 def _asked(told: Told, role: str) -> Event:
-    """The event with what the story told of it, so that a question names nothing else."""
+    """The event with only what the story says of it, so that a question names nothing else."""
     event, answers = told.event, told.answers
     return event.with_(
         time=event.time if "time" in answers and role != "time" else None,
@@ -98,7 +98,7 @@ def _asked(told: Told, role: str) -> Event:
 
 
 def _is_answered_elsewhere(story: Story, event: Event, role: str) -> bool:
-    """True when another event has the same verb and the same participants but for the one asked for."""
+    """True when another event has the same verb and, apart from the one asked for, the same participants."""
     return any(
         other is not event and same_verb(other, event) and _agree(other, event, role)
         for others in (story.world.events, story.unreal)
@@ -107,7 +107,7 @@ def _is_answered_elsewhere(story: Story, event: Event, role: str) -> bool:
 
 
 def same_verb(one: Event, other: Event) -> bool:
-    """True for verbs that are the same or may stand for each other."""
+    """True for equal verbs and for synonyms."""
     return one.verb is other.verb or one.verb.synonym == other.verb.base or other.verb.synonym == one.verb.base
 
 

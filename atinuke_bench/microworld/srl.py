@@ -1,6 +1,6 @@
 """Semantic roles, and sentences rich in structure for them: modals, negation, relative and complement clauses, causes.
 
-Stories tell plainly what happened; here the same events are said in all the ways the grammar has.
+Stories say plainly what happened; here the same events are said in every way the grammar has.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class _Sentences:
                 inner = self._event()
             inner, role = inner.with_(theme=target), "theme"
         style = self._style()
-        # Whatever follows a relative clause without commas seems to belong to it.
+        # A phrase after a relative clause without commas seems to belong to it.
         style.manner = style.manner and "pre"
         if target.is_person:
             style.time = style.time and "end"

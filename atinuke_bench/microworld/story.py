@@ -1,4 +1,4 @@
-"""A story: the events of one world told as a text, with who is meant by every phrase.
+"""A story: the events of one world told as a text, with the entity that each phrase means.
 
 The teller chooses order, voice, connectives and referring expressions. A pronoun is only used where a reader can tell
 who is meant: nobody else of that gender was mentioned in this sentence or the one before, or the pronoun is the
@@ -38,7 +38,7 @@ class Told:
 
 @dataclass(slots=True)
 class Story:
-    """A world and its telling. `jobs` and `kin` are the spans of what was told of people.
+    """A world and its telling. `jobs` and `kin` are the spans that say what people are.
 
     `kin` is somebody, whose kin that is, and the span of the name.
     """
@@ -48,7 +48,7 @@ class Story:
     told: list[Told] = field(default_factory=list)
     jobs: dict[int, tuple[Entity, Span, Span]] = field(default_factory=dict)
     kin: tuple[Entity, Entity, Span] | None = None
-    #: Events that only somebody's words or wishes are about.
+    #: Events that somebody only said or wished.
     unreal: list[Event] = field(default_factory=list)
 
 
@@ -275,7 +275,7 @@ class _Teller:
         style.time_first = draws.chance(0.2)
         is_last = not style.passive and event.theme is not None and event.theme.ident in self.attached
         if is_last:
-            # Whatever follows a relative clause without commas seems to belong to it.
+            # A phrase after a relative clause without commas seems to belong to it.
             style.time, style.place, style.manner = "front" if front and style.time else "", "", "pre"
         return style
 
@@ -318,7 +318,7 @@ class _Teller:
         self._end(event.agent)
 
     def _subordinate(self, event: Event, after: Event, kind: float) -> None:
-        """Two events in one sentence, the earlier one in a clause of its own."""
+        """Two events in one sentence, the earlier one in a subordinate clause."""
         text, draws = self.text, self.draws
         style, second = self._style(event, front=False), self._style(after, front=False)
         if kind < 0.12:
@@ -374,7 +374,7 @@ def say_that(text: Text, verb: lex.Verb, speaker: Entity, hearer: Entity | None,
 
 
 def want_to(text: Text, verb: lex.Verb, person: Entity, content: Event, refer: Speaker, draws: Draws) -> None:
-    """ "Ada tried to mend the lamp": the subject of the infinitive stands before the first verb."""
+    """ "Ada tried to mend the lamp": the subject of the infinitive comes before the first verb."""
     subject = refer.refer(text, person, SUBJECT)
     index = text.add(verb.past)[0]
     first = text.add("to")[0]
@@ -385,7 +385,7 @@ def want_to(text: Text, verb: lex.Verb, person: Entity, content: Event, refer: S
 
 
 def _split_last(text: Text) -> None:
-    """Let the last item that was added, words with spaces between, be words."""
+    """Split the last item that was added at its spaces into words."""
     text.words.extend(text.words.pop().split())
 
 

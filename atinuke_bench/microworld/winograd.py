@@ -52,7 +52,7 @@ _THINGS = tuple(
         "B: A replaced B because|%s was worn out",
     )
 )
-#: Both things hold something, so that no noun by itself tells which one was too big.
+#: Both things hold something, so no noun by itself reveals which one was too big.
 _CONTAINERS = tuple(
     entry.split(": ")
     for entry in (

@@ -27,7 +27,7 @@ _NEEDS_PRESENCE = frozenset(
 class Entity:
     """Somebody or something.
 
-    `noun` is the job of a person (`lex.PERSON` for none); `adjective` tells a thing from others of its noun.
+    `noun` is the job of a person (`lex.PERSON` for none); `adjective` distinguishes a thing from others of its noun.
     """
 
     ident: int
@@ -35,7 +35,7 @@ class Entity:
     name: tuple[str, ...] = ()
     noun: lex.Noun = lex.PERSON
     adjective: str = ""
-    #: A person's relation to another, told by the owner: (owner, index in KINSHIP).
+    #: Whose relative a person is, and which: (owner, index in KINSHIP).
     kin: tuple[Entity, int] | None = None
 
     @property

@@ -59,7 +59,7 @@ class SentenceModel(TaskModel):
 class SentenceModule(TaskModule):
     """Both sentences are read together; each is pooled from its own tokens, and the pair is compared.
 
-    The features of a pair are those of InferSent (Conneau et al. 2017, section 3.2): u, v, |u - v|, u * v. Pooling over
+    A pair has the features of InferSent (Conneau et al. 2017, section 3.2): u, v, |u - v|, u * v. Pooling over
     tokens, and not at the first one, is what a causal core can be judged by: its first token has seen nothing.
     """
 

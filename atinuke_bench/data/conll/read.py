@@ -110,7 +110,7 @@ class Document:
 
     @property
     def genre(self) -> str | None:
-        """What stands before the first slash of the name (`bc/cctv/00/cctv_0000` is `bc`); None without a slash."""
+        """The part before the first slash of the name (`bc/cctv/00/cctv_0000` is `bc`); None without a slash."""
         genre, slash, _ = self.name.partition("/")
         return genre if slash else None
 
