@@ -341,7 +341,7 @@ class _Teller:
         speaker = draws.choice(cast.people)
         verb = draws.choice(lex.MEET)
         agent, theme = draws.sample([one for one in cast.people if one is not speaker], 2)
-        content = Event(verb, agent, theme, negated=draws.chance(0.3), is_fact=False)
+        content = Event(verb, agent, theme, negated=draws.chance(0.3))
         self.story.unreal.append(content)
         verb, other = draws.choice(lex.SAY), None
         if draws.chance(0.3):
@@ -353,7 +353,7 @@ class _Teller:
         """Somebody wants something that need not come true."""
         draws, cast = self.draws, self.story.world.cast
         person = draws.choice(cast.people)
-        content = Event(draws.choice(lex.TREAT), person, draws.choice(cast.things), is_fact=False)
+        content = Event(draws.choice(lex.TREAT), person, draws.choice(cast.things))
         self.story.unreal.append(content)
         want_to(self.text, draws.choice(lex.WANT), person, content, self, draws)
         self._end(person)

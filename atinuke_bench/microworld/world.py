@@ -58,8 +58,6 @@ class Event:
     manner: str | None = None
     negated: bool = False
     modal: str | None = None
-    #: False for what somebody only wanted or is said to have done.
-    is_fact: bool = True
 
     @property
     def frame(self) -> str:
