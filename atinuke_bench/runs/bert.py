@@ -57,7 +57,7 @@ def bert_config(core: AttentionCore, vocab_size: int) -> dict[str, Any]:
 
 
 def bert_weights(core: AttentionCore, *, has_segments: bool) -> dict[str, Tensor]:
-    """The weights of a BertModel without its pooler, which this package has none of.
+    """The weights of a BertModel without its pooler, which this package does not have.
 
     BertModel always adds the embedding of a segment. Where the task gave no segments, those are zero.
     """

@@ -1,4 +1,4 @@
-"""The cells of a suite and where each stands, as far as the store knows before anything is carried out."""
+"""The cells of a suite and the state of each, as the store shows it before anything runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Status = Literal["waiting", "running", "elsewhere", "finished", "failed"]
 
 @dataclass
 class CellState:
-    """Where a cell stands."""
+    """The state of a cell."""
 
     cell: Cell
     key: str
@@ -66,7 +66,7 @@ def cell_states(
     ]
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
     record.write()
-    # Where it cannot be told whether the data changed, every run finds its folder anew.
+    # Where changes of the data cannot be seen, every run looks up its folder again.
     folders = record.folders() if data is not None else {}
     for state in states:
         if (place := folders.get(state.key)) is not None:
@@ -75,7 +75,7 @@ def cell_states(
 
 
 def _keys(cells: list[Cell], task_versions: dict[str, int], data: str | None) -> dict[str, str]:
-    """The key of each cell by its path; that of a cell which starts from another holds the other's."""
+    """The key of each cell by its path; a cell that starts from another has the other's in its key."""
     by_path = {cell.path: cell for cell in cells}
     keys: dict[str, str] = {}
 

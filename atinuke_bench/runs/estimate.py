@@ -1,4 +1,4 @@
-"""What the runs of a grid will cost, as far as it can be told before any of them has started."""
+"""What the runs of a grid will cost, as far as it can be known before any of them starts."""
 
 from __future__ import annotations
 

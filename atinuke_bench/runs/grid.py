@@ -69,7 +69,7 @@ def select(cells: list[Cell], only: list[str]) -> list[Cell]:
 
     What a chosen cell starts from is chosen too.
 
-    A part left out at the end stands for anything: `glue/*` takes every GLUE task, `snli/bilstm` all its seeds.
+    A part left out at the end matches anything: `glue/*` takes every GLUE task, `snli/bilstm` all its seeds.
     """
     if not only:
         return cells

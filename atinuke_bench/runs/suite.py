@@ -1,4 +1,4 @@
-"""A suite carried out: cells wait, run, finish or fail; whatever happens, the run folders tell where it stands."""
+"""Carries out a suite: cells wait, run, finish or fail, and the run folders always show how far it is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from atinuke_bench.runs.suite_record import SuiteRecord
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import failure_record
 
-# How often a run that another process is carrying out is looked at.
+# How often to look at a run that another process is carrying out.
 _LOOK_AGAIN_SECONDS = 2.0
 # The record of a suite is written at most this often while runs come and go.
 _RECORD_SECONDS = 2.0
@@ -50,7 +50,7 @@ class Suite:
         options: SuiteOptions,
         changed: Callable[[CellState], None] = lambda state: None,
     ) -> None:
-        """`changed` is told every cell whose status has changed."""
+        """`changed` is called with every cell whose status has changed."""
         self.name = name
         self.states = states
         self.record = record
@@ -69,7 +69,7 @@ class Suite:
         return Counter(state.status for state in self.states)
 
     def seconds_left(self) -> float | None:
-        """A guess from the runs since the start: mean seconds of each task, those of all where a task has none."""
+        """A guess from the runs since the start: mean seconds of each task, or of all tasks where one has none."""
         seen = [(state.cell.run.task, state.seconds) for state in self.states if state.seconds is not None]
         if not seen:
             return None
@@ -162,7 +162,7 @@ class Suite:
         return Job(state.key, self._run_of(state), options.store, options.wandb, self.name, options.execution)
 
     def _write_record(self) -> None:
-        # A full disk must not end a suite for the sake of what is computed again from the run folders.
+        # A full disk must not end a suite: the record can be made again from the run folders.
         with contextlib.suppress(RunFolderError):
             self.record.write()
 

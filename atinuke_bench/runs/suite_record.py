@@ -1,7 +1,7 @@
 """`<store>/suites/<name>.json`: which runs of the store a suite has, so that it can be shown while it is half done.
 
-The record makes a finished suite answer at once: nothing of torch, tasks or data is loaded to see that all is there.
-It is a cache beside the run folders and never the truth about them; a lost or damaged one is made again.
+The record makes a finished suite answer at once: neither torch nor tasks nor data are loaded to see that all is there.
+It is only a cache of what the run folders say; a lost or damaged one is made again.
 
     {"name": …, "suite": the suite as it was read, "stamp": what the grid was computed from,
      "cells": [{"key": …, "task": …, "variant": …, "core": …, "seed": …, "folder": path in the store or null,
@@ -30,7 +30,7 @@ _MOST_FILES = 20_000
 
 @dataclass
 class RecordedCell:
-    """A run of the suite. `key` names everything that its folder's name follows from."""
+    """A run of the suite. `key` names everything that determines its folder's name."""
 
     key: str
     task: str
@@ -61,7 +61,7 @@ class SuiteRecord:
         return {cell.key: cell.folder for cell in self.cells if cell.folder is not None}
 
     def replace_grid(self, suite: SuiteConfig, stamp: str | None, cells: list[RecordedCell]) -> None:
-        """Take a new grid. Folders that are known stay known; earlier runs that it lacks stay listed as such."""
+        """Take a new grid. Known folders are kept; earlier runs that it lacks stay listed as such."""
         folders, keys = self.folders(), {cell.key for cell in cells}
         for cell in cells:
             cell.folder = folders.get(cell.key)
@@ -125,7 +125,7 @@ def finished_results(
 
 
 def data_stamp(source: SourceConfig) -> str | None:
-    """Names, sizes and times of the files of a data folder, in short; None when that cannot tell a change."""
+    """Names, sizes and times of the files of a data folder, in short; None when these cannot show a change."""
     if source.kind != "local" or source.data_dir is None:
         return source.kind
     digest, num_files = hashlib.sha256(), 0
@@ -151,7 +151,7 @@ def code_stamp() -> str:
 
 
 def grid_stamp(suite: SuiteConfig, source: SourceConfig) -> str | None:
-    """Everything that a grid and the folders of its runs are computed from, in short; None when that cannot be told."""
+    """All that a grid and the folders of its runs are computed from, in short; None when that cannot be known."""
     data = data_stamp(source)
     if data is None:
         return None

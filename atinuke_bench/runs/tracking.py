@@ -1,7 +1,7 @@
 """Weights & Biases: one W&B run per run, recorded offline, uploaded afterwards if asked.
 
-Everything happens in a thread of its own and against the local disk alone, so that neither a missing key nor a host
-that does not answer can hold up a run. `online` starts an upload in a process of its own once the run is finished.
+Everything happens in a separate thread and on the local disk alone, so neither a missing key nor a host that does not
+answer can hold up a run. `online` starts an upload in a separate process once the run is finished.
 """
 
 from __future__ import annotations

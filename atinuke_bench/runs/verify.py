@@ -24,7 +24,7 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     #: Names of the files that the problems lie in.
     damaged: list[str] = field(default_factory=list)
-    #: Why the score was not computed again, where it was not for reasons that are no fault of the run.
+    #: Why the score was not computed again, where the run is not to blame for that.
     not_checked: str = ""
 
 
@@ -63,7 +63,7 @@ def reset(verdict: Verdict) -> None:
     folder.result.unlink(missing_ok=True)
     names = [name for name in verdict.damaged if folder.contains(name)]
     if any(name.startswith("checkpoints/") for name in names):
-        # The best weights cannot be had again without training.
+        # The best weights can only come from training again.
         folder.last_checkpoint.unlink(missing_ok=True)
         folder.history.unlink(missing_ok=True)
     for name in names:
@@ -74,7 +74,7 @@ def reset(verdict: Verdict) -> None:
 
 
 def _check_score(verdict: Verdict, result: dict[str, Any]) -> None:
-    """Compute the score again from the stored predictions; only what was computed can accuse the run."""
+    """Compute the score again from the stored predictions; a run is only blamed for a computed score."""
     name, recorded = result["metric"], result["score"]
     try:
         rows = pd.read_parquet(verdict.folder.predictions)

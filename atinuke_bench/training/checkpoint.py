@@ -1,7 +1,7 @@
 """Checkpoints without pickle: one safetensors file that names its own checksum, whole or absent.
 
 Lightning hands over a nested record of plain values and tensors. The tensors are stored as such; the rest is JSON in
-the file's metadata, with a reference where a tensor stood.
+the file's metadata, with a reference in place of each tensor.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def training_cost(
 ) -> dict[str, Any]:
     """Cost figures under their report names; seconds and tokens are of training steps alone, without evaluation.
 
-    `device` is the one that the module was trained on, where it is timed; Lightning leaves it on the processor.
+    The module is timed on `device`, where it was trained; Lightning leaves it on the processor.
     """
     parameters = count_parameters(module)
     seconds = sum(record["seconds"] for record in history)

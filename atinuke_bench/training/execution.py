@@ -92,7 +92,7 @@ def _launched_world() -> tuple[int, int, int] | None:
     if _TORCHRUN in env:
         size, per_node = int(env["WORLD_SIZE"]), int(env["LOCAL_WORLD_SIZE"])
         return per_node, size // per_node, int(env["RANK"])
-    # Only what srun starts has the variables of a step: the script of a batch job, and whatever it starts by itself, is
+    # Only what srun starts has the variables of a step: a batch job's script, and anything it starts without srun, is
     # one process however many tasks were asked for.
     if (size := int(env.get("SLURM_STEP_NUM_TASKS", "1"))) > 1:
         num_nodes = int(env.get("SLURM_STEP_NUM_NODES", "1"))
@@ -111,7 +111,7 @@ def wait_for(device: torch.device) -> None:
 
 
 def rank_environment(rank: int, size: int, port: int, address: str = "127.0.0.1") -> dict[str, str]:
-    """The variables by which a process of a run on one node finds the others: those of torchrun."""
+    """The variables by which a process of a run on one node finds the others, named as torchrun names them."""
     return {
         _TORCHRUN: f"atinuke-bench-{port}",
         "MASTER_ADDR": address,

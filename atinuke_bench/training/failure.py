@@ -14,7 +14,7 @@ from atinuke_bench.run_folder import RunFolder
 
 
 def classify(error: BaseException) -> FailureClass:
-    """How a run is filed that this error ended.
+    """The failure class of a run that this error ended.
 
     >>> print(*map(classify, (MemoryError(), KeyboardInterrupt(), ZeroDivisionError())))
     out-of-memory killed internal
@@ -30,7 +30,7 @@ def classify(error: BaseException) -> FailureClass:
 
 
 def write_failure(folder: RunFolder, error: BaseException) -> None:
-    """Write `failure.json`. On a full or read-only disk that is given up: the error itself must not be hidden by it."""
+    """Write `failure.json`. On a full or read-only disk it gives up: that must not hide the error itself."""
     text = "".join(traceback.format_exception(error))
     try:
         write_json(folder.failure, failure_record(classify(error), type(error).__name__, str(error), text))

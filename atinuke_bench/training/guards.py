@@ -1,4 +1,4 @@
-"""What stands around a run while it is carried out: its lock, its log, its signals, and quiet from Lightning."""
+"""What surrounds a run while it is carried out: its lock, its log, its signals, and quiet from Lightning."""
 
 from __future__ import annotations
 

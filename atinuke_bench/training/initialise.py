@@ -38,7 +38,7 @@ class Origin:
     tokenizer: Tokenizer
 
     def pretraining(self, init: InitConfig, own: Pretraining) -> Pretraining:
-        """What a protocol records of a run that starts from this one; `own` is what its core had learned by itself."""
+        """What a protocol records of a run that starts from this one; `own` is what its own core had learned before."""
         protocol = self.result["protocol"]
         source = {"task": self.run.task, "data": protocol["data_fingerprint"][:8]}
         if not init.weights:
@@ -149,7 +149,7 @@ def _differing_core(run: RunConfig, origin: Origin) -> list[tuple[str, Any, Any]
 
 
 def _differing_tokenizer(run: RunConfig, origin: RunConfig) -> list[tuple[str, Any, Any]]:
-    # Defaults give way to the other run's settings; what was asked for must be what is there.
+    # Settings left at their defaults follow the other run; explicit ones must match it.
     asked = run.tokenizer.model_fields_set if "tokenizer" in run.model_fields_set else ()
     pairs = ((name, getattr(origin.tokenizer, name), getattr(run.tokenizer, name)) for name in sorted(asked))
     return [(f"tokenizer.{name}", theirs, ours) for name, theirs, ours in pairs if theirs != ours]

@@ -69,12 +69,12 @@ class TaskModule(pl.LightningModule):
         return self._as_arrays(batch)
 
     def collected_outputs(self) -> list[dict[str, np.ndarray]]:
-        """The raw outputs of the validation epoch, those of all processes together."""
+        """The raw outputs of the validation epoch, of all processes together."""
         return gather_outputs(self._collected)
 
     def on_train_epoch_start(self) -> None:
-        # Dropout is a function of (seed, epoch), so that an epoch started after a resume is the epoch that would
-        # have been, without any generator state to save.
+        # Dropout is a function of (seed, epoch), so an epoch started after a resume is the same as without the
+        # interruption, and no generator state is saved.
         torch.manual_seed(self.run.seed * 1_000_003 + self.current_epoch + 1 + 7_919 * self.global_rank)
 
     def configure_optimizers(self) -> Any:
@@ -127,7 +127,7 @@ def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, A
 
 
 def split_groups(groups: list[dict[str, Any]], members: set[Tensor], learning_rate: float) -> list[dict[str, Any]]:
-    """Each group without the members, and then their own part of it with their own learning rate.
+    """Each group without the members, followed by a group of the members with the given learning rate.
 
     >>> core, head = nn.Linear(2, 3), nn.Linear(3, 1)
     >>> groups = parameter_groups(nn.Sequential(core, head), 0.1)

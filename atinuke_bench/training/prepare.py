@@ -77,12 +77,12 @@ class PreparedRun:
 
     @property
     def train_examples(self) -> Dataset:
-        """What is learned from."""
+        """The examples to train on."""
         return self._cut[0]
 
     @property
     def selection_examples(self) -> Dataset:
-        """What decides between epochs."""
+        """The examples that decide between epochs."""
         return self._cut[1]
 
     @property
@@ -97,7 +97,7 @@ class PreparedRun:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """That of the run this one starts from, the core's own, or one of the examples that are learned from."""
+        """The one of the run this one starts from, the core's own, or one made from the training examples."""
         if self.origin is not None:
             return self.origin.tokenizer
         own = registry.load_core(self.run.core.name).own_tokenizer(self.run.core)

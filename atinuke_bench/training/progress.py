@@ -62,7 +62,7 @@ class RunProgress(pl.Callback):
         )
 
     def epoch_done(self, record: dict[str, Any]) -> None:
-        """Told by the selection callback, which knows the score."""
+        """Called by the selection callback, which knows the score."""
         if record["is_best"]:
             self.best = record["score"]
         if self._progress is not None:

@@ -43,9 +43,9 @@ class EpochSelection(pl.Callback):
         on_epoch: Callable[[dict[str, Any]], None],
         should_continue: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
-        """`on_epoch` is told each epoch's record and whether it is the best one so far. `should_continue`, told the
-        same once the epoch is on disk, ends the run as pruned by answering False before its last epoch. Of several
-        processes, the first is asked and the answer holds for all.
+        """`on_epoch` gets each epoch's record and whether it is the best one so far. `should_continue` gets the same
+        once the epoch is on disk; by returning False before the last epoch it ends the run as pruned. Of several
+        processes only the first calls it, for all.
         """
         self.prepared = prepared
         self.folder = folder
@@ -68,7 +68,7 @@ class EpochSelection(pl.Callback):
             num_epochs = load_checkpoint(path)["epoch"] + 1
         except CheckpointError as error:
             log.warning("%s; training starts anew", error)
-            path.unlink(missing_ok=True)  # every process of the run comes by
+            path.unlink(missing_ok=True)  # every process of the run gets here
             self.history = []
             return None
         if len(self.history) < num_epochs:
@@ -131,7 +131,7 @@ class EpochSelection(pl.Callback):
             "tokens": num_tokens,
             "seconds": seconds,
             "tokens_per_second": num_tokens / seconds,
-            # Of all epochs so far, since a run that is stopped early has no result to tell its cost.
+            # Of all epochs so far, since a run that is stopped early has no result with its cost.
             "training_flops": self._flops_an_epoch(trainer, module) * (len(self.history) + 1),
         }
         self.history.append(record)
@@ -147,7 +147,7 @@ class EpochSelection(pl.Callback):
         is_over, answer = self.is_over(), True
         if self.should_continue is not None and trainer.is_global_zero:
             answer = self.should_continue({**record, "is_best": is_best})
-        # Whether the first process asks anybody is its own affair: the others take part in any case.
+        # The other processes cannot know whether the first one asked, so all take part in the broadcast.
         answer = trainer.strategy.broadcast(answer)
         if is_over:
             trainer.should_stop = True
@@ -159,7 +159,7 @@ class EpochSelection(pl.Callback):
         return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)  # type: ignore[attr-defined]
 
     def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
-        """The epoch's tokens and its mean loss, those of all processes together."""
+        """The epoch's tokens and its mean loss, over all processes."""
         loss = torch.as_tensor(sum(self._losses) / len(self._losses))
         tokens = torch.as_tensor(self._num_tokens, device=loss.device)
         return int(trainer.strategy.reduce(tokens, reduce_op="sum")), float(trainer.strategy.reduce(loss))

@@ -61,7 +61,7 @@ def options_of(run: RunConfig, options_class: type[Options]) -> Options:
 
 @dataclass(frozen=True)
 class Splits:
-    """The names of a task's splits. Those of `headline` come in order of preference: the first with labels counts."""
+    """The names of a task's splits; `headline` is in order of preference: the first split with labels counts."""
 
     train: str = "train"
     #: What `select_on: dev` selects on.
@@ -78,7 +78,7 @@ class TaskData(ABC):
         """All splits in the task's features, with the fingerprint of what was read; DataError."""
 
     def resolve_options(self, options: Any, loaded: Loaded) -> Any:
-        """The options with what only the data can tell, such as the labels that its train split has.
+        """The options completed from the data, such as by the labels that its train split has.
 
         They are written into the run's config, so that a trained module can be built from config and weights alone.
         """
@@ -118,7 +118,7 @@ class TaskModel(ABC):
     def calibrate(self, examples: Dataset, predictions: Mapping[str, Any], run: RunConfig) -> dict[str, float]:
         """What is chosen on the selection slice from its predictions, such as a threshold; nothing by default.
 
-        It is chosen anew in every epoch, stored with it, and that of the best epoch holds for every evaluated split.
+        It is chosen in every epoch and stored with it; the choice of the best epoch holds for every evaluated split.
         """
         return {}
 
@@ -157,7 +157,7 @@ class Task:
     training: Mapping[str, Any] = field(default_factory=dict)
     #: Raised when a change makes the same data and config give other numbers; part of every run's identity.
     result_version: int = 1
-    #: Whether the core is told segments; where it is not, the embeddings of segments are never learned.
+    #: Whether the core gets segments; without them, its segment embeddings are never learned.
     gives_segments: bool = True
     #: The task as it is for a run, where core or options decide what is measured; ConfigError where they cannot.
     variant: Callable[[Task, RunConfig], Task] | None = None
@@ -171,7 +171,7 @@ class Task:
         return options_of(run, self.options_class)
 
     def is_official(self, sizes: Mapping[str, int]) -> bool:
-        """True when these numbers of labelled examples are those of an official release, as far as declared."""
+        """True when these numbers of labelled examples match an official release, as far as declared."""
         return not self.official_sizes or any(
             all(sizes[name] == size for name, size in release.items() if name in sizes)
             for release in self.official_sizes

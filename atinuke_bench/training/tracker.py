@@ -11,7 +11,7 @@ from atinuke_bench.training.prepare import PreparedRun
 
 
 class Tracker(Protocol):
-    """What training tells a tracker, in this order; `finish` comes always, with None when the run failed."""
+    """What training reports to a tracker, in this order; `finish` is always called, with None when the run failed."""
 
     def start(self, prepared: PreparedRun, folder: RunFolder) -> None: ...
 

@@ -47,9 +47,9 @@ def train_and_evaluate(
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
-    A finished folder is not trained again. An interrupted one goes on from its last whole epoch. Whatever goes wrong
-    leaves `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError
-    is raised.
+    A finished folder is not trained again. An interrupted one resumes from its last whole epoch. An error leaves
+    `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError is
+    raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -78,7 +78,7 @@ def train_and_evaluate(
 
 
 def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
-    """The part of another process of a distributed run: it computes, and writes nothing."""
+    """The part of the other processes of a distributed run, which compute and write nothing."""
     with sigterm_as_interrupt():
         if folder.is_finished():
             return folder.read_result()
@@ -127,7 +127,7 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
 
-    # Else cuDNN computes an LSTM with 10 bits of mantissa, whatever the precision of the run.
+    # Otherwise cuDNN computes an LSTM with 10 bits of mantissa at any precision of the run.
     torch.backends.cudnn.allow_tf32 = False
     pl.seed_everything(run.seed, verbose=False)
     module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
@@ -225,7 +225,7 @@ class RunData(pl.LightningDataModule):
 
 
 def _evaluation_loader(encoded: Encoded, batch_tokens: int, trainer: pl.Trainer) -> Any:
-    # No gradients are kept, so that a batch can be larger than in training; the batch of a row does not change its
+    # No gradients are kept, so a batch can be larger than in training; the batch of a row does not change its
     # output beyond rounding, but the size must not depend on the machine.
     sampler = TokenBudgetSampler(
         encoded.lengths, 2 * batch_tokens, seed=None, shard=trainer.global_rank, num_shards=trainer.world_size
@@ -335,7 +335,7 @@ def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None
 
 
 def _checksums(folder: RunFolder) -> dict[str, str]:
-    # The log goes on, and what a former attempt failed of is no part of the result.
+    # The log keeps growing, and an earlier attempt's failure is not part of the result.
     excluded = {folder.log, folder.failure}
     found = [path for path in folder.path.iterdir() if path.is_file() and not path.name.startswith(".")]
     paths = [path for path in [*sorted(found), folder.best_checkpoint] if path not in excluded and path.exists()]

@@ -16,7 +16,7 @@ def make_executor(kind: str, slots: int | None = None, devices_per_run: int = 1,
     """The executor of a kind with room for `slots` jobs; ConfigError or MissingDependencyError.
 
     Without a number there is room for what this machine, or Ray's cluster, has: a job for every `devices_per_run` GPUs,
-    or for every so many times `threads_per_run` cores where there are no GPUs.
+    or, without GPUs, for every `devices_per_run` times `threads_per_run` cores.
     """
     if kind == "local":
         gpus = visible_gpus()

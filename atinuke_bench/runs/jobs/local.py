@@ -34,7 +34,7 @@ class _Running:
     connections: list[Connection]
     #: GPUs that are the job's alone, by their names for CUDA.
     gpus: list[str] = field(default_factory=list)
-    #: When the processes are killed, once they were told to end.
+    #: When the processes are killed, once they were asked to end.
     deadline: float | None = None
     ended: Finished | Failed | None = None
     #: Ranks that have done their part, and ranks whose connection has closed.
@@ -132,7 +132,7 @@ class LocalExecutor:
         except (EOFError, OSError):
             return self._on_disconnect(running, rank)
         if isinstance(event, Finished | Failed):
-            # The last word is passed on once the process is gone, so that nothing of the job is left by then.
+            # The last event is passed on once the process is gone, so that nothing of the job is left by then.
             running.done.add(rank)
             if running.ended is None and (rank == 0 or isinstance(event, Failed)):
                 running.ended = event
@@ -169,7 +169,7 @@ class LocalExecutor:
 
 
 def _died(key: str, exit_code: int | None) -> Failed:
-    """How a job failed whose process ended without a word."""
+    """The failure of a job whose process ended without reporting one."""
     if exit_code == -signal.SIGKILL:
         message = "killed by SIGKILL; the system does this to a process when memory runs out"
         return Failed(key, FailureClass.KILLED, message)
@@ -184,7 +184,7 @@ def _died(key: str, exit_code: int | None) -> Failed:
 def _kill(processes: list[BaseProcess]) -> None:
     for process in processes:
         if process.pid is not None and process.is_alive():
-            # Its group too: a run may have started processes of its own. Before it has a group there is only itself.
+            # Its group too, since a run may have started processes. Before it has a group there is only itself.
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.kill()

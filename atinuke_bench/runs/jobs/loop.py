@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, Event, Executor, Failed, Finished, Job, Started
 
 _POLL_SECONDS = 0.5
-# How long running jobs are waited for once they were told to end; an executor ends them by force before.
+# How long to wait for running jobs once they were asked to end; an executor kills them before that.
 _STOP_SECONDS = GRACE_SECONDS + 5.0
 
 
@@ -31,7 +31,7 @@ class Agenda(Protocol):
         """Whether nothing will follow; asked when no job runs and none can start."""
 
     def handle(self, event: Event) -> None:
-        """Learn what a job says. Once the loop stops, jobs end since they were told to."""
+        """Handle what a job reports. Once the loop stops, jobs end because they were asked to."""
 
     def tick(self) -> None:
         """Called about twice a second."""
@@ -44,7 +44,7 @@ class JobLoop:
         self.executor = executor
         self.agenda = agenda
         self.running: set[str] = set()
-        #: Whether the running jobs were told to end.
+        #: Whether the running jobs were asked to end.
         self.is_stopping = False
         self._events: deque[Event] = deque()
         self._num_signals = 0

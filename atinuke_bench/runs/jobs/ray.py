@@ -1,8 +1,8 @@
 """Jobs spread over the machines of a Ray cluster: Ray decides where each runs, and a local executor there runs it.
 
-That executor is an actor of Ray, one a job. So a job is a process of its own as it is on one machine, and its signals,
-crashes and memory are not those of a Ray worker. Ray ends an actor whose driver has died, and a job ends itself when
-its executor is gone. The store must be on a file system that all machines share, like the data.
+That executor is a Ray actor, one a job. So a job is a separate process, as on one machine, and its signals, crashes and
+memory do not affect a Ray worker. Ray ends an actor whose driver has died, and a job ends itself when its executor is
+gone. The store must be on a file system that all machines share, like the data.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from atinuke_bench.errors import FailureClass, MissingDependencyError
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import Event, Failed, Finished, Job
 
-#: How long an actor waits for an event before it answers that there was none; a job that is to stop learns of it then.
+#: How long an actor waits for an event before it answers that there was none; a job that should stop learns of it then.
 _POLL_SECONDS = 1.0
 #: How long actors may take to end their jobs by force before they are ended themselves.
 _CLOSE_SECONDS = 5.0

@@ -1,7 +1,7 @@
-"""A job is one run in a process of its own; it says by events what becomes of it.
+"""A job is one run in a separate process, which reports its progress and its end as events.
 
-An executor starts jobs and passes on their events. It decides nothing: what is started, in which order, and what is
-done about a failure is the business of whoever has the jobs.
+An executor starts jobs and passes on their events. It decides nothing: its caller chooses what to start, in which
+order, and what to do about a failure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from atinuke_bench.training.execution import Execution
 
 WandbMode = Literal["online", "offline", "disabled"]
 
-# How long a job that was told to end may take to leave its folder in order.
+# How long a job that was asked to end may take to leave its folder in order.
 GRACE_SECONDS = 15.0
 
 

@@ -1,4 +1,4 @@
-"""The process of one job: it carries out a run and tells whoever started it, and ends when nobody listens any more."""
+"""The process of one job: it carries out a run, reports to the process that started it, and ends when that is gone."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
 
     `environment` holds what a process of a distributed run must know; only the first of its processes reports.
     """
-    # A group of its own: Ctrl-C in a terminal is for the parent alone, which decides what becomes of its jobs, and a
-    # signal to the group reaches whatever the run itself has started.
+    # A separate group: Ctrl-C in a terminal then reaches the parent alone, which decides what to do with its jobs, and
+    # a signal to the group reaches everything that the run has started.
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
