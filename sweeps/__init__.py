@@ -6,7 +6,7 @@ fields.py       a space checked: which fields may be searched, and what they tak
 samplers.py     Optuna's samplers and pruners under our names, and the points of a grid
 definition.py   what a study is: task, core, space, sampler, pruner, objectives, budget; from what a user asks
 storage.py      the database: made once, locked while a trial is drawn, waited for
-study.py        a study: asked, told, counted
+study.py        a study: gives trials, is told their outcomes, counts them
 opening.py      studies made, joined and opened by name
 workers.py      which processes take part, and whether they live
 recovery.py     trials whose process died

@@ -28,7 +28,7 @@ COSTS: dict[Cost, str] = {"parameters": "parameters", "flops": "forward_flops_pe
 
 
 class Budget(Frozen):
-    """What a study may use, over all its processes and restarts; what runs when it is used up is let finish."""
+    """What a study may use, over all its processes and restarts; trials that run when it is used up may finish."""
 
     trials: int | None = Field(None, ge=1)
     #: Of trials, added over workers.
@@ -94,7 +94,7 @@ class StudyConfig(Frozen):
         return ("score",) if self.against is None else ("score", COSTS[self.against])
 
     def definition(self) -> dict[str, Any]:
-        """What must be the same for whoever joins; the budget may grow and data may lie elsewhere."""
+        """What must be the same for every process that joins; the budget may grow and data may lie elsewhere."""
         record = self.model_dump(mode="json", exclude={"budget"})
         record["source"].pop("data_dir", None)
         return record
@@ -163,7 +163,7 @@ def make_study_config(
     """
     names = {"task": registry.require_task_name(task), "core": registry.require_core_name(core)}
     declared = registry.load_task(task)
-    # What only the run tells is filled in once there is one.
+    # What only the run knows is filled in once there is one.
     told = {"metric": declared.metric.name, "higher_is_better": declared.metric.higher_is_better, "max_epochs": 1}
     bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
     run = bare.make_run({})
@@ -193,7 +193,7 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
 
 
 def default_url(folder: Path) -> str:
-    """The SQLite file of a study that has a folder and no database of its own."""
+    """The SQLite file of a study for which no other database was given."""
     return f"sqlite:///{folder.absolute() / 'study.db'}"
 
 

@@ -82,7 +82,7 @@ def _check_values(parameter: Parameter, field: FieldInfo, where: str) -> None:
     adapter = TypeAdapter[Any](annotation)
     for value in ends_of(domain):
         try:
-            # Strict, so that neither the text "yes" nor the number 1 stands for true.
+            # Strict, so that neither the text "yes" nor the number 1 is read as true.
             adapter.validate_python(value, strict=True)
         except ValidationError as error:
             rule = error.errors(include_url=False)[0]["msg"]

@@ -4,7 +4,7 @@ The file is one JSON object. Numbers that could not be computed are null. A *sco
 slice held out from train), in the units of the task's primary metric; dev and test scores never appear here.
 
 schema            1
-study             name of the study; runs of `--cores a,b` are studies of their own with the same `comparison`
+study             name of the study; `--cores a,b` makes separate studies with the same `comparison`
 comparison        name shared by studies whose cores are compared under equal budgets, or null
 task, core, preset
 metric            name of the task's primary metric
@@ -54,7 +54,7 @@ from atinuke_bench.sweeps.study import Study, score_of, tally
 
 SCHEMA = 1
 FILE = "insight.json"
-#: fANOVA fits a forest to the complete trials; from fewer it tells nothing.
+#: fANOVA fits a forest to the complete trials; from fewer it says nothing.
 _LEAST_TRIALS = 8
 _NUM_CONTOUR_PARAMETERS = 3
 

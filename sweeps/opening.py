@@ -28,9 +28,10 @@ def study_folder(store: Path, name: str) -> Path:
 
 
 def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> Study:
-    """A study that is new, or the one of this name where it is the same but for its budget.
+    """A new study, or the existing one of this name if it differs in nothing but its budget.
 
-    Raises StudyError where it is another one, ConfigError or DataError where a new one's data cannot be read.
+    Raises StudyError where the existing one differs in more, ConfigError or DataError where a new one's data cannot be
+    read.
     """
     folder = study_folder(store, config.name)
     written = read_definition(folder)
@@ -80,7 +81,7 @@ def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | 
 
 
 def _database(folder: Path, written: str | None, given: str | None) -> str:
-    """The address to open: what was given, where it is not another database than the one the study was made in."""
+    """The address to open: the given one, unless it is another database than the study was made in."""
     known = written or default_url(folder)
     if given is None:
         if "***" in known:

@@ -1,4 +1,4 @@
-"""One line for every trial that ends, with where the study stands."""
+"""One line for every trial that ends, with how far the study is."""
 
 from __future__ import annotations
 

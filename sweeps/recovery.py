@@ -17,9 +17,9 @@ from atinuke_bench.sweeps.workers import Worker, is_held
 def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str]:
     """Settle every running trial whose process is dead; what was done, one line each.
 
-    A finished run is told; one that failed of itself is told with its reason; any other is failed and queued once
-    more. `ours` are the trials this process is carrying out. A run that outlives its process for a moment is left for
-    the next call.
+    A finished run is told; one that failed by itself is told with its reason; any other is failed and queued once more.
+    `ours` are the trials this process is carrying out. A run that outlives its process for a moment is left for the
+    next call.
     """
     done = []
     with study.storage.exclusive():

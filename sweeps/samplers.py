@@ -61,9 +61,9 @@ def make_pruner(kind: str, max_epochs: int) -> BasePruner:
 
 
 def grid_points(space: Space, seed: int) -> list[dict[str, Any]]:
-    """What to suggest for every different run of the grid, shuffled, so that a part of it is spread over the whole.
+    """What to suggest for every different run of the grid, shuffled, so that any part of it is spread over the whole.
 
-    Ranges give up to four values each; values that a condition holds back make no points of their own. ConfigError
+    Ranges give up to four values each; values that a condition holds back make no separate points. ConfigError
     when there are too many.
     """
     values = {parameter.path: grid_values(parameter.domain) for parameter in space.parameters}

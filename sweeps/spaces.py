@@ -13,8 +13,8 @@
 keeps the value it has without a search.
 
 **Heads divide the hidden size by construction**: the hidden size that a sampler asks for becomes the nearest size of
-its own range that the trial's heads divide, whatever the range; where the hidden size is fixed, the heads become the
-nearest number of theirs that divides it. No trial is ever thrown away for it.
+its own range that the trial's heads divide; where the hidden size is fixed, the heads become the nearest number of
+theirs that divides it. No trial is ever thrown away for it.
 """
 
 from __future__ import annotations

@@ -42,13 +42,13 @@ class Storage:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Nobody else changes studies of this database meanwhile. May be nested."""
+        """Keep everybody else from changing studies of this database meanwhile. May be nested."""
         with self.errors(), self._lock.held():
             yield
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
-        """One line for whatever the database refuses."""
+        """Turn every refusal of the database into a one-line StorageError."""
         try:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
@@ -92,7 +92,7 @@ class _FileLock:
 
 
 class _ServerLock:
-    """An advisory lock of a PostgreSQL or MySQL server, held by a connection of its own."""
+    """An advisory lock of a PostgreSQL or MySQL server, held by a separate connection."""
 
     def __init__(self, url: URL) -> None:
         self._engine = _engine(url)

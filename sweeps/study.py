@@ -1,4 +1,4 @@
-"""A study: asked for trials, told what became of them, counted.
+"""A study: it gives trials, is told their outcomes (Optuna's ask and tell), and counts them.
 
 A study lives in an Optuna database; `<store>/studies/<name>/study.yaml` says what it is and where the database lies.
 A trial's values are kept once, as Optuna's parameters; what its run is given follows from them (`Study.draw_of`). Its
@@ -63,7 +63,7 @@ class Assigned:
 
 
 class Study:
-    """A study that is open. Whatever it changes, it changes while nobody else does."""
+    """An open study. It makes every change under the database's lock."""
 
     def __init__(self, config: StudyConfig, folder: Path, storage: Storage, study: OptunaStudy) -> None:
         self.config = config

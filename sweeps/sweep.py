@@ -1,4 +1,4 @@
-"""A sweep carried out: trials are drawn, their runs started, pruning decisions passed on, and what became of them told.
+"""Carries out a sweep: draws trials, starts their runs, passes on pruning decisions, and tells the study the outcomes.
 
 Only this process talks to the database; the runs' own processes know nothing of a study. Several such processes, on
 one machine or many, may serve one study.
@@ -28,7 +28,7 @@ _MOST_REPEATS = 200
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), or settled."""
+    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), or settled."""
 
     number: int | None
     outcome: str
@@ -39,7 +39,7 @@ class Ended:
 class _Active:
     assigned: Assigned
     folder: RunFolder | None = None
-    #: The history that the run told, epoch by epoch.
+    #: The history that the run reported, epoch by epoch.
     history: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -108,7 +108,7 @@ class Sweep:
                 self._finished(event, active)
             case Failed():
                 del self._active[event.key]
-                if self._loop.is_stopping:  # it was told to end, which nobody is to blame for
+                if self._loop.is_stopping:  # it was asked to end, for which nothing is to blame
                     self._requeue(active.assigned.number)
                 else:
                     self._failed(event, active)
@@ -129,7 +129,7 @@ class Sweep:
         return self.study.ask(self._worker.owner())
 
     def _is_to_be_trained(self, assigned: Assigned) -> bool:
-        """Whether a trial's run must be carried out now; one that was done before is told, one that runs is parked."""
+        """Whether a trial's run must be carried out now; the outcome of a done one is told, a running one is parked."""
         twin = self.study.twin_of(assigned.number, assigned.draw.overrides)
         if twin is not None:
             self.study.copy_outcome(assigned.number, twin)
@@ -159,7 +159,7 @@ class Sweep:
             self.executor.answer(event.key, not prune)
 
     def _catch_up(self, active: _Active, record: dict[str, Any]) -> None:
-        """Add an epoch. A run that was taken up again has epochs on disk that nobody was told of."""
+        """Add an epoch. A run that was taken up again has epochs on disk that were never reported."""
         if active.folder is not None and len(active.history) < record["epoch"]:
             active.history = [past for past in active.folder.read_history() if past["epoch"] < record["epoch"]]
         active.history.append(record)

@@ -1,7 +1,8 @@
 """Which processes take part in a study, and whether one that holds a trial still lives.
 
-On one machine a file lock tells: the system frees it when its holder dies, whatever of. Between machines a worker's
-beat tells: a number in the database that it raises now and then. No clocks are compared, since machines' clocks differ.
+On one machine a file lock shows it: the system frees it when its holder dies in any way. Between machines a worker's
+beat shows it: a number in the database that it raises now and then. No clocks are compared, since machines' clocks
+differ.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FEATURES = Features(
         "words": List(Value("string")),
         "sentence_lengths": List(Value("int32")),
         "speakers": List(Value("string")),  # one a word, or empty
-        "pos": List(Value("string")),  # likewise
+        "pos": List(Value("string")),  # one a word, or empty
         "clusters": List(List(List(Value("int32")))),  # (first word, last word) of each mention
     }
 )

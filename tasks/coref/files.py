@@ -23,7 +23,7 @@ from atinuke_bench.training.capabilities import OfficialFiles
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
 SPLITS = ("train", "dev", "test")
-#: Endings of files, better ones first: where files with gold annotation stand beside others, they alone are read.
+#: Endings of files, better ones first: where files with gold annotation lie beside others, they alone are read.
 ENDINGS = ("_gold_conll", "_conll", ".conll")
 
 

@@ -1,6 +1,6 @@
 """Coreference by rule: the floor that a trained model must beat. It reads words alone and learns nothing.
 
-Mentions, none inside another of its own type:
+Mentions, none inside another of the same type:
 - pronoun: a personal, possessive determiner or reflexive pronoun, without "it" and "itself", which seldom refer to
   a mention, and without the free possessives ("mine");
 - name: a longest run of capitalised words, none of them a function word, each capitalised at least once in the
@@ -15,7 +15,7 @@ Clusters:
   pronoun joins a name or a nominal;
 - a nominal that corefers with nothing is dropped, since most such phrases are mentions of no entity.
 
-The words that the rules know are those of the lexicon.
+The rules know only the words of the lexicon.
 """
 
 from __future__ import annotations

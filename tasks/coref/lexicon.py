@@ -1,7 +1,7 @@
 """What English words say by themselves: word lists, classes of words, heads of mentions, types of mentions.
 
-The rules of the floor, the features that every core gets and the slices of the score all read this one lexicon, so
-that none of them knows a word that the others do not. Lists are of closed classes, and of nouns of natural gender.
+The rules of the floor, the features that every core gets and the slices of the score all read this one lexicon, so none
+of them knows a word that the others do not. Lists are of closed classes, and of nouns of natural gender.
 """
 
 from __future__ import annotations

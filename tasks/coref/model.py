@@ -271,7 +271,7 @@ class AntecedentScorer(nn.Module):
             num_kept = min(self.options.max_antecedents, num)
             found = scores.topk(min(num_kept, len(others)), dim=1).indices
             kept.append(F.pad(found, (0, num_kept - found.shape[1]), value=num))
-        # The number K stands for no antecedent; K - 1, which precedes nobody, takes its place for indexing.
+        # The number K means no antecedent; K - 1, which precedes nobody, replaces it for indexing.
         if not kept:
             return torch.zeros(0, 1, dtype=torch.int64, device=spans.device)
         return torch.cat(kept).clamp(max=num - 1)

@@ -1,4 +1,4 @@
-"""What words alone say of candidate mentions and of pairs of them, as features that every core gets alike.
+"""What words alone say of candidate mentions and of pairs of them, as features that every core gets.
 
 Legend of shapes: W words of a document, D hidden size, K candidates, A antecedents of each.
 """

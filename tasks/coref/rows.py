@@ -58,7 +58,7 @@ def lexical_columns(sentences: Sequence[Sequence[str]]) -> dict[str, np.ndarray]
     """What the words of a document say.
 
     `word_id` is equal for equal words, letter case aside; `word_class` numbers WORD_CLASSES; `head_limit` is the last
-    word that can be the head of a span that begins here; `count_bucket` tells how often the document has this word.
+    word that can be the head of a span that begins here; `count_bucket` is how often the document has this word.
 
     >>> columns = lexical_columns(["The heir of Anna came .".split()])
     >>> columns["head_limit"].tolist(), columns["count_bucket"].tolist()

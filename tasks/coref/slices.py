@@ -92,7 +92,7 @@ def _typer(example: Mapping[str, Any]) -> Callable[[Span], str]:
 def by_mention_type(key: Clustering, response: Clustering, type_of: Callable[[Any], str]) -> dict[str, TypeCounts]:
     """Counts by mention type, for the types that occur on either side, sorted by name.
 
-    B-cubed is a mean over mentions, so the counts of the types add up to those of the whole document. Raises
+    B-cubed is a mean over mentions, so the counts of the types add up to the counts of the whole document. Raises
     DataError when a mention occurs twice on one side.
 
     >>> types = {(0, 0): "name", (2, 2): "pronoun", (4, 5): "nominal"}

@@ -120,7 +120,7 @@ LAYOUTS: dict[str, GlueLayout] = {
     ),
     "rte": GlueLayout("RTE", ("RTE", "rte"), _PAIR, labels=ENTAILMENT_LABELS, submissions={"test": "RTE.tsv"}),
     "wnli": GlueLayout("WNLI", ("WNLI", "wnli"), _PAIR, submissions={"test": "WNLI.tsv"}),
-    # The labelled edition has other column names and no index; its rows stand in the same order.
+    # The labelled edition has other column names and no index; its rows are in the same order.
     "ax": GlueLayout(
         "AX",
         ("AX", "ax", "diagnostic", "diagnostics", "MNLI", "."),
@@ -141,7 +141,7 @@ class GlueFiles(OfficialFiles):
         self.layout = layout
 
     def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
-        # Ids are only compared with each other here, so that the name of the split does not matter.
+        # Ids are only compared with each other here, so the name of the split does not matter.
         columns = read_glue(self.layout, gold, "test").columns
         truth = dict(zip(columns["id"], columns["label"], strict=True))
         answers = read_glue_predictions(self.layout, predictions, "test")
@@ -224,7 +224,7 @@ def _split_rule(layout: GlueLayout, path: Path, split: str) -> tuple[RowFilter |
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the canonical columns stand in one file."""
+    """Where the canonical columns are in one file."""
 
     layout: GlueLayout
     path: Path

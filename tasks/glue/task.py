@@ -29,7 +29,7 @@ def _glue(
     parts: Mapping[str, Part] | None = None,
     splits: Splits = Splits(),  # noqa: B008 (frozen)
 ) -> Task:
-    """A GLUE task; `parts` where its splits are not train, dev and test of its own files."""
+    """A GLUE task; `parts` where its splits are other than train, dev and test of its files."""
     name, layout = f"glue/{key}", LAYOUTS[key]
     labels, is_pair = layout.labels, len(layout.text_columns) == 2
     if parts is None:

@@ -1,4 +1,4 @@
-"""The floor of language modelling: how often each token occurs, whatever stands before it."""
+"""The floor of language modelling: how often each token occurs, regardless of what is before it."""
 
 from __future__ import annotations
 

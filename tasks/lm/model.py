@@ -36,7 +36,7 @@ class LmOptions(TaskOptions):
     objective: Literal["auto", "causal", "masked"] = "auto"
     #: Whether the output projection is the token embedding.
     tied: bool = True
-    #: Which local text: text files, or that of the official files of other tasks.
+    #: Which local text: text files, or the text in the official files of other tasks.
     corpus: Literal["text", "squad", "litbank", "squad+litbank"] = "text"
     #: What a document is: a block between blank lines, a file, or (Hub) a row. `auto` is a block, on the Hub a row.
     documents: Literal["auto", "blank-line", "file", "row"] = "auto"
@@ -104,7 +104,7 @@ class LanguageModel(TaskModule):
         return {"nats": nats, "right": right}
 
     def _scored(self, batch: Batch, seed: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden vectors (N, D) that predict, the tokens (N) they should predict, and where these stand (B, T)."""
+        """Hidden vectors (N, D) that predict, the tokens (N) they should predict, and the places of these (B, T)."""
         ids, mask = batch["input_ids"], batch["attention_mask"]
         if self.objective == "causal":
             places = next_token_places(ids, mask)
@@ -128,7 +128,7 @@ def linear_cross_entropy(
 ) -> Tensor:
     """The mean of `F.cross_entropy(F.linear(hidden, weight, bias), targets)`, with the logits of a chunk at a time.
 
-    Of N tokens, 0 give 0. The backward pass computes nothing anew: the gradients are made with the logits.
+    It is 0 for no tokens. The backward pass computes nothing anew: the gradients are made with the logits.
     """
     # Since 2.13 torch has `F.linear_cross_entropy`, 9 to 19 % faster in chunks of this size. But it gives NaN for no
     # token, its products ignore autocast, and its last bits differ: the task's result_version would have to rise.
@@ -136,7 +136,7 @@ def linear_cross_entropy(
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """The gradient of a mean is known in the forward pass, but for the scale of the loss it enters."""
+    """The gradient of a mean is known in the forward pass, except for the scale of the loss it enters."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:

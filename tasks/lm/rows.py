@@ -2,8 +2,8 @@
 
 The documents of a split follow one another in one stream, each as `[CLS] text [SEP]`, and the stream is cut into rows
 of one length. Only the last row of a split is shorter. A row may end in the middle of a document and hold parts of
-several. Attention crosses from one document to the next (as in GPT-3, Brown et al. 2020, appendix B): a core is told
-of the boundary by the two special tokens, and by segment ids that alternate from document to document.
+several. Attention crosses from one document to the next (as in GPT-3, Brown et al. 2020, appendix B): a core sees the
+boundary in the two special tokens, and in segment ids that alternate from document to document.
 
 Letters: B rows of a batch, T tokens of a row, L length of a full row.
 """

@@ -28,7 +28,7 @@ def for_objective(task: Task, run: RunConfig) -> Task:
     core = run.core
     if core.has_tokenizer:
         raise ConfigError(
-            f"task 'lm' trains cores that take its own tokenizer; {core.label()} brings one of its own; "
+            f"task 'lm' trains cores that take its tokenizer; {core.label()} brings its own; "
             "nearest: another task, or core 'transformer'"
         )
     asked = options_of(run, LmOptions).objective

@@ -1,4 +1,4 @@
-"""The metric of long range, which is that of SQuAD v1.1."""
+"""The metric of long range: the one of SQuAD v1.1."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from atinuke_bench.training.task import Slices
 
 
 def by_distance(examples: Dataset, answers: Answers, measured: Measured) -> Slices:
-    """The score at every distance, over all questions and over those of each kind."""
+    """The score at every distance, over all questions and over each kind of question."""
     scores = np.array(measured.scores)
     distances, kept = np.array(examples["distance"][:]), np.array(examples["kept"][:])
     slices = {"distance in words": _by_distance(distances, scores)}

@@ -1,6 +1,6 @@
 """Does a core keep what it has read? A question's one word that matters, and the answer many words later.
 
-The examples are those of `atinuke_bench.microworld.long_range`; model, decoding and metric are SQuAD's. The score
+The examples come from `atinuke_bench.microworld.long_range`; model, decoding and metric are SQuAD's. The score
 is also given for every distance, which is what the task is for. The paper under test (arXiv 2401.16736) asserts that
 attention keeps such dependencies where recurrent networks lose them.
 """

@@ -112,6 +112,6 @@ class SquadData(TaskData):
 
 
 def _repaired(columns: Columns, split: str) -> Table:
-    """The columns with misplaced answers mended, and a note of what was changed."""
+    """The columns with misplaced answers repaired, and a note of what was changed."""
     columns, report = repair_answers(columns, training=split == "train")
     return Table(columns, report.notes())

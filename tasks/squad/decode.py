@@ -92,9 +92,9 @@ def choose_null_threshold(scores: Array, has_answer: Array, null_odds: Array) ->
     """The threshold on null odds with the highest mean score on a selection slice.
 
     `scores` [Q] is the score (0 to 1) of each question's best non-empty answer; a question whose odds exceed the
-    threshold is left unanswered, and scores 1 if `has_answer` [Q] is false. Among equals the lowest threshold, thus
-    the fewest answers, wins. It is the official `best_f1_thresh`, with two differences: questions with equal odds are
-    answered together, since no threshold separates them, and when nothing should be answered the threshold lies
+    threshold is left unanswered, and scores 1 if `has_answer` [Q] is false. Among equals the lowest threshold wins,
+    which gives the fewest answers. It is the official `best_f1_thresh`, with two differences: questions with equal odds
+    are answered together, since no threshold separates them, and when nothing should be answered the threshold lies
     just below all odds, where the official script reports 0.
 
     >>> choose_null_threshold(np.array([1.0, 0.0]), np.array([True, False]), np.array([-2.0, 3.0]))

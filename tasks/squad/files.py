@@ -51,7 +51,7 @@ class RepairReport:
         notes = []
         if self.repaired_ids:
             notes.append(
-                f"{len(self.repaired_ids)} answers stood beside their answer_start and were moved to their text"
+                f"{len(self.repaired_ids)} answers were not at their answer_start, which was moved to their text"
             )
         if self.dropped_ids:
             notes.append(
@@ -62,7 +62,7 @@ class RepairReport:
 
 
 class _Place(NamedTuple):
-    """Where in the input a record stands, for messages."""
+    """Where in the input a record is, for messages."""
 
     path: str | Path | None
     field: str
@@ -146,9 +146,9 @@ def read_squad(path: str | Path, *, unanswerable: bool) -> Columns:
 
 
 def squad_from_rows(rows: Iterable[Mapping[str, Any]], *, unanswerable: bool, name: str = "rows") -> Columns:
-    """The same columns from rows of the Hub data sets `rajpurkar/squad` and `rajpurkar/squad_v2`, checked alike.
+    """The same columns from rows of the Hub data sets `rajpurkar/squad` and `rajpurkar/squad_v2`, with the same checks.
 
-    `name` stands in messages where a file's path would.
+    `name` takes the place of a file's path in messages.
 
     >>> row = {"id": "q1", "title": "T", "context": "In 1999.", "question": "When?",
     ...        "answers": {"text": ["1999"], "answer_start": [3]}}
@@ -174,7 +174,7 @@ def squad_from_rows(rows: Iterable[Mapping[str, Any]], *, unanswerable: bool, na
 
 
 def repair_answers(columns: Columns, *, training: bool) -> tuple[Columns, RepairReport]:
-    """Columns whose answers stand where `answer_start` says, and a report of what was changed.
+    """Columns whose answers are where `answer_start` says, and a report of what was changed.
 
     A misplaced answer moves when its exact text starts exactly once within `NEARBY` (64) characters of the stated
     start. Otherwise, in training, it is dropped, and a question that loses all its answers is removed (left in, it

@@ -38,7 +38,7 @@ class SquadOptions(TaskOptions):
     stride: int = Field(128, ge=1)
     #: Tokens of the longest answer that decoding gives.
     max_answer_length: int = Field(30, ge=1)
-    #: Whether a core is told where the words of the question recur in the text (`question_overlap`).
+    #: Whether a core sees where the words of the question recur in the text (`question_overlap`).
     overlap: Literal["none", "token", "window"] = "window"
 
 
@@ -91,7 +91,7 @@ def _decided(answer: SquadAnswer, threshold: float) -> SquadAnswer:
 class SquadModule(TaskModule):
     """Every token is compared with the question as a whole, and gets a logit for starting and one for ending an answer.
 
-    The logits of the first token, [CLS], stand for "no answer here". They are computed from all tokens, since the first
+    The logits of the first token, [CLS], mean "no answer here". They are computed from all tokens, since the first
     token of a causal core has seen nothing.
     """
 
@@ -164,7 +164,7 @@ def question_overlap(
     A token that the question has too weighs log(1 + 1 / its count in the window), so that rare words count more
     (Richardson et al. 2013); the weights are summed over neighbourhoods of `WIDTHS` tokens to each side.
     """
-    # A window is framed by special tokens, whatever their numbers: its first token, and its last one of segment 1.
+    # A window's special tokens are found by place, not by id: its first token, and its last one of segment 1.
     first, last = input_ids[:, :1], input_ids.gather(1, segment_ids.cumsum(1).argmax(1, keepdim=True))
     asked = (segment_ids == 0) & (input_ids != first) & (input_ids != last)
     length = int(asked.sum(dim=1).max()) + 2

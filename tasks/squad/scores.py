@@ -168,7 +168,7 @@ def best_threshold(
 ) -> tuple[float, float]:
     """The official best mean score (percent) over all thresholds and the odds at which it is reached.
 
-    Starts from everything unanswered (reported as threshold 0.0, whatever the odds are) and answers question by
+    Starts from everything unanswered (reported as threshold 0.0 for any odds) and answers question by
     question in order of odds. Questions with equal odds are taken one at a time in the order of `null_odds`, so the
     official best can be one that no threshold reaches; use it to report, not to choose.
 
@@ -206,7 +206,7 @@ def v1_figures(scores: Mapping[str, ExampleScore]) -> dict[str, float]:
 
 
 def v2_figures(references: References, scores: Mapping[str, ExampleScore]) -> dict[str, float]:
-    """The figures of `squad_v2` from final scores, without those of best thresholds."""
+    """The figures of `squad_v2` from final scores, without the ones at best thresholds."""
     figures = _v2_group("", list(scores.values()))
     for prefix, wanted in (("HasAns_", True), ("NoAns_", False)):
         group = [score for question_id, score in scores.items() if bool(references[question_id]) is wanted]

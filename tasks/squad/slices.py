@@ -53,7 +53,7 @@ def question_word(question: str) -> str:
 def answer_type(texts: Sequence[str]) -> str:
     """A coarse type of the first reference; "none" when there is none. The first rule that fits decides.
 
-    date: a month, weekday, "century" or era, or a year 1000 to 2099 standing as a word, without a currency or percent
+    date: a month, weekday, "century" or era, or a year 1000 to 2099 as a separate word, without a currency or percent
     sign; "May" counts only beside a digit or alone. number: begins with a digit (after signs, currency and articles) or
     with a number word. name: every word but function words begins with an upper-case letter or digit. other: the rest.
 

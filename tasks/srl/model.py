@@ -40,11 +40,11 @@ class SrlOptions(TaskOptions):
     #: `indicator`: the predicate is marked in the core's input, and a sentence is encoded once a predicate, which costs
     #: four times as much on EWT.
     predicate_feature: Literal["indicator", "late"] = "late"
-    #: Whether words are told their signed distance to the predicate.
+    #: Whether words get their signed distance to the predicate.
     distance_feature: bool = True
     #: How the pieces of a word become its vector. In a causal core its first piece has not seen the rest of it.
     pooling: Literal["first", "mean"] = "mean"
-    #: Roles that can be tagged; those of the train split when not given.
+    #: Roles that can be tagged; by default all roles of the train split.
     roles: tuple[str, ...] = ()
 
 
@@ -164,7 +164,7 @@ class Pairs:
         return cls(row, slot, predicates[row, slot], num_words[row], width)
 
     def targets(self, tags: Tensor) -> Tensor:  # (B, up to P * W) -> (N, W)
-        """The right tags out of those of all a row's predicates, one after another."""
+        """The right tags, from the tags of all a row's predicates, one after another."""
         places = self.slot[:, None] * self.num_words[:, None] + torch.arange(self.offset.shape[1], device=tags.device)
         found = tags[self.row].gather(1, places.clamp(max=tags.shape[1] - 1))
         return found.masked_fill(~self.is_word, _IGNORED)

@@ -16,7 +16,7 @@ import numpy as np
 from atinuke_bench.tasks.srl.events import EXCESS, EXCLUDED_ROLES, MISSED, count_arguments
 from atinuke_bench.tasks.srl.propositions import Integers, Propositions
 
-#: Names and last distances of the slices by words between predicate and argument, those of He et al. (2017), "Deep
+#: Names and last distances of the slices by words between predicate and argument, as in He et al. (2017), "Deep
 #: Semantic Role Labeling: What Works and What's Next". The last has no end.
 DISTANCE_SLICES = ("0", "1-2", "3-6", "7+")
 _SLICE_ENDS = np.array([0, 2, 6])

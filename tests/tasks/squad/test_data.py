@@ -54,7 +54,7 @@ def test_misplaced_answers_are_mended_or_dropped_and_noted(write_squad, tmp_path
     loaded = SQUAD_V1.data.load(
         SourceConfig(data_dir=write_squad(tmp_path / "a", "1.1", partial(shift_answer, by=1))), None
     )
-    assert loaded.notes == ("train: 1 answers stood beside their answer_start and were moved to their text",)
+    assert loaded.notes == ("train: 1 answers were not at their answer_start, which was moved to their text",)
     gone = partial(spoil, answers=[{"text": "nowhere", "answer_start": 3}])
     loaded = SQUAD_V1.data.load(SourceConfig(data_dir=write_squad(tmp_path / "b", "1.1", gone)), None)
     assert len(loaded.splits["train"]) == 5 * 4 * 3 - 1

@@ -228,7 +228,7 @@ def test_repair_moves_an_answer_to_its_only_occurrence_nearby():
     fixed, report = repair_answers(columns_of("x" * 10 + "Ada" + "x" * 90 + "Ada", ("Ada", 12)), training=True)
     assert fixed["answers"] == [{"text": ["Ada"], "answer_start": [10]}]
     assert report == RepairReport(repaired_ids=("q",))
-    assert report.notes() == ("1 answers stood beside their answer_start and were moved to their text",)
+    assert report.notes() == ("1 answers were not at their answer_start, which was moved to their text",)
 
 
 @pytest.mark.parametrize("context", ["Ada and Ada.", "x" * 80 + "Ada", "nobody here"])
