@@ -2,9 +2,10 @@
 
     python benchmarks/lm_speed.py [--core atinuke] [--preset micro] [--objective causal] [--rows 400]
 
-Text is made of random words, so that no data is needed; the vocabulary is filled. The loops run in turns in one
-process, so that a busy machine slows all alike. The bare loop has the same model, batches, optimiser, schedule and
-clipping; the plain loss holds the logits of all scored tokens at once, as `F.cross_entropy` of a projection does.
+Text is made of random words, so no data is needed; the vocabulary is filled. The loops run in turns in one
+process, so that a busy machine slows all of them equally. The bare loop has the same model, batches, optimiser,
+schedule and clipping; the plain loss holds the logits of all scored tokens at once, as `F.cross_entropy` of a
+projection does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether the quick suite tells its systems apart: a look at the finished runs of `make bench`.
+"""Whether the quick suite can distinguish its cores: a look at the finished runs of `make bench`.
 
     python benchmarks/quick_calibration.py runs/quick
 

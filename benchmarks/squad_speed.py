@@ -2,8 +2,8 @@
 
     python benchmarks/squad_speed.py --data-dir DIR [--core atinuke] [--preset micro] [--questions 600]
 
-Everything runs in one process on one thread, the two loops in turns, so that a busy machine slows both alike. Features
-are built from the whole train split with nothing cached; decoding takes random logits for the whole dev split.
+Everything runs in one process on one thread, the two loops in turns, so that a busy machine slows both equally.
+Features are built from the whole train split with nothing cached; decoding takes random logits for the whole dev split.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python benchmarks/srl_speed.py --data-dir DIR [--core bilstm] [--preset mini] [--srl-eval srl-eval.pl]
 
 Everything runs on one thread. Decoding takes random scores of 101 tags (50 roles). Scoring reads two `.props` files;
-beside it stand a Perl process that does no more than read and split the same files, and the official script where its
-path is given, all in processor seconds. The predicate's two places are compared by processor
-seconds of an epoch, extrapolated from a few batches, taken in turns so that a busy machine slows both alike.
+a Perl process that only reads and splits the same files, and the official script if its path is given, are printed for
+comparison, all in processor seconds. The predicate's two places are compared by processor seconds of an epoch,
+extrapolated from a few batches, taken in turns so that a busy machine slows both equally.
 """
 
 from __future__ import annotations

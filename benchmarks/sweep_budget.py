@@ -40,7 +40,7 @@ SPACE = {
     "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
     "training.batch_tokens": {"int": [1024, 4096], "log": True},
 }
-#: As many examples to choose by as to learn from, so that the score tells more than noise.
+#: As many examples to choose by as to learn from, so that the score is more than noise.
 OVERRIDES = {
     "training.max_epochs": 9,
     "training.train_limit": 2400,

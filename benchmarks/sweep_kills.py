@@ -53,7 +53,7 @@ def serve(config: StudyConfig, store: Path, workers: int) -> None:
 
 
 def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
-    """A sweep in a process of its own, forked to save the imports; its pid."""
+    """A sweep in a separate process, forked to save the imports; its pid."""
     pid = os.fork()
     if pid:
         return pid

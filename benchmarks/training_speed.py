@@ -2,7 +2,7 @@
 
     python benchmarks/training_speed.py --data-dir DIR [--core atinuke] [--preset micro] [--rows 4000]
 
-All are measured in one process, one after the other in turns, so that a busy machine slows all alike. Printed are the
+All are measured in one process, one after the other in turns, so that a busy machine slows all equally. Printed are the
 median of the turns, and the ratio to the bare loop.
 """
 

@@ -5,8 +5,8 @@
 
 Two things are held: the identity of one run of every task with every core (a new identity means that finished runs are
 trained again), and the predictions and figures of one small trained run of each family and core. Data is generated, so
-that nothing need be there. Figures depend on the processor and on torch, so that a record is good for one machine; it
-is no part of the project.
+nothing need be there. Figures depend on the processor and on torch, so a record is good for one machine; it is not part
+of the project.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SMALL = {
     "tokenizer.min_frequency": 1,
 }
 CORES = ("atinuke", "transformer", "bilstm", "majority", "pretrained")
-#: One task of every family, and those whose metric or data are of a kind of their own.
+#: One task of every family, and those whose metric or data are of a special kind.
 TRAINED = (
     "squad-v1.1",
     "squad-v2.0",
@@ -123,7 +123,7 @@ def rounded(value: Any) -> Any:
 
 
 def record(trained: list[str]) -> dict[str, Any]:
-    """Everything, in a cache of its own, so that no feature is an old one."""
+    """Everything, in a new cache, so that no feature is an old one."""
     found: dict[str, Any] = {"identities": identities(), "outcomes": {}}
     for task in trained:
         for core in CORES:

@@ -6,7 +6,7 @@
     drawing     how every figure looks
     writing     the page, tables as files, the record in W&B
 
-`report` computes all sections, and `pairwise` is `compare A B`. Who wants the plain figures of many runs begins with
+`report` computes all sections, and `pairwise` is `compare A B`. For the plain figures of many runs begin with
 `read_frame`.
 """
 

@@ -32,7 +32,7 @@ class Compared:
 def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:
     """A against B in every column that both have.
 
-    Runs are of one column when their protocols are the same but for the fields in `ignoring`.
+    Runs are of one column when their protocols agree in every field that is not in `ignoring`.
     A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
     Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
     """

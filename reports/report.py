@@ -117,5 +117,5 @@ def _without_trials(frame: Frame, studies: Iterable[Study], suites: Iterable[Sui
     if not trials or frame.runs.empty:
         return frame, ()
     is_trial = frame.runs["folder"].map(lambda folder: str(Path(folder).resolve()) in trials)
-    note = f"{int(is_trial.sum())} runs are trials of studies; they stand under Studies and in no other table."
+    note = f"{int(is_trial.sum())} runs are trials of studies; they are under Studies and in no other table."
     return replace(frame, runs=frame.runs[~is_trial]), (note,) if is_trial.any() else ()

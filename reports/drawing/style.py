@@ -1,7 +1,7 @@
 """How every figure of a report looks. One colour, marker and line style a core, the same in all of them.
 
-Colours are Okabe and Ito's (2008), told apart by people of every colour vision; markers and line styles carry the same
-distinction for print in grey. Lines and points are labelled where they are, not in a legend.
+Colours are Okabe and Ito's (2008), which people of every colour vision can distinguish; markers and line styles carry
+the same distinction for print in grey. Lines and points are labelled where they are, not in a legend.
 """
 
 from __future__ import annotations

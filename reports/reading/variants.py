@@ -10,12 +10,12 @@ import yaml
 
 from .frame import differing
 
-#: Fields of a config that never tell two variants of a core apart.
+#: Fields of a config that never distinguish two variants of a core.
 _NOT_A_VARIANT = (
     "seed",
     "source.data_dir",
     "core.preset",
-    # Runs of several seeds may each start from a run of their own seed; the protocol says what that had learned.
+    # Runs of several seeds may each start from a run of the same seed; the protocol says what that had learned.
     "init_from.run",
     "init_from.identity",
     "init_from.checkpoint",
@@ -45,14 +45,14 @@ def _differences(config: Mapping[str, Any], fields: Sequence[str]) -> str:
 
 
 def without_seed(text: str) -> str:
-    """The YAML text of a config without the lines that never tell variants apart."""
+    """The YAML text of a config without the lines that never distinguish variants."""
     # Runs write their configs in one order of fields, so that equal texts are equal configs and few need parsing.
     kept = (line for line in text.splitlines() if not line.startswith(("seed:", "  data_dir:", "  preset:")))
     return "\n".join(kept)
 
 
 def flat_config(text: str) -> dict[str, Any]:
-    """The fields of a config that tell variants apart, by dotted path; none where it cannot be read."""
+    """The fields of a config that distinguish variants, by dotted path; none where it cannot be read."""
     try:
         record = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:

@@ -54,7 +54,7 @@ def collect_project(project: str, collector: Collector) -> None:
 def _asked(project: str, call: Callable[[], _T]) -> _T:
     try:
         return call()
-    # W&B raises its own errors, those of its service (not public), of its transport, and ValueError for no project.
+    # W&B raises its own errors, its service's (not public), its transport's, and ValueError for no project.
     except Exception as error:
         shown = " ".join(str(error).split()) or type(error).__name__
         raise TrackerError(f"{PREFIX}{project}: cannot be read through the W&B API ({shown})") from error

@@ -32,7 +32,7 @@ _SELECTION = {"held-out": "selected on a held-out part of train", "dev": "SELECT
 
 @dataclass(frozen=True)
 class Block:
-    """Columns that may be side by side: data, selection and pretraining are of one kind, one column a task."""
+    """Columns that may share a table: data, selection and pretraining are of one kind, one column a task."""
 
     title: str
     columns: tuple[Column, ...]

@@ -50,7 +50,7 @@ def published_table(frame: Frame, cells: Cells) -> Table:
     )
     note = (
         "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
-        "on other splits; a difference stands only where data, split, metric and pretraining agree."
+        "on other splits; a difference is given only where data, split, metric and pretraining agree."
     )
     return Table(
         "published", "Published figures (other protocols unless marked)", shown, data, (note,), True, "published"
@@ -88,7 +88,7 @@ def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cel
 
 
 def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    """A claim has nothing to be compared with; beside it is what Atinuke scored here, and on which data."""
+    """A claim has nothing to be compared with; its row shows what Atinuke scored here, and on which data."""
     for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
         own = cells.get(column["column"], {})
         found = [cell for variant, cell in own.items() if variant.startswith("atinuke")]

@@ -24,7 +24,7 @@ from ..reading.frame import Gap
 from .table import Table
 
 SCHEMA = 1
-#: Studies that have figures of their own, those with the most trials, and hyper-parameters of each slice figure.
+#: How many studies have figures, those with the most trials, and hyper-parameters of each slice figure.
 MOST_STUDIES = 8
 MOST_PARAMETERS = 6
 _BLUE = "#0072B2"

@@ -36,7 +36,7 @@ def suites_table(frame: Frame, suites: Sequence[Suite]) -> Table:
     counts = pd.DataFrame({"mean": grouped["score"].mean(), "done": grouped["finished"].sum(), "all": grouped.size()})
     texts = counts.apply(lambda row: _text(row["mean"], int(row["done"]), int(row["all"])), axis=1)
     shown = texts.unstack("task", fill_value=MISSING, sort=False).reset_index()
-    # The core's row is what the eye looks for; the suite comes next.
+    # Readers look for a core first, then for its suite.
     shown = shown[["core", "suite", *[name for name in shown.columns if name not in ("core", "suite")]]]
     return Table("suites", "How far the suites are", shown, data, (NOTE,), section="suites")
 

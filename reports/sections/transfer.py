@@ -122,7 +122,7 @@ def _heat_map(variant: str, gains: Sequence[Gain]) -> Plot:
         axes.text(
             place[1], place[0], f"{spread:+.2f}{_MARKS.get(gain.comparison.verdict, '')}", ha="center", va="center"
         )
-    # Metrics have scales of their own, so that a colour compares sources of one target.
+    # Metrics have different scales, so a colour only compares sources of one target.
     largest = np.nan_to_num(np.abs(values)).max(axis=0, initial=1e-9)
     axes.imshow(values / largest, cmap="PuOr_r", vmin=-1.6, vmax=1.6, aspect="auto")
     axes.set_xticks(range(len(targets)), targets, fontsize=8)
@@ -133,7 +133,7 @@ def _heat_map(variant: str, gains: Sequence[Gain]) -> Plot:
 
 
 def plain_names(sources: Sequence[Pretraining]) -> list[str]:
-    """Sources without what they were trained on and how, where their first words alone tell them apart.
+    """Sources without what they were trained on and how, where their first words suffice to distinguish them.
 
     >>> lm, coref = Pretraining.read("lm (causal) on 9b8d, settings 07ad"), Pretraining.read("coref on 1f, settings 3d")
     >>> plain_names([lm, coref])

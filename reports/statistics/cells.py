@@ -94,7 +94,7 @@ def _paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> dict[i
             gaps.append(Gap(frame.value(run, "folder"), str(error)))
             continue
         if samples and sample.units != next(iter(samples.values())).units:
-            reason = "its examples are not those of the other runs, so that it is not paired"
+            reason = "its examples differ from those of the other runs, so it is not paired"
             gaps.append(Gap(frame.value(run, "folder"), reason))
             continue
         samples[run] = sample

@@ -4,7 +4,7 @@ Letters: A and B two cores, S runs (seeds) of a core, N units, R resamples. Scor
 resampled scores are [R, S], where row r of both cores comes from the same resample of the units (paired).
 
 Two things vary: which examples are in the test set, and which seed a core was trained with. A bootstrap over the few
-seeds there are understates the second (by (S-1)/S), so that variances are added instead:
+seeds there are understates the second (by (S-1)/S), so variances are added instead:
 
     var(mean) = var_bootstrap(mean over seeds) + max(0, s^2 - i^2) / S
 
@@ -57,7 +57,7 @@ class Spread:
 class Scores:
     """A core's scores in one column: observed [S] and resampled [R, S] (None where predictions cannot be used).
 
-    `is_fixed` tells that seeds change nothing (the majority floor), so that one run is as good as many.
+    `is_fixed` says that seeds change nothing (the majority floor), so one run counts for all.
     """
 
     observed: Floats
@@ -65,12 +65,12 @@ class Scores:
     is_fixed: bool = False
 
     def mean(self) -> Spread:
-        """The mean over seeds. With a single seed the error is that of the examples alone."""
+        """The mean over seeds. With a single seed the error covers the examples alone."""
         return _spread([(self, 1.0)], require_seeds=False)
 
 
 def difference(a: Scores, b: Scores) -> Spread:
-    """The mean of A less that of B, paired over examples; error NaN when a trained core has a single seed."""
+    """The mean of A less the mean of B, paired over examples; error NaN when a trained core has a single seed."""
     return _spread([(a, 1.0), (b, -1.0)], require_seeds=True)
 
 

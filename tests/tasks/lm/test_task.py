@@ -101,5 +101,5 @@ def test_masks_are_those_of_the_epoch_so_that_a_resumed_run_is_the_same(make_lm,
 def test_a_core_with_a_its_own_tokenizer_is_refused(make_lm):
     run = make_lm()
     pretrained = core_config_class("pretrained").model_validate({"model": "some/model"})
-    with pytest.raises(ConfigError, match=r"task 'lm' trains cores that take its own tokenizer; .* brings one"):
+    with pytest.raises(ConfigError, match=r"task 'lm' trains cores that take its tokenizer; .* brings its own"):
         prepare(run.model_copy(update={"core": pretrained}))
