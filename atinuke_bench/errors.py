@@ -120,6 +120,27 @@ class MissingDependencyError(AtinukeBenchError):
     """A feature needs an optional package that is not installed."""
 
 
+def first_line(error: BaseException, *, with_class: bool = False) -> str:
+    """The first line of an error's message, after its class if asked for; the class alone where there is no message.
+
+    >>> first_line(ValueError("too short\\nby 3")), first_line(KeyError()), first_line(OSError("full"), with_class=True)
+    ('too short', 'KeyError', 'OSError: full')
+    """
+    lines, name = str(error).strip().splitlines(), type(error).__name__
+    if not lines:
+        return name
+    return f"{name}: {lines[0]}" if with_class else lines[0]
+
+
+def one_line(error: BaseException) -> str:
+    """An error's whole message on one line; its class where there is no message.
+
+    >>> one_line(ValueError("too short\\n  by 3"))
+    'too short by 3'
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`, or None when none is close.
 

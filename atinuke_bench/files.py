@@ -30,6 +30,15 @@ def file_problem(path: str | Path, checksum: str) -> str | None:
     return None if found == checksum else "has changed since the run was finished (its checksum differs)"
 
 
+def git_blob_id(content: bytes) -> str:
+    """The name git gives a file, which is how the Hub identifies files outside of LFS.
+
+    >>> git_blob_id(b"")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
 def sha256_json(record: Any) -> str:
     """SHA-256 of plain data, the same for every order of keys.
 

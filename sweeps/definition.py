@@ -12,7 +12,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, field_validator, mo
 
 from atinuke_bench import registry
 from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse
-from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError
+from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import resolve_space
 from atinuke_bench.sweeps.samplers import grid_points
@@ -212,5 +212,5 @@ def read_definition(folder: Path) -> tuple[StudyConfig, str | None] | None:
         record = yaml.safe_load(path.read_text(encoding="utf-8"))
         url = record.pop("storage")
     except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise StudyError(f"{path}: cannot be read as a study ({' '.join(str(error).split())})") from error
+        raise StudyError(f"{path}: cannot be read as a study ({one_line(error)})") from error
     return parse(StudyConfig, record, str(path)), url

@@ -17,7 +17,7 @@ class Progress:
         self.study = study
         self.say = say
         budget = study.config.budget
-        self.say(f"study {study.config.name}: {study.config.sampler}, {study.config.pruner}, {_plain(budget)}")
+        self.say(f"study {study.config.name}: {study.config.sampler}, {study.config.pruner}, {_budget_text(budget)}")
 
     def __call__(self, ended: Ended) -> None:
         if ended.number is None:
@@ -29,7 +29,7 @@ class Progress:
         if ended.outcome in ("complete", "pruned"):
             score, chosen = score_of(trial), self.study.draw_of(trial).overrides
             shown = "–" if score is None else f"{score:.2f}"
-            values = "  ".join(f"{path.split('.')[-1]} {_short(value)}" for path, value in chosen.items())
+            values = "  ".join(f"{path.split('.')[-1]} {_setting(value)}" for path, value in chosen.items())
             what = f"{shown} {'' if ended.outcome == 'complete' else 'pruned '}(best {self._best(trials)})  {values}"
         else:
             what = f"{ended.outcome}: {ended.message}"
@@ -42,10 +42,10 @@ class Progress:
         return f"{max(scores) if self.study.higher_is_better else min(scores):.2f}"
 
 
-def _plain(budget: Budget) -> str:
+def _budget_text(budget: Budget) -> str:
     granted = {name: value for name, value in budget.model_dump().items() if value is not None}
     return " or ".join(f"{value:g} {name.replace('_', ' ')}" for name, value in granted.items())
 
 
-def _short(value: Any) -> str:
+def _setting(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError
+from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError, one_line
 from atinuke_bench.files import make_folder
 
 #: How long a process waits for another one's lock before it gives up; drawing a trial takes milliseconds.
@@ -59,7 +59,7 @@ class Storage:
             # Optuna's answer to tables of another version.
             if "optuna" not in str(error):
                 raise
-            raise StorageError(f"study database {self.url}: {' '.join(str(error).split())}") from error
+            raise StorageError(f"study database {self.url}: {one_line(error)}") from error
 
     def close(self) -> None:
         self._lock.close()

@@ -57,7 +57,7 @@ def predict(
     predictor = open_predictor(run)
     with _lines(source) as lines:
         answers = predictor.stream(lines, source or "standard input", chunk)
-        for text in _documents(answers) if as_json else map(_json if as_lines else _plain, answers):
+        for text in _json_list(answers) if as_json else map(_as_json if as_lines else _as_line, answers):
             typer.echo(text)
             sys.stdout.flush()
 
@@ -84,7 +84,7 @@ def export(
     typer.echo(json.dumps({"folder": str(out), "files": files}, indent=1) if as_json else f"{out}: {', '.join(files)}")
 
 
-def _plain(answer: Any) -> str:
+def _as_line(answer: Any) -> str:
     shown = (
         answer.prediction if isinstance(answer.prediction, str) else json.dumps(answer.prediction, ensure_ascii=False)
     )
@@ -92,20 +92,20 @@ def _plain(answer: Any) -> str:
     return f"{answer.id}\t{' '.join(shown.split())}"
 
 
-def _json(answer: Any) -> str:
+def _as_json(answer: Any) -> str:
     return json.dumps(answer.as_record(), ensure_ascii=False)
 
 
-def _documents(answers: Iterator[Any]) -> Iterator[str]:
+def _json_list(answers: Iterator[Any]) -> Iterator[str]:
     """The lines of one JSON list, which is never in memory as a whole."""
     yield "["
     last = None
     for answer in answers:
         if last is not None:
-            yield f" {_json(last)},"
+            yield f" {_as_json(last)},"
         last = answer
     if last is not None:
-        yield f" {_json(last)}"
+        yield f" {_as_json(last)}"
     yield "]"
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
+from atinuke_bench.config.written import as_written
 from atinuke_bench.errors import MissingDependencyError, UnknownNameError
 
 
@@ -45,7 +46,7 @@ class CoreConfig(Frozen):
             return self.name
         reference = type(self).from_preset(self.preset)
         changes = [
-            f"{field}={_plain(getattr(self, field))}"
+            f"{field}={as_written(getattr(self, field))}"
             for field in type(self).model_fields
             if getattr(self, field) != getattr(reference, field)
         ]
@@ -241,7 +242,3 @@ def is_floor(name: str) -> bool:
         return core_config_class(name).is_floor
     except (UnknownNameError, MissingDependencyError):
         return False
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

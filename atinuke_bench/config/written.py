@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.errors import ConfigError, UnknownNameError, one_line
 
 
 def read_named_yaml(kind: str, name_or_file: str, built_in: Mapping[str, Path]) -> tuple[Any, str]:
@@ -22,7 +22,16 @@ def read_named_yaml(kind: str, name_or_file: str, built_in: Mapping[str, Path]) 
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")), str(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from error
+        raise ConfigError(f"{path}: not a readable YAML file ({one_line(error)})") from error
+
+
+def as_written(value: Any) -> str:
+    """A setting as YAML writes it, for readers.
+
+    >>> as_written(False), as_written("pre"), as_written(0.1)
+    ('false', 'pre', '0.1')
+    """
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def number_in_text(value: Any) -> Any:

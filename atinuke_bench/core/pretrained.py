@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from atinuke_bench.config import PretrainedConfig, Pretraining
-from atinuke_bench.errors import CheckpointError, ConfigError, MissingDependencyError, nearest
+from atinuke_bench.errors import CheckpointError, ConfigError, MissingDependencyError, first_line, nearest
 
 from .base import Core, assert_right_padded
 from .pretrained_files import find_model, pretraining_of
@@ -93,7 +93,7 @@ class PretrainedCore(Core[PretrainedConfig]):
                     **options,
                 )
         except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-            raise CheckpointError(f"{found.path}: weights cannot be loaded ({str(error).splitlines()[0]})") from error
+            raise CheckpointError(f"{found.path}: weights cannot be loaded ({first_line(error)})") from error
         missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
         if missing:
             raise CheckpointError(f"{found.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more")

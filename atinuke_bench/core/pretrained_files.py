@@ -7,7 +7,6 @@ tokenizer.json      the tokenizer
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -27,8 +26,8 @@ from huggingface_hub.errors import (
 from tokenizers import Tokenizer
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.errors import CheckpointError, ConfigError, DataError
-from atinuke_bench.files import sha256_file, sha256_json
+from atinuke_bench.errors import CheckpointError, ConfigError, DataError, first_line
+from atinuke_bench.files import git_blob_id, sha256_file, sha256_json
 
 ARCHITECTURE = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -226,7 +225,7 @@ def _cached(name: str, revision: str | None, why: Exception) -> tuple[Path, str]
     try:
         folder = Path(huggingface_hub.snapshot_download(name, revision=revision, local_files_only=True))
     except LocalEntryNotFoundError:
-        problem = f"cannot be read from {huggingface_hub.constants.ENDPOINT}: {str(why).splitlines()[0]}"
+        problem = f"cannot be read from {huggingface_hub.constants.ENDPOINT}: {first_line(why)}"
         raise DataError(f"{problem}; a folder needs no network (--model FOLDER)", path=name) from why
     return folder, folder.name
 
@@ -235,10 +234,6 @@ def _verify(paths: list[Path], siblings: dict[str, Any]) -> None:
     for path in paths:
         entry = siblings[path.name]
         content = path.read_bytes() if entry.lfs is None else b""
-        found = sha256_file(path) if entry.lfs else _git_blob_id(content)
+        found = sha256_file(path) if entry.lfs else git_blob_id(content)
         if found != (entry.lfs.sha256 if entry.lfs else entry.blob_id):
             raise CheckpointError(f"{os.path.realpath(path)}: not the file that the Hub has; delete it and run again")
-
-
-def _git_blob_id(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

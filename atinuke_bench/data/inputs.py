@@ -29,7 +29,7 @@ def read_records(lines: Iterable[str], path: str | Path, plain_fields: tuple[str
         if text.lstrip().startswith("{"):
             yield number, _object(text, path, number)
         else:
-            yield number, _plain(text, path, number, plain_fields)
+            yield number, _split_at_tabs(text, path, number, plain_fields)
 
 
 def text_of(record: Record, field: str) -> str:
@@ -41,7 +41,7 @@ def text_of(record: Record, field: str) -> str:
     """
     value = _value(record, field)
     if not isinstance(value, str):
-        raise DataError(f"must be a text; found {_shown(value)}", field=field)
+        raise DataError(f"must be a text; found {_excerpt(value)}", field=field)
     return value
 
 
@@ -57,14 +57,14 @@ def words_of(record: Record, field: str) -> list[str]:
 def as_words(value: Any, field: str) -> list[str]:
     words = value.split() if isinstance(value, str) else value
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-        raise DataError(f"must be words, as a list or parted by spaces; found {_shown(value)}", field=field)
+        raise DataError(f"must be words, as a list or parted by spaces; found {_excerpt(value)}", field=field)
     return words
 
 
 def place_of(value: Any, field: str, num_places: int) -> int:
     """A word's number, counted from 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < num_places:
-        raise DataError(f"must be the number of a word, 0 to {num_places - 1}; found {_shown(value)}", field=field)
+        raise DataError(f"must be the number of a word, 0 to {num_places - 1}; found {_excerpt(value)}", field=field)
     return value
 
 
@@ -84,16 +84,16 @@ def _object(text: str, path: str | Path, number: int) -> Record:
     return record
 
 
-def _plain(text: str, path: str | Path, number: int, fields: tuple[str, ...]) -> Record:
+def _split_at_tabs(text: str, path: str | Path, number: int, fields: tuple[str, ...]) -> Record:
     values = text.split("\t")
     if not fields:
-        raise DataError(f"must be one JSON object a line; found {_shown(text)}", path=path, line=number)
+        raise DataError(f"must be one JSON object a line; found {_excerpt(text)}", path=path, line=number)
     if len(values) != len(fields):
         rule = f"a line is a JSON object, or {len(fields)} texts parted by a tab ({', '.join(fields)})"
         raise DataError(f"{rule}; found {len(values)}", path=path, line=number)
     return dict(zip(fields, values, strict=True))
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

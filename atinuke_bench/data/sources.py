@@ -24,7 +24,8 @@ from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionN
 
 from atinuke_bench.data.table import UNLABELLED, Table
 from atinuke_bench.data.text import content_sha256
-from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.errors import DataError, first_line, nearest
+from atinuke_bench.files import git_blob_id
 
 #: A file, and the function that reads it into a table.
 LocalFile = tuple[Path, Callable[[Path], Table]]
@@ -152,7 +153,7 @@ def _one_line_errors(where: str) -> Iterator[None]:
     # ValueError: an unknown configuration, a damaged parquet file. RuntimeError: a loading script.
     except (HTTPError, OSError, DatasetsError, ValueError, RuntimeError) as error:
         problem = f"cannot be read from {huggingface_hub.constants.ENDPOINT}: "
-        problem += (str(error) or type(error).__name__).splitlines()[0]
+        problem += first_line(error)
         if isinstance(error, (HTTPError, OSError)):
             problem += "; official files in a folder need no network (--source local --data-dir)"
         raise DataError(problem, path=where) from error
@@ -179,7 +180,7 @@ def _verified_files(
             path = Path(huggingface_hub.hf_hub_download(source.repo, name, repo_type="dataset", revision=commit))
             content = path.read_bytes()
             found = hashlib.sha256(content).hexdigest()
-            if checksums.get(name) not in (found, _git_blob_id(content)):
+            if checksums.get(name) not in (found, git_blob_id(content)):
                 raise DataError(
                     "the cached copy is not the file on the Hub (its checksum differs); delete it and run again",
                     path=path.resolve(),
@@ -187,15 +188,6 @@ def _verified_files(
             if str(split) in source.splits.values():
                 files[name] = found
     return files
-
-
-def _git_blob_id(content: bytes) -> str:
-    """The name git gives a file, which is how the Hub identifies files outside of LFS.
-
-    >>> _git_blob_id(b"")
-    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
-    """
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _place(source: HubDataset, split: str) -> str:

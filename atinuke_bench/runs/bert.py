@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from atinuke_bench.config import TransformerConfig
+from atinuke_bench.config.written import as_written
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.embeddings import NUM_SEGMENTS, PADDING_ID
 from atinuke_bench.core.encoder import AttentionCore, EncoderLayer
@@ -31,7 +32,7 @@ def require_bert(core: Core) -> None:
         )
     for field, needed in _BERT.items():
         if (found := getattr(core.config, field)) != needed:
-            raise ConfigError(f"core.{field}: BertModel has {_shown(needed)}; found {_shown(found)}{hint}")
+            raise ConfigError(f"core.{field}: BertModel has {_setting(needed)}; found {_setting(found)}{hint}")
 
 
 def bert_config(core: AttentionCore, vocab_size: int) -> dict[str, Any]:
@@ -101,5 +102,5 @@ def _scaled(table: nn.Embedding) -> Tensor:
     return table.weight * math.sqrt(table.embedding_dim)
 
 
-def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+def _setting(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else as_written(value)

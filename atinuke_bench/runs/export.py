@@ -104,7 +104,7 @@ def _writer(predictor: Predictor, folder: RunFolder) -> Callable[[Path], None]:
     result = folder.read_result()
 
     def write(out: Path) -> None:
-        weights = {name: _plain(tensor) for name, tensor in predictor.module.state_dict().items()}
+        weights = {name: _detached(tensor) for name, tensor in predictor.module.state_dict().items()}
         write_bytes(out / MODULE_WEIGHTS, save(weights))
         write_text(out / TOKENIZER, predictor.tokenizer.to_str())
         card = {
@@ -143,7 +143,7 @@ def _transformers_writer(predictor: Predictor) -> Callable[[Path], None]:
         if isinstance(core, PretrainedCore):
             config = {**core.encoder.config.to_dict(), "architectures": [type(core.encoder).__name__]}
             config.pop("_name_or_path", None)
-            weights = {name: _plain(tensor) for name, tensor in core.encoder.state_dict().items()}
+            weights = {name: _detached(tensor) for name, tensor in core.encoder.state_dict().items()}
         else:
             assert isinstance(core, AttentionCore), "require_bert comes first"
             config = bert_config(core, core.vocab_size)
@@ -160,5 +160,5 @@ def _transformers_writer(predictor: Predictor) -> Callable[[Path], None]:
     return write
 
 
-def _plain(tensor: Tensor) -> Tensor:
+def _detached(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().contiguous().clone()

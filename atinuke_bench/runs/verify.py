@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench import registry
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.metrics.metric import Metric
 from atinuke_bench.run_folder import RunFolder, find_runs
 
@@ -43,7 +43,7 @@ def verify(folder: RunFolder) -> Verdict:
         result = folder.read_result()
         artefacts = dict(result["artefacts"])
     except (RunFolderError, KeyError, TypeError, ValueError) as error:
-        verdict.problems.append(f"result.json: {_first_line(error)}")
+        verdict.problems.append(f"result.json: {first_line(error)}")
         verdict.damaged.append("result.json")
         return verdict
     for name, checksum in artefacts.items():
@@ -81,19 +81,15 @@ def _check_score(verdict: Verdict, result: dict[str, Any]) -> None:
         rows = rows[(rows["split"] == result["split"]) & rows["gold"].notna()]
         columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
     except (OSError, KeyError, ValueError) as error:
-        verdict.problems.append(f"predictions.parquet: cannot be read ({_first_line(error)})")
+        verdict.problems.append(f"predictions.parquet: cannot be read ({first_line(error)})")
         return
     try:
         metric: Metric = registry.load_metric(result["task"], name)
         computed = metric.measure(metric.read(columns)).figures[name]
     # The plug-in may not be installed, and its metric may fail in any way.
     except Exception as error:
-        verdict.not_checked = f"{name} of {result['task']}: {_first_line(error)}"
+        verdict.not_checked = f"{name} of {result['task']}: {first_line(error)}"
         return
     if computed is None or not abs(computed - recorded) < 1e-6:
         shown = "none" if computed is None else f"{computed:.4f}"
         verdict.problems.append(f"the predictions do not give the recorded {name} {recorded:.4f}; they give {shown}")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

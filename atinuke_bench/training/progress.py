@@ -58,7 +58,7 @@ class RunProgress(pl.Callback):
             completed=trainer.global_step,
             description=f"{self.title}  epoch {trainer.current_epoch + 1}/{self.max_epochs}",
             loss=f"{self.loss:.3f}",
-            best=_short(self.best),
+            best=_score_text(self.best),
         )
 
     def epoch_done(self, record: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class RunProgress(pl.Callback):
         each = (time.perf_counter() - self._started) / max(1, done - self._first_epoch)
         self.console.print(
             f"{self.title}  epoch {done}/{self.max_epochs}  loss {record['loss']:.3f}  "
-            f"selection {_short(record['score'])} (best {_short(self.best)})  "
+            f"selection {_score_text(record['score'])} (best {_score_text(self.best)})  "
             f"{record['tokens_per_second']:,.0f} tokens/s  at most {each * (self.max_epochs - done):.0f} s left",
             highlight=False,
             soft_wrap=True,
@@ -89,5 +89,5 @@ class RunProgress(pl.Callback):
             self._progress = None
 
 
-def _short(score: float | None) -> str:
+def _score_text(score: float | None) -> str:
     return "-" if score is None else f"{score:.2f}"

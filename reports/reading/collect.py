@@ -14,14 +14,14 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.errors import AtinukeBenchError, RunFolderError
+from atinuke_bench.errors import AtinukeBenchError, RunFolderError, first_line
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 from .column import Column
 from .frame import Frame, Gap
 from .results import FIELDS, row_of, slice_rows
-from .variants import flat_config, told_apart, without_seed
+from .variants import flat_config, variant_names, without_seed
 
 
 class Collector:
@@ -55,7 +55,7 @@ class Collector:
             row = row_of(where, {**result, "protocol": protocol})
             slices = slice_rows(len(self._rows), result["slices"].get(row["split"], {}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            self.gaps.append(Gap(where, f"damaged result: {_first_line(error)}"))
+            self.gaps.append(Gap(where, f"damaged result: {first_line(error, with_class=True)}"))
             return
         key = (row["task"], row["identity"])
         if key in self._seen:
@@ -76,7 +76,7 @@ class Collector:
         runs = pd.DataFrame(self._rows, columns=None if self._rows else list(FIELDS))
         if self._rows:
             runs["config"] = places
-            runs["variant"] = told_apart(runs, configs)
+            runs["variant"] = variant_names(runs, configs)
         slices = pd.DataFrame(self._slices, columns=["run", "slice", "label", "metric", "value"])
         return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, self._histories)
 
@@ -97,12 +97,12 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
         try:
             result = folder.read_result() if folder.result.exists() else None
         except AtinukeBenchError as error:
-            collector.gaps.append(Gap(str(folder.path), f"damaged result: {_first_line(error)}"))
+            collector.gaps.append(Gap(str(folder.path), f"damaged result: {first_line(error, with_class=True)}"))
             continue
         if result is None:
             collector.gaps.append(Gap(str(folder.path), _why_unfinished(folder)))
         else:
-            collector.add(str(folder.path), result, partial(_text_of, folder))
+            collector.add(str(folder.path), result, partial(_config_text, folder))
 
 
 def matching(place: str) -> list[str]:
@@ -131,12 +131,8 @@ def _why_unfinished(folder: RunFolder) -> str:
         return "failed; its failure.json is damaged"
 
 
-def _text_of(folder: RunFolder) -> str:
+def _config_text(folder: RunFolder) -> str:
     try:
         return folder.config.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

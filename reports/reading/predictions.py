@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench.errors import RunFolderError, first_line
 
 COLUMNS = ("id", "prediction", "gold", "score")
 #: Bytes of predictions that are kept; what does not fit is read again when it is needed again.
@@ -34,7 +34,7 @@ class PredictionCache:
             kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(COLUMNS)
             kept = kept.sort_by("id")
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            shown = f"{type(error).__name__}: {error}".splitlines()[0]
+            shown = first_line(error, with_class=True)
             raise RunFolderError(f"{path}: cannot be read as predictions ({shown})") from error
         if kept.nbytes <= self._free:
             self._free -= kept.nbytes

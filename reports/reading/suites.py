@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.files import read_json
 
 from .frame import Gap
@@ -42,5 +42,5 @@ def read_suites(places: Iterable[str | Path]) -> tuple[list[Suite], list[Gap]]:
                 _ = entry["task"], entry["variant"], entry["seed"], entry["folder"]
             found.append(Suite(str(record["name"]), kept, path.parent.parent))
         except (RunFolderError, KeyError, TypeError, AttributeError) as error:
-            gaps.append(Gap(str(path), f"damaged record of a suite: {type(error).__name__}: {error}".splitlines()[0]))
+            gaps.append(Gap(str(path), f"damaged record of a suite: {first_line(error, with_class=True)}"))
     return found, gaps

@@ -25,7 +25,7 @@ _NOT_A_VARIANT = (
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def told_apart(runs: pd.DataFrame, configs: Sequence[Mapping[str, Any]]) -> pd.Series:
+def variant_names(runs: pd.DataFrame, configs: Sequence[Mapping[str, Any]]) -> pd.Series:
     """The name of each run's variant: the core's label, and what else differs between runs of a column."""
     names = runs["variant"].copy()
     for _, rows in runs.groupby(["column", "variant"], sort=False).groups.items():

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from atinuke_bench.errors import TrackerError, UnknownNameError
+from atinuke_bench.errors import TrackerError, UnknownNameError, one_line
 
 from .collect import Collector
 from .frame import Gap
@@ -56,13 +56,13 @@ def _asked(project: str, call: Callable[[], _T]) -> _T:
         return call()
     # W&B raises its own errors, its service's (not public), its transport's, and ValueError for no project.
     except Exception as error:
-        shown = " ".join(str(error).split()) or type(error).__name__
+        shown = one_line(error)
         raise TrackerError(f"{PREFIX}{project}: cannot be read through the W&B API ({shown})") from error
 
 
 def _collect(run: Any, project: str, collector: Collector) -> None:
     where = f"{PREFIX}{project}/{run.id}"
-    config, summary = dict(run.config), _plain(run.summary)
+    config, summary = dict(run.config), _unwrapped(run.summary)
     if run.state != "finished":
         collector.gaps.append(Gap(where, f"not finished (W&B state: {run.state})"))
     elif missing := [name for name in _NEEDED if name not in summary]:
@@ -106,8 +106,8 @@ def _history(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted((one for one in records if one.get("epoch") is not None), key=lambda one: one["epoch"])
 
 
-def _plain(value: Any) -> Any:
+def _unwrapped(value: Any) -> Any:
     """A summary and its parts, which W&B wraps, as plain dictionaries."""
     if hasattr(value, "items"):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): _unwrapped(part) for name, part in value.items()}
     return value

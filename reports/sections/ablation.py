@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from atinuke_bench.config.written import as_written
 from atinuke_bench.formatting import number, p_value
 
 from ..drawing.style import Plot, finished, new_figure, short, slug
@@ -42,7 +43,7 @@ class Ablation:
 
     @property
     def change(self) -> str:
-        return ", ".join(f"{name}: {_plain(old)} → {_plain(new)}" for name, (old, new) in self.changes.items())
+        return ", ".join(f"{name}: {_setting(old)} → {_setting(new)}" for name, (old, new) in self.changes.items())
 
 
 def ablations(frame: Frame, cells: Cells) -> list[Ablation]:
@@ -136,5 +137,5 @@ def _of_core(name: str) -> bool:
     return name.startswith("core.")
 
 
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "none" if value is None else str(value)
+def _setting(value: Any) -> str:
+    return "none" if value is None else as_written(value)

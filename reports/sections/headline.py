@@ -96,7 +96,7 @@ def _headline_block(
         for column in columns:
             task, split, metric = (info[column][name] for name in ("task", "split", "metric"))
             cell, mark = cells[column].get(variant), marked.get((column, variant), "")
-            row[f"{task} {split} {metric}"] = MISSING if cell is None else _text(cell, mark)
+            row[f"{task} {split} {metric}"] = MISSING if cell is None else _cell_text(cell, mark)
             data.append(
                 {"core": variant, "task": task, "split": split, "metric": metric, **_figures(cell, mark, block)}
             )
@@ -118,7 +118,7 @@ def _headline_block(
     )
 
 
-def _text(cell: Cell, mark: str) -> str:
+def _cell_text(cell: Cell, mark: str) -> str:
     low, high = cell.interval
     interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else ""
     return f"{cell.mean:.2f}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}"

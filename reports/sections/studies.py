@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench.config.written import as_written
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.files import make_folder, read_json, write_bytes, write_text
 from atinuke_bench.formatting import MISSING, number
 
@@ -79,7 +80,7 @@ def read_studies(places: Iterable[str | Path]) -> tuple[list[Study], list[Gap]]:
         try:
             found.append(Study(_checked(read_json(path)), path.parent.parent.parent))
         except (RunFolderError, TypeError, ValueError, KeyError) as error:
-            gaps.append(Gap(str(path), f"damaged study: {str(error).splitlines()[0]}"))
+            gaps.append(Gap(str(path), f"damaged study: {first_line(error)}"))
     return found, gaps
 
 
@@ -110,7 +111,7 @@ def studies_table(studies: Sequence[Study]) -> Table:
                 **{state: int(states.get(state, 0)) for state in ("complete", "pruned", "failed", "running")},
                 "metric": insight["metric"],
                 "best score": float("nan") if best is None or best["score"] is None else float(best["score"]),
-                "best trial": "" if best is None else ", ".join(f"{k}={_plain(v)}" for k, v in best["params"].items()),
+                "best trial": ", ".join(f"{k}={_setting(v)}" for k, v in best["params"].items()) if best else "",
                 "seconds": float(spent.get("seconds") or float("nan")),
                 "training_flops": float(spent.get("training_flops") or float("nan")),
             }
@@ -245,8 +246,8 @@ def _slices(study: Study, most: int | None = None) -> Plot | None:
             axes.plot(values, scores, "o", color=_BLUE, ms=4, alpha=0.7)
             _scale(axes, "x", is_log=domain.get("log", False))
         else:
-            labels = list(dict.fromkeys(map(_plain, domain.get("choices", values))))
-            axes.plot([labels.index(_plain(value)) for value in values], scores, "o", color=_BLUE, ms=4, alpha=0.7)
+            labels = list(dict.fromkeys(map(_setting, domain.get("choices", values))))
+            axes.plot([labels.index(_setting(value)) for value in values], scores, "o", color=_BLUE, ms=4, alpha=0.7)
             axes.set_xticks(range(len(labels)), [short(label, 12) for label in labels])
             axes.set_xlim(-0.5, len(labels) - 0.5)
         times = f" × {domain['times'].split('.')[-1]}" if "times" in domain else ""
@@ -319,5 +320,5 @@ def _scale(axes: Axes, axis: str, *, is_log: bool) -> None:
         drawn.set_major_formatter(lambda value, _: compact(value))
 
 
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:.4g}" if isinstance(value, float) else str(value)
+def _setting(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else as_written(value)

@@ -34,7 +34,7 @@ def suites_table(frame: Frame, suites: Sequence[Suite]) -> Table:
     data["score"] = pd.to_numeric(data["score"])
     grouped = data.groupby(["suite", "core", "task"], sort=False)
     counts = pd.DataFrame({"mean": grouped["score"].mean(), "done": grouped["finished"].sum(), "all": grouped.size()})
-    texts = counts.apply(lambda row: _text(row["mean"], int(row["done"]), int(row["all"])), axis=1)
+    texts = counts.apply(lambda row: _cell_text(row["mean"], int(row["done"]), int(row["all"])), axis=1)
     shown = texts.unstack("task", fill_value=MISSING, sort=False).reset_index()
     # Readers look for a core first, then for its suite.
     shown = shown[["core", "suite", *[name for name in shown.columns if name not in ("core", "suite")]]]
@@ -59,6 +59,6 @@ def _why(folder: Path | None) -> str:
     return "finished, but outside the places of this report" if RunFolder(folder).is_finished() else "not finished"
 
 
-def _text(mean: float, num_done: int, num_all: int) -> str:
+def _cell_text(mean: float, num_done: int, num_all: int) -> str:
     counted = "" if num_done == num_all else f" ({num_done} of {num_all})"
     return f"{number(mean)}{counted}"

@@ -85,7 +85,7 @@ def transfer_table(found: Transfer) -> Table:
     for (variant, target), cell in found.scratch.items():
         rows.setdefault((variant, SCRATCH), {})[target] = number(cell.mean)
     for gain in found.gains:
-        rows.setdefault((gain.variant, gain.source.label), {})[gain.target] = _text(gain.comparison)
+        rows.setdefault((gain.variant, gain.source.label), {})[gain.target] = _cell_text(gain.comparison)
     targets = sorted({target for _, target in found.scratch})
     shown = pd.DataFrame(
         [
@@ -153,7 +153,7 @@ def _figures(gain: Gain) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in ("task", "a", "b")}
 
 
-def _text(comparison: Comparison) -> str:
+def _cell_text(comparison: Comparison) -> str:
     change = comparison.spread.value
     shown = number(change, sign=True) if math.isfinite(change) else MISSING
     return f"{number(comparison.a.mean)} ({shown}){_MARKS.get(comparison.verdict, '')}"

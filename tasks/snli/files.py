@@ -56,12 +56,12 @@ def read_snli(path: str | Path) -> Table:
     columns: dict[str, list[Any]] = {"id": [], "sentence1": [], "sentence2": [], "label": []}
     lines: dict[str, int] = {}
     for line, record in _records(path):
-        identifier = _text(path, line, record, "pairID")
+        identifier = _require_text(path, line, record, "pairID")
         _require_new(path, line, identifier, lines)
-        label = _text(path, line, record, "gold_label")
+        label = _require_text(path, line, record, "gold_label")
         columns["id"].append(identifier)
-        columns["sentence1"].append(_text(path, line, record, "sentence1"))
-        columns["sentence2"].append(_text(path, line, record, "sentence2"))
+        columns["sentence1"].append(_require_text(path, line, record, "sentence1"))
+        columns["sentence2"].append(_require_text(path, line, record, "sentence2"))
         known = UNLABELLED if label == NO_CONSENSUS else _label(path, line, label, "gold_label")
         columns["label"].append(known)
     num_without = columns["label"].count(UNLABELLED)
@@ -91,7 +91,7 @@ def _prediction_rows(path: str | Path) -> Iterator[tuple[int, str, str, str]]:
     if first.lstrip().startswith("{"):
         for line, record in _records(path):
             field = "prediction" if "prediction" in record else "gold_label"
-            yield line, _text(path, line, record, "pairID"), _text(path, line, record, field), field
+            yield line, _require_text(path, line, record, "pairID"), _require_text(path, line, record, field), field
         return
     for line, text in read_lines(path):
         fields = text.split("\t")
@@ -116,7 +116,7 @@ def _records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, record
 
 
-def _text(path: str | Path, line: int, record: dict[str, Any], field: str) -> str:
+def _require_text(path: str | Path, line: int, record: dict[str, Any], field: str) -> str:
     value = record.get(field)
     if isinstance(value, str):
         return value

@@ -166,9 +166,9 @@ def squad_from_rows(rows: Iterable[Mapping[str, Any]], *, unanswerable: bool, na
         texts, starts = list(answers["text"]), list(answers["answer_start"])
         if len(texts) != len(starts):
             raise place.fail(f"{len(texts)} answer texts but {len(starts)} answer_start")
-        context = _text(row, "context", place)
+        context = _require_text(row, "context", place)
         pairs = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
-        record = (question_id, _title(row, place), context, _text(row, "question", place))
+        record = (question_id, _title(row, place), context, _require_text(row, "question", place))
         _append(columns, *record, _answers(pairs, context, unanswerable, place))
     return columns
 
@@ -271,10 +271,10 @@ def _read_article(article: object, place: _Place, unanswerable: bool, columns: C
     for number, paragraph in enumerate(_entries(article, "paragraphs", place), start=1):
         here = place.within(f"paragraph {number}")
         questions = _entries(paragraph, "qas", here)
-        context = _text(paragraph, "context", here)
+        context = _require_text(paragraph, "context", here)
         for position, entry in enumerate(questions, start=1):
             question_id, there = _question_id(entry, here.within(f"question {position}"), seen)
-            question = _text(entry, "question", there)
+            question = _require_text(entry, "question", there)
             given = _entries(entry, "answers", there)
             if entry.get("is_impossible") and not unanswerable:
                 raise there.fail("is_impossible is true; use task squad-v2.0")
@@ -317,7 +317,7 @@ def _answers(given: list[Any], context: str, unanswerable: bool, place: _Place) 
             raise here.fail(f"answer_start must be an integer, found {start!r:.40}")
         if not 0 <= start < len(context):
             raise here.fail(f"answer_start {start} is out of range; the context has {len(context)} characters")
-        texts.append(_text(answer, "text", here))
+        texts.append(_require_text(answer, "text", here))
         starts.append(start)
     return {"text": texts, "answer_start": starts}
 
@@ -348,7 +348,7 @@ def _title(parent: Mapping[str, Any], place: _Place) -> str:
     return title
 
 
-def _text(parent: Mapping[str, Any], name: str, place: _Place) -> str:
+def _require_text(parent: Mapping[str, Any], name: str, place: _Place) -> str:
     """A string that is not blank and that a tokenizer can take."""
     value = parent.get(name)
     if not isinstance(value, str):

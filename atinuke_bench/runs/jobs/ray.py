@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from atinuke_bench.errors import FailureClass, MissingDependencyError
+from atinuke_bench.errors import FailureClass, MissingDependencyError, first_line
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import Event, Failed, Finished, Job
 
@@ -104,7 +104,7 @@ class RayExecutor:
         try:
             events = self._ray.get(placed.call) or []
         except self._ray.exceptions.RayError as error:
-            events = [Failed(key, self._class_of(error), f"{type(error).__name__}: {_first_line(error)}")]
+            events = [Failed(key, self._class_of(error), first_line(error, with_class=True))]
         placed.call, placed.has_begun = None, True
         if any(isinstance(event, Finished | Failed) for event in events):
             self._ray.kill(placed.actor)
@@ -118,7 +118,3 @@ class RayExecutor:
             return FailureClass.OUT_OF_MEMORY
         is_lost = isinstance(error, lost.RayActorError | lost.WorkerCrashedError | lost.NodeDiedError)
         return FailureClass.KILLED if is_lost else FailureClass.INTERNAL
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else ""

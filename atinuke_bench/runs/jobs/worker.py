@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from atinuke_bench.errors import FailureClass
+from atinuke_bench.errors import FailureClass, first_line
 from atinuke_bench.run_folder import folder_of
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.tracking import make_tracker
@@ -39,7 +39,7 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
         parent.send(Finished(job.key, _carry_out(job, parent)))
     except BaseException as error:
         failure_class = classify(error)
-        parent.send(Failed(job.key, failure_class, _first_line(error)))
+        parent.send(Failed(job.key, failure_class, first_line(error)))
         if failure_class in (FailureClass.KILLED, FailureClass.OUT_OF_MEMORY):
             raise SystemExit(1) from None
 
@@ -86,8 +86,3 @@ class ParentChannel:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_SECONDS)
         os.killpg(os.getpgrp(), signal.SIGKILL)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text else type(error).__name__
