@@ -14,11 +14,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Span = tuple[int, int, str]
+LabelledSpan = tuple[int, int, str]
 OUTSIDE = 0
 
 
-def place_spans(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
+def place_spans(spans: Iterable[LabelledSpan]) -> tuple[list[LabelledSpan], list[LabelledSpan]]:
     """Spans that fit into one tag sequence together, and those dropped because they overlap one of them.
 
     `V` has precedence, since each predicate must keep its own word; then the spans that start earlier, and of those
@@ -27,8 +27,8 @@ def place_spans(spans: Iterable[Span]) -> tuple[list[Span], list[Span]]:
     >>> place_spans([(0, 5, "A1"), (1, 2, "A0"), (6, 6, "V"), (7, 8, "A2")])
     ([(0, 5, 'A1'), (6, 6, 'V'), (7, 8, 'A2')], [(1, 2, 'A0')])
     """
-    placed: list[Span] = []
-    dropped: list[Span] = []
+    placed: list[LabelledSpan] = []
+    dropped: list[LabelledSpan] = []
     for start, end, label in sorted(spans, key=lambda span: (span[2] != "V", span[0], -span[1])):
         free = all(end < other[0] or other[1] < start for other in placed)
         (placed if free else dropped).append((start, end, label))
@@ -50,7 +50,7 @@ class BioTags:
     def _numbers(self) -> dict[str, int]:
         return {label: number for number, label in enumerate(self.labels)}
 
-    def encode(self, spans: Iterable[Span], num_words: int) -> tuple[NDArray[np.int64], list[Span]]:
+    def encode(self, spans: Iterable[LabelledSpan], num_words: int) -> tuple[NDArray[np.int64], list[LabelledSpan]]:
         """Tag numbers [num_words], and the spans they leave out: of unknown labels, or overlapping (`place_spans`).
 
         >>> numbers, left_out = BioTags(("A0", "V")).encode([(0, 0, "V"), (1, 2, "A0"), (3, 3, "A9")], 4)
@@ -67,7 +67,7 @@ class BioTags:
             tags[start + 1 : end + 1] = 2 + 2 * self._numbers[label]
         return tags, unknown + dropped
 
-    def decode_batch(self, tags: ArrayLike, lengths: ArrayLike) -> list[list[Span]]:
+    def decode_batch(self, tags: ArrayLike, lengths: ArrayLike) -> list[list[LabelledSpan]]:
         """The spans of each row of tag numbers [batch, length], of which the first `lengths` [batch] count.
 
         Any row is accepted: an `I-X` that continues no span of label X begins one, as in conlleval.
@@ -87,7 +87,7 @@ class BioTags:
         starts = np.flatnonzero((flat > 0) & ~inside)
         stops = np.flatnonzero(~inside)
         ends = stops[np.searchsorted(stops, starts, side="right")] - 1
-        spans: list[list[Span]] = [[] for _ in range(num_rows)]
+        spans: list[list[LabelledSpan]] = [[] for _ in range(num_rows)]
         for start, end, number in zip(starts.tolist(), ends.tolist(), label[starts].tolist(), strict=True):
             row, first = divmod(start, num_columns + 1)
             spans[row].append((first, first + end - start, self.labels[number - 1]))

@@ -12,7 +12,7 @@ from datasets import Dataset, Features, List, Value
 from tokenizers import Tokenizer
 
 from atinuke_bench.config import RunConfig, SourceConfig
-from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
@@ -53,7 +53,7 @@ class SrlData(TaskData):
         roles = {role for row in loaded.splits["train"]["roles"][:] for role in row}
         return options.model_copy(update={"roles": tuple(sorted(roles))})
 
-    def gold(self, examples: Dataset) -> list[list[Span]]:
+    def gold(self, examples: Dataset) -> list[list[LabelledSpan]]:
         return spans_of(examples)
 
     def texts(self, examples: Dataset) -> Sequence[str]:
@@ -115,7 +115,7 @@ def read_split(split: str, files: list[CorpusFile], *, verbs_only: bool) -> Data
     return Dataset.from_dict(columns, features=FEATURES)
 
 
-def spans_of(examples: Dataset) -> list[list[Span]]:
+def spans_of(examples: Dataset) -> list[list[LabelledSpan]]:
     """The gold arguments of each example: (first word, last word, role)."""
     columns = (examples[name][:] for name in ("starts", "ends", "roles"))
     return [list(zip(*row, strict=True)) for row in zip(*columns, strict=True)]

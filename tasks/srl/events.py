@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.tasks.srl.pieces import compare_arguments, join_pieces
 from atinuke_bench.tasks.srl.propositions import Integers, Propositions, match_propositions
 
@@ -81,9 +81,9 @@ class _Spans:
         found[1:] = same & (self.start[1:] <= self.end[:-1])
         return found
 
-    def by_proposition(self, chosen: Integers, role_names: list[str]) -> list[list[Span]]:
+    def by_proposition(self, chosen: Integers, role_names: list[str]) -> list[list[LabelledSpan]]:
         """The spans of each chosen proposition."""
-        spans: dict[int, list[Span]] = {row: [] for row in chosen.tolist()}
+        spans: dict[int, list[LabelledSpan]] = {row: [] for row in chosen.tolist()}
         wanted = self.take(np.isin(self.proposition, chosen))
         columns = (wanted.proposition, wanted.start, wanted.end, wanted.role)
         for row, start, end, role in zip(*(column.tolist() for column in columns), strict=True):

@@ -16,7 +16,7 @@ from typing import Any
 from datasets import Dataset
 
 from atinuke_bench.config import RunConfig, SourceConfig
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.data.conll.read import Predicate, Sentence, read_documents
 from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.data.split_files import find_split_files
@@ -43,7 +43,7 @@ class SrlFiles(OfficialFiles):
         folder: Path,
         split: str,
         examples: Dataset,
-        predictions: Mapping[str, Sequence[Span]],
+        predictions: Mapping[str, Sequence[LabelledSpan]],
         run: RunConfig,
     ) -> None:
         """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both."""
@@ -67,7 +67,7 @@ class SrlFiles(OfficialFiles):
 
 
 def _from_corpus(
-    split: str, predictions: Mapping[str, Sequence[Span]], run: RunConfig
+    split: str, predictions: Mapping[str, Sequence[LabelledSpan]], run: RunConfig
 ) -> Iterator[tuple[Sentence, list[str]]]:
     files = find_corpus(run.source)[split]
     for located in read_located(files, verbs_only=options_of(run, SrlOptions).verbs_only):
@@ -91,7 +91,7 @@ def _from_examples(examples: Dataset) -> Iterator[tuple[Sentence, list[str]]]:
         yield Sentence(tuple(rows[0]["words"]), predicates), [row["id"] for row in rows]
 
 
-def _answered(sentence: Sentence, ids: Sequence[str], predictions: Mapping[str, Sequence[Span]]) -> Sentence:
+def _answered(sentence: Sentence, ids: Sequence[str], predictions: Mapping[str, Sequence[LabelledSpan]]) -> Sentence:
     predicates = tuple(
         replace(predicate, arguments=tuple(Argument(*span) for span in predictions[id_]))
         for predicate, id_ in zip(sentence.predicates, ids, strict=True)

@@ -10,7 +10,7 @@ from itertools import groupby
 from datasets import Dataset
 
 from atinuke_bench.config import RunConfig
-from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.tasks.srl.data import spans_of
 from atinuke_bench.tasks.srl.model import SrlOptions
 from atinuke_bench.training.task import options_of
@@ -23,7 +23,7 @@ MIN_SIGHTINGS = 5
 _Place = tuple[int, str] | tuple[int]  # signed distance and lowercased form, or the distance alone
 
 
-def most_frequent_roles(train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
+def most_frequent_roles(train: Dataset, examples: Dataset, run: RunConfig) -> dict[str, list[LabelledSpan]]:
     """What `PlaceRule` answers."""
     tags = BioTags(options_of(run, SrlOptions).roles)
     rule = PlaceRule.learn(tags, train["words"][:], train["predicate"][:], spans_of(train))
@@ -48,7 +48,7 @@ class PlaceRule:
         tags: BioTags,
         sentences: Iterable[Sequence[str]],
         predicates: Iterable[int],
-        arguments: Iterable[Sequence[Span]],
+        arguments: Iterable[Sequence[LabelledSpan]],
     ) -> PlaceRule:
         """The rule of training examples, each a sentence's words, its predicate's position and the argument spans.
 
@@ -72,7 +72,7 @@ class PlaceRule:
             },
         )
 
-    def answer(self, words: Sequence[str], predicate: int) -> list[Span]:
+    def answer(self, words: Sequence[str], predicate: int) -> list[LabelledSpan]:
         """The spans of one predicate."""
         roles = [self.roles.get(place, self.roles.get(place[:1], 0)) for place in _places(words, predicate)]
         spans, start = [], 0

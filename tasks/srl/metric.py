@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.metrics.metric import Answers, Figures, Measured, Metric, SumSample
 from atinuke_bench.tasks.srl.propositions import Propositions
 from atinuke_bench.tasks.srl.totals import Totals, f1_from_counts, totals_of
@@ -27,17 +27,17 @@ class SrlMetric(Metric):
     def sample(self, answers: Answers) -> SumSample:
         return _sample(*_count(answers))
 
-    def to_stored(self, prediction: Sequence[Span]) -> list[list[int | str]]:
+    def to_stored(self, prediction: Sequence[LabelledSpan]) -> list[list[int | str]]:
         return [list(span) for span in prediction]
 
-    def from_stored(self, prediction: str, gold: str) -> tuple[list[Span], list[Span]]:
+    def from_stored(self, prediction: str, gold: str) -> tuple[list[LabelledSpan], list[LabelledSpan]]:
         return _spans(prediction), _spans(gold)
 
 
 METRICS = {"srl": (SrlMetric(),)}
 
 
-def _spans(text: str) -> list[Span]:
+def _spans(text: str) -> list[LabelledSpan]:
     return [(start, end, role) for start, end, role in json.loads(text)]
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
-from atinuke_bench.data.bio import BioTags, Span
+from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.heads.pooling import pool_words
 from atinuke_bench.heads.viterbi import decode_viterbi
@@ -54,11 +54,13 @@ class SrlModel(TaskModel):
     def build(self, core: Core, run: RunConfig) -> TaskModule:
         return SrlModule(core, run, options_of(run, SrlOptions))
 
-    def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, list[Span]]:
+    def decode(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig
+    ) -> dict[str, list[LabelledSpan]]:
         tags = BioTags(options_of(run, SrlOptions).roles)
         ids = examples["id"][:]
         num_predicates = encoded.ragged["predicates"].lengths
-        predictions: dict[str, list[Span]] = {}
+        predictions: dict[str, list[LabelledSpan]] = {}
         for output in outputs:
             _, num_slots, width = output["tags"].shape
             flat = output["tags"].reshape(-1, width).astype(np.int64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +39,7 @@ class Comparison:
     missed: list[WholeArgument]
 
 
-def join_pieces(spans: Iterable[Span]) -> list[WholeArgument]:
+def join_pieces(spans: Iterable[LabelledSpan]) -> list[WholeArgument]:
     """Arguments of one proposition out of its spans, as srl-eval.pl reads them.
 
     A `C-X` continues the latest `X` before it; without one it is an argument `X` itself. Two corner cases follow the
@@ -66,7 +66,7 @@ def join_pieces(spans: Iterable[Span]) -> list[WholeArgument]:
     return arguments
 
 
-def _nest(spans: Iterable[Span]) -> Iterable[WholeArgument]:
+def _nest(spans: Iterable[LabelledSpan]) -> Iterable[WholeArgument]:
     """Spans from left to right, outer before inner, each holding those directly inside it as pieces."""
     by_span: dict[tuple[int, int], WholeArgument] = {}
     around: list[WholeArgument] = []
@@ -85,7 +85,7 @@ def _distance(start: int, end: int, index: int) -> int:
     return max(start - index - 1, index - end - 1, 0)
 
 
-def _opening(span: Span) -> tuple[int, int]:
+def _opening(span: LabelledSpan) -> tuple[int, int]:
     return span[0], -span[1]
 
 

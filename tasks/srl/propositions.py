@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.data.conll.read import Predicate
 
 Integers = NDArray[np.int64]
@@ -38,7 +38,7 @@ class Propositions:
         sentence: Sequence[int],
         index: Sequence[int],
         lemmas: list[str],
-        arguments: Iterable[Sequence[Span]],
+        arguments: Iterable[Sequence[LabelledSpan]],
     ) -> Propositions:
         """Propositions given as their sentences, words, lemmas and argument spans."""
         names: dict[str, int] = {}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from atinuke_bench.data.bio import BioTags, Span, place_spans
+from atinuke_bench.data.bio import BioTags, LabelledSpan, place_spans
 
 quick = settings(max_examples=100, deadline=None)
 LABELS = ("A0", "C-A0", "R-A0", "V")
@@ -19,9 +19,9 @@ TAGS = BioTags(LABELS)
 NAMES = ("O", *(f"{prefix}-{label}" for label in LABELS for prefix in "BI"))
 
 
-def decode_names(tags: Sequence[int]) -> list[Span]:
+def decode_names(tags: Sequence[int]) -> list[LabelledSpan]:
     """The spans of any tags, by the rule of conlleval, one tag after another."""
-    spans: list[Span] = []
+    spans: list[LabelledSpan] = []
     label = ""
     for index, name in enumerate(NAMES[tag] for tag in tags):
         if name == "O":
@@ -34,12 +34,12 @@ def decode_names(tags: Sequence[int]) -> list[Span]:
     return spans
 
 
-def decode(tags: ArrayLike) -> list[Span]:
+def decode(tags: ArrayLike) -> list[LabelledSpan]:
     return TAGS.decode_batch(np.array([tags], dtype=int), [np.size(tags)])[0]
 
 
 @st.composite
-def side_by_side(draw: st.DrawFn) -> tuple[list[Span], int]:
+def side_by_side(draw: st.DrawFn) -> tuple[list[LabelledSpan], int]:
     """Spans that do not overlap, touching ones of equal label included, and the number of words."""
     spans, word = [], 0
     for _ in range(draw(st.integers(0, 5))):
@@ -52,7 +52,7 @@ def side_by_side(draw: st.DrawFn) -> tuple[list[Span], int]:
 
 @quick
 @given(side_by_side())
-def test_spans_side_by_side_come_back(drawn: tuple[list[Span], int]) -> None:
+def test_spans_side_by_side_come_back(drawn: tuple[list[LabelledSpan], int]) -> None:
     spans, num_words = drawn
     numbers, left_out = TAGS.encode(spans, num_words)
     assert decode_names(numbers.tolist()) == spans
@@ -73,7 +73,7 @@ def test_any_tags_decode_alike_alone_and_in_a_batch(rows: list[list[int]]) -> No
 
 @quick
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from(LABELS)), max_size=6))
-def test_overlapping_spans_are_placed_or_dropped(drawn: list[Span]) -> None:
+def test_overlapping_spans_are_placed_or_dropped(drawn: list[LabelledSpan]) -> None:
     spans = [(min(a, b), max(a, b), label) for a, b, label in drawn]
     placed, dropped = place_spans(spans)
     assert sorted(placed + dropped) == sorted(spans)

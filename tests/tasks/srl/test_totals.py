@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.bio import Span
+from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.data.conll.read import Predicate
 from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.tasks.srl.events import EXCLUDED_ROLES
@@ -30,11 +30,11 @@ def count(sentences: Iterable[tuple[Sequence[Predicate], Sequence[Predicate]]]) 
     return totals_of(*(Propositions.of_sentences(pair[side] for pair in pairs) for side in (0, 1)))
 
 
-def predicate(index: int, lemma: str, spans: Iterable[Span]) -> Predicate:
+def predicate(index: int, lemma: str, spans: Iterable[LabelledSpan]) -> Predicate:
     return Predicate(index, lemma, arguments=tuple(Argument(*span) for span in spans))
 
 
-def count_one(gold: list[Span], predicted: list[Span], index: int = 0) -> Totals:
+def count_one(gold: list[LabelledSpan], predicted: list[LabelledSpan], index: int = 0) -> Totals:
     """The totals of one proposition."""
     return count([([predicate(index, "be", gold)], [predicate(index, "be", predicted)])])
 
@@ -112,7 +112,7 @@ def test_predicates_are_matched_by_word_and_lemma() -> None:
         ((0, 1, "A1"), 9, "7+"),
     ],
 )
-def test_distance_is_in_words_between_predicate_and_argument(span: Span, index: int, expected: str) -> None:
+def test_distance_is_in_words_between_predicate_and_argument(span: LabelledSpan, index: int, expected: str) -> None:
     totals = count_one([span], [span], index)
     assert [name for name, counts in totals.distances.items() if counts.correct] == [expected]
 
@@ -138,9 +138,9 @@ def test_f1_of_resampled_counts_is_that_of_the_sums() -> None:
 
 
 @st.composite
-def propositions(draw: st.DrawFn) -> list[Span]:
+def propositions(draw: st.DrawFn) -> list[LabelledSpan]:
     """Spans that nest or stand side by side, continuations among them."""
-    spans: list[Span] = []
+    spans: list[LabelledSpan] = []
     for _ in range(draw(st.integers(0, 5))):
         start = draw(st.integers(0, 7))
         end = draw(st.integers(start, 7))
@@ -152,7 +152,7 @@ def propositions(draw: st.DrawFn) -> list[Span]:
 
 @quick
 @given(st.lists(st.tuples(propositions(), propositions()), max_size=5))
-def test_arrays_count_what_pieces_count(drawn: list[tuple[list[Span], list[Span]]]) -> None:
+def test_arrays_count_what_pieces_count(drawn: list[tuple[list[LabelledSpan], list[LabelledSpan]]]) -> None:
     pairs = [([predicate(1, "be", g)], [predicate(1, "be", p)]) for g, p in drawn]
     totals = count(pairs)
     for row, (gold, predicted) in enumerate(drawn):
@@ -165,7 +165,7 @@ def test_arrays_count_what_pieces_count(drawn: list[tuple[list[Span], list[Span]
     assert sum(counts.missed for counts in totals.distances.values()) == totals.overall.missed
 
 
-def is_ambiguous(spans: list[Span]) -> bool:
+def is_ambiguous(spans: list[LabelledSpan]) -> bool:
     """Whether two arguments, or two pieces of one, lie at the same place: then the script finds faults in gold."""
     arguments = join_pieces(spans)
     groups = [arguments, *(argument.pieces for argument in arguments)]
@@ -174,7 +174,7 @@ def is_ambiguous(spans: list[Span]) -> bool:
 
 @quick
 @given(propositions().filter(lambda spans: not is_ambiguous(spans)))
-def test_gold_scores_100_against_itself_nested_or_continued(spans: list[Span]) -> None:
+def test_gold_scores_100_against_itself_nested_or_continued(spans: list[LabelledSpan]) -> None:
     totals = count_one(spans, spans)
     assert (totals.overall.excess, totals.overall.missed, totals.num_perfect) == (0, 0, 1)
     assert {counts.f1 for counts in totals.roles.values()} <= {100.0}
