@@ -46,7 +46,7 @@ def submit(
     out: Annotated[Path, typer.Option("--out", help="Zip file to write.")] = Path("submission.zip"),
     seed: Annotated[int | None, typer.Option("--seed", help="Take only runs of this seed.")] = None,
     core: Annotated[str | None, typer.Option("--core", help="Take only runs of this core.")] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="Write the files there are.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Write the files and rows there are.")] = False,
 ) -> None:
     """Write the official GLUE submission from finished runs, one a task."""
     from atinuke_bench.runs.submission import write_submission
@@ -58,6 +58,10 @@ def submit(
     ]
     written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
     typer.echo(f"{written.path}: {', '.join(written.files)}")
+    if written.missing:
+        typer.echo(f"warning: partial submission; missing {', '.join(written.missing)}", err=True)
+    for shortfall in written.shortfalls:
+        typer.echo(f"warning: partial submission; {shortfall}", err=True)
     for name, average in written.dev_averages.items():
         shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
         typer.echo(f"GLUE average of the dev sets, {name}: {shown}")

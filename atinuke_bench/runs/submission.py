@@ -24,13 +24,16 @@ class Submission:
     path: Path
     files: tuple[str, ...]
     missing: tuple[str, ...]
+    #: Why the site would refuse files that were written, one line each, by the run's folder.
+    shortfalls: tuple[str, ...]
     dev_averages: Mapping[str, Average]
 
 
 def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *, partial: bool = False) -> Submission:
     """Zip the test predictions of finished runs, one run a task, under the official file names.
 
-    Raises RunFolderError when two runs answer the same task, or, unless `partial`, when a file would be missing.
+    Raises RunFolderError when two runs answer the same task, or, unless `partial`, when a file would be missing or
+    would not answer the official test set row by row.
     """
     chosen = _one_run_each(benchmark, folders)
     official = registry.load_task(next(iter(chosen))).submission
@@ -43,10 +46,14 @@ def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *
                 f"a submission needs all {len(official.files)} files; missing {', '.join(missing)}; "
                 "--partial writes the others"
             )
+        shortfalls = tuple(line for task, folder in chosen.items() for line in _shortfalls(task, folder))
+        if shortfalls and not partial:
+            more = f" (and {len(shortfalls) - 1} more such files)" if len(shortfalls) > 1 else ""
+            raise RunFolderError(f"{shortfalls[0]}{more}; --partial writes what there is")
         make_folder(path.parent)
         write_bytes(path, _zip([Path(scratch) / name for name in names]))
     results = [folder.read_result() for folder in chosen.values()]
-    return Submission(path, names, missing, official.averages(results))
+    return Submission(path, names, missing, shortfalls, official.averages(results))
 
 
 def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, RunFolder]:
@@ -64,6 +71,15 @@ def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, Run
     if not chosen:
         raise RunFolderError(f"none of these is a finished run of a {benchmark} task")
     return chosen
+
+
+def _shortfalls(task: str, folder: RunFolder) -> list[str]:
+    if folder.read_result()["protocol"]["source"] == "microworld":
+        return [f"{folder.path}: a submission must answer the official test set; {task} was run on generated data"]
+    official = registry.load_task(task).submission
+    answered = pd.read_parquet(folder.predictions, columns=["split", "id"]).groupby("split", sort=True)["id"]
+    found = (official.shortfall(str(split), ids) for split, ids in answered)
+    return [f"{folder.path}: {problem}" for problem in found if problem is not None]
 
 
 def _official_files(task: str, folder: RunFolder, target: Path) -> list[Path]:

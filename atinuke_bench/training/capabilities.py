@@ -75,6 +75,10 @@ class Submission(ABC):
     def write(self, folder: Path, split: str, predictions: Mapping[str, str]) -> Path | None:
         """Write stored predictions by example id; the path, or None where the split has no part in it."""
 
+    def shortfall(self, split: str, ids: Iterable[str]) -> str | None:
+        """Why the site would refuse answers to just these examples; None, the default, where it would not."""
+        return None
+
     @abstractmethod
     def averages(self, results: Iterable[Mapping[str, Any]]) -> dict[str, Average]:
         """The benchmark's averages of the dev sets, by name, from results of its tasks."""

@@ -51,9 +51,12 @@ class GlueLayout:
     files: Mapping[str, tuple[str, ...]] = field(default_factory=_three_splits)
     #: Columns that hold the index; where the header has none of them, the row's number from 0 is the index.
     index_columns: tuple[str, ...] = ("index",)
+    #: The same in test files.
+    test_index_columns: tuple[str, ...] = ("index",)
     #: Column names of files without a header.
     headerless: tuple[str, ...] = ()
-    #: Whether rows with a wrong number of columns are skipped and counted, as the official loaders do.
+    #: Whether rows of train and dev with a wrong number of columns are skipped and counted, as the official loaders do.
+    #: Rows of a test file are never skipped: each must be answered, under its number.
     skips_malformed: bool = False
     #: Lists of the id pairs that belong to dev, when the original file holds train and dev together.
     dev_id_files: tuple[str, ...] = ()
@@ -84,13 +87,14 @@ LAYOUTS: dict[str, GlueLayout] = {
         dev_id_files=("dev_ids.tsv", "mrpc_dev_ids.tsv"),
         submissions={"test": "MRPC.tsv"},
     ),
-    # The `id` of train and dev is Quora's own; the copy on the Hub counts rows, and so do we.
+    # The `id` of train and dev is Quora's own; the copy on the Hub counts rows, and so do we. In test it is the index.
     "qqp": GlueLayout(
         "QQP",
         ("QQP", "qqp"),
         (("question1",), ("question2",)),
         label_columns=("is_duplicate",),
         index_columns=(),
+        test_index_columns=("id",),
         skips_malformed=True,
         submissions={"test": "QQP.tsv"},
     ),
@@ -141,10 +145,10 @@ class GlueFiles(OfficialFiles):
         self.layout = layout
 
     def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
-        # Ids are only compared with each other here, so the name of the split does not matter.
-        columns = read_glue(self.layout, gold, "test").columns
+        # Ids are only compared with each other here. Most gold files are dev files, and are read like them.
+        columns = read_glue(self.layout, gold, "gold").columns
         truth = dict(zip(columns["id"], columns["label"], strict=True))
-        answers = read_glue_predictions(self.layout, predictions, "test")
+        answers = read_glue_predictions(self.layout, predictions, "gold")
         return score_aligned(self.metric, self.layout.labels, truth, answers, where=str(predictions))
 
 
@@ -173,18 +177,20 @@ def _folders(layout: GlueLayout, data_dir: str | Path) -> list[Path]:
 def read_glue(layout: GlueLayout, path: str | Path, split: str) -> Table:
     """The examples of one official file.
 
-    Labels may only be missing when `split` starts with `test`. Raises DataError, naming line and column, for a wrong
-    header or number of columns, an unknown label, a score outside 0 to 5, a repeated index or a file without rows.
+    When `split` starts with `test`, labels may be missing and no row is skipped. Raises DataError, naming line and
+    column, for a wrong header or number of columns, an unknown label, a score outside 0 to 5, a repeated index or a
+    file without rows.
     """
     path = Path(path)
     header, rows = _open(layout, path)
-    columns = _Columns.of(layout, path, header, needs_label=not split.startswith("test"))
+    is_test = split.startswith("test")
+    columns = _Columns.of(layout, path, header, is_test=is_test)
     keep, also_read = _split_rule(layout, path, split)
     table: dict[str, list[Any]] = {"id": [], **{name: [] for name in columns.text_names}, "label": []}
     lines: dict[str, int] = {}
     num_malformed = 0
     for line, number, fields in rows:
-        if layout.skips_malformed and not columns.is_well_formed(fields):
+        if layout.skips_malformed and not is_test and not columns.is_well_formed(fields):
             num_malformed += 1
             continue
         columns.require_count(line, fields)
@@ -235,11 +241,12 @@ class _Columns:
     label_name: str
 
     @classmethod
-    def of(cls, layout: GlueLayout, path: Path, header: list[str], *, needs_label: bool) -> _Columns:
+    def of(cls, layout: GlueLayout, path: Path, header: list[str], *, is_test: bool) -> _Columns:
         found = (_position(path, header, names, required=True) for names in layout.text_columns)
         texts_at = tuple(at for at in found if at is not None)
-        label_at = _position(path, header, layout.label_columns, required=needs_label)
-        index_at = _position(path, header, layout.index_columns, required=False)
+        label_at = _position(path, header, layout.label_columns, required=not is_test)
+        index_columns = layout.test_index_columns if is_test else layout.index_columns
+        index_at = _position(path, header, index_columns, required=False)
         label_name = header[label_at] if label_at is not None else layout.label_columns[0]
         return cls(layout, path, len(header), texts_at, label_at, index_at, label_name)
 

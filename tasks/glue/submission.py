@@ -27,19 +27,40 @@ GLUE_METRICS: dict[str, tuple[str, ...]] = {
 
 
 class GlueSubmission(Submission):
-    """The part of one task: `parts` has, for each canonical split, the layout it is read with and its name there."""
+    """The part of one task: `parts` has, for each canonical split, the layout it is read with and its name there.
+
+    `official_sizes` has the number of rows of each; the rows of a test set are numbered from 0.
+    """
 
     benchmark = "GLUE"
     files = tuple(sorted({name for layout in LAYOUTS.values() for name in layout.submissions.values()}))
 
-    def __init__(self, parts: Mapping[str, tuple[GlueLayout, str]]) -> None:
-        self.parts = parts
+    def __init__(self, parts: Mapping[str, tuple[GlueLayout, str]], official_sizes: Mapping[str, int]) -> None:
+        self.parts, self.official_sizes = parts, official_sizes
 
-    def write(self, folder: Path, split: str, predictions: Mapping[str, str]) -> Path | None:
+    def _file_name(self, split: str) -> str | None:
         layout, layout_split = self.parts[split]
-        name = layout.submissions.get(layout_split)
+        return layout.submissions.get(layout_split)
+
+    def shortfall(self, split: str, ids: Iterable[str]) -> str | None:
+        name = self._file_name(split)
         if name is None:
             return None
+        answered = {_index(id_) for id_ in ids}
+        official = {str(number) for number in range(self.official_sizes[split])}
+        found = []
+        if absent := official - answered:
+            found.append(f"{len(absent)} of {len(official)} rows have no answer, first index {min(absent, key=int)}")
+        if unknown := answered - official:
+            first = min(unknown, key=lambda index: (len(index), index))
+            found.append(f"{len(unknown)} answers belong to no row of it, first index {first}")
+        return f"{name} must answer the official test set: {'; '.join(found)}" if found else None
+
+    def write(self, folder: Path, split: str, predictions: Mapping[str, str]) -> Path | None:
+        name = self._file_name(split)
+        if name is None:
+            return None
+        layout, _ = self.parts[split]
         labels = layout.labels
         values = {id_: float(answer) if labels is None else labels.index(answer) for id_, answer in predictions.items()}
         write_glue_predictions(layout, folder / name, values)
@@ -88,5 +109,9 @@ def write_glue_predictions(layout: GlueLayout, path: str | Path, predictions: Ma
     lines = ["index\tprediction"]
     for identifier, label in predictions.items():
         shown = f"{min(max(float(label), 0.0), 5.0)}" if layout.labels is None else layout.labels[int(label)]
-        lines.append(f"{identifier.rpartition('-')[2]}\t{shown}")
+        lines.append(f"{_index(identifier)}\t{shown}")
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+def _index(identifier: str) -> str:
+    return identifier.rpartition("-")[2]

@@ -51,7 +51,7 @@ def _glue(
         slices=by_gold_label if labels is not None else None,
         files=GlueFiles(name, layout),
         inputs=SentenceInputs(data),
-        submission=GlueSubmission({split: (part.layout, part.split) for split, part in parts.items()}),
+        submission=GlueSubmission({split: (part.layout, part.split) for split, part in parts.items()}, official_sizes),
         splits=splits,
         group_column="sentence1",
         official_sizes=(official_sizes,),

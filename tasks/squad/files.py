@@ -75,7 +75,11 @@ class _Place(NamedTuple):
 
 
 class SquadFiles(OfficialFiles):
-    """`predictions.json` and, where questions may be unanswerable, `null_odds.json`."""
+    """`predictions.json` and, from answers with odds (v2.0), `null_odds.json` and `best_spans.json`.
+
+    `predictions.json` holds the final answers. `best_spans.json` holds the best span of every question, also of those
+    left unanswered: the official script finds the `best_` figures of a result from it and the odds.
+    """
 
     def __init__(self, *, unanswerable: bool) -> None:
         self.unanswerable = unanswerable
@@ -88,6 +92,7 @@ class SquadFiles(OfficialFiles):
         odds = {id_: answer.null_odds for id_, answer in predictions.items() if answer.null_odds is not None}
         if odds:
             write_null_odds(folder / "null_odds.json", odds)
+            write_predictions(folder / "best_spans.json", {id_: predictions[id_].best_text for id_ in odds})
 
     def score(self, gold: Path, predictions: Path, null_odds: Path | None = None) -> dict[str, Any]:
         truth = references(read_squad(gold, unanswerable=self.unanswerable))

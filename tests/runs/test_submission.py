@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 
 import pytest
 
+from atinuke_bench.config import MicroworldConfig, SourceConfig
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.run_folder import find_runs
@@ -24,7 +26,16 @@ def store(make_run, tmp_path):
     return tmp_path / "runs"
 
 
-def test_the_submission_has_every_official_file_with_every_row(store, tmp_path):
+@pytest.fixture
+def small_is_official(store, monkeypatch):
+    """Test sets of the official size are those of the small files."""
+    for folder in find_runs(store):
+        result = folder.read_result()
+        submission = load_task(result["task"]).submission
+        monkeypatch.setattr(submission, "official_sizes", result["protocol"]["split_sizes"])
+
+
+def test_the_submission_has_every_official_file_with_every_row(store, small_is_official, tmp_path):
     written = write_submission("GLUE", find_runs(store), tmp_path / "out" / "submission.zip")
     with zipfile.ZipFile(written.path) as archive:
         names = set(archive.namelist())
@@ -35,6 +46,7 @@ def test_the_submission_has_every_official_file_with_every_row(store, tmp_path):
     assert answer in ("entailment", "not_entailment")
     assert [line.split("\t")[0] for line in rows["RTE.tsv"][1:]] == list("012345")
     assert all(len(lines) >= 6 for lines in rows.values())
+    assert written.missing == written.shortfalls == ()
     # The floor answers STS-B with a constant, which has no correlation: no average can be stated.
     assert written.dev_averages["with WNLI"].score is None
     assert "glue/stsb pearson" in written.dev_averages["with WNLI"].missing
@@ -69,3 +81,53 @@ def test_the_average_is_of_the_dev_sets_with_and_without_wnli():
     assert without.score == pytest.approx((50 + 7 * 70) / 8)
     assert with_wnli.score == pytest.approx((50 + 7 * 70 + 10) / 9)
     assert averages(results[:3])["with WNLI"].score is None
+
+
+def test_a_cut_test_set_is_refused_and_partial_says_so(store, tmp_path, cli):
+    with pytest.raises(
+        RunFolderError,
+        match=r"glue/ax/\S*: AX.tsv must answer the official test set: 1098 of 1104 rows have no answer, first index 6 "
+        r"\(and 11 more such files\); --partial writes what there is$",
+    ):
+        write_submission("GLUE", find_runs(store), tmp_path / "s.zip")
+    assert not (tmp_path / "s.zip").exists()
+    rte = next(folder for folder in find_runs(store) if folder.read_result()["task"] == "glue/rte")
+    done = cli("submit", rte.path, "--out", tmp_path / "s.zip", "--partial")
+    assert done.status == 0
+    assert "warning: partial submission; missing AX.tsv, CoLA.tsv" in done.err
+    assert f"partial submission; {rte.path}: RTE.tsv must answer the official test set: 2994 of 3000" in done.err
+
+
+def test_each_test_set_of_mnli_is_checked_by_its_own_size(make_run, tmp_path):
+    folder, _ = execute(make_run("glue/mnli", "majority"), tmp_path / "runs", wandb="disabled")
+    written = write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True)
+    sizes = {"AX.tsv": 1104, "MNLI-m.tsv": 9796, "MNLI-mm.tsv": 9847}
+    assert set(written.files) == set(sizes)
+    for (name, size), shortfall in zip(sizes.items(), written.shortfalls, strict=True):
+        assert f"{name} must answer" in shortfall
+        assert f" of {size} rows have no answer" in shortfall
+
+
+def test_answers_to_generated_data_are_refused_whatever_their_number(make_run, tmp_path):
+    world = {"train": 60, "dev": 20, "test": 146}
+    run = make_run("glue/wnli", "majority").model_copy(
+        update={"source": SourceConfig(kind="microworld", microworld=MicroworldConfig(**world))}
+    )
+    folder, _ = execute(run, tmp_path / "runs", wandb="disabled")
+    (shortfall,) = write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True).shortfalls
+    assert shortfall.endswith("glue/wnli was run on generated data")
+
+
+def test_a_test_set_with_a_deleted_line_is_short_at_that_number(make_run, official, tmp_path):
+    folder = shutil.copytree(official / "glue/QQP", tmp_path / "data/glue/QQP")
+    lines = (folder / "test.tsv").read_text(encoding="utf-8").splitlines(keepends=True)[:7]
+    (folder / "test.tsv").write_text("".join(lines[:3] + lines[4:]), encoding="utf-8")
+    run = make_run("glue/qqp", "majority").model_copy(update={"source": SourceConfig(data_dir=tmp_path / "data")})
+    folder, _ = execute(run, tmp_path / "runs", wandb="disabled")
+    submission = load_task("glue/qqp").submission
+    written = write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True)
+    assert "390960 of 390965 rows have no answer, first index 2" in written.shortfalls[0]
+    with zipfile.ZipFile(written.path) as archive:
+        rows = archive.read("QQP.tsv").decode().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == list("01345")
+    assert submission.shortfall("dev", ["dev-0"]) is None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.glue.files import (
     LAYOUTS,
+    GlueFiles,
     find_glue_file,
     read_glue,
     read_glue_predictions,
@@ -185,6 +186,31 @@ def test_malformed_qqp_lines_are_skipped_and_counted(tmp_path) -> None:
     assert table.columns["id"] == ["train-0", "train-4"]
     assert table.columns["label"] == [1, 0]
     assert table.notes == ("train.tsv: 3 malformed lines skipped",)
+
+
+QQP_TEST = ["id\tquestion1\tquestion2", "0\ta\tb", "1\tc\td", "2\te\tf"]
+
+
+@pytest.mark.parametrize(
+    ("at", "broken", "found"),
+    [(2, ["1\tc", "c\td"], ":3: .*found 2, expected 3"), (3, ["2\te\tf\tg"], ":4: .*found 4, expected 3")],
+)
+def test_a_broken_line_of_a_test_file_is_refused(tmp_path, at, broken, found) -> None:
+    path = write(tmp_path / "test.tsv", [*QQP_TEST[:at], *broken, *QQP_TEST[at + 1 :]])
+    with pytest.raises(DataError, match=f"test.tsv{found}"):
+        read_glue(LAYOUTS["qqp"], path, "test")
+
+
+def test_rows_of_a_test_file_keep_their_official_number(tmp_path) -> None:
+    path = write(tmp_path / "test.tsv", [QQP_TEST[0], *QQP_TEST[2:]])
+    assert read_glue(LAYOUTS["qqp"], path, "test").columns["id"] == ["test-1", "test-2"]
+
+
+def test_gold_is_read_and_numbered_like_dev(tmp_path) -> None:
+    rows = ["5\t1\t2\ta\tb\t1", "6\t1\t2\tcut", "9\t1\t2\th\ti\t0"]
+    gold = write(tmp_path / "dev.tsv", ["id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", *rows])
+    predictions = write(tmp_path / "QQP.tsv", ["index\tprediction", "0\t1", "2\t1"])
+    assert GlueFiles("glue/qqp", LAYOUTS["qqp"]).score(gold, predictions)["accuracy"] == 50.0
 
 
 def test_original_mrpc_is_split_by_the_official_list(tmp_path) -> None:

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from atinuke_bench.tasks.glue.submission import GLUE_METRICS, glue_average
+from atinuke_bench.tasks.glue.files import LAYOUTS
+from atinuke_bench.tasks.glue.submission import GLUE_METRICS, GlueSubmission, glue_average
 
 
 def test_glue_average() -> None:
@@ -32,3 +33,20 @@ def test_glue_average_says_what_is_missing() -> None:
     average = glue_average(scores, with_wnli=False)
     assert average.score is None
     assert average.missing == ("glue/stsb spearman", "glue/mnli accuracy_mismatched", "glue/rte accuracy")
+
+
+@pytest.mark.parametrize(
+    ("indices", "expected"),
+    [
+        ([0, 1, 2], None),
+        ([2, 0, 1], None),
+        ([0, 2], "1 of 3 rows have no answer, first index 1"),
+        ([0, 1, 2, 12, 9], "2 answers belong to no row of it, first index 9"),
+        ([0, 1, 3], "1 of 3 rows have no answer, first index 2; 1 answers belong to no row of it, first index 3"),
+    ],
+)
+def test_every_official_row_is_answered_and_no_other(indices, expected) -> None:
+    submission = GlueSubmission({"test": (LAYOUTS["rte"], "test"), "dev": (LAYOUTS["rte"], "dev")}, {"test": 3})
+    found = submission.shortfall("test", [f"test-{index}" for index in indices])
+    assert found == (expected and f"RTE.tsv must answer the official test set: {expected}")
+    assert submission.shortfall("dev", []) is None

@@ -13,7 +13,10 @@ from atinuke_bench.cli import app
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.tasks.squad.files import write_predictions
+from atinuke_bench.tasks.squad.metric import SquadAnswer
+from atinuke_bench.tasks.squad.task import SQUAD_V2
 from atinuke_bench.testing import check_task
+from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -80,7 +83,44 @@ def test_a_threshold_is_chosen_on_the_selection_slice_and_kept_to(finished):
     odds = json.loads((folder.path / "null_odds.json").read_text())
     assert {id_: odds[id_] > threshold for id_ in odds} == {id_: text == "" for id_, text in predictions.items()}
     assert finished["1.1"][2]["selection"]["calibration"] == {}
-    assert not (finished["1.1"][1].path / "null_odds.json").exists()
+    for name in ("null_odds.json", "best_spans.json"):
+        assert name in finished["2.0"][2]["artefacts"]
+        assert not (finished["1.1"][1].path / name).exists()
+
+
+def test_the_best_figures_of_a_result_are_found_from_the_files_of_its_run(squad, finished):
+    prepared, folder, result = finished["2.0"]
+    best = json.loads((folder.path / "best_spans.json").read_text())
+    examples = prepared.evaluation_splits["dev"]
+    assert list(best) == examples["id"][:]
+    assert all(best[id_] and best[id_] in text for id_, text in zip(examples["id"], examples["context"], strict=True))
+    gold, odds = squad / "squad/v2.0/dev-v2.0.json", folder.path / "null_odds.json"
+    files = ["--gold", gold, "--predictions", folder.path / "best_spans.json", "--null-odds", odds, "--json"]
+    found = json.loads(cli("score", "squad-v2.0", *files).stdout)
+    figures = result["scores"]["dev"]
+    names = ("best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh")
+    assert {name: found[name] for name in names} == {name: figures[name] for name in names}
+
+
+def test_spans_that_were_left_unanswered_are_in_the_files(squad, squad_run, tmp_path):
+    run = squad_run("2.0")
+    examples = prepare(run).loaded.splits["dev"]
+    texts = {
+        id_: (answers["text"] or ["x"])[0] for id_, answers in zip(examples["id"], examples["answers"], strict=True)
+    }
+    odds = {id_: float(number) for number, id_ in enumerate(texts)}
+    unanswered = {id_: SquadAnswer("", text, odds[id_]) for id_, text in texts.items()}
+    figures = evaluate(SQUAD_V2, examples, unanswered).figures
+    files = SQUAD_V2.files
+    files.write(tmp_path, "dev", examples, unanswered, run)
+    found = {
+        name: files.score(
+            squad / "squad/v2.0/dev-v2.0.json", tmp_path / f"{name}.json", null_odds=tmp_path / "null_odds.json"
+        )
+        for name in ("best_spans", "predictions")
+    }
+    assert found["best_spans"]["best_f1"] == figures["best_f1"] > found["predictions"]["best_f1"]
+    assert found["best_spans"]["best_f1_thresh"] == figures["best_f1_thresh"]
 
 
 def test_null_odds_add_the_best_thresholds(squad, finished):
