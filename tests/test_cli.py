@@ -201,7 +201,7 @@ def test_score_prints_official_names(cli, tmp_path):
     predictions.write_text("index\tprediction\n0\tentailment\n")
     done = cli("score", "glue/rte", "--gold", gold, "--predictions", predictions)
     assert done.status == 2
-    assert "without one: 'test-1'" in done.err
+    assert "without one: 'gold-1'" in done.err
 
 
 def test_show_of_something_else_is_an_error(cli, tmp_path):

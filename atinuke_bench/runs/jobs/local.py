@@ -23,6 +23,8 @@ from atinuke_bench.training.execution import rank_environment
 
 # What the server imports, so that a job does not: all that a run of any built-in task needs.
 _PRELOADED = ["atinuke_bench.runs.jobs.preload", "atinuke_bench.runs.jobs.worker"]
+# How long the other processes of a run may take to end once one of them has ended with a failure, in order.
+_ORDERLY_SECONDS = 5.0
 
 
 @dataclass
@@ -149,8 +151,12 @@ class LocalExecutor:
         if running.ended is None and rank not in running.done:
             running.ended = _died(running.job.key, process.exitcode)
         if isinstance(running.ended, Failed):
-            # What is left of a distributed run would wait for the lost process.
-            _kill(running.processes)
+            if rank in running.done:
+                # It ended in order, and the others may be doing so: the first one writes why.
+                running.deadline = running.deadline or time.monotonic() + _ORDERLY_SECONDS
+            else:
+                # What is left of a distributed run would wait for the lost process.
+                _kill(running.processes)
         if len(running.disconnected) < len(running.processes):
             return []
         for connection in running.connections:
