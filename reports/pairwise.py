@@ -91,11 +91,16 @@ def _only(cell: Cell, members: set[int]) -> Cell:
 
 
 def _named(frame: Frame, name: str) -> pd.Series:
+    """The runs that a name means: in each column those of the variant, else of the label, else of the core."""
     runs = frame.runs
-    chosen = (runs["variant"] == name) | (runs["core"] == name)
+    chosen = pd.Series(False, runs.index)
+    for field in ("variant", "label", "core"):
+        is_settled = runs["column"].isin(runs.loc[chosen, "column"])
+        chosen |= (runs[field] == name) & ~is_settled
     if not chosen.any():
         known = sorted({*runs["variant"], *runs["core"]})
-        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}")
+        trials = f"; {frame.num_trials} runs are trials of studies" if frame.num_trials else ""
+        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}{trials}")
     return chosen
 
 

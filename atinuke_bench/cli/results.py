@@ -93,7 +93,8 @@ def report(
     if as_json:
         print_json({"report": str(out / "report.html"), **written.summary()})
         return
-    typer.echo(f"{len(written.frame.runs)} finished runs, {len(written.gaps)} gaps", err=True)
+    trials = f", {written.frame.num_trials} trials of studies" if written.frame.num_trials else ""
+    typer.echo(f"{len(written.frame.runs)} finished runs{trials}, {len(written.gaps)} gaps", err=True)
     stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
 
 

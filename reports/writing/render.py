@@ -14,10 +14,10 @@ import jinja2
 from atinuke_bench.files import make_folder, write_bytes, write_text
 
 from ..reading.collect import Collector, collect_folders, expand
+from ..reading.studies import read_studies
 from ..reading.suites import read_suites
 from ..reading.wandb_project import collect_project
 from ..report import Report, make_report
-from ..sections.studies import read_studies
 from .formats import write_table
 
 #: Rows of one table that the page shows; the files have all.
