@@ -79,7 +79,8 @@ def _read(paths: set[Path]) -> tuple[list[Study], list[Gap]]:
         except (RunFolderError, TypeError, ValueError, KeyError) as error:
             gaps.append(Gap(str(path), f"damaged study: {str(error).splitlines()[0]}"))
             continue
-        best, rivals = path.with_name("best.json"), ()
+        best = path.with_name("best.json")
+        rivals: tuple[Mapping[str, Any], ...] = ()
         try:
             rivals = tuple(_rival(record) for record in read_json(best)["trials"]) if best.exists() else ()
         except (RunFolderError, TypeError, ValueError, KeyError) as error:

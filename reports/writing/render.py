@@ -36,7 +36,9 @@ SECTIONS = (
 )
 
 
-def write_report(places: Iterable[str | Path], out: Path, projects: Iterable[str] = ()) -> Report:
+def write_report(
+    places: Iterable[str | Path], out: Path, projects: Iterable[str] = (), reference: str | None = None
+) -> Report:
     """Make a report of run folders, and of the runs of W&B projects (`entity/project`), and write it.
 
     RunFolderError when a place holds no run at all; TrackerError when a project cannot be read.
@@ -50,7 +52,7 @@ def write_report(places: Iterable[str | Path], out: Path, projects: Iterable[str
     studies, damaged = read_studies(expand(places))
     suites, damaged_suites = read_suites(expand(places))
     frame = collector.frame()
-    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites)
+    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites, reference)
     write_files(report, out)
     return report
 
