@@ -9,15 +9,22 @@ from typing import Any
 
 import pandas as pd
 
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import find_runs
 
 from .reading.across import across
 from .reading.collect import matching, read_frame
 from .reading.frame import Frame, Gap, differing
+from .reading.named import named
 from .statistics.by_seed import seed_records
 from .statistics.cells import Cell, measure
-from .statistics.comparison import Comparison, compare_cells, corrected
+from .statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+
+#: What the figures by seed are, which may be at odds with a verdict.
+BY_SEED_NOTE = (
+    "No verdict is from this table: its p are of two trained models, and the hierarchical interval resamples the few "
+    "seeds there are, which makes it too narrow; it may leave out 0 where the verdict is a tie."
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,11 @@ class Compared:
     comparisons: tuple[Comparison, ...]
     by_seed: tuple[dict[str, Any], ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def note(self) -> str:
+        """What the verdicts are from."""
+        return family_note(num_tested(self.comparisons), "A against B on each task")
 
 
 def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:
@@ -44,7 +56,7 @@ def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = (
         sides = [frame.runs["folder"].isin(own) for own in folders]
     else:
         frame = across(read_frame([store]), ignoring)
-        sides = [_named(frame, side) for side in (a, b)]
+        sides = [named(frame, side) for side in (a, b)]
         if (sides[0] & sides[1]).any():
             raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
     return _compare(frame, sides, (a, b))
@@ -88,15 +100,6 @@ def _only(cell: Cell, members: set[int]) -> Cell:
     part = None if scores.resampled is None else scores.resampled[:, places]
     own = replace(scores, observed=scores.observed[places], resampled=part)
     return replace(cell, runs=tuple(cell.runs[place] for place in places), scores=own)
-
-
-def _named(frame: Frame, name: str) -> pd.Series:
-    runs = frame.runs
-    chosen = (runs["variant"] == name) | (runs["core"] == name)
-    if not chosen.any():
-        known = sorted({*runs["variant"], *runs["core"]})
-        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}")
-    return chosen
 
 
 def _why_nothing(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> str:

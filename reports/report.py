@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from .drawing.style import Plot
 from .reading.frame import Frame, Gap
+from .reading.named import named
+from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
 from .sections.disagreements import Disagreement, disagreements
 from .sections.figures import draw, looks_of
-from .sections.headline import headline
+from .sections.headline import blocks_of, headline
 from .sections.published import published_table
 from .sections.scaling import scaling_plots, scaling_table, series_of
 from .sections.slices import slices_table
-from .sections.studies import Study, importance_table, studies_plots, studies_table
+from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
-from .statistics.comparison import Comparison, best_against_others
+from .statistics.comparison import Comparison, all_against_reference, best_against_others
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,26 @@ class Report:
         }
 
 
-def make_report(frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Suite] = ()) -> Report:
-    """Compute everything that a report shows of some runs, studies and suites."""
+def make_report(
+    frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Suite] = (), reference: str | None = None
+) -> Report:
+    """Compute everything that a report shows of some runs, studies and suites.
+
+    With a reference, every other core is compared with it; UnknownNameError where no run is of it, ConfigError where
+    it is several cores.
+    """
     studies, suites = list(studies), list(suites)
-    frame, trial_note = _without_trials(frame, studies, suites)
-    made = Report(frame, gaps=(*frame.gaps, *unfinished(frame, suites)), notes={"scores": trial_note})
+    note = f"{frame.num_trials} runs are trials of studies; they are shown under Studies and in no other table."
+    gaps = (*frame.gaps, *unfinished(frame, suites))
+    made = Report(frame, gaps=gaps, notes={"scores": (note,) if frame.num_trials else ()})
     if not frame.runs.empty:
-        made = _of_runs(made)
+        made = _of_runs(made, reference)
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
         drawn, left_out = studies_plots(studies)
-        learned = [table for table in (studies_table(studies), importance_table(studies)) if table is not None]
+        found = studies_table(studies), importance_table(studies), rivals_table(studies)
+        learned = [table for table in found if table is not None]
         made = replace(
             made,
             tables=(*made.tables, *learned),
@@ -70,15 +79,20 @@ def make_report(frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Su
     return made
 
 
-def _of_runs(made: Report) -> Report:
+def _of_runs(made: Report, reference: str | None) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
-    comparisons = best_against_others(cells)
+    runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
+    blocks = []
+    for block in blocks_of(frame):
+        own = {column: cells[column] for column in block.columns if column in cells}
+        blocks.append((block, all_against_reference(own, reference, runs) if reference else best_against_others(own)))
+    comparisons = [one for _, family in blocks for one in family.comparisons]
     drawn, left_out = draw(frame, cells, looks_of(frame, cells))
     tables, plots = _deeper(frame, cells)
     found = [
-        *headline(frame, cells, comparisons),
-        comparison_table(comparisons) if comparisons else None,
+        *headline(frame, cells, blocks),
+        comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
         *tables,
         cost_table(frame),
         published_table(frame, cells),
@@ -108,14 +122,3 @@ def _deeper(frame: Frame, cells: Cells) -> tuple[list[Table], list[Plot]]:
         tables.append(transfer_table(moved))
         plots += transfer_plots(moved)
     return tables, plots
-
-
-def _without_trials(frame: Frame, studies: Iterable[Study], suites: Iterable[Suite]) -> tuple[Frame, tuple[str, ...]]:
-    """The runs that are no trials of a study: the best of many trials would look like one measurement."""
-    trials = {folder for study in studies for folder in study.folders()}
-    trials -= {folder for suite in suites for folder in suite.folders()}
-    if not trials or frame.runs.empty:
-        return frame, ()
-    is_trial = frame.runs["folder"].map(lambda folder: str(Path(folder).resolve()) in trials)
-    note = f"{int(is_trial.sum())} runs are trials of studies; they are under Studies and in no other table."
-    return replace(frame, runs=frame.runs[~is_trial]), (note,) if is_trial.any() else ()

@@ -75,6 +75,9 @@ def report(
         list[str] | None,
         typer.Option("--from", metavar="wandb:ENTITY/PROJECT", help="Also read the runs of a W&B project."),
     ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", metavar="CORE", help="Compare every other core with this one.")
+    ] = None,
     wandb: WandbOption = "disabled",
     project: Annotated[str, typer.Option("--project", help="W&B project the report goes to.")] = "atinuke-bench",
     as_json: JsonOption = False,
@@ -87,13 +90,14 @@ def report(
     projects = [project_of(source) for source in sources or ()]
     if not runs and not projects:
         raise ConfigError("a report needs runs; give a folder of runs, or --from wandb:ENTITY/PROJECT")
-    written = write_report(runs or (), out, projects)
+    written = write_report(runs or (), out, projects, reference)
     if mode != "disabled":
         _record_in_wandb(written, out, project, upload=mode == "online")
     if as_json:
         print_json({"report": str(out / "report.html"), **written.summary()})
         return
-    typer.echo(f"{len(written.frame.runs)} finished runs, {len(written.gaps)} gaps", err=True)
+    trials = f", {written.frame.num_trials} trials of studies" if written.frame.num_trials else ""
+    typer.echo(f"{len(written.frame.runs)} finished runs{trials}, {len(written.gaps)} gaps", err=True)
     stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -130,18 +134,22 @@ def compare(
 
     Below are tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
     """
-    from atinuke_bench.reports.pairwise import compare_sides
+    from atinuke_bench.reports.pairwise import BY_SEED_NOTE, compare_sides
 
     found = compare_sides(a, b, runs, across or [])
     records = [comparison.record() for comparison in found.comparisons]
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
-        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps})
+        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note})
         return
     from atinuke_bench.console import comparison_rows, seed_rows
 
-    stdout().print(comparison_rows(records))
+    for record, one in zip(records, found.comparisons, strict=True):
+        record["verdict"] = one.finding
+    stdout().print(
+        comparison_rows(records), f"{found.note}. Verdicts are from it, intervals are not corrected.", sep="\n"
+    )
     if found.by_seed:
-        stdout().print("", seed_rows(found.by_seed), sep="\n")
+        stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")
     for gap in found.gaps:
         typer.echo(f"not compared: {gap.where}: {gap.reason}", err=True)

@@ -14,14 +14,16 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.errors import AtinukeBenchError, RunFolderError, first_line
+from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError, first_line
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 from .column import Column
 from .frame import Frame, Gap
 from .results import FIELDS, row_of, slice_rows
-from .variants import flat_config, variant_names, without_seed
+from .studies import read_studies
+from .suites import suites_around
+from .variants import flat_config, named_by_suites, variant_names, without_seed
 
 
 class Collector:
@@ -29,6 +31,9 @@ class Collector:
 
     def __init__(self) -> None:
         self.gaps: list[Gap] = []
+        self.num_trials = 0
+        #: What suites call their runs: folder -> (suite, column).
+        self.called: dict[str, set[tuple[str, str]]] = {}
         self._rows: list[dict[str, Any]] = []
         self._slices: list[tuple[Any, ...]] = []
         self._protocols: dict[Column, Mapping[str, Any]] = {}
@@ -76,30 +81,51 @@ class Collector:
         runs = pd.DataFrame(self._rows, columns=None if self._rows else list(FIELDS))
         if self._rows:
             runs["config"] = places
+            runs["variant"] = named_by_suites(runs, self.called)
             runs["variant"] = variant_names(runs, configs)
         slices = pd.DataFrame(self._slices, columns=["run", "slice", "label", "metric", "value"])
-        return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, self._histories)
+        return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, self._histories,
+                     self.num_trials)  # fmt: skip
 
 
 def read_frame(places: Iterable[str | Path]) -> Frame:
-    """All runs at or below some places (folders or glob patterns); RunFolderError when none of them holds a run."""
+    """All runs at or below some places (folders or glob patterns) that are no trials of a study.
+
+    RunFolderError when there is no run at all.
+    """
     collector = Collector()
     collect_folders(places, collector)
     return collector.frame()
 
 
 def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
-    """Take in the runs at or below some places; RunFolderError when none of them holds a run."""
-    folders = find_runs(*expand(places))
+    """Take in the runs at or below some places; RunFolderError when none of them holds a run.
+
+    Runs that only a study has are counted and left to it, unless a place names the very run folder.
+    """
+    places = list(places)
+    found = expand(places)
+    folders = find_runs(*found)
     if not folders:
         raise RunFolderError(f"no run at or below {', '.join(map(str, places))}")
+    suites = suites_around(found)
+    for suite in suites:
+        for entry in suite.grid:
+            if (place := suite.folder(entry)) is not None:
+                collector.called.setdefault(str(place), set()).add((suite.name, entry["variant"]))
+    trials = {folder for study in read_studies(found)[0] for folder in study.folders()}
+    trials -= {*collector.called, *(str(Path(place).resolve()) for place in places)}
     for folder in folders:
         try:
             result = folder.read_result() if folder.result.exists() else None
         except AtinukeBenchError as error:
             collector.gaps.append(Gap(str(folder.path), f"damaged result: {first_line(error, with_class=True)}"))
             continue
-        if result is None:
+        if str(folder.path.resolve()) in trials:
+            collector.num_trials += result is not None
+        elif result is None and _is_pruned(folder):
+            continue  # a decision of the study that it is a trial of
+        elif result is None:
             collector.gaps.append(Gap(str(folder.path), _why_unfinished(folder)))
         else:
             collector.add(str(folder.path), result, partial(_config_text, folder))
@@ -129,6 +155,13 @@ def _why_unfinished(folder: RunFolder) -> str:
         return f"failed ({failure['class']}): {failure['message']}"
     except (RunFolderError, KeyError, TypeError):
         return "failed; its failure.json is damaged"
+
+
+def _is_pruned(folder: RunFolder) -> bool:
+    try:
+        return folder.failure.exists() and read_json(folder.failure)["class"] == FailureClass.PRUNED
+    except (RunFolderError, KeyError, TypeError):
+        return False
 
 
 def _config_text(folder: RunFolder) -> str:

@@ -41,6 +41,8 @@ class Frame:
     configs: tuple[Mapping[str, Any], ...] = ()
     pretraining: Mapping[str, Pretraining] = field(default_factory=dict)
     histories: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
+    #: Finished runs here that are trials of studies; they are not among `runs`.
+    num_trials: int = 0
     _cache: PredictionCache = field(default_factory=PredictionCache, repr=False, compare=False)
 
     def value(self, run: int, name: str) -> Any:

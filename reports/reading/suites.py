@@ -32,7 +32,26 @@ class Suite:
 
 def read_suites(places: Iterable[str | Path]) -> tuple[list[Suite], list[Gap]]:
     """Every suite recorded at or below some places, and those that cannot be read."""
-    paths = {path.resolve() for place in places for path in Path(place).rglob("suites/*.json")}
+    return _read(records_below(places, "suites/*.json"))
+
+
+def suites_around(places: Iterable[str | Path]) -> list[Suite]:
+    """The suites below some places, and those of the stores that the places lie in."""
+    places = list(places)
+    return _read(records_below(places, "suites/*.json") | records_above(places, "suites/*.json"))[0]
+
+
+def records_below(places: Iterable[str | Path], pattern: str) -> set[Path]:
+    """Records of stores at or below some places."""
+    return {path.resolve() for place in places for path in Path(place).rglob(pattern)}
+
+
+def records_above(places: Iterable[str | Path], pattern: str) -> set[Path]:
+    """Records of the stores that hold some places."""
+    return {path for place in places for store in Path(place).resolve().parents for path in store.glob(pattern)}
+
+
+def _read(paths: set[Path]) -> tuple[list[Suite], list[Gap]]:
     found, gaps = [], []
     for path in sorted(paths):
         try:

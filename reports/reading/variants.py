@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,33 @@ _NOT_A_VARIANT = (
 )
 # The safe loader in C reads configs ten times as fast, where PyYAML was built with it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def named_by_suites(runs: pd.DataFrame, called: Mapping[str, set[tuple[str, str]]]) -> pd.Series:
+    """The name that a suite chose for each run and for its like with other seeds; the core's label elsewhere.
+
+    Where suites disagree on the name of a run it has its label; where one name means other cores in other suites, the
+    suite is part of it.
+    """
+    names = runs["variant"].copy()
+    if not called:
+        return names
+    own = runs["folder"].map(lambda folder: called.get(str(Path(folder).resolve()), set()))
+    #: name -> suite (None: a label) -> labels that it is used for
+    meant: dict[str, dict[str | None, set[str]]] = {}
+    groups = []
+    for _, rows in runs.groupby(["column", "config"], sort=False).groups.items():
+        pairs = set().union(*own[rows])
+        found = {name for _, name in pairs}
+        labels = set(runs.loc[rows, "label"])
+        for suite, name in pairs if len(found) == 1 else ((None, label) for label in labels):
+            meant.setdefault(name, {}).setdefault(suite, set()).update(labels)
+        if len(found) == 1:
+            groups.append((found.pop(), sorted({suite for suite, _ in pairs}), rows))
+    for name, suites, rows in groups:
+        is_one = len({frozenset(labels) for labels in meant[name].values()}) == 1
+        names[rows] = name if is_one else f"{name} ({', '.join(suites)})"
+    return names
 
 
 def variant_names(runs: pd.DataFrame, configs: Sequence[Mapping[str, Any]]) -> pd.Series:

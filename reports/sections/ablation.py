@@ -22,7 +22,7 @@ from ..drawing.style import Plot, finished, new_figure, short, slug
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
-from ..statistics.comparison import Comparison, compare_cells, corrected
+from ..statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
 from .table import Table
 
 #: Changes that one figure shows, those with the largest difference; the table has all.
@@ -30,7 +30,7 @@ MOST_CHANGES = 16
 NOTE = (
     "Reference: of the variants of one core and size that differ in fields of the core alone, the one the others "
     "differ from in the fewest fields. Paired over examples, variance between seeds added; p is corrected by Holm's "
-    "method over this table, the intervals are not."
+    "method over this table, the intervals are not. Verdicts are from the corrected p."
 )
 
 
@@ -95,14 +95,15 @@ def ablation_table(frame: Frame, found: Sequence[Ablation]) -> Table:
                 f"[{number(record['low'])}, {number(record['high'])}]",
                 "seeds": f"{record['seeds_a']} / {record['seeds_b']}",
                 "p corrected": p_value(record["p corrected"]),
-                "the change is": record["verdict"],
+                "the change is": one.comparison.finding,
                 "note": record["note"],
             }
             for record, one in zip(records, found, strict=True)
         ]
     )
     data = pd.DataFrame(records).rename(columns={"a": "variant", "b": "reference"})
-    return Table("ablation", "Change from the reference core", shown, data, (NOTE,), section="ablation")
+    tests = family_note(num_tested(one.comparison for one in found), "each change of this table from its reference")
+    return Table("ablation", "Change from the reference core", shown, data, (NOTE, f"{tests}."), section="ablation")
 
 
 def ablation_plots(frame: Frame, found: Sequence[Ablation]) -> list[Plot]:

@@ -8,12 +8,14 @@ import pandas as pd
 
 from atinuke_bench.formatting import number, p_value
 
-from ..statistics.comparison import Comparison
+from ..statistics.comparison import Family
 from .table import Table
 
 
-def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """Every test that was made, with its figures under their own names."""
+def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
+    """Every test that was made, with its figures under their own names, of the families of the tables with a title."""
+    comparisons = [one for _, family in families for one in family.comparisons]
+    reference = families[0][1].reference
     data = pd.DataFrame([one.record() for one in comparisons])
     shown = pd.DataFrame(
         [
@@ -28,21 +30,23 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
                 "p corrected": p_value(record["p corrected"]),
                 "detectable": number(record["minimum detectable difference"]),
                 "P(A > B)": number(record["probability of improvement"]),
-                "verdict": f"A is {record['verdict']}" if one.is_told_apart else record["verdict"],
+                "verdict": f"A is {one.verdict}" if one.is_told_apart else one.finding,
                 "note": record["note"],
             }
             for record, one in zip(data.to_dict("records"), comparisons, strict=True)
         ]
     )
+    sides = f"B is {reference}" if reference else "A has the best mean of the trained cores of its column"
     notes = (
-        "A has the highest mean of its column. Paired over examples, with the variance between seeds added; p is "
-        "corrected by Holm's method for all pairs of all tables; the intervals are not corrected.",
+        f"{sides}. Paired over examples, with the variance between seeds added. Verdicts are from the corrected p; the "
+        "intervals are not corrected.",
+        *(f"{title}: {family.note}." for title, family in families if family.comparisons),
         "Detectable: the difference that a test at 5 % finds with 80 % probability. P(A > B): the chance that a run of "
         "A scores better than a run of B.",
     )
     return Table(
         "comparisons",
-        "The highest mean of each task against every other core",
+        f"Every core against {reference}" if reference else "The highest mean of each task against every other core",
         shown,
         data,
         notes,

@@ -15,7 +15,8 @@ from atinuke_bench.formatting import MISSING, number
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
-from ..statistics.comparison import Comparison
+from ..statistics.comparison import Family
+from ..statistics.spread import minimum_detectable_difference
 from .table import Table
 
 NOT_COMPARABLE = "not comparable with published scores"
@@ -24,9 +25,13 @@ AVERAGE_RULE = (
 )
 MARKS = {
     "best": "▲ better than every other core (paired test over examples and seeds, Holm-corrected)",
-    "tie": "≈ tie: not told apart from the highest mean",
+    "tie": "≈ tie: not told apart from the highest mean; beside it the difference that the runs could have shown",
 }
-_SYMBOLS = {"best": " ▲", "tie": " ≈", "": ""}
+REFERENCE_MARKS = {
+    "better": "▲ better and ▼ worse than {} (paired test over examples and seeds, Holm-corrected)",
+    "tie": "≈ tie: not told apart from {}; beside it the difference that the runs could have shown",
+}
+_SYMBOLS = {"best": " ▲", "better": " ▲", "worse": " ▼", "tie": " ≈", "": ""}
 _SELECTION = {"held-out": "selected on a held-out part of train", "dev": "SELECTED ON DEV, dev scores are optimistic"}
 
 
@@ -63,31 +68,35 @@ def blocks_of(frame: Frame) -> list[Block]:
     return found
 
 
-def headline(frame: Frame, cells: Cells, comparisons: Sequence[Comparison]) -> list[Table]:
+def headline(frame: Frame, cells: Cells, blocks: Sequence[tuple[Block, Family]]) -> list[Table]:
     """One table a block: cores x tasks, mean over seeds with its 95 % interval, and who is told apart from whom."""
-    marked = marks(comparisons)
     return [
-        _headline_block(place, block, frame, cells, marked)
-        for place, block in enumerate(blocks_of(frame), start=1)
+        _headline_block(place, block, frame, cells, family)
+        for place, (block, family) in enumerate(blocks, start=1)
         if any(column in cells for column in block.columns)
     ]
 
 
-def marks(comparisons: Sequence[Comparison]) -> dict[tuple[Column, str], str]:
-    """`best` for a variant that beats all others of its column; `tie` for those not told apart from the top."""
+def marks(family: Family) -> dict[tuple[Column, str], str]:
+    """`best` for a variant that beats all others of its column; `tie` for those not told apart from the top.
+
+    With a reference, each other core's verdict.
+    """
     found: dict[tuple[Column, str], str] = {}
-    for column in dict.fromkeys(one.column for one in comparisons):
-        own = [one for one in comparisons if one.column == column]
+    if family.reference:
+        verdicts = {(one.column, one.a.variant): one.verdict for one in family.comparisons}
+        return {key: verdict for key, verdict in verdicts.items() if verdict in _SYMBOLS}
+    for column in dict.fromkeys(one.column for one in family.comparisons):
+        own = [one for one in family.comparisons if one.column == column]
         ties = [one.b.variant for one in own if one.verdict == "tie"]
-        if ties or all(one.is_told_apart for one in own):
+        if ties or all(one.verdict == "better" for one in own):
             found[column, own[0].a.variant] = "tie" if ties else "best"
         found |= {(column, variant): "tie" for variant in ties}
     return found
 
 
-def _headline_block(
-    place: int, block: Block, frame: Frame, cells: Cells, marked: Mapping[tuple[Column, str], str]
-) -> Table:
+def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family: Family) -> Table:
+    marked, detectable = marks(family), _detectable(family)
     info = {row["column"]: row for row in frame.runs.drop_duplicates("column").to_dict("records")}
     columns = [column for column in block.columns if column in cells]
     shown, data = [], []
@@ -96,7 +105,9 @@ def _headline_block(
         for column in columns:
             task, split, metric = (info[column][name] for name in ("task", "split", "metric"))
             cell, mark = cells[column].get(variant), marked.get((column, variant), "")
-            row[f"{task} {split} {metric}"] = MISSING if cell is None else _cell_text(cell, mark)
+            row[f"{task} {split} {metric}"] = (
+                MISSING if cell is None else _cell_text(cell, mark, detectable.get((column, variant), ""))
+            )
             data.append(
                 {"core": variant, "task": task, "split": split, "metric": metric, **_figures(cell, mark, block)}
             )
@@ -105,7 +116,10 @@ def _headline_block(
         figures = {**_figures(None, "", block), "mean": average}
         data.append({"core": variant, "task": "average", "split": None, "metric": None, **figures})
         shown.append(row)
-    notes = [*MARKS.values(), AVERAGE_RULE, *block.notes]
+    marks_of = REFERENCE_MARKS if family.reference else MARKS
+    notes = [*(text.format(family.reference) for text in marks_of.values()), AVERAGE_RULE, *block.notes]
+    if family.comparisons:
+        notes.append(f"{family.note}.")
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
         notes.append("n=1: one seed; its interval covers the choice of examples alone, and no test is made.")
     return Table(
@@ -118,10 +132,18 @@ def _headline_block(
     )
 
 
-def _cell_text(cell: Cell, mark: str) -> str:
+def _detectable(family: Family) -> dict[tuple[Column, str], str]:
+    """What the runs could have shown, beside each tie."""
+    ties = (one for one in family.comparisons if one.verdict == "tie")
+    return {
+        (one.column, family.other(one).variant): f" {number(minimum_detectable_difference(one.spread))}" for one in ties
+    }
+
+
+def _cell_text(cell: Cell, mark: str, detectable: str) -> str:
     low, high = cell.interval
     interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else ""
-    return f"{cell.mean:.2f}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}"
+    return f"{cell.mean:.2f}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}{detectable}"
 
 
 def _figures(cell: Cell | None, mark: str, block: Block) -> dict[str, Any]:

@@ -5,8 +5,7 @@ that lie beside a study.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,81 +14,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from atinuke_bench.config.written import as_written
-from atinuke_bench.errors import RunFolderError, first_line
-from atinuke_bench.files import make_folder, read_json, write_bytes, write_text
+from atinuke_bench.files import make_folder, write_bytes, write_text
 from atinuke_bench.formatting import MISSING, number
 
 from ..drawing.labels import compact, label_ends, label_points, plain_log_axis
 from ..drawing.style import Plot, finished, looks, new_figure, short, slug
-from ..reading.frame import Gap
+from ..reading.studies import Study
 from .table import Table
 
-SCHEMA = 1
 #: How many studies have figures, those with the most trials, and hyper-parameters of each slice figure.
 MOST_STUDIES = 8
 MOST_PARAMETERS = 6
 _BLUE = "#0072B2"
 #: What a cost or a budget is called on an axis; others are called as in the insight.
 _AXES = {"training_flops": "training FLOPs spent", "forward_flops_per_token": "forward FLOPs per token"}
-_NEEDED = ("study", "task", "core", "metric", "higher_is_better", "trials", "history", "slices", "pareto")
 NOTE = (
     "Scores of trials are selection scores, of a slice held out from train; no dev or test figure is looked at. The "
     "importance of a hyper-parameter is its share of the variance of the score (fANOVA), which says nothing of its "
     "best value."
 )
-
-
-@dataclass(frozen=True)
-class Study:
-    """One `insight.json`, and the store that its trials' folders are relative to."""
-
-    insight: Mapping[str, Any]
-    store: Path
-
-    @property
-    def name(self) -> str:
-        return str(self.insight["study"])
-
-    @property
-    def title(self) -> str:
-        preset = self.insight.get("preset")
-        return f"{self.name} ({self.insight['task']}, {self.insight['core']}{f'-{preset}' if preset else ''})"
-
-    def folders(self) -> set[str]:
-        """Run folders of its trials, as absolute paths."""
-        named = (trial.get("folder") for trial in self.insight["trials"])
-        return {str((self.store / folder).resolve()) for folder in named if folder}
-
-    @property
-    def cost(self) -> str:
-        """What the front weighs against the score; each trial has it under this name."""
-        objectives = self.insight.get("objectives") or []
-        return objectives[1]["name"] if len(objectives) > 1 else "parameters"
-
-    def costed(self) -> list[tuple[float, float]]:
-        """Cost and score of each complete trial, in the units of the front."""
-        complete = (trial for trial in self.insight["trials"] if trial["state"] == "complete")
-        return [(trial[self.cost], trial["score"]) for trial in complete if trial.get(self.cost)]
-
-
-def read_studies(places: Iterable[str | Path]) -> tuple[list[Study], list[Gap]]:
-    """Every study at or below some places, and those that cannot be read."""
-    paths = {path.resolve() for place in places for path in Path(place).rglob("studies/*/insight.json")}
-    found, gaps = [], []
-    for path in sorted(paths):
-        try:
-            found.append(Study(_checked(read_json(path)), path.parent.parent.parent))
-        except (RunFolderError, TypeError, ValueError, KeyError) as error:
-            gaps.append(Gap(str(path), f"damaged study: {first_line(error)}"))
-    return found, gaps
-
-
-def _checked(record: Any) -> Mapping[str, Any]:
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise ValueError(f"not an insight of schema {SCHEMA}")
-    if missing := [name for name in _NEEDED if name not in record]:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    return record
 
 
 def studies_table(studies: Sequence[Study]) -> Table:
@@ -125,6 +68,32 @@ def studies_table(studies: Sequence[Study]) -> Table:
         }
     )
     return Table("studies", "Studies", shown, data, (NOTE,), section="studies")
+
+
+def rivals_table(studies: Sequence[Study]) -> Table | None:
+    """The best trials of each study trained again on fresh seeds, the best mean first; None where none were."""
+    rows = [
+        {
+            "study": study.name,
+            "trial": rival["number"],
+            "score in study": rival["score_in_study"],
+            "selection": rival["selection"]["mean"],
+            "evaluated": rival["evaluated"]["mean"],
+            "split": rival.get("split"),
+            "metric": rival.get("metric"),
+            "seeds": rival["selection"]["count"],
+        }
+        for study in studies
+        for rival in study.rivals
+    ]
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    for name in ("score in study", "selection", "evaluated"):
+        data[name] = pd.to_numeric(data[name])
+    shown = data.assign(**{name: data[name].map(number) for name in ("score in study", "selection", "evaluated")})
+    note = "Means over fresh seeds. The order by selection scores is the one to trust; evaluated splits only report."
+    return Table("best-trials", "The best trials on fresh seeds", shown, data, (note,), section="studies")
 
 
 def importance_table(studies: Sequence[Study]) -> Table | None:

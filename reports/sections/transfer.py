@@ -22,7 +22,7 @@ from ..reading.across import across
 from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cell, measure
-from ..statistics.comparison import Comparison, compare_cells, corrected
+from ..statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
 from .table import Table
 
 FIELD = "pretraining"
@@ -101,7 +101,8 @@ def transfer_table(found: Transfer) -> Table:
             for gain in found.gains
         ]
     )
-    return Table("transfer", "Gain from earlier training", shown, data, (NOTE,))
+    tests = family_note(num_tested(gain.comparison for gain in found.gains), "each source of this table from scratch")
+    return Table("transfer", "Gain from earlier training", shown, data, (NOTE, f"{tests}."))
 
 
 def transfer_plots(found: Transfer) -> list[Plot]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from atinuke_bench.errors import ConfigError
+from atinuke_bench.formatting import number
 from atinuke_bench.metrics.metric import Floats
 
 from ..reading.column import Column
@@ -22,7 +25,7 @@ NOT_TESTED = "not tested"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A against B in one column. `spread` is A's mean less B's; `p_corrected` is Holm's over the whole table."""
+    """A against B in one column. `spread` is A's mean less B's; `p_corrected` is Holm's over its family."""
 
     a: Cell
     b: Cell
@@ -46,6 +49,12 @@ class Comparison:
         if not self.is_told_apart:
             return "tie"
         return "better" if (self.spread.value > 0) == self.a.higher_is_better else "worse"
+
+    @property
+    def finding(self) -> str:
+        """The verdict for readers: beside a tie, the difference that the runs could have shown."""
+        detectable = minimum_detectable_difference(self.spread)
+        return f"tie (detectable: {number(detectable)})" if self.verdict == "tie" else self.verdict
 
     @property
     def note(self) -> str:
@@ -91,18 +100,90 @@ def compare_cells(a: Cell, b: Cell) -> Comparison:
     return Comparison(a, b, spread, spread.p_value)
 
 
-def best_against_others(cells: Cells) -> list[Comparison]:
-    """In every column the variant with the best mean against each other one.
+@dataclass(frozen=True)
+class Family:
+    """The comparisons of one table, and over how many tests p is corrected in it.
 
-    Which one is best is only known from the data, so that Holm's correction counts all pairs of all columns.
+    Without a reference A is the best trained core of its column; with one, B is the reference. The floor is outside:
+    it is compared by the plain p and counts as no test.
     """
-    found: list[Comparison] = []
+
+    comparisons: tuple[Comparison, ...]
+    num_tests: int
+    reference: str | None = None
+
+    @property
+    def note(self) -> str:
+        """Which tests p is corrected over."""
+        pairs = "all pairs of trained cores in each column of this table"
+        declared = f"every other trained core against {self.reference} in each column of this table"
+        outside = "; a comparison with the floor is outside of these and its p is not corrected"
+        has_floor = any(is_with_floor(one) for one in self.comparisons)
+        return family_note(self.num_tests, declared if self.reference else pairs) + (outside if has_floor else "")
+
+    def other(self, one: Comparison) -> Cell:
+        """The side of a comparison that all others of its column do not have."""
+        return one.a if self.reference else one.b
+
+
+def family_note(num_tests: int, rule: str) -> str:
+    """How a family of tests is declared.
+
+    >>> family_note(2, "A against B on each task")
+    'p is corrected over 2 tests (Holm): A against B on each task'
+    """
+    return f"p is corrected over {num_tests} {'test' if num_tests == 1 else 'tests'} (Holm): {rule}"
+
+
+def is_with_floor(one: Comparison) -> bool:
+    return one.a.scores.is_fixed or one.b.scores.is_fixed
+
+
+def num_tested(comparisons: Iterable[Comparison]) -> int:
+    """How many comparisons have a test."""
+    return sum(math.isfinite(one.spread.error) for one in comparisons)
+
+
+def best_against_others(cells: Cells) -> Family:
+    """In every column of a table the trained core with the best mean against each other one, and against the floor.
+
+    Which one is best is only known from the data, so that Holm's correction counts all pairs.
+    """
+    inside: list[Comparison] = []
+    outside: list[Comparison] = []
     num_tests = 0
     for own in cells.values():
-        first, *others = ranked(own.values())
-        num_tests += len(own) * (len(own) - 1) // 2
-        found += [compare_cells(first, other) for other in others]
-    return corrected(found, num_tests)
+        cores = ranked(cell for cell in own.values() if not cell.scores.is_fixed)
+        inside += [compare_cells(cores[0], other) for other in cores[1:]]
+        outside += [compare_cells(cores[0], floor) for floor in own.values() if floor.scores.is_fixed and cores]
+        num_tests += num_tested(compare_cells(a, b) for a, b in combinations(cores, 2))
+    return _family(cells, corrected(inside, num_tests), outside, num_tests, None)
+
+
+def all_against_reference(cells: Cells, name: str, runs: Collection[int]) -> Family:
+    """In every column of a table that has the reference, whose runs are given, each other core against it.
+
+    ConfigError where the reference is several variants.
+    """
+    inside: list[Comparison] = []
+    outside: list[Comparison] = []
+    for column, own in cells.items():
+        references = [cell for cell in own.values() if not set(runs).isdisjoint(cell.runs)]
+        if len(references) > 1:
+            labels = ", ".join(sorted(cell.variant for cell in references))
+            raise ConfigError(f"--reference is one core; {name!r} names several on {column}: {labels}")
+        for reference in references:
+            for cell in ranked(own.values()):
+                if cell is not reference:
+                    (outside if cell.scores.is_fixed else inside).append(compare_cells(cell, reference))
+    return _family(cells, corrected(inside), outside, num_tested(inside), name)
+
+
+def _family(
+    cells: Cells, inside: list[Comparison], outside: list[Comparison], num_tests: int, reference: str | None
+) -> Family:
+    places = {column: place for place, column in enumerate(cells)}
+    return Family(tuple(sorted(inside + outside, key=lambda one: places[one.column])), num_tests, reference)
 
 
 def corrected(comparisons: Sequence[Comparison], num_tests: int | None = None) -> list[Comparison]:

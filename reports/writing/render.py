@@ -14,10 +14,10 @@ import jinja2
 from atinuke_bench.files import make_folder, write_bytes, write_text
 
 from ..reading.collect import Collector, collect_folders, expand
+from ..reading.studies import read_studies
 from ..reading.suites import read_suites
 from ..reading.wandb_project import collect_project
 from ..report import Report, make_report
-from ..sections.studies import read_studies
 from .formats import write_table
 
 #: Rows of one table that the page shows; the files have all.
@@ -36,7 +36,9 @@ SECTIONS = (
 )
 
 
-def write_report(places: Iterable[str | Path], out: Path, projects: Iterable[str] = ()) -> Report:
+def write_report(
+    places: Iterable[str | Path], out: Path, projects: Iterable[str] = (), reference: str | None = None
+) -> Report:
     """Make a report of run folders, and of the runs of W&B projects (`entity/project`), and write it.
 
     RunFolderError when a place holds no run at all; TrackerError when a project cannot be read.
@@ -50,7 +52,7 @@ def write_report(places: Iterable[str | Path], out: Path, projects: Iterable[str
     studies, damaged = read_studies(expand(places))
     suites, damaged_suites = read_suites(expand(places))
     frame = collector.frame()
-    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites)
+    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites, reference)
     write_files(report, out)
     return report
 

@@ -13,11 +13,12 @@ from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.drawing.plots import slice_figure
 from atinuke_bench.reports.drawing.style import looks
 from atinuke_bench.reports.pairwise import compare_sides
+from atinuke_bench.reports.reading.studies import read_studies
 from atinuke_bench.reports.sections import figures
 from atinuke_bench.reports.sections.ablation import ablation_table, ablations
 from atinuke_bench.reports.sections.figures import slice_tables
 from atinuke_bench.reports.sections.scaling import fit_power_law, scaling_table, series_of
-from atinuke_bench.reports.sections.studies import read_studies, studies_table
+from atinuke_bench.reports.sections.studies import studies_table
 from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.writing.render import render_html, write_report
 
