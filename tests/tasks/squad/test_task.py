@@ -111,7 +111,7 @@ def test_spans_that_were_left_unanswered_are_in_the_files(squad, squad_run, tmp_
     odds = {id_: float(number) for number, id_ in enumerate(texts)}
     unanswered = {id_: SquadAnswer("", text, odds[id_]) for id_, text in texts.items()}
     figures = evaluate(SQUAD_V2, examples, unanswered).figures
-    files = SQUAD_V2.files
+    files = SQUAD_V2.require("files")
     files.write(tmp_path, "dev", examples, unanswered, run)
     found = {
         name: files.score(
