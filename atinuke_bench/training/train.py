@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -17,7 +17,7 @@ from atinuke_bench import environment, registry
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.data.tokenizer import fingerprint
+from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
@@ -36,6 +36,9 @@ from atinuke_bench.training.selection import EpochSelection
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
+
+#: Share of [UNK] among a split's tokens beyond which a run warns that text is hidden from its core.
+MOST_UNKNOWN_PERCENT = 5
 
 
 def train_and_evaluate(
@@ -126,6 +129,8 @@ def _fit_and_evaluate(
     train = prepared.encode("train", prepared.train_examples)
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
+    parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
+    unknown = _unknown_percents(prepared, parts, execution)
 
     # Else cuDNN computes an LSTM with 10 bits of mantissa, whatever the precision of the run.
     torch.backends.cudnn.allow_tf32 = False
@@ -155,7 +160,8 @@ def _fit_and_evaluate(
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
         predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
         predicted = task.model.apply_calibration(predicted, best["calibration"])
-        evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
+        evaluation = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
+        evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
     device = trainer.strategy.root_device
@@ -171,6 +177,23 @@ def _fit_and_evaluate(
         "calibration": best["calibration"],
     }
     return evaluations, cost, summary
+
+
+def _unknown_percents(
+    prepared: PreparedRun, parts: Mapping[str, Encoded], execution: Execution
+) -> dict[str, float | None]:
+    """The share of [UNK] in each part of the data; a warning where it is large."""
+    percents = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
+    high = [f"{percent:.1f} % of {name}" for name, percent in percents.items() if (percent or 0) > MOST_UNKNOWN_PERCENT]
+    if high and execution.rank == 0:
+        message = (
+            f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
+            f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
+        )
+        log.warning(message)
+        if execution.show_progress:
+            Console(stderr=True).print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
+    return percents
 
 
 def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFolder, execution: Execution) -> None:
@@ -303,6 +326,7 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "interval": interval,
         "scores": {split: evaluation.figures for split, evaluation in scored.items()},
         "slices": {split: evaluation.slices for split, evaluation in scored.items()},
+        "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},
         "protocol": prepared.protocol(),
     }
 
