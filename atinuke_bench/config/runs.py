@@ -52,6 +52,8 @@ class TokenizerConfig(Frozen):
 
     vocab_size: int = Field(8000, ge=100)
     lowercase: bool = True
+    #: Whether é becomes e; when not given, as `lowercase`, the way BERT does.
+    strip_accents: bool | None = None
     min_frequency: int = Field(2, ge=1)
 
 

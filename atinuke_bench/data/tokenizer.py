@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tokenizers import Encoding, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+import numpy as np
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from atinuke_bench.config import TokenizerConfig
-from atinuke_bench.data.features import Ragged
+from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import make_folder, write_text
 
 #: Special tokens in the order of their ids; padding is 0 everywhere.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD_ID, UNK_ID, CLS_ID, SEP_ID, MASK_ID = range(len(SPECIAL_TOKENS))
+#: Characters that WordPiece reads of a word; of more it would make one [UNK], so that longer ones are cut into parts.
+LONGEST_WORD = 100
+_TEXTS_PER_CALL = 1024  # bounds the memory that the library's own objects take
 #: Names that other tokenizers have for them.
 _OTHER_NAMES = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
 
@@ -117,9 +121,28 @@ def train_tokenizer(texts: Sequence[str], config: TokenizerConfig) -> Tokenizer:
 
 def _empty_tokenizer(model: models.WordPiece, config: TokenizerConfig) -> Tokenizer:
     tokenizer = Tokenizer(model)
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=config.lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=config.lowercase, strip_accents=config.strip_accents)
+    parts = pre_tokenizers.Split(Regex(f".{{1,{LONGEST_WORD}}}"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), parts])
     return tokenizer
+
+
+def has_cut_words(texts: Iterable[str], config: TokenizerConfig) -> bool:
+    """Whether any text has a word of more than `LONGEST_WORD` characters, which our tokenizers read in parts.
+
+    >>> [has_cut_words([text], TokenizerConfig()) for text in ("a " * 99, "https://" + "a" * 100, "ก" * 101)]
+    [False, False, True]
+    """
+    tokenizer = _empty_tokenizer(models.WordPiece(unk_token="[UNK]"), config)
+    words = pre_tokenizers.BertPreTokenizer()
+    return any(
+        len(word) > LONGEST_WORD
+        for text in texts
+        if len(text) > LONGEST_WORD
+        for part in text.split()
+        if len(part) > LONGEST_WORD
+        for word, _ in words.pre_tokenize_str(tokenizer.normalizer.normalize_str(part))
+    )
 
 
 def _continuations(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
@@ -157,31 +180,56 @@ def encode_texts(
 ) -> tuple[Ragged, Ragged]:
     """`input_ids` and `segment_ids` of single texts or of pairs, the longer text of a pair cut first.
 
-    A pair's text keeps at least its first token, however long the other is.
+    A pair's text keeps at least its first token, however long the other is. Segments are 0 for the first text and what
+    follows it, 1 for the second and its separator, also where the tokenizer itself tells no difference.
     """
-    tokenizer = plain_copy(tokenizer)  # truncation is state; the caller's tokenizer stays as it was
-    tokenizer.enable_truncation(max_length, strategy="longest_first")
-    inputs = list(first) if second is None else list(zip(first, second, strict=True))
-    encodings = tokenizer.encode_batch_fast(inputs)
-    return (
-        Ragged.from_rows((encoding.ids for encoding in encodings), padding=PAD_ID),
-        Ragged.from_rows(_segments(encoding, is_pair=second is not None) for encoding in encodings),
-    )
+    if second is None:
+        tokenizer = plain_copy(tokenizer)  # truncation is state; the caller's tokenizer stays as it was
+        tokenizer.enable_truncation(max_length)
+        rows = list(encode_ids(tokenizer, first, add_special_tokens=True))
+        return Ragged.from_rows(rows, padding=PAD_ID), Ragged.from_rows([0] * len(ids) for ids in rows)
+    # Cut here, since the library's truncation keeps every pair of windows that it cuts off two long texts.
+    tokenizer = plain(tokenizer)
+    specials = special_tokens(tokenizer)
+    room = max_length - specials.num_in_pair
+    cls, sep, between = [specials.cls], [specials.sep], [specials.sep] * specials.num_between
+    rows, segments = [], []
+    for left, right in zip(encode_ids(tokenizer, first), encode_ids(tokenizer, second), strict=True):
+        num_left, num_right = _longest_first(len(left), len(right), room)
+        head, tail = cls + left[:num_left] + between, right[:num_right] + sep
+        rows.append(head + tail)
+        segments.append([0] * len(head) + [1] * len(tail))
+    return Ragged.from_rows(rows, padding=PAD_ID), Ragged.from_rows(segments)
 
 
-def _segments(encoding: Encoding, *, is_pair: bool) -> list[int]:
-    """0 for the first text and what follows it, 1 for the second, even where the tokenizer itself does not distinguish
-    them.
+def _longest_first(num_left: int, num_right: int, room: int) -> tuple[int, int]:
+    """How many tokens of a pair's texts are kept: all that fit, the longer text being cut first (as in tokenizers).
 
-    A second text without any token still has the separator behind it.
+    >>> _longest_first(3, 9, 8), _longest_first(9, 9, 7), _longest_first(2, 3, 8)
+    ((3, 5), (3, 4), (2, 3))
     """
-    if not is_pair:
-        return [0] * len(encoding)
-    if 1 in encoding.type_ids:
-        return encoding.type_ids
-    texts = encoding.sequence_ids
-    first = texts.index(1) if 1 in texts else len(texts) - 1
-    return [0] * first + [1] * (len(texts) - first)
+    short, long = sorted((num_left, num_right))
+    if short + long > room:
+        short = min(short, room // 2)
+        long = room - short
+    return (short, long) if num_left <= num_right else (long, short)
+
+
+def encode_ids(tokenizer: Tokenizer, texts: Sequence[str], *, add_special_tokens: bool = False) -> Iterator[list[int]]:
+    """The token ids of every text."""
+    for start in range(0, len(texts), _TEXTS_PER_CALL):
+        batch = list(texts[start : start + _TEXTS_PER_CALL])
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=add_special_tokens):
+            yield encoding.ids
+
+
+def unknown_percent(tokenizer: Tokenizer, encoded: Encoded) -> float | None:
+    """Of the tokens of text in these rows, those that are `[UNK]`; None where there is no text."""
+    ids = encoded.ragged["input_ids"].values
+    num_tokens = np.count_nonzero(~np.isin(ids, plain(tokenizer).encode("", "").ids))
+    unknown = _id_of(tokenizer, "[UNK]")
+    num_unknown = 0 if unknown is None else np.count_nonzero(ids == unknown)
+    return float(100 * num_unknown / num_tokens) if num_tokens else None
 
 
 def encode_words(tokenizer: Tokenizer, words: Iterable[str]) -> dict[str, list[int]]:
@@ -224,7 +272,7 @@ def unique_texts(columns: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _key(texts: Sequence[str], config: TokenizerConfig) -> str:
-    digest = hashlib.sha256(f"{version('tokenizers')} {config.model_dump_json()}".encode())
+    digest = hashlib.sha256(f"{LONGEST_WORD} {version('tokenizers')} {config.model_dump_json()}".encode())
     for text in texts:
         digest.update(text.encode())
         digest.update(b"\0")

@@ -41,6 +41,8 @@ class Evaluation:
     figures: Figures = field(default_factory=dict)
     sample: Sample | None = None
     slices: Slices = field(default_factory=dict)
+    #: Of the split's tokens, those that are [UNK]; None where no tokenizer was used.
+    unknown_percent: float | None = None
 
 
 def evaluate(task: Task, examples: Dataset, predictions: Mapping[str, Any]) -> Evaluation:

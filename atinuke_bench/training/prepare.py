@@ -15,7 +15,7 @@ from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint
+from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint, has_cut_words
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
@@ -41,6 +41,8 @@ class PreparedRun:
         versions = {"task": self.task.result_version, "core": core_class.result_version, **self._cut_version}
         derived = self.task.options_class.from_data
         options = {name: value for name, value in self.run.options.items() if name not in derived}
+        if self._has_cut_words():
+            versions["cut_words"] = 1  # they were [UNK] once
         return identity(self.run.model_copy(update={"options": options}), self.loaded.fingerprint, versions)
 
     @property
@@ -49,6 +51,13 @@ class PreparedRun:
         training = self.run.training
         chooses = training.select_on == "held-out" or training.train_limit is not None
         return {"cut": CUT_VERSION} if chooses else {}
+
+    def _has_cut_words(self) -> bool:
+        """Whether a tokenizer trained for this run reads a word of its data in parts."""
+        if self.run.init_from is not None or self.run.core.has_tokenizer:
+            return False
+        splits = self.loaded.splits.values()
+        return any(has_cut_words(self.task.data.texts(rows), self.run.tokenizer) for rows in splits)
 
     @cached_property
     def _cut(self) -> tuple[Dataset, Dataset, str]:

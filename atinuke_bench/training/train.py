@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -17,7 +17,7 @@ from atinuke_bench import environment, registry
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.data.tokenizer import fingerprint
+from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
@@ -36,6 +36,9 @@ from atinuke_bench.training.selection import EpochSelection
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
+
+#: Share of [UNK] among a split's tokens beyond which a run warns that text is hidden from its core.
+MOST_UNKNOWN_PERCENT = 5
 
 
 def train_and_evaluate(
@@ -126,6 +129,8 @@ def _fit_and_evaluate(
     train = prepared.encode("train", prepared.train_examples)
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
+    parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
+    unknown = _unknown_percents(prepared, parts, execution)
 
     # Otherwise cuDNN computes an LSTM with 10 bits of mantissa at any precision of the run.
     torch.backends.cudnn.allow_tf32 = False
@@ -134,8 +139,7 @@ def _fit_and_evaluate(
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
     log.info(prepared.sizes())
-    if execution.show_progress and execution.rank == 0:
-        Console(stderr=True).print(prepared.sizes(), markup=False, highlight=False, soft_wrap=True)
+    _say(prepared.sizes(), execution)
 
     def on_epoch(record: dict[str, Any]) -> None:
         tracker.epoch(record)
@@ -158,7 +162,8 @@ def _fit_and_evaluate(
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
         predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
         predicted = task.model.apply_calibration(predicted, best["calibration"])
-        evaluations[name] = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
+        evaluation = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
+        evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
     device = trainer.strategy.root_device
@@ -167,13 +172,30 @@ def _fit_and_evaluate(
         "evaluation_seconds": evaluation_seconds,
         "evaluation_tokens_per_second": evaluated_tokens / evaluation_seconds,
     }
-    summary = {
-        "best_epoch": selection.best_epoch,
-        "num_epochs": len(selection.history),
-        "score": best["score"],
-        "calibration": best["calibration"],
-    }
-    return evaluations, cost, summary
+    summary = {"best_epoch": selection.best_epoch, "num_epochs": len(selection.history)}
+    return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
+
+
+def _say(line: str, execution: Execution) -> None:
+    """Print a line about the run on the terminal of whoever watches it, once."""
+    if execution.show_progress and execution.rank == 0:
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _unknown_percents(
+    prepared: PreparedRun, parts: Mapping[str, Encoded], execution: Execution
+) -> dict[str, float | None]:
+    """The share of [UNK] in each part of the data; a warning where it is large."""
+    percents = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
+    high = [f"{percent:.1f} % of {name}" for name, percent in percents.items() if (percent or 0) > MOST_UNKNOWN_PERCENT]
+    if high and execution.rank == 0:
+        message = (
+            f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
+            f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
+        )
+        log.warning(message)
+        _say(f"warning: {message}", execution)
+    return percents
 
 
 def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFolder, execution: Execution) -> None:
@@ -184,8 +206,7 @@ def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFol
     done = initialise(module, origin)
     if execution.rank == 0:
         record_initialisation(folder, done)
-        if execution.show_progress:
-            Console(stderr=True).print(done.summary(), markup=False, highlight=False, soft_wrap=True)
+        _say(done.summary(), execution)
 
 
 class RunData(pl.LightningDataModule):
@@ -306,6 +327,7 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "interval": interval,
         "scores": {split: evaluation.figures for split, evaluation in scored.items()},
         "slices": {split: evaluation.slices for split, evaluation in scored.items()},
+        "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},
         "protocol": prepared.protocol(),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from datasets import Dataset, Features, Value
@@ -15,6 +15,7 @@ from atinuke_bench.config import MicroworldConfig, RunConfig, SourceConfig
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
 from atinuke_bench.data.table import Table
+from atinuke_bench.data.tokenizer import UNK_ID, encode_ids
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.microworld import story_texts
 from atinuke_bench.tasks.lm.files import (
@@ -69,9 +70,23 @@ class LmData(TaskData):
         return examples["text"][:]
 
     def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
-        encodings = tokenizer.encode_batch_fast(examples["text"][:], add_special_tokens=False)
-        overlap = 1 if self.objective == "causal" else 0
-        return pack([encoding.ids for encoding in encodings], run.training.max_length, overlap)
+        texts = examples["text"][:]
+        documents = list(encode_ids(tokenizer, texts))
+        hidden = [_hidden_bytes(tokenizer, text, ids) for text, ids in zip(texts, documents, strict=True)]
+        return pack(documents, run.training.max_length, 1 if self.objective == "causal" else 0, hidden)
+
+
+def _hidden_bytes(tokenizer: Tokenizer, text: str, ids: Sequence[int]) -> list[int]:
+    """The bytes that each token hides: those of an [UNK] and of the spaces before it (after it too at a text's end)."""
+    sizes = [0] * len(ids)
+    if UNK_ID not in ids:
+        return sizes
+    ends = [end for _, end in tokenizer.encode(text, add_special_tokens=False).offsets]
+    ends[-1] = len(text)
+    for place, (start, end) in enumerate(pairwise([0, *ends])):
+        if ids[place] == UNK_ID:
+            sizes[place] = len(text[start:end].encode())
+    return sizes
 
 
 def _read_local(source: SourceConfig, options: LmOptions) -> Corpus:

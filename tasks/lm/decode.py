@@ -37,6 +37,7 @@ def sum_documents(
             "right": scored * output["right"],
             "tokens": is_text,
             "unknown": is_text & (ids == UNK_ID),
+            "hidden": is_text * encoded.host["hidden"].pad(rows),
         }
         for name, part in parts.items():
             sums[name] += np.bincount(documents.ravel(), part.ravel().astype(float), minlength=len(examples))

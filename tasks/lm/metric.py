@@ -1,8 +1,11 @@
 """Bits per byte of a causal core, and the mean loss of the tokens that were hidden from a masked one.
 
-Bits per byte divide the loss of every token, the end of the document included, by the bytes of the document as it is
-written. What the tokenizer loses (case, accents, spaces, words that are [UNK]) costs nothing, so that the figure
-compares models of one tokenizer; `unknown_percent` says how much [UNK] hides.
+Bits per byte divide the loss of every token, the end of the document included, by the bytes of the document that can
+be read. Words that are [UNK], and the spaces before them, are no such bytes: a model that says "[UNK]" has not told
+them, and counting them would make unreadable text the cheapest. What an [UNK] costs is still paid, so that hiding text
+at random never betters the figure, and text that is all hidden has none. What else the tokenizer loses (case, accents,
+spaces) costs nothing, so that the figure compares models of one tokenizer. `unknown_percent` is the share of tokens,
+`hidden_percent` the share of bytes that [UNK] hides.
 
 Letters: N documents, B resamples.
 """
@@ -19,8 +22,9 @@ import numpy as np
 
 from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample
 
-#: What is summed over the tokens of a document: loss, scored tokens, those predicted rightly, all tokens, [UNK]s.
-SUMS = ("nats", "scored", "right", "tokens", "unknown")
+#: What is summed over the tokens of a document: loss, scored tokens, those predicted rightly, all tokens, [UNK]s, and
+#: the bytes that these hide.
+SUMS = ("nats", "scored", "right", "tokens", "unknown", "hidden")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,14 @@ class LossMetric(Metric):
     def sample(self, answers: Answers) -> SumSample:
         pairs = zip(answers.predicted, answers.gold, strict=True)
         if self.name == "bits_per_byte":
-            parts = [(document["nats"] / math.log(2), gold["bytes"]) for document, gold in pairs]
+            parts = [(document["nats"] / math.log(2), gold["bytes"] - document["hidden"]) for document, gold in pairs]
         else:
             parts = [(document["nats"], document["scored"]) for document, _ in pairs]
         return SumSample(tuple(answers.ids), np.array(parts, dtype=np.float64), _quotients)
 
     def from_stored(self, prediction: str, gold: str) -> tuple[dict[str, float], dict[str, int]]:
-        sums, size = json.loads(prediction), json.loads(gold)
+        # Older results did not sum what is hidden, and counted it.
+        sums, size = {"hidden": 0, **json.loads(prediction)}, json.loads(gold)
         return {name: sums[name] for name in SUMS}, {"bytes": size["bytes"]}
 
     def _figures(self, sums: Mapping[str, float], num_bytes: float) -> Figures:
@@ -59,10 +64,11 @@ class LossMetric(Metric):
             "num_scored_tokens": sums["scored"],
             "num_bytes": num_bytes,
             "unknown_percent": _ratio(100 * sums["unknown"], sums["tokens"]),
+            "hidden_percent": _ratio(100 * sums["hidden"], num_bytes),
         }
         if self.name == "masked_loss":
             return {"masked_loss": loss, "masked_perplexity": perplexity, "masked_accuracy": accuracy, **shared}
-        bits = _ratio(sums["nats"] / math.log(2), num_bytes)
+        bits = _ratio(sums["nats"] / math.log(2), num_bytes - sums["hidden"])
         return {"bits_per_byte": bits, "perplexity": perplexity, "loss": loss, "accuracy": accuracy, **shared}
 
 

@@ -31,12 +31,14 @@ MASK_FRACTION, REPLACED_BY_MASK, REPLACED_BY_OTHER = 0.15, 0.8, 0.1
 EVALUATION_SEED = 20_240_116
 
 
-def pack(documents: Sequence[Sequence[int]], length: int, overlap: int = 0) -> Encoded:
+def pack(
+    documents: Sequence[Sequence[int]], length: int, overlap: int = 0, hidden: Sequence[Sequence[int]] | None = None
+) -> Encoded:
     """Rows of `length` tokens from the token ids of documents, in order.
 
     With `overlap` 1 a row begins with the last token of the row before it, so that a model of the next token predicts
     every token exactly once. Columns beside `input_ids`: `segment_ids`, the parity of the token's document, and
-    `document`, its number.
+    `document`, its number. The host column `hidden` is the bytes that each token hides, 0 where they are not given.
 
     >>> packed = pack([[7, 8, 9], [6]], length=4, overlap=1)
     >>> [packed.ragged["input_ids"][row].tolist() for row in range(len(packed))]
@@ -47,6 +49,9 @@ def pack(documents: Sequence[Sequence[int]], length: int, overlap: int = 0) -> E
     stream = np.fromiter(
         (token for ids in documents for token in (CLS_ID, *ids, SEP_ID)), dtype=np.int32, count=int(lengths.sum())
     )
+    sizes = np.zeros(len(stream), dtype=np.int32)
+    if hidden is not None:
+        sizes[(stream != CLS_ID) & (stream != SEP_ID)] = [size for own in hidden for size in own]
     document = np.repeat(np.arange(len(documents), dtype=np.int32), lengths)
     stride = length - overlap
     # A row that held nothing but its overlap would predict nothing.
@@ -56,7 +61,7 @@ def pack(documents: Sequence[Sequence[int]], length: int, overlap: int = 0) -> E
     offsets = np.concatenate([[0], np.cumsum(ends - starts)])
     columns = {"input_ids": stream[places], "segment_ids": document[places] % 2, "document": document[places]}
     ragged = {name: Ragged(values, offsets, PAD_ID) for name, values in columns.items()}
-    return Encoded(ragged, document[starts].astype(np.int64))
+    return Encoded(ragged, document[starts].astype(np.int64), host={"hidden": Ragged(sizes[places], offsets)})
 
 
 def next_token_places(input_ids: Tensor, attention_mask: Tensor) -> Tensor:  # (B, T), (B, T) -> (B, T) bool

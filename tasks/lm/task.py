@@ -55,6 +55,7 @@ LM = Task(
     floor=partial(unigrams, CAUSAL),
     inputs=LmInputs(),
     options_class=LmOptions,
+    result_version=2,
     protocol_options=("objective",),
     training={"max_length": 128, "batch_tokens": 2048, "max_epochs": 10, "learning_rate": 2e-3},
     variant=for_objective,

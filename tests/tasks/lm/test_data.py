@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from datasets import Dataset
 
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.tokenizer import unknown_percent
 from atinuke_bench.errors import AtinukeBenchError
 from atinuke_bench.registry import load_task
 from atinuke_bench.training.prepare import prepare
@@ -87,3 +89,25 @@ def test_rows_of_the_hub_make_blocks_where_asked(load):
 def test_unusable_settings_of_the_hub_are_refused(load, changes, message):
     with pytest.raises(AtinukeBenchError, match=message):
         load(**changes)
+
+
+def test_what_an_unknown_word_hides_is_its_bytes_and_the_space_before_it(make_lm):
+    prepared = prepare(make_lm())
+    texts = ["the cat ☃☃ sees", "☃é", "the ☃ "]
+    examples = Dataset.from_dict({"id": ["a", "b", "c"], "text": texts})
+    hidden = prepared.task.data.rows(examples, prepared.tokenizer, prepared.run).host["hidden"]
+    assert [size for row in range(len(hidden)) for size in hidden[row] if size] == [7, 5, 5]
+
+
+def test_long_strings_without_spaces_are_read(make_lm, tmp_path):
+    """Thai has no spaces between words: its phrases were one [UNK] each, and the cheapest text of all."""
+    words = ("ฉัน", "เห็น", "แมว", "บ้าน", "สวย", "วิ่ง")
+    draw = np.random.default_rng(0)
+    blocks = ["".join(words[int(word)] for word in draw.integers(6, size=120)) for _ in range(40)]
+    (tmp_path / "thai.txt").write_text("\n\n".join(blocks), encoding="utf-8")
+    prepared = prepare(make_lm(source__data_dir=str(tmp_path)))
+    for examples in prepared.loaded.splits.values():
+        assert (
+            unknown_percent(prepared.tokenizer, prepared.task.data.rows(examples, prepared.tokenizer, prepared.run))
+            == 0
+        )

@@ -16,7 +16,7 @@ DOCUMENTS = [[7, 8, UNK_ID], [9]]  # in rows of four: CLS 7 8 UNK | UNK SEP CLS 
 
 
 def test_sums_of_the_next_token():
-    encoded = pack(DOCUMENTS, length=4, overlap=1)
+    encoded = pack(DOCUMENTS, length=4, overlap=1, hidden=[[0, 0, 9], [0]])
     nats = np.array([[-1, 1, 2, 4], [-1, 8, -1, 16], [-1, 32, -1, -1]], dtype=float)
     right = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0]], dtype=float)
     outputs = [
@@ -24,8 +24,8 @@ def test_sums_of_the_next_token():
         for row, width in ((2, 2), (0, 4), (1, 4))
     ]
     assert sum_documents(outputs, encoded, TEXTS, "causal") == {
-        "a": {"nats": 15.0, "scored": 4, "right": 2, "tokens": 3, "unknown": 1},
-        "b": {"nats": 48.0, "scored": 2, "right": 1, "tokens": 1, "unknown": 0},
+        "a": {"nats": 15.0, "scored": 4, "right": 2, "tokens": 3, "unknown": 1, "hidden": 9},
+        "b": {"nats": 48.0, "scored": 2, "right": 1, "tokens": 1, "unknown": 0, "hidden": 0},
     }
 
 
@@ -35,5 +35,5 @@ def test_sums_of_hidden_tokens_and_a_loss_that_is_no_number():
     nats[0, 1], nats[0, 6] = math.nan, 2.0
     sums = sum_documents([{"rows": np.array([0]), "nats": nats, "right": np.ones((1, 8))}], encoded, TEXTS, "masked")
     assert math.isnan(sums["a"].pop("nats"))
-    assert sums["a"] == {"scored": 1, "right": 1, "tokens": 3, "unknown": 1}
-    assert sums["b"] == {"nats": 2.0, "scored": 1, "right": 1, "tokens": 1, "unknown": 0}
+    assert sums["a"] == {"scored": 1, "right": 1, "tokens": 3, "unknown": 1, "hidden": 0}
+    assert sums["b"] == {"nats": 2.0, "scored": 1, "right": 1, "tokens": 1, "unknown": 0, "hidden": 0}
