@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
 from atinuke_bench.config.written import as_written
-from atinuke_bench.errors import MissingDependencyError, UnknownNameError
+from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
 
 
 class CoreConfig(Frozen):
@@ -240,5 +240,5 @@ def is_floor(name: str) -> bool:
     """
     try:
         return core_config_class(name).is_floor
-    except (UnknownNameError, MissingDependencyError):
+    except (UnknownNameError, MissingDependencyError, PluginError):
         return False
