@@ -122,7 +122,13 @@ def test_what_is_neither_a_task_nor_a_core_hides_no_other(monkeypatch, capsys, i
 def test_a_taken_name_is_said_once_and_the_built_in_is_kept(monkeypatch, capsys, install):
     install(
         tasks=[("snli", "a_plugin:SNLI")],
-        cores=[("atinuke", "a_plugin:Core"), ("twice", "a:Core"), ("twice", "b:Core"), ("same", "a:C"), ("same", "a:C")],
+        cores=[
+            ("atinuke", "a_plugin:Core"),
+            ("twice", "a:Core"),
+            ("twice", "b:Core"),
+            ("same", "a:C"),
+            ("same", "a:C"),
+        ],
     )
     monkeypatch.setattr("sys.argv", ["atinuke-bench", "show", "nowhere"])
     with pytest.raises(SystemExit):

@@ -95,6 +95,10 @@ class AttentionConfig(CoreConfig):
     #: Initial size of the added positions against token embeddings of unit variance per component.
     position_gain: float = Field(1.0, gt=0)
 
+    @property
+    def max_length(self) -> int | None:
+        return self.max_positions if self.positions == "learned" else None
+
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
         if self.hidden_size % self.num_heads:
