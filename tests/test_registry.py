@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from atinuke_bench import registry
-from atinuke_bench.config import CoreConfig, core_config_class, is_floor
 from atinuke_bench.cli import main
+from atinuke_bench.config import CoreConfig, core_config_class, is_floor
 from atinuke_bench.errors import MissingDependencyError, PluginError
 
 
@@ -62,7 +62,7 @@ def test_what_is_a_floor_is_asked_of_the_core(plugged_in, monkeypatch):
 
 
 def test_a_plug_in_whose_module_is_gone_asks_for_no_package(plugged_in):
-    with pytest.raises(PluginError, match="core 'broken' of a plug-in .* there is no module 'not_there'"):
+    with pytest.raises(PluginError, match=r"core 'broken' of a plug-in .* there is no module 'not_there'"):
         core_config_class("broken")
     assert not is_floor("broken")
 

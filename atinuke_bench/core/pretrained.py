@@ -141,7 +141,8 @@ class PretrainedCore(Core[PretrainedConfig]):
         counts = []
         for length in _COUNTED:
             ids = torch.zeros(1, length, dtype=torch.long, device=self.token_embedding.weight.device)
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            # With gradients on: the counter cannot follow a weight that enters a module (DeBERTa) without them.
+            with torch.enable_grad(), FlopCounterMode(display=False) as counter:
                 self(ids, torch.ones_like(ids, dtype=torch.bool))
             counts.append((length, counter.get_total_flops() / length))
         self.encoder.set_attn_implementation(attention)
