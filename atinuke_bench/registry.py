@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
+from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError, first_line
 
 #: The class of each core, and the class of its config, which loads without torch.
 _CORES = {
@@ -160,14 +160,12 @@ def plugin_errors(kind: str, name: str) -> Iterator[None]:
             raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {owner!r}, not installed") from error
         if point is None:
             raise
-        why = f"there is no module {missing!r}"
-        raise PluginError(_broken(kind, point, error, why)) from error
+        raise PluginError(_broken(kind, point, error, f"there is no module {missing!r}")) from error
     # A plug-in may fail in any way, and even end the process, when it is imported.
     except (Exception, SystemExit) as error:
         if point is None:
             raise
-        why = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise PluginError(_broken(kind, point, error, why)) from error
+        raise PluginError(_broken(kind, point, error, first_line(error, with_class=True))) from error
 
 
 def _broken(kind: str, point: EntryPoint, error: BaseException, why: str) -> str:

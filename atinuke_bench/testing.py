@@ -223,6 +223,8 @@ def _check_data(prepared: PreparedRun) -> None:
         labelled = task.data.labelled(examples)
         assert len(task.data.gold(labelled)) == len(labelled), f"split {split!r}: one right answer an example"
     assert len(prepared.train_examples) > 0, "there is something to learn from"
+    positive, answers = getattr(task.metric, "positive", None), task.data.gold(prepared.train_examples)
+    assert positive is None or positive in answers, f"the class that F1 is of is a right answer; found {positive!r}"
     options = task.options(prepared.run)
     assert task.data.resolve_options(options, prepared.loaded) == options, "resolved options stay as they are"
 

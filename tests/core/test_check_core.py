@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import product
 from typing import ClassVar, Literal
 
@@ -10,8 +11,9 @@ import torch
 from torch import nn
 
 from atinuke_bench import registry
-from atinuke_bench.config import CoreConfig, core_config_class
+from atinuke_bench.config import CoreConfig, PretrainedConfig, core_config_class
 from atinuke_bench.core.base import Core
+from atinuke_bench.core.pretrained import PretrainedCore
 from atinuke_bench.testing import check_core
 
 
@@ -187,3 +189,23 @@ def test_every_kind_of_attention_passes(name, causal, norm, positions):
 @pytest.mark.parametrize("name", ["atinuke", "transformer", "bilstm"])
 def test_larger_presets_pass(name, preset):
     check_core(core_config_class(name).from_preset(preset))
+
+
+SIZES = {"vocab_size": 150, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": 0}
+SIZES |= {"intermediate_size": 64, "max_position_embeddings": 64}
+ENCODERS = {
+    # Its table of relative positions costs the same for every length.
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]},
+    "modernbert": {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
+    "albert": {"embedding_size": 16},
+    "mpnet": {},
+}
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_pretrained_encoders_of_other_kinds_pass(kind, model_folder, tmp_path):
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'pretrained'")
+    config = transformers.AutoConfig.for_model(kind, **SIZES, **ENCODERS[kind])
+    transformers.AutoModelForMaskedLM.from_config(config).save_pretrained(tmp_path)
+    shutil.copy(model_folder("bert") / "tokenizer.json", tmp_path)
+    check_core(PretrainedCore.resolve(PretrainedConfig(model=str(tmp_path))))
