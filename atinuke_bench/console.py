@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from rich.table import Table
 from atinuke_bench.formatting import MISSING, number, p_value
 
 Record = Mapping[str, Any]
+#: What the scores in a row of a suite's table share: task, split and metric.
+Row = tuple[str, str, str]
 
 
 def interval(bounds: Sequence[float] | None) -> str:
@@ -49,22 +50,21 @@ def result_row(results: Iterable[Record]) -> Table:
 
 def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     """Tasks by core variants: mean over seeds, with the standard deviation and the number of seeds."""
-    cells: dict[tuple[str, str], list[float]] = defaultdict(list)
+    cells: dict[Row, dict[str, list[float]]] = {}
     headings: dict[str, None] = {}
-    rows: dict[tuple[str, str, str], None] = {}
     note = Table()
     for variant, result in outcomes:
         _note_source(note, result)
         headings[variant] = None
-        rows[result["task"], result["split"] or MISSING, result["metric"]] = None
+        scores = cells.setdefault((result["task"], result["split"] or MISSING, result["metric"]), {})
         if result["score"] is not None:
-            cells[result["task"], variant].append(result["score"])
+            scores.setdefault(variant, []).append(result["score"])
     table = _table("task", "split", "metric")
     table.caption = note.caption
     for variant in headings:
         table.add_column(escape(variant), justify="right")
-    for task, split, metric in rows:
-        table.add_row(escape(task), split, metric, *(_mean(cells[task, variant]) for variant in headings))
+    for row, own in cells.items():
+        table.add_row(*map(escape, row), *(_mean(own.get(variant, [])) for variant in headings))
     return table
 
 
@@ -131,7 +131,7 @@ def named_table(title: str, record: Record) -> Table:
 
 def study_tables(records: Sequence[Record]) -> list[Table]:
     """Studies in a row each; then, of each, its best trials, and what mattered."""
-    overview = _table("study", "core")
+    overview = _table("study", "core", "metric")
     for heading in ("best", "trials", "pruned", "failed", "seconds", "training FLOPs", "parameters"):
         overview.add_column(heading, justify="right")
     for record in records:
@@ -139,7 +139,7 @@ def study_tables(records: Sequence[Record]) -> list[Table]:
         states = [trial["state"] for trial in record["trials"] if trial["state"] != "failed"]
         best = trials.get(record["best"])
         overview.add_row(
-            *(escape(record[name]) for name in ("study", "core")),
+            *(escape(record[name]) for name in ("study", "core", "metric")),
             number(best and best["score"]),
             number(record["spent"]["trials"], 0),
             number(states.count("pruned"), 0),

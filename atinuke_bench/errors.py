@@ -120,6 +120,10 @@ class MissingDependencyError(AtinukeBenchError):
     """A feature needs an optional package that is not installed."""
 
 
+class PluginError(AtinukeBenchError):
+    """A task or core of a plug-in cannot be loaded: its own code fails."""
+
+
 def first_line(error: BaseException, *, with_class: bool = False) -> str:
     """The first line of an error's message, after its class if asked for; the class alone where there is no message.
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import MissingDependencyError, UnknownNameError
+from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError, first_line
 
 #: The class of each core, and the class of its config, which loads without torch.
 _CORES = {
@@ -48,9 +51,28 @@ _BUILT_IN = {
 
 
 @cache
+def _entry_points(kind: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=f"atinuke_bench.{kind}"), key=lambda point: (point.name, _package(point)))
+
+
 def _table(kind: str) -> dict[str, str]:
-    plugins = {point.name: point.value for point in entry_points(group=f"atinuke_bench.{kind}")}
+    plugins = {point.name: point.value for point in reversed(_entry_points(kind))}
     return {**plugins, **_BUILT_IN[kind]}
+
+
+def unused_plugins() -> list[str]:
+    """A line for each task and core of a plug-in that is not used, since its name is taken."""
+    lines = []
+    for kind in _BUILT_IN:
+        taken: dict[str, tuple[str, str]] = {name: (place, "atinuke-bench") for name, place in _BUILT_IN[kind].items()}
+        for point in _entry_points(kind):
+            place, owner = taken.setdefault(point.name, (point.value, _package(point)))
+            if place != point.value:
+                lines.append(
+                    f"{kind[:-1]} {point.name!r} of {_package(point)} is not used: {owner} has one of that name; "
+                    "a plug-in takes a name that is free"
+                )
+    return lines
 
 
 def task_names() -> list[str]:
@@ -91,11 +113,12 @@ def metrics_of(task: str) -> tuple[Any, ...]:
     """
     module = _table("tasks")[require_task_name(task)].partition(":")[0]
     sibling = f"{module.rpartition('.')[0]}.metric"
-    if "." in module and importlib.util.find_spec(sibling) is not None:
-        declared: Mapping[str, tuple[Any, ...]] = getattr(importlib.import_module(sibling), "METRICS", {})
-        if task in declared:
-            return declared[task]
-    return (load_task(task).metric,)
+    with plugin_errors("tasks", task):
+        if "." in module and importlib.util.find_spec(sibling) is not None:
+            declared: Mapping[str, tuple[Any, ...]] = getattr(importlib.import_module(sibling), "METRICS", {})
+            if task in declared:
+                return declared[task]
+        return (load_task(task).metric,)
 
 
 def load_metric(task: str, name: str) -> Any:
@@ -113,7 +136,52 @@ def load_core(name: str) -> Any:
 
 def load_core_config(name: str) -> Any:
     """The config class of the core called `name`; only a plug-in's is found by importing the core."""
-    return _resolve(_CORES[name][1]) if name in _CORES else load_core(name).config_class
+    if name in _CORES:
+        return _resolve(_CORES[name][1])
+    with plugin_errors("cores", name):
+        return load_core(name).config_class
+
+
+@contextmanager
+def plugin_errors(kind: str, name: str) -> Iterator[None]:
+    """Turn what a plug-in's code raises into one line that names the plug-in: PluginError or MissingDependencyError.
+
+    A package that is missing is told apart from a module that the plug-in, or this version of atinuke-bench, does not
+    have. What built-in code raises stays as it is, but for a missing package.
+    """
+    point = None if name in _BUILT_IN[kind] else next((one for one in _entry_points(kind) if one.name == name), None)
+    try:
+        yield
+    except (PluginError, MissingDependencyError, UnknownNameError):
+        raise
+    except ModuleNotFoundError as error:
+        missing, owner = str(error.name), str(error.name).partition(".")[0]
+        if owner not in ("atinuke_bench", _owner(point)) and importlib.util.find_spec(owner) is None:
+            raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {owner!r}, not installed") from error
+        if point is None:
+            raise
+        raise PluginError(_broken(kind, point, error, f"there is no module {missing!r}")) from error
+    # A plug-in may fail in any way, and even end the process, when it is imported.
+    except (Exception, SystemExit) as error:
+        if point is None:
+            raise
+        raise PluginError(_broken(kind, point, error, first_line(error, with_class=True))) from error
+
+
+def _broken(kind: str, point: EntryPoint, error: BaseException, why: str) -> str:
+    ours = (str(Path(__file__).parent), str(importlib.__file__), "<frozen")
+    own = [line for line in traceback.extract_tb(error.__traceback__) if not line.filename.startswith(ours)]
+    where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+    return f"{kind[:-1]} {point.name!r} of {_package(point)} ({point.value}) cannot be loaded: {why}{where}"
+
+
+def _package(point: EntryPoint) -> str:
+    return "a plug-in" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def _owner(point: EntryPoint | None) -> str:
+    """The package that an entry point lies in."""
+    return "" if point is None else point.value.partition(":")[0].partition(".")[0]
 
 
 def _require(kind: str, name: str) -> str:
@@ -123,12 +191,11 @@ def _require(kind: str, name: str) -> str:
 
 
 def _load(kind: str, name: str) -> Any:
-    try:
-        return _resolve(_table(kind)[_require(kind, name)])
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError(f"{kind[:-1]} {name!r} needs the package {error.name!r}, not installed") from error
+    place = _table(kind)[_require(kind, name)]
+    with plugin_errors(kind, name):
+        return _resolve(place)
 
 
 def _resolve(place: str) -> Any:
-    module_name, attribute = place.split(":")
+    module_name, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module_name), attribute)

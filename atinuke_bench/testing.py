@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import pad
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
 from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, RunConfig
+from atinuke_bench.core.base import Core
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import AtinukeBenchError, DataError
 from atinuke_bench.run_folder import RunFolder
@@ -27,13 +37,21 @@ from atinuke_bench.training.task import Task
 from atinuke_bench.training.train import train_and_evaluate
 
 _VOCAB_SIZE = 40
+#: Past every usual end of a table of positions.
+_LONGEST = 4100
 _TOLERANCE: dict[str, Any] = {"atol": 1e-5, "rtol": 1e-4}
 
 
 def check_core(config: CoreConfig) -> None:
-    """Assert what the harness relies on: shapes, padding, causality, gradients, `inputs_embeds`, operation counts."""
+    """Assert what the harness relies on.
+
+    Shapes, causality, gradients, `inputs_embeds`; that neither padding nor other rows change a real token, in training
+    too; that segments are read and every length that is declared; that weights are all there is to a core; and that
+    the operations it states are those it carries out.
+    """
     torch.manual_seed(0)
     core = build_core(config, _VOCAB_SIZE).eval()
+    _check_tensors(core)
     ids = torch.randint(5, _VOCAB_SIZE, (3, 9))
     mask = torch.arange(9) < torch.tensor([9, 5, 1])[:, None]
     ids = ids * mask
@@ -49,13 +67,114 @@ def check_core(config: CoreConfig) -> None:
         assert torch.equal(core(changed, mask)[0, :8], hidden[0, :8]), "a causal core sees no later token"
     embedded = core(None, mask, inputs_embeds=core.token_embedding(ids))
     torch.testing.assert_close(embedded, hidden, **_TOLERANCE, msg="inputs_embeds replace the token embedding")
+    if core.takes_segments:
+        told = [
+            core(ids, mask, segments)[mask] for segments in (torch.zeros_like(ids), (torch.arange(9) > 3).long() * mask)
+        ]
+        assert not torch.allclose(*told), "segments are told apart, or the core says `takes_segments = False`"
 
+    _check_length(core)
+    _check_operations(core)
+    _check_training(config, core.state_dict(), ids, mask)
     core.train()
     core(ids, mask, segment_ids=torch.zeros_like(ids)).square().mean().backward()
     without = [name for name, weight in core.named_parameters() if weight.requires_grad and weight.grad is None]
     assert not without, f"every parameter learns; no gradient reaches {without}"
-    assert core.flops_per_token(16) > 0, "flops_per_token counts something"
     assert core.result_version >= 1, "result_version starts at 1"
+
+
+def _check_tensors(core: Core[Any]) -> None:
+    """All tensors move to a device with the core, and with its weights another one answers as it does."""
+    known = {id(tensor) for tensor in (*core.parameters(), *core.buffers())}
+    loose = [
+        f"{path}.{name}".lstrip(".")
+        for path, module in core.named_modules()
+        for name, value in vars(module).items()
+        if name not in ("_parameters", "_buffers", "_modules")
+        if any(isinstance(one, Tensor) and id(one) not in known for one in tree_leaves(value))
+    ]
+    assert not loose, f"every tensor of a core is a parameter or a buffer, which move and are stored; found {loose}"
+    torch.manual_seed(1)
+    twin = build_core(core.config, _VOCAB_SIZE, is_shell=True).eval()
+    twin.load_state_dict(core.state_dict())
+    ids = torch.randint(5, _VOCAB_SIZE, (2, 9))
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    same = torch.allclose(core(ids, mask), twin(ids, mask), **_TOLERANCE)
+    assert same, "a core with the same weights gives the same vectors: what else it holds is a buffer that is stored"
+
+
+def _check_length(core: Core[Any]) -> None:
+    """Texts are read to their last token, up to the length that the config declares."""
+    limit = core.config.max_length
+    length = _LONGEST if limit is None else min(limit, _LONGEST)
+    ids = torch.randint(5, _VOCAB_SIZE, (2, 1)).expand(2, length).clone()
+    ids[0], ids[1, -1] = ids[1], (ids[1, -1] - 4) % (_VOCAB_SIZE - 5) + 5
+    rule = f"a text of {length} tokens is read to its end, or the config's `max_length` says where reading ends"
+    try:
+        with torch.no_grad():
+            last = core(ids, torch.ones_like(ids, dtype=torch.bool))[:, -1]
+    # A core meets the end of its positions in any way.
+    except Exception as error:
+        raise AssertionError(f"{rule} (it is {limit}); found {type(error).__name__}: {error}") from error
+    assert last.isfinite().all(), f"{rule}; found vectors that are not finite"
+    assert not torch.equal(*last), f"{rule}; the last token changes nothing"
+
+
+def _check_operations(core: Core[Any]) -> None:
+    """What a core states is what is counted: no less, and not many times more, which no counter's blind spot explains.
+
+    Fused kernels, which the counter does not see, are taken apart: it then counts every product of matrices, those of
+    attention and of recurrent layers too.
+    """
+    longest = core.config.max_length or 64
+    for length in (min(16, longest), min(64, longest)):
+        ids = torch.randint(5, _VOCAB_SIZE, (1, length))
+        with _no_fused_kernels(), FlopCounterMode(display=False) as counter:
+            core(ids, torch.ones_like(ids, dtype=torch.bool))
+        counted, stated = counter.get_total_flops() / length, core.flops_per_token(length)
+        rule = f"flops_per_token({length}) is what is carried out, a multiply-add counted as 2"
+        assert stated > 0, f"{rule}; found {stated}"
+        assert stated >= 0.8 * counted, f"{rule}; found {stated}, and products of matrices alone take {counted:.0f}"
+        assert stated <= 4 * counted or not counted, f"{rule} for one token; found {stated}, counted {counted:.0f}"
+
+
+@contextmanager
+def _no_fused_kernels() -> Iterator[None]:
+    was_fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the switch of the LSTM's kernel warns of GPUs that are not there
+            with torch.backends.mkldnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+                yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_fast)
+
+
+def _check_training(config: CoreConfig, state: dict[str, Any], ids: Tensor, mask: Tensor) -> None:
+    """In training neither padding nor other rows change a real token."""
+    rates = {name: 0.0 for name in type(config).model_fields if "dropout" in name}
+    core = build_core(config.model_copy(update=rates), _VOCAB_SIZE, is_shell=True)
+    core.load_state_dict(state)
+    for module in core.modules():
+        if isinstance(module, _DropoutNd):
+            module.p = 0.0
+    core.train()
+
+    def hidden(ids: Tensor, mask: Tensor, seed: int = 0) -> Tensor:
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            return core(ids, mask)[1, :5]
+
+    reference = hidden(ids, mask)
+    # A core may draw what no dropout rate rules; draws of equal shapes are equal, those of wider rows are not.
+    if torch.equal(reference, hidden(ids, mask, seed=1)):
+        wider = hidden(pad(ids, (0, 6)), pad(mask, (0, 6)))
+        torch.testing.assert_close(reference, wider, **_TOLERANCE, msg="padding changes no real token in training")
+    others = ids.clone()
+    others[[0, 2]] = (ids[[0, 2]] - 4) % (_VOCAB_SIZE - 5) + 5
+    rule = "a row does not depend on the others of its batch in training"
+    torch.testing.assert_close(reference, hidden(others * mask, mask), **_TOLERANCE, msg=rule)
 
 
 def check_task(run: RunConfig, folder: Path, *, official: tuple[Path, Path] | None = None) -> None:
@@ -104,6 +223,8 @@ def _check_data(prepared: PreparedRun) -> None:
         labelled = task.data.labelled(examples)
         assert len(task.data.gold(labelled)) == len(labelled), f"split {split!r}: one right answer an example"
     assert len(prepared.train_examples) > 0, "there is something to learn from"
+    positive, answers = getattr(task.metric, "positive", None), task.data.gold(prepared.train_examples)
+    assert positive is None or positive in answers, f"the class that F1 is of is a right answer; found {positive!r}"
     options = task.options(prepared.run)
     assert task.data.resolve_options(options, prepared.loaded) == options, "resolved options stay as they are"
 

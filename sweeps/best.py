@@ -61,7 +61,7 @@ def retrain(
             }
         )
     sign = 1 if study.higher_is_better else -1
-    entries.sort(key=lambda entry: -sign * (entry["selection"]["mean"] or 0.0))
+    entries.sort(key=lambda entry: _rank(entry["selection"]["mean"], sign))
     record = {"schema": 1, "study": study.config.name, "seeds": seeds, "trials": entries}
     write_json(study.folder / FILE, record)
     return record
@@ -96,6 +96,11 @@ def _carry_out(
 
     folders, _ = carry_out(jobs, executor, on_end)
     return results, {key: str(folder) for key, folder in folders.items()}
+
+
+def _rank(mean: float | None, sign: int) -> tuple[bool, float]:
+    """The best mean first, and last what has none."""
+    return mean is None, 0.0 if mean is None else -sign * mean
 
 
 def _summary(values: Iterable[float | None]) -> dict[str, Any]:

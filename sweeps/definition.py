@@ -14,7 +14,7 @@ from atinuke_bench import registry
 from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse
 from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
-from atinuke_bench.sweeps.fields import resolve_space
+from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
 from atinuke_bench.sweeps.samplers import grid_points
 from atinuke_bench.sweeps.spaces import Space, read_space
 
@@ -151,6 +151,9 @@ def plan_studies(
             whole = Budget(trials=len(grid_points(config.space, config.seed)))
             config = config.model_copy(update={"budget": whole})
         configs.append(config)
+    if len({config.metric for config in configs}) > 1:
+        found = ", ".join(f"{config.core} by {config.metric}" for config in configs)
+        raise ConfigError(f"--cores compares studies by one metric; found {found}; nearest: one --core at a time")
     return configs
 
 
@@ -167,13 +170,11 @@ def make_study_config(
     told = {"metric": declared.metric.name, "higher_is_better": declared.metric.higher_is_better, "max_epochs": 1}
     bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
     run = bare.make_run({})
-    return bare.model_copy(
-        update={
-            "space": resolve_space(space, run, where),
-            "max_epochs": run.training.max_epochs,
-            "metric": declared.for_run(run).metric.name,
-        }
-    )
+    metric = declared.for_run(run).metric
+    parameters = resolve_space(space, run, where)
+    require_one_measure(parameters, run, bare.make_run, where)
+    told = {"metric": metric.name, "higher_is_better": metric.higher_is_better, "max_epochs": run.training.max_epochs}
+    return bare.model_copy(update={"space": parameters, **told})
 
 
 def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice, product
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import MultipleOf
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -18,7 +19,10 @@ from atinuke_bench.config.base import field_model
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import domain_record, ends_of
 from atinuke_bench.sweeps.spaces import Parameter, Space, make_space
+from atinuke_bench.training.task import Task
 
+#: Combinations of choices that are tried before a study begins.
+_MOST_COMBINATIONS = 256
 #: A score is comparable between trials only where these are the same for all of them.
 _FIXED = {
     "training.select_on": "what scores are measured on",
@@ -38,12 +42,13 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         raise ConfigError(
             "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
         )
-    task = registry.load_task(run.task)
+    task: Task = registry.load_task(run.task).for_run(run)
     values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
     space = make_space(record, dict(_flatten(values, "")), where)
     roots = {"core": core_config_class(run.core.name), "options": task.options_class}
     parameters = []
     for parameter in space.parameters:
+        _require_free(parameter.path, task, where)
         field = _searchable_field(parameter.path, roots, where)
         _check_values(parameter, field, f"{where}: {parameter.path}")
         unit = next((rule.multiple_of for rule in field.metadata if isinstance(rule, MultipleOf)), 1)
@@ -51,10 +56,62 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
     return replace(space, parameters=tuple(parameters))
 
 
+def require_one_measure(
+    space: Space, base: RunConfig, make_run: Callable[[Mapping[str, Any]], RunConfig], where: str
+) -> None:
+    """Refuse a space whose trials would not all be judged as `base` is; ConfigError with the fields that change it.
+
+    Every combination of choices is tried, up to a limit; no number decides what is measured.
+    """
+    known, wanted = dict(_flatten(base.model_dump(mode="json"), "")), _measure(base)
+    choices = {
+        parameter.path: sorted(parameter.domain.choices, key=lambda value: value != known.get(parameter.path))
+        for parameter in space.parameters
+        if isinstance(parameter.domain, CategoricalDistribution)
+    }
+    for combination in islice(product(*choices.values()), _MOST_COMBINATIONS):
+        chosen = dict(zip(choices, combination, strict=True))
+        draw = space.draw(lambda path, domain, chosen=chosen: chosen.get(path, ends_of(domain)[0]))  # type: ignore[misc]
+        found = _measure(make_run(draw.overrides))
+        # What only one of them has goes with its metric.
+        if names := [name for name in wanted if name in found and wanted[name] != found[name]]:
+            changed = ", ".join(f"{path}={_plain(value)}" for path, value in chosen.items() if value != known.get(path))
+            ours, theirs = (", ".join(f"{name} {measure[name]}" for name in names) for measure in (wanted, found))
+            raise ConfigError(
+                f"{where}: a study ranks its trials by one metric under one protocol; it is {ours}, and {theirs} with "
+                f"{changed}; leave that field out of the space"
+            )
+
+
+def _measure(run: RunConfig) -> dict[str, Any]:
+    """What a run's score is: scores of which this differs are not ranked together."""
+    task: Task = registry.load_task(run.task).for_run(run)
+    before = registry.load_core(run.core.name).pretraining(run.core, run.task).label
+    return {"metric": task.metric.name, "pretraining": before, **task.protocol_of(run)}
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _require_free(path: str, task: Task, where: str) -> None:
+    """Refuse a field that may not differ between trials; ConfigError."""
+    why = dict(_FIXED)
+    why |= dict.fromkeys(task.protocol_fields, f"part of what {task.metric.name} measures")
+    for names, reason in (
+        (task.protocol_options, "part of the protocol that scores are measured by"),
+        (task.options_class.from_data, "read from the data"),
+        (task.options_class.of_source, "where the data comes from"),
+    ):
+        why |= {f"options.{name}": reason for name in names}
+    why |= {"source": "where the data comes from", "init_from": "the run that trials start from"}
+    path = path.split(".")[0] if path.split(".")[0] in ("source", "init_from") else path
+    if path in why:
+        raise ConfigError(f"{where}: {path} is {why[path]}, the same in all trials")
+
+
 def _searchable_field(path: str, roots: Mapping[str, type[BaseModel]], where: str) -> FieldInfo:
-    """The field at a dotted path; ConfigError when there is none or when it may not differ between trials."""
-    if path in _FIXED or path.split(".")[0] == "source":
-        raise ConfigError(f"{where}: {path} is {_FIXED.get(path, 'where the data comes from')}, the same in all trials")
+    """The field at a dotted path; ConfigError when there is none."""
     model: type[BaseModel] | None = RunConfig
     *parents, last = path.split(".")
     for depth, part in enumerate([*parents, last]):

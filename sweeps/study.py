@@ -160,8 +160,12 @@ class Study:
                 yield record["epoch"] + 1, best
 
     def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
-        """Tell a finished run. A score that is missing or not finite makes it a failure; the reason then."""
+        """Tell a finished run; the reason where its score is missing, not finite or of another metric: a failure."""
         cost = {name: result["cost"][name] for name in COST_FACTS}
+        if result["metric"] != self.config.metric:
+            reason = f"it is judged by {result['metric']}, and the study ranks by {self.config.metric}"
+            self.fail(number, "undefined", reason, **facts)
+            return reason
         judged = {"score": result["selection"].get("score"), **cost}
         values = [judged[name] for name in self.config.objectives]
         for name, value in zip(self.config.objectives, values, strict=True):

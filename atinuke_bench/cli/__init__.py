@@ -23,6 +23,10 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
         typer.echo(f"atinuke-bench {__version__}")
         raise typer.Exit
+    from atinuke_bench.registry import unused_plugins
+
+    for line in unused_plugins():
+        typer.echo(line, err=True)
 
 
 def main() -> None:

@@ -13,20 +13,19 @@ from atinuke_bench.cli.shared import JsonOption, app, print_json, print_rows, sh
 @app.command(epilog="Example: atinuke-bench tasks --json")
 def tasks(as_json: JsonOption = False) -> None:
     """List the tasks."""
-    from atinuke_bench.registry import load_task, task_names
+    from atinuke_bench.errors import MissingDependencyError, PluginError
+    from atinuke_bench.registry import load_task, plugin_errors, task_names
 
-    rows = []
+    rows, broken = [], []
     for name in task_names():
-        task = load_task(name)
-        rows.append(
-            {
-                "task": name,
-                "metric": task.metric.name,
-                "splits": ", ".join(task.splits.evaluated),
-                "summary": task.summary,
-            }
-        )
-    print_rows(rows, as_json)
+        try:
+            with plugin_errors("tasks", name):
+                task = load_task(name)
+                figures = {"metric": task.metric.name, "splits": ", ".join(task.splits.evaluated)}
+                rows.append({"task": name, **figures, "summary": task.summary})
+        except (PluginError, MissingDependencyError) as error:
+            broken.append(str(error))
+    _print_listed(rows, broken, as_json)
 
 
 @app.command(epilog="Example: atinuke-bench cores")
@@ -34,7 +33,7 @@ def cores(as_json: JsonOption = False) -> None:
     """List the cores and their presets, with parameters at the default vocabulary."""
     from atinuke_bench.core.catalogue import describe_cores
 
-    print_rows(describe_cores(), as_json)
+    _print_listed(*describe_cores(), as_json)
 
 
 @app.command(epilog="Example: atinuke-bench show runs/snli/atinuke/seed-0-4909b0c4ad")
@@ -81,6 +80,13 @@ def doctor(as_json: JsonOption = False) -> None:
 
     for title, part in record.items():
         stdout().print(named_table(title, part if isinstance(part, dict) else {"": part}))
+
+
+def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) -> None:
+    """What there is, and what a broken plug-in lacks, which hinders nothing else."""
+    print_rows(rows, as_json)
+    for line in broken:
+        typer.echo(f"not listed: {line}", err=True)
 
 
 def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:

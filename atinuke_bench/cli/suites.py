@@ -94,11 +94,12 @@ def verify(
     from atinuke_bench.runs.verify import verify_runs
 
     num_finished = num_unfinished = 0
-    damaged = []
+    damaged, not_checked = [], []
     for verdict in verify_runs(_existing(runs)):
         num_finished += verdict.is_finished
         num_unfinished += not verdict.is_finished
         if verdict.not_checked:
+            not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
             typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
         if not verdict.problems:
             continue
@@ -108,7 +109,8 @@ def verify(
         if reset:
             reset_run(verdict)
     if as_json:
-        print_json({"finished": num_finished, "unfinished": num_unfinished, "damaged": damaged})
+        counts = {"finished": num_finished, "unfinished": num_unfinished}
+        print_json({**counts, "damaged": damaged, "not_checked": not_checked})
     state = "set to run again" if reset else "damaged"
     typer.echo(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
     if damaged and not reset:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
 from atinuke_bench.config.written import as_written
-from atinuke_bench.errors import MissingDependencyError, UnknownNameError
+from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
 
 
 class CoreConfig(Frozen):
@@ -94,6 +94,10 @@ class AttentionConfig(CoreConfig):
     max_positions: int = Field(512, ge=1)
     #: Initial size of the added positions against token embeddings of unit variance per component.
     position_gain: float = Field(1.0, gt=0)
+
+    @property
+    def max_length(self) -> int | None:
+        return self.max_positions if self.positions == "learned" else None
 
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
@@ -240,5 +244,5 @@ def is_floor(name: str) -> bool:
     """
     try:
         return core_config_class(name).is_floor
-    except (UnknownNameError, MissingDependencyError):
+    except (UnknownNameError, MissingDependencyError, PluginError):
         return False

@@ -32,6 +32,8 @@ class Core(nn.Module, Generic[Config]):
     #: True when the weights a core starts with were learned elsewhere, so what a task adds to its input should start at
     #: zero.
     is_pretrained: ClassVar[bool] = False
+    #: False for a core that does not read `segment_ids`: it cannot tell the two texts of a pair apart.
+    takes_segments: bool = True
 
     @classmethod
     def resolve(cls, config: Config) -> Config:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
@@ -27,8 +28,9 @@ from .pretrained_files import find_model, pretraining_of
 # Names that architectures give their dropout rates.
 _DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
-# Operations of a text grow at most with the square of its length, so counts at two lengths give them at any.
-_COUNTED = (16, 32)
+# Operations of a text grow at most with the square of its length, so counts at three lengths give them at any. Some are
+# the same at every length: DeBERTa projects its table of relative positions once a text.
+_COUNTED = (8, 16, 32)
 
 
 class PretrainedCore(Core[PretrainedConfig]):
@@ -125,13 +127,11 @@ class PretrainedCore(Core[PretrainedConfig]):
         return self.encoder(input_ids=input_ids, inputs_embeds=inputs_embeds, **inputs).last_hidden_state
 
     def flops_per_token(self, length: int) -> int:
-        (first, at_first), (second, at_second) = self._counted_flops
-        slope = (at_second - at_first) / (second - first)
-        return round(at_first + slope * (length - first))
+        return round(float(np.polyval(self._flops_by_length, length)) / length)
 
     @cached_property
-    def _counted_flops(self) -> list[tuple[int, float]]:
-        """Operations for each token of texts of two lengths, counted as they are carried out.
+    def _flops_by_length(self) -> Any:
+        """Operations of a text as a polynomial of its length, through what is counted as it is carried out.
 
         The counter does not see the CPU's fused attention, so attention runs unfused while it counts.
         """
@@ -141,12 +141,13 @@ class PretrainedCore(Core[PretrainedConfig]):
         counts = []
         for length in _COUNTED:
             ids = torch.zeros(1, length, dtype=torch.long, device=self.token_embedding.weight.device)
-            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            # With gradients on: the counter cannot follow a weight that enters a module (DeBERTa) without them.
+            with torch.enable_grad(), FlopCounterMode(display=False) as counter:
                 self(ids, torch.ones_like(ids, dtype=torch.bool))
-            counts.append((length, counter.get_total_flops() / length))
+            counts.append(counter.get_total_flops())
         self.encoder.set_attn_implementation(attention)
         self.encoder.train(was_training)
-        return counts
+        return np.polyfit(_COUNTED, counts, deg=2)
 
     def _check_length(self, length: int) -> None:
         limit = self.config.max_positions

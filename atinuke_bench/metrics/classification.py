@@ -27,12 +27,13 @@ def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def f1(gold: ArrayLike, predicted: ArrayLike) -> float:
-    """F1 of the class 1 (paraphrase, duplicate); 0 when no example of it is found, as in GLUE's scorer.
+    """F1 of what is labelled 1 rather than 0; 0 when none of it is found, as in GLUE's scorer.
 
     >>> f1([1, 1, 0, 0], [1, 0, 1, 0])
     50.0
     """
     gold, predicted = _labels(gold, predicted)
+    assert max(gold.max(), predicted.max()) <= 1, "F1 is of one class against the rest; name it, as ClassMetric does"
     num_right = int(np.sum((gold == 1) & (predicted == 1)))
     num_claimed_or_true = int(np.sum(gold == 1) + np.sum(predicted == 1))
     return 100.0 * 2 * num_right / num_claimed_or_true if num_claimed_or_true else 0.0

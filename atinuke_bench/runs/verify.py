@@ -42,6 +42,7 @@ def verify(folder: RunFolder) -> Verdict:
     try:
         result = folder.read_result()
         artefacts = dict(result["artefacts"])
+        recorded = None if result["score"] is None else _Recorded.of(result)
     except (RunFolderError, KeyError, TypeError, ValueError) as error:
         verdict.problems.append(f"result.json: {first_line(error)}")
         verdict.damaged.append("result.json")
@@ -52,13 +53,15 @@ def verify(folder: RunFolder) -> Verdict:
             verdict.damaged.append(name)
     if not folder.path.name.endswith(str(result.get("identity"))):
         verdict.problems.append(f"the folder's name is not that of run {result.get('identity')}")
-    if folder.predictions.name not in verdict.damaged and result["score"] is not None:
-        _check_score(verdict, result)
+    if folder.predictions.name not in verdict.damaged and recorded is not None:
+        _check_score(verdict, recorded, is_listed=folder.predictions.name in artefacts)
     return verdict
 
 
 def reset(verdict: Verdict) -> None:
     """Set a damaged run to run again: what is damaged goes, and what is whole and can be used stays."""
+    if not verdict.problems:
+        return
     folder = verdict.folder
     folder.result.unlink(missing_ok=True)
     names = [name for name in verdict.damaged if folder.contains(name)]
@@ -73,23 +76,54 @@ def reset(verdict: Verdict) -> None:
         folder.failure.unlink(missing_ok=True)
 
 
-def _check_score(verdict: Verdict, result: dict[str, Any]) -> None:
-    """Compute the score again from the stored predictions; a run is only blamed for a computed score."""
-    name, recorded = result["metric"], result["score"]
+@dataclass(frozen=True)
+class _Recorded:
+    """The score that a result has, and what it is of."""
+
+    task: str
+    split: str
+    metric: str
+    score: float
+    #: The version of the task that measured it; None where the protocol does not say.
+    version: int | None
+
+    @classmethod
+    def of(cls, result: dict[str, Any]) -> _Recorded:
+        version = (result.get("protocol") or {}).get("result_version")
+        return cls(result["task"], result["split"], result["metric"], float(result["score"]), version)
+
+
+def _check_score(verdict: Verdict, recorded: _Recorded, *, is_listed: bool) -> None:
+    """Compute the score again from the stored predictions; a run is only blamed for a computed score.
+
+    Predictions that are `is_listed` among the artefacts are those that the run wrote, readable here or not.
+    """
+    what = f"{recorded.metric} of {recorded.task}"
     try:
         rows = pd.read_parquet(verdict.folder.predictions)
-        rows = rows[(rows["split"] == result["split"]) & rows["gold"].notna()]
+        rows = rows[(rows["split"] == recorded.split) & rows["gold"].notna()]
         columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
     except (OSError, KeyError, ValueError) as error:
-        verdict.problems.append(f"predictions.parquet: cannot be read ({first_line(error)})")
+        if is_listed:
+            verdict.not_checked = f"{what}: predictions.parquet cannot be read ({first_line(error)})"
+        else:
+            verdict.problems.append(f"predictions.parquet: cannot be read ({first_line(error)})")
         return
     try:
-        metric: Metric = registry.load_metric(result["task"], name)
-        computed = metric.measure(metric.read(columns)).figures[name]
+        metric: Metric = registry.load_metric(recorded.task, recorded.metric)
+        figure = metric.measure(metric.read(columns)).figures[recorded.metric]
+        computed = None if figure is None else float(figure)
+        if computed is not None and abs(computed - recorded.score) < 1e-6:
+            return
+        version = registry.load_task(recorded.task).result_version
     # The plug-in may not be installed, and its metric may fail in any way.
     except Exception as error:
-        verdict.not_checked = f"{name} of {result['task']}: {first_line(error)}"
+        verdict.not_checked = f"{what}: {first_line(error)}"
         return
-    if computed is None or not abs(computed - recorded) < 1e-6:
-        shown = "none" if computed is None else f"{computed:.4f}"
-        verdict.problems.append(f"the predictions do not give the recorded {name} {recorded:.4f}; they give {shown}")
+    if recorded.version not in (None, version):
+        verdict.not_checked = f"{what}: measured by version {recorded.version} of the task; this is version {version}"
+        return
+    shown = "none" if computed is None else f"{computed:.4f}"
+    verdict.problems.append(
+        f"the predictions do not give the recorded {recorded.metric} {recorded.score:.4f}; they give {shown}"
+    )

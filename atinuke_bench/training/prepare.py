@@ -156,7 +156,7 @@ class PreparedRun:
             "primary_metric": task.metric.name,
             "higher_is_better": task.metric.higher_is_better,
             "pretraining": self._pretraining().to_stored(),
-            **{name: self.run.options[name] for name in task.protocol_options},
+            **task.protocol_of(self.run),
         }
 
     def _pretraining(self) -> Pretraining:

@@ -19,6 +19,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -49,6 +51,8 @@ class TaskOptions(Frozen):
 
     #: Fields that `TaskData.resolve_options` fills in and that follow from the data alone: no part of the identity.
     from_data: ClassVar[tuple[str, ...]] = ()
+    #: Fields that say which data is read, as `source` does.
+    of_source: ClassVar[tuple[str, ...]] = ()
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -153,6 +157,8 @@ class Task:
     options_class: type[TaskOptions] = TaskOptions
     #: Options that make scores incomparable when they differ; they are part of every result's protocol.
     protocol_options: tuple[str, ...] = ()
+    #: Other fields of the run's config, by dotted path, of which the same holds.
+    protocol_fields: tuple[str, ...] = ()
     #: Training settings this task needs, below the user's own.
     training: Mapping[str, Any] = field(default_factory=dict)
     #: Raised when a change makes the same data and config give other numbers; part of every run's identity.
@@ -169,6 +175,12 @@ class Task:
     def options(self, run: RunConfig) -> Any:
         """The run's options, checked and with defaults filled in; ConfigError."""
         return options_of(run, self.options_class)
+
+    def protocol_of(self, run: RunConfig) -> dict[str, Any]:
+        """The options and fields of a run that make scores incomparable when they differ, by name or dotted path."""
+        options, record = self.options(run).model_dump(mode="json"), run.model_dump(mode="json")
+        fields = {path: reduce(getitem, path.split("."), record) for path in self.protocol_fields}
+        return {**{name: options[name] for name in self.protocol_options}, **fields}
 
     def is_official(self, sizes: Mapping[str, int]) -> bool:
         """True when these numbers of labelled examples match an official release, as far as declared."""

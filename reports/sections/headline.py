@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,8 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
     notes = [*(text.format(family.reference) for text in marks_of.values()), AVERAGE_RULE, *block.notes]
     if family.comparisons:
         notes.append(f"{family.note}.")
+    if left := [info[column]["task"] for column in columns if not _is_percentage(cells[column].values())]:
+        notes.append(f"The average leaves out what is no percentage: {', '.join(left)}.")
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
         notes.append("n=1: one seed; its interval covers the choice of examples alone, and no test is made.")
     return Table(
@@ -161,13 +163,20 @@ def _figures(cell: Cell | None, mark: str, block: Block) -> dict[str, Any]:
 
 
 def _average(variant: str, columns: Sequence[Column], info: Mapping[Column, Mapping[Any, Any]], cells: Cells) -> float:
-    """NaN where a cell is missing."""
+    """NaN where a cell is missing, or no task is measured in percent."""
     families: dict[str, list[float]] = {}
     for column in columns:
+        if not _is_percentage(cells[column].values()):
+            continue
         if variant not in cells[column]:
             return math.nan
         families.setdefault(info[column]["family"], []).append(cells[column][variant].mean)
-    return float(np.mean([np.mean(means) for means in families.values()]))
+    return float(np.mean([np.mean(means) for means in families.values()])) if families else math.nan
+
+
+def _is_percentage(cells: Iterable[Cell]) -> bool:
+    """Whether more is better, of 100 at most; where the metric is not known here, so is its range."""
+    return all(cell.higher_is_better and cell.limits[1] in (100.0, math.inf) for cell in cells)
 
 
 def _how_it_differs(frame: Frame, ranked: pd.DataFrame, column: Column) -> str:

@@ -5,6 +5,7 @@ that lie beside a study.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,10 +123,15 @@ def studies_plots(studies: Sequence[Study]) -> tuple[list[Plot], list[str]]:
         left = ", ".join(study.name for study in ordered[MOST_STUDIES:])
         notes.append(f"Figures show the {MOST_STUDIES} studies with the most trials. Not drawn: {left}.")
     chosen = ordered[:MOST_STUDIES]
-    groups: dict[str, list[Study]] = {}
+    groups: dict[tuple[str, str, str], list[Study]] = {}
     for study in chosen:
-        groups.setdefault(str(study.insight.get("comparison") or study.name), []).append(study)
-    found = [_history(name, own, ("trials", "training_flops")) for name, own in groups.items()]
+        name = str(study.insight.get("comparison") or study.name)
+        groups.setdefault((name, study.insight["task"], study.insight["metric"]), []).append(study)
+    several = Counter(name for name, _, _ in groups)
+    found = [
+        _history(f"{name} ({task} {metric})" if several[name] > 1 else name, own, ("trials", "training_flops"))
+        for (name, task, metric), own in groups.items()
+    ]
     for study in chosen:
         found.append(_slices(study, MOST_PARAMETERS))
         if len({cost for cost, _ in study.costed()}) > 1:

@@ -23,14 +23,18 @@ NOTE = (
 def suites_table(frame: Frame, suites: Sequence[Suite]) -> Table:
     """One row a suite and core, one column a task: the mean so far and how many seeds of it are finished."""
     here = frame.runs[~frame.runs["is_remote"].astype(bool)]
-    scores = {str(Path(folder).resolve()): score for folder, score in zip(here["folder"], here["score"], strict=True)}
+    scores = {str(Path(row["folder"]).resolve()): (row["metric"], row["score"]) for row in here.to_dict("records")}
     rows = []
     for suite in suites:
         for entry in suite.grid:
-            score = scores.get(str(suite.folder(entry)))
+            metric, score = scores.get(str(suite.folder(entry)), (None, None))
             rows.append({"suite": suite.name, "core": entry["variant"], "task": entry["task"], "seed": entry["seed"],
-                         "score": score, "finished": score is not None})  # fmt: skip
-    data = pd.DataFrame(rows, columns=["suite", "core", "task", "seed", "score", "finished"])
+                         "metric": metric, "score": score, "finished": score is not None})  # fmt: skip
+    data = pd.DataFrame(rows, columns=["suite", "core", "task", "seed", "metric", "score", "finished"])
+    # A task that is judged by several metrics has a column for each.
+    several = data.groupby("task")["metric"].nunique() > 1
+    own = data.groupby(["suite", "core", "task"])["metric"].transform("first").fillna(MISSING)
+    data["task"] = data["task"].where(~data["task"].map(several), data["task"] + " " + own)
     data["score"] = pd.to_numeric(data["score"])
     grouped = data.groupby(["suite", "core", "task"], sort=False)
     counts = pd.DataFrame({"mean": grouped["score"].mean(), "done": grouped["finished"].sum(), "all": grouped.size()})

@@ -22,17 +22,17 @@ from ..reading.across import across
 from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cell, measure
-from ..statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+from ..statistics.comparison import NOT_TESTED, Comparison, compare_cells, corrected, family_note, num_tested
 from .table import Table
 
 FIELD = "pretraining"
 SCRATCH = "scratch"
 NOTE = (
     "Difference from the same core trained from scratch, paired over examples and seeds, p corrected by Holm's method "
-    "over the table; ▲ better and ▼ worse than scratch, no mark: not told apart. Runs from scratch use the tokenizer "
-    "of the source where there are such, else the task's own."
+    "over the table; ▲ better and ▼ worse than scratch, ? not tested, no mark: not told apart. Runs from scratch use "
+    "the tokenizer of the source where there are such, else the task's own."
 )
-_MARKS = {"better": " ▲", "worse": " ▼"}
+_MARKS = {"better": " ▲", "worse": " ▼", NOT_TESTED: " ?"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,9 @@ class Gain:
 
     variant: str
     source: Pretraining
+    #: The task, and its protocol where there are several.
+    target: str
     comparison: Comparison
-
-    @property
-    def target(self) -> str:
-        return self.comparison.column.task
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,8 @@ def transfers(frame: Frame) -> Transfer:
     """Every run that started from another, against scratch; empty where there is none, or nothing to compare with."""
     if frame.runs.empty or frame.runs[FIELD].nunique() < 2:
         return Transfer((), {})
-    cells, _ = measure(across(frame, [FIELD]))
+    moved = across(frame, [FIELD])
+    cells, _ = measure(moved)
     groups: dict[tuple[Column, str], dict[Pretraining, Cell]] = {}
     for cell in (cell for own in cells.values() for cell in own.values()):
         core, variant, before = (frame.value(cell.runs[0], name) for name in ("core", "variant", FIELD))
@@ -68,13 +67,14 @@ def transfers(frame: Frame) -> Transfer:
             groups.setdefault((cell.column, variant), {})[frame.pretraining[before]] = cell
     gains: list[Gain] = []
     scratch: dict[tuple[str, str], Cell] = {}
-    for (_, variant), by_source in groups.items():
+    for (column, variant), by_source in groups.items():
+        target = moved.name_of(column)
         for source, cell in by_source.items():
             reference = by_source.get(source.tokenizer_alone, by_source.get(Pretraining()))
             if source.is_scratch or reference is None:
                 continue
-            gains.append(Gain(variant, source, compare_cells(cell, reference)))
-            scratch[variant, gains[-1].target] = reference
+            gains.append(Gain(variant, source, target, compare_cells(cell, reference)))
+            scratch[variant, target] = reference
     adjusted = corrected([gain.comparison for gain in gains])
     return Transfer(tuple(replace(gain, comparison=one) for gain, one in zip(gains, adjusted, strict=True)), scratch)
 

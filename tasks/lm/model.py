@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from datasets import Dataset
@@ -31,6 +31,10 @@ CHUNK = 256
 
 class LmOptions(TaskOptions):
     """What is read, and what is asked of the core."""
+
+    of_source: ClassVar[tuple[str, ...]] = (
+        "corpus", "documents", "hub_repo", "hub_config", "hub_column", "hub_splits",
+    )  # fmt: skip
 
     #: `auto` is causal for a causal core and for the floor, masked for others.
     objective: Literal["auto", "causal", "masked"] = "auto"

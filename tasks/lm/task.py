@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from atinuke_bench.config import RunConfig
+from atinuke_bench.config import RunConfig, TokenizerConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.tasks.lm.data import FEATURES, LmData
 from atinuke_bench.tasks.lm.floor import unigrams
@@ -41,7 +41,9 @@ def for_objective(task: Task, run: RunConfig) -> Task:
         )
     if asked == "causal" or (asked == "auto" and is_causal):
         return task  # as it is declared
-    return replace(task, metric=MASKED_LOSS, data=MASKED, model=LmModel("masked"), floor=partial(unigrams, MASKED))
+    masked = replace(task, metric=MASKED_LOSS, data=MASKED, model=LmModel("masked"), floor=partial(unigrams, MASKED))
+    # A loss of tokens compares models whose tokens are the same; bits per byte do not depend on them.
+    return replace(masked, protocol_fields=tuple(f"tokenizer.{name}" for name in TokenizerConfig.model_fields))
 
 
 LM = Task(

@@ -47,6 +47,18 @@ def test_f1(gold, predicted, expected) -> None:
     assert f1(gold, predicted) == pytest.approx(expected, abs=1e-12)
 
 
+def test_f1_is_of_a_class_that_is_named() -> None:
+    with pytest.raises(AssertionError, match="F1 is of one class, which `positive` names"):
+        ClassMetric("f1")
+    with pytest.raises(AssertionError, match="F1 is of one class, which `positive` names"):
+        ClassMetric("accuracy", beside=("f1",))
+    with pytest.raises(AssertionError, match="one class against the rest"):
+        f1([0, 1, 2], [0, 1, 1])
+    answers = Answers(("a", "b", "c", "d"), ["yes", "no", "maybe", "yes"], ["yes", "yes", "maybe", "no"])
+    figures = {name: ClassMetric("f1", positive=name).measure(answers).figures["f1"] for name in ("yes", "maybe")}
+    assert figures == {"yes": 50.0, "maybe": 100.0}
+
+
 @pytest.mark.parametrize(
     ("gold", "predicted", "expected"),
     [
@@ -138,7 +150,7 @@ def test_accuracy_and_f1_count(pairs) -> None:
     right = sum(a == b == 1 for a, b in pairs)
     precision, recall = right / claimed if claimed else 0.0, right / true if true else 0.0
     mean = 200 * precision * recall / (precision + recall) if right else 0.0
-    assert f1(gold, predicted) == pytest.approx(mean)
+    assert f1(gold == 1, predicted == 1) == pytest.approx(mean)
 
 
 @settings(deadline=None)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from atinuke_bench import registry
 from atinuke_bench.cli import main
+from atinuke_bench.files import sha256_file
+from atinuke_bench.metrics.metric import Measured, Metric, SumSample, mean_sample
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.verify import reset, verify, verify_runs
 from atinuke_bench.training.execution import Execution
@@ -62,8 +67,6 @@ def test_a_score_that_its_predictions_do_not_give_is_named(finished):
 
 
 def test_predictions_that_were_exchanged_are_found_even_with_a_new_checksum(finished):
-    from atinuke_bench.files import sha256_file
-
     _, folder = finished
     rows = pd.read_parquet(folder.predictions)
     rows["prediction"] = rows["gold"].map({"0": "1", "1": "0"})
@@ -75,13 +78,149 @@ def test_predictions_that_were_exchanged_are_found_even_with_a_new_checksum(fini
     assert problem.endswith("; they give 0.0000")
 
 
-@pytest.mark.parametrize("change", [{"task": "of-a-plug-in"}, {"metric": "exactness"}])
-def test_a_score_whose_metric_is_not_known_is_no_problem_of_the_run(finished, change):
+class SpanF1(Metric):
+    """F1 of spans, which no metric here knows how to read."""
+
+    name = "f1"
+
+    def measure(self, answers):
+        counts = [
+            [2 * len(set(p) & set(g)), len(p) + len(g)] for p, g in zip(answers.predicted, answers.gold, strict=True)
+        ]
+        sample = SumSample(tuple(answers.ids), np.array(counts, float), lambda sums: 100 * sums[:, 0] / sums[:, 1])
+        return Measured({"f1": sample.value()}, [None] * len(answers), sample)
+
+    def from_stored(self, prediction, gold):
+        return [tuple(map(tuple, json.loads(side))) for side in (prediction, gold)]
+
+
+@pytest.fixture
+def span_run(finished, monkeypatch):
+    """A whole run of a plug-in's task, which `registered` makes known; its F1 is 50."""
     _, folder = finished
-    folder.result.write_text(json.dumps(json.loads(folder.result.read_text()) | change))
+    spans = {"prediction": ["[[0, 1]]", "[[2, 3]]"], "gold": ["[[0, 1]]", "[[4, 5]]"]}
+    pd.DataFrame({"split": "dev", "id": ["a", "b"], "score": [None, None], **spans}).to_parquet(folder.predictions)
+    result = json.loads(folder.result.read_text()) | {"task": "spans", "metric": "f1", "score": 50.0, "split": "dev"}
+    result["protocol"]["result_version"] = 1
+    result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
+    folder.result.write_text(json.dumps(result))
+    return folder
+
+
+@pytest.fixture
+def register(monkeypatch):
+    def registered(metric, version=1):
+        table = registry._table("tasks") | {"spans": "topics:SPANS"}
+        monkeypatch.setattr(registry, "_table", lambda kind: table)
+        monkeypatch.setattr(registry, "metrics_of", lambda task: (metric,))
+        monkeypatch.setattr(registry, "load_task", lambda name: SimpleNamespace(result_version=version))
+
+    return registered
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+
+
+def verify_command(place, monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["atinuke-bench", "verify", str(place), *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code, capsys.readouterr()
+
+
+def assert_left_alone(folder, monkeypatch, capsys, reason):
+    """It is not checked, says why, and `--reset` changes nothing of it, however often."""
+    before = content(folder)
     verdict = verify(folder)
     assert verdict.problems == []
-    assert "no task" in verdict.not_checked or "no metric" in verdict.not_checked
+    assert reason in verdict.not_checked
+    reset(verdict)
+    for _ in range(2):
+        code, printed = verify_command(folder.path, monkeypatch, capsys, "--reset", "--json")
+        assert code == 0
+        assert json.loads(printed.out)["damaged"] == []
+        (told,) = json.loads(printed.out)["not_checked"]
+        assert reason in told["reason"]
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("change", [{"task": "of-a-plug-in"}, {"metric": "exactness"}, {"metric": "f1"}])
+def test_a_score_whose_metric_is_not_known_is_no_problem_of_the_run(finished, monkeypatch, capsys, change):
+    _, folder = finished
+    folder.result.write_text(json.dumps(json.loads(folder.result.read_text()) | change))
+    assert_left_alone(folder, monkeypatch, capsys, "no task" if "task" in change else "no metric")
+
+
+def test_span_f1_of_a_plug_in_is_computed_by_its_own_metric(span_run, register):
+    register(SpanF1())
+    verdict = verify(span_run)
+    assert (verdict.problems, verdict.not_checked) == ([], "")
+    span_run.result.write_text(span_run.result.read_text().replace('"score": 50.0', '"score": 60.0'))
+    (problem,) = verify(span_run).problems
+    assert problem == "the predictions do not give the recorded f1 60.0000; they give 50.0000"
+
+
+def test_span_f1_of_a_plug_in_that_is_gone_is_not_checked(span_run, monkeypatch, capsys):
+    assert_left_alone(span_run, monkeypatch, capsys, "no task 'spans'")
+
+
+class FailingF1(SpanF1):
+    def measure(self, answers):
+        raise RuntimeError("no lexicon here")
+
+
+class TextualF1(SpanF1):
+    def measure(self, answers):
+        return Measured({"f1": "fifty"}, [], mean_sample([], []))  # type: ignore[dict-item]
+
+
+class OtherFigure(SpanF1):
+    def measure(self, answers):
+        return Measured({"f2": 50.0}, [], mean_sample([], []))
+
+
+@pytest.mark.parametrize(
+    ("metric", "reason"),
+    [(FailingF1(), "no lexicon here"), (TextualF1(), "could not convert"), (OtherFigure(), "'f1'")],
+)
+def test_a_metric_that_fails_accuses_nobody(span_run, register, monkeypatch, capsys, metric, reason):
+    register(metric)
+    assert_left_alone(span_run, monkeypatch, capsys, reason)
+
+
+class HalvedF1(SpanF1):
+    def measure(self, answers):
+        return Measured({"f1": 25.0}, [], mean_sample([], []))
+
+
+def test_a_metric_that_has_changed_since_accuses_nobody(span_run, register, monkeypatch, capsys):
+    register(HalvedF1(), version=2)
+    assert_left_alone(span_run, monkeypatch, capsys, "measured by version 1 of the task; this is version 2")
+    register(HalvedF1(), version=1)
+    assert verify(span_run).problems
+
+
+def test_predictions_that_are_as_the_run_wrote_them_are_no_damage_even_where_they_cannot_be_read(
+    finished, monkeypatch, capsys
+):
+    _, folder = finished
+    folder.predictions.write_bytes(b"in a format to come")
+    result = json.loads(folder.result.read_text())
+    result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
+    folder.result.write_text(json.dumps(result))
+    assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet cannot be read")
+    del result["artefacts"]["predictions.parquet"]
+    folder.result.write_text(json.dumps(result))
+    assert problems(folder)[0].startswith("predictions.parquet: cannot be read")
+
+
+@pytest.mark.parametrize("change", [{"score": "high"}, {"score": [1]}, {"metric": None}])
+def test_a_result_without_a_score_that_is_a_number_is_damaged_in_one_line(finished, change):
+    _, folder = finished
+    result = json.loads(folder.result.read_text()) | change
+    folder.result.write_text(json.dumps({name: value for name, value in result.items() if value is not None}))
+    assert problems(folder)[0].startswith("result.json: ")
 
 
 def test_a_damaged_result_and_a_name_outside_the_folder_are_named(finished):

@@ -105,6 +105,8 @@ def test_help_has_an_example(sweep, arguments):
         (["snli", "--core", "majority"], "space 'encoder'"),
         (["snli", "--set", "training.select_on=dev"], "would tune on the dev set"),
         (["snli", "--set", "core.nm_layers=2"], "unknown field 'core.nm_layers'"),
+        (["lm", "--space", "components"], "metric masked_loss with core.causal=false"),
+        (["lm", "--cores", "atinuke,transformer"], "found atinuke by bits_per_byte, transformer by masked_loss"),
         (["resume", "nothing"], "no study 'nothing' in"),
         (["best", "nothing"], "no study 'nothing' in"),
     ],

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from atinuke_bench.config import AttentionConfig, BiLSTMConfig, make_run_config
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
+from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.domains import values_of
 from atinuke_bench.sweeps.fields import resolve_space
 from atinuke_bench.sweeps.samplers import grid_points
@@ -217,6 +218,72 @@ def test_a_bad_space_is_refused_in_one_line(parameters, message):
         space_of(parameters)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "core", "path", "message"),
+    [
+        ("lm", "atinuke", "options.objective", "part of the protocol that scores are measured by"),
+        ("lm", "atinuke", "options.corpus", "where the data comes from"),
+        ("lm", "bilstm", "tokenizer.vocab_size", "part of what masked_loss measures"),
+        ("lm", "bilstm", "tokenizer.lowercase", "part of what masked_loss measures"),
+        ("srl", "atinuke", "options.verbs_only", "part of the protocol that scores are measured by"),
+        ("coref", "atinuke", "options.keeps_singletons", "read from the data"),
+        ("snli", "atinuke", "source.revision", "where the data comes from"),
+        ("snli", "atinuke", "init_from.weights", "the run that trials start from"),
+    ],
+)
+def test_what_a_score_is_stays_the_same_in_all_trials(task, core, path, message):
+    run = make_run_config(task, core, preset="nano")
+    with pytest.raises(ConfigError, match=message):
+        resolve_space({path: {"categorical": [100, 200]}}, run, "space")
+
+
+def test_bits_per_byte_do_not_depend_on_the_tokenizer():
+    run = make_run_config("lm", "atinuke", preset="nano")
+    assert resolve_space({"tokenizer.vocab_size": {"int": [200, 400]}}, run, "space").parameters
+
+
+def study_of(task, core, space, **overrides):
+    return make_study_config(
+        task=task, core=core, space=space, name="one", preset="nano", overrides=overrides, budget={"trials": 2}
+    )
+
+
+CAUSAL = {"core.num_layers": {"int": [1, 3]}, "core.causal": {"categorical": [True, False]}}
+
+
+@pytest.mark.parametrize("space", [CAUSAL, read_space("components")], ids=["causal", "components"])
+def test_a_space_that_changes_the_metric_is_refused(space):
+    with pytest.raises(ConfigError) as caught:
+        study_of("lm", "atinuke", space)
+    assert "it is metric bits_per_byte, and metric masked_loss with core.causal=false" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"it is metric masked_loss, and metric bits_per_byte with core\.causal=true"):
+        study_of("lm", "transformer", {"core.causal": {"categorical": [True, False]}})
+
+
+def test_a_switch_that_leaves_the_metric_alone_is_searched():
+    assert study_of("snli", "atinuke", CAUSAL).metric == "accuracy"
+    masked = study_of("lm", "atinuke", CAUSAL, **{"options.objective": "masked"})
+    assert (masked.metric, masked.higher_is_better) == ("masked_loss", False)
+
+
+def test_a_condition_can_keep_the_metric_as_it_is():
+    space = {
+        "core.causal": {"categorical": [True, False], "when": {"core.norm": ["post"]}},
+        "core.norm": {"categorical": ["pre", "post"]},
+    }
+    with pytest.raises(ConfigError, match=r"core\.norm=post, core\.causal=false"):
+        study_of("lm", "atinuke", space)
+
+
+def test_another_pretrained_model_is_another_protocol():
+    space = {"core.model": {"categorical": ["a/one", "a/two"]}}
+    with pytest.raises(
+        ConfigError, match=r"pretraining one.*, and pretraining two.* with core\.model=a/two|pretraining"
+    ):
+        study_of("snli", "pretrained", space, **{"core.model": "a/one"})
 
 
 def test_selecting_on_dev_is_refused():

@@ -142,6 +142,13 @@ def test_a_score_that_is_not_finite_is_a_failure_with_a_reason(study, sweep, pla
     assert all(reason in trial.user_attrs["reason"] for trial in tiny.trials())
 
 
+def test_a_run_of_another_metric_is_a_failure_with_a_reason(study, sweep, monkeypatch):
+    opened = study(budget={"trials": 1})
+    monkeypatch.setattr(opened, "config", opened.config.model_copy(update={"metric": "f1"}))
+    (end,) = sweep(opened)
+    assert (end.outcome, end.message) == ("failed", "it is judged by accuracy, and the study ranks by f1")
+
+
 def test_a_diverged_run_is_a_failed_trial_that_counts(study, sweep, play):
     tiny = study(budget={"trials": 4})
     sweep(tiny, play(fails=lambda job: "diverged" if job.key == "1" else None))
