@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -28,8 +27,8 @@ coref           sentences (a list of lists of words, or of texts with spaces);
                 speakers, name: optional
 lm              text
 
-For snli, glue, squad and lm a line may also be the plain texts, separated by tabs. RUN is a run folder, or
-one that `export` wrote.
+For snli, glue, squad and lm a line may also be the plain texts, separated by tabs; one that begins with {" is read as
+JSON. RUN is a run folder, or one that `export` wrote.
 """
 
 
@@ -56,7 +55,7 @@ def predict(
     torch.set_num_threads(threads)
     predictor = open_predictor(run)
     with _lines(source) as lines:
-        answers = predictor.stream(lines, source or "standard input", chunk)
+        answers = predictor.stream(_decoded(lines, source or "standard input"), source or "standard input", chunk)
         for text in _json_list(answers) if as_json else map(_as_json if as_lines else _as_line, answers):
             typer.echo(text)
             sys.stdout.flush()
@@ -97,27 +96,38 @@ def _as_json(answer: Any) -> str:
 
 
 def _json_list(answers: Iterator[Any]) -> Iterator[str]:
-    """The lines of one JSON list, which is never in memory as a whole."""
+    """The lines of one JSON list, which is never in memory as a whole; it is ended before a DataError is raised."""
     yield "["
-    last = None
-    for answer in answers:
-        if last is not None:
-            yield f" {_as_json(last)},"
-        last = answer
+    last, problem = None, None
+    try:
+        for answer in answers:
+            if last is not None:
+                yield f" {_as_json(last)},"
+            last = answer
+    except DataError as error:
+        problem = error
     if last is not None:
         yield f" {_as_json(last)}"
     yield "]"
+    if problem is not None:
+        raise problem
 
 
 @contextmanager
-def _lines(path: Path | None) -> Iterator[TextIO]:
+def _lines(path: Path | None) -> Iterator[BinaryIO]:
     """The lines of a file or of standard input, read as they are needed; DataError."""
     try:
-        raw = sys.stdin.buffer if path is None else path.open("rb")
+        file = sys.stdin.buffer if path is None else path.open("rb")
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path=path) from error
-    with io.TextIOWrapper(raw, encoding="utf-8-sig", newline="\n") as file:
+    with file:
+        yield file
+
+
+def _decoded(lines: Iterable[bytes], path: str | Path) -> Iterator[str]:
+    """Each line as text, so that one that is not UTF-8 keeps none before it from being answered; DataError."""
+    for number, line in enumerate(lines, start=1):
         try:
-            yield file
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(f"must be UTF-8 ({error.reason})", path=path or "standard input") from error
+            raise DataError(f"must be UTF-8 ({error.reason})", path=path, line=number) from error

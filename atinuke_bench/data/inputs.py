@@ -1,12 +1,14 @@
 """New examples for a trained run: lines in, checked fields out.
 
-A line is one JSON object or, for tasks over sentences, the texts with tabs between them. Every error names the line
-and the field.
+A line is one JSON object or, for tasks over sentences, the texts with tabs between them. A line that begins with a
+brace and a quotation mark, as an object does, must be one: half an object is no text. Every error names the line and
+the field.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from typing import Any
 from atinuke_bench.errors import DataError, nearest
 
 Record = Mapping[str, Any]
+
+_OBJECT = re.compile(r'\s*\{\s*("|\}\s*$)')
 
 
 def read_records(lines: Iterable[str], path: str | Path, plain_fields: tuple[str, ...]) -> Iterator[tuple[int, Record]]:
@@ -26,8 +30,8 @@ def read_records(lines: Iterable[str], path: str | Path, plain_fields: tuple[str
         text = line.rstrip("\r\n")
         if not text.strip():
             continue
-        if text.lstrip().startswith("{"):
-            yield number, _object(text, path, number)
+        if _OBJECT.match(text) or (not plain_fields and text.lstrip().startswith("{")):
+            yield number, _object(text, path, number, plain_fields)
         else:
             yield number, _split_at_tabs(text, path, number, plain_fields)
 
@@ -75,11 +79,14 @@ def _value(record: Record, field: str) -> Any:
     return record[field]
 
 
-def _object(text: str, path: str | Path, number: int) -> Record:
+def _object(text: str, path: str | Path, number: int, plain_fields: tuple[str, ...]) -> Record:
     try:
         record = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"must be one JSON object a line ({error})", path=path, line=number) from error
+    except (ValueError, RecursionError) as error:
+        problem = f"must be one JSON object a line ({error})"
+        if plain_fields:
+            problem += f"; a text that begins like one is given as JSON, with {', '.join(plain_fields)}"
+        raise DataError(problem, path=path, line=number) from error
     assert isinstance(record, dict), "a JSON text that begins with a brace is an object"
     return record
 

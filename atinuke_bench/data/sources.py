@@ -23,7 +23,7 @@ from datasets.packaged_modules.parquet.parquet import Parquet
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
 from atinuke_bench.data.table import UNLABELLED, Table
-from atinuke_bench.data.text import content_sha256
+from atinuke_bench.data.text import content_sha256, require_whole_text
 from atinuke_bench.errors import DataError, first_line, nearest
 from atinuke_bench.files import git_blob_id
 
@@ -90,7 +90,11 @@ def load_local(files: Mapping[str, LocalFile], features: datasets.Features) -> L
     notes: list[str] = []
     for split, (path, reader) in files.items():
         table = reader(path)
-        splits[split] = _dataset(table.columns, features)
+        try:
+            splits[split] = _dataset(table.columns, features)
+        except UnicodeEncodeError:
+            require_whole_text(table.columns, path=path)
+            raise
         for read in (path, *table.also_read):
             hashes[f"{split}/{read.name.removesuffix('.gz')}"] = content_sha256(read)
         notes += [f"{split}: {note}" for note in table.notes]

@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from atinuke_bench.errors import DataError
 
@@ -76,3 +77,30 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         lines.pop()
     for number, line in enumerate(lines, start=1):
         yield number, line.removesuffix("\r")
+
+
+def require_whole_text(value: Any, field: str = "", *, path: str | Path | None = None, line: int | None = None) -> None:
+    """DataError, naming the field, where a text in `value` (JSON) has half of a surrogate pair.
+
+    JSON can escape one half of a character alone, which a tool that cuts UTF-16 leaves behind; no consumer of UTF-8
+    takes it.
+
+    >>> require_whole_text({"words": ["Ada", "\\ud83d"]})
+    Traceback (most recent call last):
+    atinuke_bench.errors.DataError: words[1]: holds an unpaired surrogate at character 0
+    """
+    waiting = [(field, value)]  # no recursion: JSON may be nested deeper than calls may be
+    while waiting:
+        field, value = waiting.pop()
+        if isinstance(value, str):
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                problem = f"holds an unpaired surrogate at character {error.start}"
+                raise DataError(problem, path=path, line=line, field=ascii(field)[1:-1] or None) from error
+        elif isinstance(value, dict):
+            for name, part in reversed(value.items()):
+                inside = f"{field}.{name}" if field else name
+                waiting += [(inside, part), (inside, name)]
+        elif isinstance(value, list):
+            waiting += [(f"{field}[{number}]", part) for number, part in reversed(list(enumerate(value)))]

@@ -20,6 +20,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.inputs import Record, read_records
+from atinuke_bench.data.text import require_whole_text
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
@@ -87,6 +88,7 @@ class Predictor:
         inputs, options = self.task.require("inputs"), self.task.options(self.run)
         for number, record in numbered:
             try:
+                require_whole_text(record)
                 yield Question(number, record, inputs.examples(record, str(number), options))
             except DataError as error:
                 raise DataError(str(error), path=path, line=number) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.data.table import UNLABELLED, Table
-from atinuke_bench.data.text import find_file, read_lines, require_file
+from atinuke_bench.data.text import find_file, read_lines, require_file, require_whole_text
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.snli.metric import METRICS
@@ -111,6 +111,8 @@ def _records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
             record = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(f"not JSON ({error.msg}, column {error.colno})", path=path, line=line) from error
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+            raise DataError(f"not JSON ({error})", path=path, line=line) from error
         if not isinstance(record, dict):
             raise DataError(f"each line is a JSON object; found {text[:40]!r}", path=path, line=line)
         yield line, record
@@ -119,6 +121,7 @@ def _records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _require_text(path: str | Path, line: int, record: dict[str, Any], field: str) -> str:
     value = record.get(field)
     if isinstance(value, str):
+        require_whole_text(value, field, path=path, line=line)
         return value
     if field in record:
         raise DataError(f"must be text; found {value!r}", path=path, line=line, field=field)

@@ -256,6 +256,8 @@ def _load_json(path: str | Path) -> Any:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", path=path, line=error.lineno) from error
     except RecursionError as error:
         raise DataError("not SQuAD JSON: nested too deeply", path=path) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise DataError(f"not JSON: {error}", path=path) from error
 
 
 def _read_mapping(path: str | Path, what: str, is_valid: Callable[[object], bool]) -> dict[str, Any]:
@@ -302,6 +304,7 @@ def _question_id(entry: object, place: _Place, seen: dict[str, str]) -> tuple[st
     if not isinstance(question_id, str) or not question_id:
         found = "it is missing" if question_id is None else f"found {question_id!r:.40}"
         raise place.fail(f"id must be a non-empty string, {found}")
+    _whole(question_id, "id", place)
     where = _Place(place.path, f"{place.field} (id {question_id!r})")
     if question_id in seen:
         raise where.fail(f"duplicate id, first at {seen[question_id]}")
@@ -350,7 +353,7 @@ def _title(parent: Mapping[str, Any], place: _Place) -> str:
     title = parent.get("title", "")
     if not isinstance(title, str):
         raise place.fail(f"title must be a string, found {_kind(title)}")
-    return title
+    return _whole(title, "title", place)
 
 
 def _require_text(parent: Mapping[str, Any], name: str, place: _Place) -> str:
@@ -362,6 +365,10 @@ def _require_text(parent: Mapping[str, Any], name: str, place: _Place) -> str:
         )
     if not value.strip():
         raise place.fail(f"{name} is empty")
+    return _whole(value, name, place)
+
+
+def _whole(value: str, name: str, place: _Place) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:

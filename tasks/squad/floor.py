@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
+from numpy.typing import NDArray
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.tasks.squad.metric import SquadAnswer
@@ -67,9 +69,8 @@ def sliding_window_answer(question: str, context: str) -> str:
     overlaps = [len(asked_features & ({word.text for word in s} | set(_pairs(s)))) for s in sentences]
     best = [s for s, overlap in zip(sentences, overlaps, strict=True) if overlap == max(overlaps)]
     candidates = [phrase for sentence in best for phrase in _phrases(sentence, context, asked_words)] or best[:1]
-    counts = Counter(word.text for word in words)
-    weights = {text: math.log(1 + 1 / count) for text, count in counts.items()}
-    chosen = max(candidates, key=lambda phrase: _window_value(words, weights, asked_words | {w.text for w in phrase}))
+    windows = _Windows(words, asked_words)
+    chosen = max(candidates, key=lambda phrase: windows.value(frozenset(word.text for word in phrase)))
     return context[chosen[0].start : chosen[-1].end]
 
 
@@ -82,12 +83,11 @@ def _pairs(words: Sequence[_Word]) -> Iterator[tuple[str, str]]:
 
 
 def _sentences(context: str, words: Sequence[_Word]) -> Iterator[list[_Word]]:
-    begin = 0
-    for end in [*(match.start() for match in _SENTENCE_BREAK.finditer(context)), len(context)]:
-        sentence = [word for word in words if begin <= word.start < end]
-        if sentence:
-            yield sentence
-        begin = end
+    starts = [word.start for word in words]
+    borders = [bisect_left(starts, match.start()) for match in _SENTENCE_BREAK.finditer(context)]
+    for begin, end in pairwise([0, *borders, len(words)]):
+        if begin < end:
+            yield list(words[begin:end])
 
 
 def _phrases(sentence: Sequence[_Word], context: str, asked: set[str]) -> list[list[_Word]]:
@@ -103,9 +103,49 @@ def _phrases(sentence: Sequence[_Word], context: str, asked: set[str]) -> list[l
     return [phrase for phrase in phrases if phrase]
 
 
-def _window_value(words: Sequence[_Word], weights: dict[str, float], wanted: set[str]) -> float:
-    values = np.array([weights[word.text] if word.text in wanted else 0.0 for word in words])
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    size = min(len(wanted), len(values))
-    # Differences of running sums carry rounding noise, which must not decide between equals.
-    return round(float((sums[size:] - sums[:-size]).max()), 9)
+class _Windows:
+    """The best window of a context for each phrase, in time that grows with how often the phrase's words occur.
+
+    The words of the question have the same windows for all phrases of one size, and are summed once a size. What a
+    phrase adds changes those windows alone that its words are in. Equal phrases are asked once.
+    """
+
+    def __init__(self, words: Sequence[_Word], asked: set[str]) -> None:
+        self.asked = asked
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(words):
+            places[word.text].append(place)
+        self.places = {text: np.array(found) for text, found in places.items()}
+        self.weights = {text: math.log(1 + 1 / len(found)) for text, found in places.items()}
+        values = np.array([self.weights[word.text] if word.text in asked else 0.0 for word in words])
+        self.sums = np.concatenate(([0.0], np.cumsum(values)))  # of the words of the question
+        self.by_size: dict[int, tuple[NDArray[np.float64], float]] = {}
+        self.known: dict[frozenset[str], float] = {}
+
+    def value(self, phrase: frozenset[str]) -> float:
+        """The largest sum of weights over all windows of as many words as question and phrase have."""
+        if phrase not in self.known:
+            # Sums carry rounding noise, which must not decide between equals.
+            self.known[phrase] = round(self._value(phrase - self.asked), 9)
+        return self.known[phrase]
+
+    def _value(self, added: frozenset[str]) -> float:
+        num_words = len(self.sums) - 1
+        size = min(len(self.asked) + len(added), num_words)
+        if size not in self.by_size:
+            asked = self.sums[size:] - self.sums[:-size]
+            self.by_size[size] = asked, float(asked.max())
+        asked, best = self.by_size[size]
+        if not added:
+            return best
+        places = np.concatenate([self.places[text] for text in added])
+        weights = np.concatenate([np.full(len(self.places[text]), self.weights[text]) for text in added])
+        order = np.argsort(places)
+        places, sums = places[order], np.concatenate(([0.0], np.cumsum(weights[order])))
+        last = num_words - size
+        if size * len(places) < num_words:  # the windows that hold an added word; else all of them
+            starts = (places[:, None] - np.arange(size)).ravel().clip(0, last)
+        else:
+            starts = np.arange(last + 1)
+        first, end = np.searchsorted(places, starts), np.searchsorted(places, starts + size)
+        return max(best, float((asked[starts] + sums[end] - sums[first]).max()))

@@ -14,6 +14,7 @@ import pytest
 
 from atinuke_bench.data.sources import Loaded, canonical_features, load_local
 from atinuke_bench.data.table import Table
+from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.glue.files import LAYOUTS, read_glue
 from atinuke_bench.tasks.snli.files import read_snli
 
@@ -91,3 +92,11 @@ def test_scoring_files_needs_neither_torch_nor_datasets() -> None:
     code = "import sys, atinuke_bench.tasks.glue.files, atinuke_bench.metrics.classification; "
     code += "sys.exit(bool({'torch', 'datasets', 'scipy'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_half_a_character_in_a_readers_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "dev.txt"
+    path.write_text("x")
+    table = Table({"id": ["a", "b"], "sentence1": ["x", "\ud83d"], "label": [0, 1]})
+    with pytest.raises(DataError, match=r"dev.txt: sentence1\[1\]: holds an unpaired surrogate at character 0"):
+        load_local({"dev": (path, lambda _: table)}, canonical_features(("0", "1"), pair=False))

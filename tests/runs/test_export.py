@@ -208,6 +208,15 @@ def test_predict_prints_lines_or_documents(finished, tmp_path):
     assert json.loads(invoke("predict", run, "--json", text="").stdout) == []
 
 
+def test_predict_answers_the_lines_before_one_that_is_not_utf8(finished):
+    found = invoke("predict", finished("atinuke").path, text=b"\xef\xbb\xbfa\tb\nc\td\n\xff\tb\n")
+    assert [line.split("\t")[0] for line in found.stdout.splitlines()] == ["1", "2"]
+    assert "standard input:3: must be UTF-8" in str(found.exception)
+    listed = invoke("predict", finished("atinuke").path, "--json", text=b"a\tb\nc\td\n\xff\tb\n")
+    assert [answer["id"] for answer in json.loads(listed.stdout)] == ["1", "2"]
+    assert "standard input:3: must be UTF-8" in str(listed.exception)
+
+
 def test_predict_says_what_is_wrong(finished, tmp_path):
     run = finished("atinuke").path
     cases = [
@@ -215,7 +224,7 @@ def test_predict_says_what_is_wrong(finished, tmp_path):
         (("predict", run, "--json", "--jsonl"), "", "give one of them"),
         (("predict", tmp_path), "", "not a finished run"),
         (("predict", run), "a\tb\nc\n", "standard input:2: a line is a JSON object, or 2 texts"),
-        (("predict", run), b"a\tb\n\xff\tb\n", "standard input: must be UTF-8"),
+        (("predict", run), b"a\tb\n\xff\tb\n", "standard input:2: must be UTF-8"),
         (("run", "--task", "snli", "--core", "atinuke", "--model", "x"), None, "--model is what --core pretrained"),
     ]
     for arguments, text, message in cases:

@@ -158,6 +158,32 @@ def test_predicates_of_one_sentence_are_asked_together(trained):
         ("snli", '{"sentence1": "a", "sentense2": "b"}', "in.txt:2: sentence2: missing; nearest: 'sentense2'"),
         ("snli", '{"sentence1": 3, "sentence2": "b"}', "in.txt:2: sentence1: must be a text; found 3"),
         ("snli", '{"sentence1": ', "in.txt:2: must be one JSON object a line"),
+        (
+            "snli",
+            '{"sentence1": "half',
+            "one JSON object a line .*begins like one is given as JSON, with sentence1, sentence2",
+        ),
+        ("snli", "{brace} only", "in.txt:2: a line is a JSON object, or 2 texts parted by a tab .* found 1"),
+        ("glue/sst2", '{"half": ', "in.txt:2: must be one JSON object a line"),
+        ("snli", '{"n": ' + "9" * 5000 + "}", "in.txt:2: must be one JSON object a line"),
+        ("srl", "{" + '"a":[' * 9000, "in.txt:2: must be one JSON object a line"),
+        ("srl", "{brace", "in.txt:2: must be one JSON object a line"),
+        (
+            "snli",
+            '{"sentence1": "a \\ud83d", "sentence2": "b"}',
+            "in.txt:2: sentence1: holds an unpaired surrogate at ch",
+        ),
+        ("snli", '{"sentence1": "a", "sentence2": "b", "id": "\\udc00"}', "in.txt:2: id: holds an unpaired surrogate"),
+        (
+            "snli",
+            '{"sentence1": "a", "sentence2": "b", "\\ud83d": 1}',
+            "in.txt:2: .{1,9}ud83d: holds an unpaired surrogate",
+        ),
+        ("srl", '{"words": ["a", "\\ud83d"], "predicate": 0}', r"in.txt:2: words\[1\]: holds an unpaired surrogate"),
+        ("coref", '{"sentences": ["a b", ["c", "\\ud83d"]]}', r"in.txt:2: sentences\[1\]\[1\]: holds an unpaired surr"),
+        ("coref", '{"sentences": ["a"], "name": "\\ud83d"}', "in.txt:2: name: holds an unpaired surrogate"),
+        ("squad-v2.0", '{"question": "a", "context": "\\ud83d"}', "in.txt:2: context: holds an unpaired surrogate"),
+        ("lm", '{"text": "\\ud83d"}', "in.txt:2: text: holds an unpaired surrogate"),
         ("snli", "only one", "in.txt:2: a line is a JSON object, or 2 texts parted by a tab .* found 1"),
         ("srl", "a plain line", "in.txt:2: must be one JSON object a line; found"),
         ("srl", '{"words": [], "predicate": 0}', "in.txt:2: words: must be words"),
@@ -180,6 +206,14 @@ def test_a_line_that_cannot_be_read_is_named_after_those_before_it(trained, task
     assert next(answers).prediction is not None
     with pytest.raises(DataError, match=message):
         next(answers)
+
+
+@pytest.mark.parametrize(("task", "plain"), [("glue/sst2", "{brace} a film"), ("snli", "{a} b\t{} c")])
+def test_a_text_that_begins_with_a_brace_is_a_text(trained, task, plain):
+    predictor = load_predictor(trained(task)[0])
+    record = dict(zip(FIELDS[task], plain.split("\t"), strict=True))
+    (answer,) = predictor.stream([plain])
+    assert answer == predictor.predict([record])[0]
 
 
 def test_nothing_in_is_nothing_out(trained):

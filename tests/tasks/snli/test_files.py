@@ -43,6 +43,13 @@ def test_official_layout(tmp_path, folder, ending) -> None:
     assert table.notes == ("1 pairs have no consensus label ('-')",)
 
 
+@pytest.mark.parametrize("field", ["pairID", "sentence1", "sentence2", "gold_label"])
+def test_half_a_character_is_named_by_line_and_field(tmp_path, field) -> None:
+    path = write(tmp_path / "dev.jsonl", PAIR, json.dumps({**PAIR, "pairID": "8", field: "Ada \ud83d"}))
+    with pytest.raises(DataError, match=f"dev.jsonl:2: {field}: holds an unpaired surrogate at character 4"):
+        read_snli(path)
+
+
 def test_missing_file(tmp_path) -> None:
     assert find_snli_file(tmp_path, "test") is None
     with pytest.raises(DataError, match=r"snli: no such folder \(looked here for snli_1.0_test.jsonl\)"):

@@ -148,6 +148,14 @@ BAD = {
         lambda data, paragraph, question: question.update(question="Who \ud83d?"),
         r"question holds an unpaired surrogate at character 4",
     ),
+    "half a surrogate pair in an id": (
+        lambda data, paragraph, question: question.update(id="q\ud83d"),
+        r"question 2: id holds an unpaired surrogate at character 1",
+    ),
+    "half a surrogate pair in a title": (
+        lambda data, paragraph, question: data["data"][0].update(title="\udc00"),
+        r"article 1: title holds an unpaired surrogate at character 0",
+    ),
     "no qas": (
         lambda data, paragraph, question: paragraph.pop("qas"),
         r"paragraph 1: not SQuAD: qas must be a list, it is missing",
