@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -15,6 +15,7 @@ from atinuke_bench.core.base import Core
 from atinuke_bench.errors import DivergedError
 
 Batch = dict[str, Tensor]
+T = TypeVar("T")
 
 
 class TaskModule(pl.LightningModule):
@@ -141,8 +142,8 @@ def split_groups(groups: list[dict[str, Any]], members: set[Tensor], learning_ra
     return rest + taken
 
 
-def gather_outputs(outputs: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
-    """Raw outputs of all processes; every process gets all of them."""
+def gather_outputs(outputs: list[T]) -> list[T]:
+    """What all processes have, such as raw outputs; every process gets all of it."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return outputs
     parts: list[Any] = [None] * torch.distributed.get_world_size()

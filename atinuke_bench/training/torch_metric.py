@@ -10,6 +10,7 @@ import torchmetrics
 from torch import Tensor
 
 from atinuke_bench.metrics.metric import Answers, Metric
+from atinuke_bench.training.module import gather_outputs
 
 
 class TorchMetric(torchmetrics.Metric):
@@ -42,11 +43,7 @@ class TorchMetric(torchmetrics.Metric):
 
     def compute(self) -> Tensor:
         """The figure, a scalar; NaN where it cannot be computed or nothing was given."""
-        answers = self._answers
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            parts: list[Any] = [None] * torch.distributed.get_world_size()
-            torch.distributed.all_gather_object(parts, answers)
-            answers = {id_: pair for part in parts for id_, pair in part.items()}
+        answers = {id_: pair for part in gather_outputs([self._answers]) for id_, pair in part.items()}
         if not answers:
             return torch.tensor(float("nan"))
         predicted, gold = zip(*answers.values(), strict=True)
