@@ -81,4 +81,7 @@ def _repeat_notes(split: str, documents: Sequence[Document]) -> list[str]:
         return []
     num = sum(len(document.repeats) for document in repeated)
     first = repeated[0]
-    return [f"{split}: {num} repeated mentions are kept once; the first is in {first.path}, {first.label}"]
+    return [
+        f"{split}: {num} mentions are twice in one cluster or in two; they are learned in the last, and scored as "
+        f"scorer.pl scores them; the first is in {first.path}, {first.label}"
+    ]

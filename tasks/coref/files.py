@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from datasets import Dataset
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.data.conll.read import Document, read_documents
-from atinuke_bench.data.conll.write import write_documents
+from atinuke_bench.data.conll.write import begin_line, write_documents
 from atinuke_bench.data.split_files import find_split_files
 from atinuke_bench.data.text import content_sha256
 from atinuke_bench.errors import DataError
-from atinuke_bench.tasks.coref.clusters import Clusters
+from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
+from atinuke_bench.tasks.coref.counts import require_few_repeats
 from atinuke_bench.tasks.coref.documents import answered
-from atinuke_bench.tasks.coref.scorer import count_documents, printed_scores, total
+from atinuke_bench.tasks.coref.scorer import counts_of, overlap_documents, printed_scores, total
 from atinuke_bench.training.capabilities import OfficialFiles
+
+log = logging.getLogger(__name__)
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
@@ -33,19 +37,30 @@ class CorefFiles(OfficialFiles):
     def write(
         self, folder: Path, split: str, examples: Dataset, predictions: Mapping[str, Clusters], run: RunConfig
     ) -> None:
-        """`<split>.response.conll`, which scorer.pl takes beside the key."""
+        """`<split>.response.conll` and, where a mention is annotated, `<split>.key.conll`, for scorer.pl."""
         documents = (answered(example, predictions[example["id"]]) for example in examples)
         write_documents(folder / f"{split}.response.conll", documents)
+        if any(examples["clusters"]):
+            documents = (answered(example, as_spans(example["clusters"])) for example in examples)
+            write_documents(folder / f"{split}.key.conll", documents)
 
     def score(self, gold: Path, predictions: Path) -> dict[str, Any]:
-        """The digits that scorer.pl prints for a response against a key; DataError."""
+        """The digits that scorer.pl prints for a response against a key.
+
+        A warning says what repeats. Raises DataError for more repeats in the response than scorer.pl drops, and for
+        documents of different lengths.
+        """
         key, response = read_for_scoring(gold), read_for_scoring(predictions)
         for name, document in response.items():
             if name in key and len(key[name].words) != len(document.words):
                 problem = f"{name} has {len(document.words)} words here and {len(key[name].words)} in the key"
                 raise DataError(problem, path=predictions, line=document.line)
         ours, theirs = ({name: document.clusters for name, document in side.items()} for side in (key, response))
-        return printed_scores(total(count_documents(ours, theirs).values())).as_dict()
+        overlaps = list(overlap_documents(ours, theirs).values())
+        num_dropped = require_few_repeats(overlaps, path=predictions)
+        _warn_of_repeats("key", key, "all are counted, as by scorer.pl")
+        _warn_of_repeats("response", response, f"{num_dropped} that the key has are dropped, as by scorer.pl")
+        return printed_scores(total(map(counts_of, overlaps))).as_dict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +91,7 @@ def read_split(files: Sequence[Found]) -> Iterator[Document]:
     """The documents of all files; DataError for one that has no words, or that two files have."""
     seen: dict[tuple[str, int | None], Document] = {}
     for file in files:
-        for document in read_documents(file.path):
+        for document in (_named(document, file) for document in read_documents(file.path)):
             earlier = seen.setdefault((document.name, document.part), document)
             if earlier is not document:
                 problem = f"{document.label} is in {earlier.path}:{earlier.line} too"
@@ -86,17 +101,26 @@ def read_split(files: Sequence[Found]) -> Iterator[Document]:
             yield document
 
 
+def _named(document: Document, file: Found) -> Document:
+    """The document, named after its file where its header names none (OntoGUM)."""
+    if document.name:
+        return document
+    name = Path(file.name).stem
+    return replace(document, name=name, header=begin_line(name, document.part))
+
+
 def read_for_scoring(path: Path) -> dict[str, Document]:
-    """The documents of a key or response by their labels; DataError for a mention that occurs twice."""
-    documents = {}
-    for document in read_documents(path):
-        if document.repeats:
-            start, end, _ = document.repeats[0]
-            words = " ".join(document.words[start : end + 1])
-            problem = f"mention {(start, end)} ({words[:40]!r}) occurs twice in {document.label}"
-            raise DataError(problem, path=path, line=document.line)
-        documents[document.label] = document
-    return documents
+    """The documents of a key or response by their labels."""
+    return {document.label: document for document in read_documents(path)}
+
+
+def _warn_of_repeats(side: str, documents: Mapping[str, Document], what: str) -> None:
+    repeats = [(document, mention) for document in documents.values() for mention in document.repeats]
+    if repeats:
+        document, (start, end, _) = repeats[0]
+        words = " ".join(document.words[start : end + 1])
+        first = f"the first is {(start, end)} ({words[:40]!r}) in {document.label}"
+        log.warning("%s: %d mentions are twice in one cluster or in two; %s; %s", side, len(repeats), what, first)
 
 
 def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample, ratio
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
-from atinuke_bench.tasks.coref.counts import Counts, b_cubed, ceaf_e, muc, overlap_of
-from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, NAMES, DocumentCounts, count_document, scores, total
+from atinuke_bench.tasks.coref.counts import Counts, Overlap, b_cubed, ceaf_e, muc, overlap_of, require_few_repeats
+from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, NAMES, DocumentCounts, counts_of, scores, total
 
 
 class CorefMetric(Metric):
@@ -23,14 +23,13 @@ class CorefMetric(Metric):
     unit = "document"
 
     def measure(self, answers: Answers) -> Measured:
-        counts = [count_document(*sides, name=id_) for id_, *sides in _documents(answers)]
+        counts = list(map(counts_of, _overlaps(answers)))
         conll_counts = [[getattr(document, name) for name in CONLL_METRICS] for document in counts]
         per_document = [scores(document).conll_f1 for document in counts]
         return Measured(flat_scores(total(counts)), per_document, _sample(answers.ids, conll_counts))
 
     def sample(self, answers: Answers) -> SumSample:
-        overlaps = [overlap_of(*sides, name=id_) for id_, *sides in _documents(answers)]
-        return _sample(answers.ids, [[muc(both), b_cubed(both), ceaf_e(both)] for both in overlaps])
+        return _sample(answers.ids, [[muc(both), b_cubed(both), ceaf_e(both)] for both in _overlaps(answers)])
 
     def to_stored(self, prediction: Clusters) -> list[list[list[int]]]:
         return [[list(span) for span in cluster] for cluster in prediction]
@@ -49,8 +48,11 @@ def flat_scores(counts: DocumentCounts) -> Figures:
     return {"conll_f1": found.conll_f1, **parts}
 
 
-def _documents(answers: Answers) -> zip[tuple[str, Clusters, Clusters]]:
-    return zip(answers.ids, answers.gold, answers.predicted, strict=True)
+def _overlaps(answers: Answers) -> list[Overlap]:
+    documents = zip(answers.ids, answers.gold, answers.predicted, strict=True)
+    overlaps = [overlap_of(gold, predicted, name=id_) for id_, gold, predicted in documents]
+    require_few_repeats(overlaps)
+    return overlaps
 
 
 def _sample(ids: Sequence[str], counts: Sequence[Sequence[Counts]]) -> SumSample:
@@ -62,4 +64,4 @@ def _conll_f1(sums: Floats) -> Floats:  # [B, M * 4] -> [B]
     parts = sums.reshape(len(sums), len(CONLL_METRICS), len(Counts._fields))
     recall, precision = ratio(parts[..., 0], parts[..., 1]), ratio(parts[..., 2], parts[..., 3])
     f1 = 100 * ratio(2 * precision * recall, precision + recall)
-    return np.minimum(f1, 100.0).mean(axis=1)
+    return np.where(np.isclose(f1, 100, rtol=1e-9, atol=0), 100.0, f1).mean(axis=1)

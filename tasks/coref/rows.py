@@ -20,6 +20,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from atinuke_bench.data.tokenizer import encode_words, special_tokens
+from atinuke_bench.tasks.coref.clusters import as_spans, cluster_by_mention
 from atinuke_bench.tasks.coref.documents import sentences_of
 from atinuke_bench.tasks.coref.lexicon import CLASS_ID, head_limits, known_names, word_class
 from atinuke_bench.tasks.coref.segments import cut_segments
@@ -38,7 +39,8 @@ def encode_document(
     pieces, specials = encode_words(tokenizer, words), special_tokens(tokenizer)
     frame = (specials.cls, specials.sep)
     segments = cut_segments([pieces[word] for word in words], segment_length, overlap, frame)
-    gold = [(start, end, number) for number, cluster in enumerate(example["clusters"]) for start, end in cluster]
+    number_of = cluster_by_mention(as_spans(example["clusters"]))  # a mention is learned in one cluster
+    gold = [(start, end, number) for (start, end), number in number_of.items()]
     starts, ends, clusters = zip(*gold, strict=True) if gold else ((), (), ())
     speakers = example["speakers"]
     return {

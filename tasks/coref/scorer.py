@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from math import isclose
 from typing import TypeVar
 
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.tasks.coref import counts as coref_counts
 from atinuke_bench.tasks.coref.clusters import Clustering
-from atinuke_bench.tasks.coref.counts import Counts, overlap_of
+from atinuke_bench.tasks.coref.counts import Counts, Overlap, overlap_of, require_few_repeats
 
 NAMES = ("muc", "bcub", "ceafm", "ceafe", "blanc", "lea", "mentions")
 #: The mean of these F1 is the CoNLL-2012 shared task's score.
@@ -76,13 +77,18 @@ class CorefScores:
 def count_document(key: Clustering, response: Clustering, *, name: Hashable = "") -> DocumentCounts:
     """The counts of one document, called `name` in errors.
 
-    Raises DataError when a mention occurs twice in the key or in the response. scorer.pl drops up to ten repeats of a
-    response in silence and refuses the file from the eleventh on; here the first is refused.
+    Raises DataError when the response repeats more mentions than scorer.pl drops.
 
     >>> count_document([["a", "b", "c"]], [["a", "b"], ["c"]]).muc
     Counts(recall_num=1, recall_den=2, precision_num=1, precision_den=1)
     """
     both = overlap_of(key, response, name=name)
+    require_few_repeats([both])
+    return counts_of(both)
+
+
+def counts_of(both: Overlap) -> DocumentCounts:
+    """The counts of a document, out of what key and response share."""
     return DocumentCounts(
         coref_counts.muc(both),
         coref_counts.b_cubed(both),
@@ -97,12 +103,22 @@ def count_document(key: Clustering, response: Clustering, *, name: Hashable = ""
 def count_documents(key: Mapping[Name, Clustering], response: Mapping[Name, Clustering]) -> dict[Name, DocumentCounts]:
     """The counts of each document of the key, by name, in the order of the key.
 
-    As in scorer.pl, a document that the response lacks has no response mentions, and documents that only the response
-    has are ignored. Raises DataError when the two have no document in common, or the key is empty.
+    Raises DataError like `overlap_documents`, and when the response repeats more mentions than scorer.pl drops.
 
     >>> counts = count_documents({"d1": [[(0, 0), (4, 5)]], "d2": [[(1, 1)]]}, {"d1": [[(0, 0), (4, 5)]]})
     >>> [document.mentions.recall_num for document in counts.values()]
     [2, 0]
+    """
+    overlaps = overlap_documents(key, response)
+    require_few_repeats(overlaps.values())
+    return {name: counts_of(both) for name, both in overlaps.items()}
+
+
+def overlap_documents(key: Mapping[Name, Clustering], response: Mapping[Name, Clustering]) -> dict[Name, Overlap]:
+    """What key and response share in each document of the key, by name, in the order of the key.
+
+    As in scorer.pl, a document that the response lacks has no response mentions, and documents that only the response
+    has are ignored. Raises DataError when the two have no document in common, or the key is empty.
     """
     if not key:
         raise DataError("the key has no documents")
@@ -111,7 +127,7 @@ def count_documents(key: Mapping[Name, Clustering], response: Mapping[Name, Clus
         near = nearest(str(name), map(str, key))
         hint = f"; nearest in the key: {near!r}" if near is not None else ""
         raise DataError(f"no document of the response is in the key; the first is {name!r}{hint}")
-    return {name: count_document(clusters, response.get(name, ()), name=name) for name, clusters in key.items()}
+    return {name: overlap_of(clusters, response.get(name, ()), name=name) for name, clusters in key.items()}
 
 
 def total(counts: Iterable[DocumentCounts]) -> DocumentCounts:
@@ -144,12 +160,14 @@ def scores(counts: DocumentCounts) -> CorefScores:
 def printed_scores(counts: DocumentCounts) -> CorefScores:
     """The scores as scorer.pl prints them: cut off, not rounded, after two decimals of a percentage.
 
-    `conll_f1` is the mean of the three printed F1, rounded to four decimals.
+    LEA is rounded, as by its authors' script. `conll_f1` is the mean of the three printed F1, rounded to four decimals.
 
     >>> printed_scores(count_document([["a", "b", "c"]], [["a", "b"], ["c"]])).muc
     Score(recall=50.0, precision=100.0, f1=66.66)
     """
-    by_metric = {name: Score(*map(_cut_off, shares)) for name, shares in _shares(counts).items()}
+    by_metric = {
+        name: Score(*map(_rounded if name == "lea" else _cut_off, shares)) for name, shares in _shares(counts).items()
+    }
     return CorefScores(**by_metric, conll_f1=round(_conll_f1(by_metric), 4))
 
 
@@ -182,8 +200,12 @@ def _blanc_shares(coreferent: Counts, distinct: Counts) -> Shares:
 
 
 def _percent(*shares: float) -> Score:
-    # Sums of fractions may end a bit above their denominator.
-    return Score(*(min(100 * share, 100.0) for share in shares))
+    # Sums of fractions may end a bit above their denominator. A key that repeats mentions can give more than 100.
+    return Score(*(100.0 if isclose(share, 1) else 100 * share for share in shares))
+
+
+def _rounded(share: float) -> float:
+    return round(100 * share, 2)
 
 
 def _cut_off(share: float) -> float:

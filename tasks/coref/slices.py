@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 
 from atinuke_bench.metrics.metric import Answers, Measured
-from atinuke_bench.tasks.coref.clusters import Clustering, Clusters, Span, distinct
+from atinuke_bench.tasks.coref.clusters import Clustering, Clusters, Span, cluster_by_mention
 from atinuke_bench.tasks.coref.counts import Counts
 from atinuke_bench.tasks.coref.lexicon import mention_type
 from atinuke_bench.tasks.coref.scorer import score_of
@@ -92,15 +92,14 @@ def _typer(example: Mapping[str, Any]) -> Callable[[Span], str]:
 def by_mention_type(key: Clustering, response: Clustering, type_of: Callable[[Any], str]) -> dict[str, TypeCounts]:
     """Counts by mention type, for the types that occur on either side, sorted by name.
 
-    B-cubed is a mean over mentions, so the counts of the types add up to the counts of the whole document. Raises
-    DataError when a mention occurs twice on one side.
+    B-cubed is a mean over mentions, so the counts of the types add up to the counts of the whole document. A mention of
+    several clusters is in the last of them alone.
 
     >>> types = {(0, 0): "name", (2, 2): "pronoun", (4, 5): "nominal"}
     >>> by_mention_type([[(0, 0), (2, 2)]], [[(0, 0), (2, 2), (4, 5)]], types.get)["pronoun"].mentions.recall_num
     1
     """
-    cluster_in_key = _cluster_of_each(distinct(key, "key"))
-    cluster_in_response = _cluster_of_each(distinct(response, "response"))
+    cluster_in_key, cluster_in_response = _members_by_mention(key), _members_by_mention(response)
     counts: dict[str, TypeCounts] = {}
     for mention in dict.fromkeys((*cluster_in_key, *cluster_in_response)):
         ours = cluster_in_key.get(mention, frozenset())
@@ -114,8 +113,13 @@ def by_mention_type(key: Clustering, response: Clustering, type_of: Callable[[An
     return dict(sorted(counts.items()))
 
 
-def _cluster_of_each(clusters: list[list[Hashable]]) -> dict[Hashable, frozenset[Hashable]]:
-    return {mention: members for members in map(frozenset, clusters) for mention in members}
+def _members_by_mention(clusters: Clustering) -> dict[Hashable, frozenset[Hashable]]:
+    members: dict[int, set[Hashable]] = {}
+    number_of = cluster_by_mention(clusters)
+    for mention, number in number_of.items():
+        members.setdefault(number, set()).add(mention)
+    frozen = {number: frozenset(mentions) for number, mentions in members.items()}
+    return {mention: frozen[number] for mention, number in number_of.items()}
 
 
 def by_antecedent_distance(key: Clusters, response: Clusters, sentence_starts: Sequence[int]) -> dict[str, LinkCounts]:
@@ -123,17 +127,16 @@ def by_antecedent_distance(key: Clusters, response: Clusters, sentence_starts: S
 
     Every mention but the first of its cluster has one link, to the nearest mention before it (by start, then end, of
     its span); the link is found when one response cluster has both. With key and response exchanged the "recall" is
-    the precision of the response's links. `sentence_starts` is the position of each sentence's first word. Raises
-    DataError when a mention occurs twice on one side.
+    the precision of the response's links. `sentence_starts` is the position of each sentence's first word. A response
+    mention of several clusters is in the last of them alone.
 
     >>> by_antecedent_distance([[(0, 0), (2, 2), (9, 9)]], [[(0, 0), (2, 2)]], [0, 4, 8])["0"].recall
     100.0
     """
-    distinct(key, "key")
-    found_in = {mention: index for index, cluster in enumerate(distinct(response, "response")) for mention in cluster}
+    found_in = cluster_by_mention(response)
     counts = dict.fromkeys(DISTANCES, LinkCounts())
     for cluster in key:
-        for antecedent, mention in pairwise(sorted(cluster)):
+        for antecedent, mention in pairwise(sorted(set(cluster))):
             num_apart = _sentence(mention, sentence_starts) - _sentence(antecedent, sentence_starts)
             found = mention in found_in and found_in[mention] == found_in.get(antecedent)
             label = sentence_distance_label(num_apart)

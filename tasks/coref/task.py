@@ -29,6 +29,7 @@ COREF = Task(
     files=CorefFiles(),
     inputs=CorefInputs(),
     group_column="name",
+    result_version=2,
     # Document parts of OntoNotes 5, the shared task's English data.
     official_sizes=({"train": 2_802, "dev": 343, "test": 348},),
     options_class=CorefOptions,

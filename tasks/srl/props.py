@@ -106,7 +106,7 @@ def _format_rows(sentence: Sentence) -> Iterator[tuple[str, ...]]:
 
 
 def _read_blocks(path: str | Path) -> Iterator[Block]:
-    return split_blocks(path, read_lines(path), split_at_spaces)
+    return split_blocks(path, ((number, split_at_spaces(line)) for number, line in read_lines(path)))
 
 
 def _align(

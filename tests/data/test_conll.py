@@ -96,7 +96,7 @@ def test_a_predicate_without_frameset_is_found_by_its_verb_span(tmp_path: Path) 
 def test_reads_crossing_mentions_with_positions_in_the_document(tmp_path: Path) -> None:
     document = read(tmp_path, SPACED)[0]
     assert document.clusters == [[(0, 0), (6, 6)], [(3, 4)], [(3, 5)], [(5, 5)]]
-    assert document.repeats == ()
+    assert not document.repeats
 
 
 def test_mentions_of_one_cluster_nest_by_stack(tmp_path: Path) -> None:
@@ -104,10 +104,10 @@ def test_mentions_of_one_cluster_nest_by_stack(tmp_path: Path) -> None:
     assert document.clusters == [[(0, 3), (1, 2)], [(3, 3)]]
 
 
-def test_repeated_mentions_are_reported_and_kept_once(tmp_path: Path) -> None:
+def test_repeated_mentions_are_kept_and_named(tmp_path: Path) -> None:
     (document,) = read(tmp_path, words("(0)|(0)", "(1|(2", "2)|1)"))
-    assert document.mentions == (Mention(0, 0, 0), Mention(1, 2, 2))
-    assert document.repeats == (Mention(0, 0, 0), Mention(1, 2, 1))
+    assert document.clusters == [[(0, 0), (0, 0)], [(1, 2)], [(1, 2)]]
+    assert document.repeats == [Mention(0, 0, 0), Mention(1, 2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +133,14 @@ def test_reads_files_with_few_columns_spaces_or_tabs(tmp_path: Path, row: str, e
     [
         ("#begin document (a/b (c)); part 012", "a/b (c)", 12),
         ("# begin document a/b", "a/b", None),
+        ("# begin document ", "", None),
+        ("# begin document  ; part 2", "", 2),
+        ("#begin document (a); part", "a); part", None),
+        ("#begin document counterpart 3", "counterpart 3", None),
+        ("#begin document a part 3", "a", 3),
+        (f"#begin document (a{' ' * 100_000}b); part 1", f"a{' ' * 100_000}b", 1),
+        (f"#begin document a{'; part' * 20_000} 1", f"a{'; part' * 19_999}", 1),
+        (f"#begin document {'(' * 50_000}{')' * 50_000}", f"{'(' * 49_999}{')' * 49_999}", None),
         (begin_line("a/b", 7), "a/b", 7),
         (begin_line("a/b", None), "a/b", None),
     ],

@@ -4,31 +4,36 @@ One word a line, columns separated by spaces or by tabs, a blank line between se
 `#begin document (NAME); part NNN` and `#end document`. Columns: document, part, word number, word, part of speech,
 parse bit, predicate lemma, predicate frameset, word sense, speaker, named entities, one column of arguments for each
 predicate, coreference. Files with fewer than 12 columns hold only coreference (last column) and, from three columns
-on, words (the fourth column, or the last but one where there are fewer than five).
+on, words (the fourth column, or the last but one where there are fewer than five). `-`, `_` and, where columns are
+separated by tabs, an empty cell say that there is nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from atinuke_bench.data.conll.spans import (
+    BLANK,
     Argument,
     BracketError,
     Mention,
     MentionReader,
     group_clusters,
     parse_arguments,
-    split_repeats,
+    repeats_among,
 )
 from atinuke_bench.data.text import read_lines
 from atinuke_bench.errors import DataError
 
 NUM_FIXED_COLUMNS = 12  # eleven before the argument columns, and coreference after them
 FIRST_ARGUMENT_COLUMN = 11
-_HEADER = re.compile(r"#\s*begin document\s+\(?(?P<name>.*?)\)?\s*;?\s*(?:part\s+(?P<part>\d+))?\s*")
+_BEGIN = re.compile(r"#\s*begin document\s")
+_BEFORE_PART = ("", " ", "\t", ")", ";")
+_PART = re.compile(r"\s+[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +72,14 @@ class Sentence:
 class Document:
     """A document part; positions of `mentions` count words from the start of the document, both ends inside.
 
-    `mentions` holds each span once. `repeats` holds mentions dropped because their span was there already, in the
-    same cluster or another: scorer.pl refuses such files, so a scorer must look here. `header` is the begin line.
+    `mentions` holds all, a span that is twice in one cluster or in two clusters as often as the file has it. `header`
+    is the begin line.
     """
 
     name: str
     part: int | None
     sentences: tuple[Sentence, ...]
     mentions: tuple[Mention, ...] = ()
-    repeats: tuple[Mention, ...] = ()
     path: str = ""
     line: int = 0
     header: str = ""
@@ -91,8 +95,13 @@ class Document:
 
     @property
     def clusters(self) -> list[list[tuple[int, int]]]:
-        """Clusters of (start, end) word positions in the document, ordered by their first mention."""
+        """Clusters of (start, end) word positions in the document, in the order in which scorer.pl meets them."""
         return group_clusters(self.mentions)
+
+    @property
+    def repeats(self) -> list[Mention]:
+        """The mentions whose span another mention before them has."""
+        return repeats_among(self.mentions)
 
     @property
     def words(self) -> list[str]:
@@ -136,12 +145,31 @@ def split_columns(line: str) -> list[str]:
     """The columns of a CoNLL-2012 line: split at tabs where it has any, so that words may hold spaces, else at spaces.
 
     >>> split_columns("doc\\t0\\ta b\\t-\\t")
-    ['doc', '0', 'a b', '-']
+    ['doc', '0', 'a b', '-', '']
     """
     if "\t" not in line:
         return split_at_spaces(line)
-    columns = line.rstrip("\t ").split("\t")
+    columns = line.split("\t")
     return [column.strip(" ") for column in columns] if " " in line else columns
+
+
+def read_header(line: str) -> tuple[str, int | None] | None:
+    """Name and part of the document that a line begins, the name empty where it gives none; None for other lines.
+
+    >>> read_header("#begin document (bc/cctv/00/cctv_0000); part 003")
+    ('bc/cctv/00/cctv_0000', 3)
+    >>> read_header("# begin document ")
+    ('', None)
+    """
+    match = _BEGIN.match(line)
+    if match is None:
+        return None
+    rest, part = line[match.end() :].strip(), None
+    before, found, digits = rest.rpartition("part")
+    if found and before[-1:] in _BEFORE_PART and _PART.fullmatch(digits):
+        rest, part = before.rstrip(), int(digits)
+    name = rest.removesuffix(";").rstrip()
+    return (name[1:].removesuffix(")") if name.startswith("(") else name), part
 
 
 def read_documents(path: str | Path) -> Iterator[Document]:
@@ -156,7 +184,7 @@ def read_documents(path: str | Path) -> Iterator[Document]:
     body: list[tuple[int, str]] = []
     for number, line in read_lines(path):
         if line.startswith("#"):
-            if _HEADER.fullmatch(line):
+            if read_header(line) is not None:
                 if begun is not None:
                     raise DataError(
                         f"'#begin document' before the '#end document' of line {begun[0]}", path=path, line=number
@@ -178,46 +206,67 @@ def read_documents(path: str | Path) -> Iterator[Document]:
         raise DataError(f"no '#end document' for {begun[1]!r}; the file may be cut off", path=path, line=begun[0])
 
 
-def split_blocks(
-    path: str | Path, lines: Iterable[tuple[int, str]], split: Callable[[str], list[str]] = split_columns
-) -> Iterator[Block]:
+def split_blocks(path: str | Path, rows: Iterable[tuple[int, list[str]]]) -> Iterator[Block]:
     """Sentences out of numbered lines; DataError where the number of columns changes inside a sentence."""
     numbers: list[int] = []
-    rows: list[list[str]] = []
-    for number, line in lines:
-        columns = split(line)
-        if columns and columns != [""]:
-            if rows and len(columns) != len(rows[0]):
-                problem = f"{len(columns)} columns where the sentence began with {len(rows[0])} (line {numbers[0]})"
-                column = min(len(columns), len(rows[0])) + 1
+    sentence: list[list[str]] = []
+    for number, columns in rows:
+        if any(columns):
+            if sentence and len(columns) != len(sentence[0]):
+                problem = f"{len(columns)} columns where the sentence began with {len(sentence[0])} (line {numbers[0]})"
+                column = min(len(columns), len(sentence[0])) + 1
                 raise DataError(problem, path=path, line=number, field=f"column {column}")
             numbers.append(number)
-            rows.append(columns)
-        elif rows:
-            yield Block(numbers, list(zip(*rows, strict=True)))
-            numbers, rows = [], []
-    if rows:
-        yield Block(numbers, list(zip(*rows, strict=True)))
+            sentence.append(columns)
+        elif sentence:
+            yield Block(numbers, list(zip(*sentence, strict=True)))
+            numbers, sentence = [], []
+    if sentence:
+        yield Block(numbers, list(zip(*sentence, strict=True)))
+
+
+def _without_stray_tabs(rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """The lines of a document without the empty cells behind their last column.
+
+    A cell at the end of a line is empty where the coreference column says nothing (LitBank), or where a tab ends the
+    line (sample cases of scorer.pl). It is a column where all lines of its sentence have it and some line of the
+    document fills it. Without predicates, all sentences of a document have the same columns.
+    """
+    filled = [len(columns) - _num_empty_at_end(columns) for _, columns in rows]
+    given = [len(columns) for _, columns in rows]
+    words = [index for index, width in enumerate(filled) if width]
+    spare = min((given[index] - filled[index] for index in words), default=0)
+    is_narrow = max(filled, default=0) < NUM_FIXED_COLUMNS
+    for is_sentence, group in groupby(range(len(rows)), key=lambda index: filled[index] > 0):
+        sentence, width = list(group), 0
+        if is_sentence:
+            least = min(given[index] for index in (words if is_narrow else sentence)) - spare
+            width = max(least, *(filled[index] for index in sentence))
+        yield from ((rows[index][0], rows[index][1][:width]) for index in sentence)
+
+
+def _num_empty_at_end(columns: list[str]) -> int:
+    return next((number for number, cell in enumerate(reversed(columns)) if cell), len(columns))
 
 
 def _build_document(
     path: str | Path, begun: tuple[int, str], body: list[tuple[int, str]], seen: dict[tuple[str, int | None], int]
 ) -> Document:
     line, header = begun
-    match = _HEADER.fullmatch(header)
-    assert match is not None
-    name, part = match["name"], None if match["part"] is None else int(match["part"])
-    label = _label(name, part)
-    if (name, part) in seen:
-        raise DataError(f"{label} begins twice (first at line {seen[name, part]})", path=path, line=line)
-    seen[name, part] = line
-    blocks = list(split_blocks(path, body))
+    named = read_header(header)
+    assert named is not None
+    label = _label(*named)
+    if named in seen:
+        raise DataError(f"{label} begins twice (first at line {seen[named]})", path=path, line=line)
+    seen[named] = line
+    rows = [(number, split_columns(text)) for number, text in body]
+    blocks = list(split_blocks(path, _without_stray_tabs(rows)))
     for block in blocks:
         if len(block.columns) < 2:
             raise DataError(f"a token line has two columns or more, in {label}", path=path, line=block.lines[0])
-    mentions, repeats = split_repeats(_read_mentions(path, blocks, label))
+    mentions = tuple(_read_mentions(path, blocks, label))
     sentences = tuple(_build_sentence(path, block) for block in blocks)
-    return Document(name, part, sentences, mentions, repeats, str(path), line, header)
+    return Document(*named, sentences, mentions, str(path), line, header)
 
 
 def _label(name: str, part: int | None) -> str:
@@ -229,8 +278,7 @@ def _read_mentions(path: str | Path, blocks: list[Block], label: str) -> list[Me
     try:
         for block in blocks:
             for index, cell in enumerate(block.columns[-1]):
-                if cell != "-":
-                    reader.read(cell, offset + index)
+                reader.read(cell, offset + index)
             offset += len(block.lines)
         reader.finish()
     except BracketError as error:
@@ -253,14 +301,21 @@ def _build_sentence(path: str | Path, block: Block) -> Sentence:
 
 def _build_predicates(path: str | Path, block: Block) -> tuple[Predicate, ...]:
     """Predicates are the words with a frameset, and those with a lemma where a `V` opens (some lack the frameset)."""
-    lemmas, framesets, arguments = block.columns[6], block.columns[7], block.columns[FIRST_ARGUMENT_COLUMN:-1]
+    lemmas, framesets = block.columns[6], block.columns[7]
+    # Files without predicates (LitBank) may keep an argument column, with a cell that says nothing at every word.
+    numbers = [
+        number
+        for number in range(FIRST_ARGUMENT_COLUMN, len(block.columns) - 1)
+        if not BLANK.issuperset(block.columns[number])
+    ]
+    arguments = [block.columns[number] for number in numbers]
     indices = [
         index
         for index, lemma in enumerate(lemmas)
-        if framesets[index] != "-" or (lemma != "-" and any("(V*" in column[index] for column in arguments))
+        if framesets[index] not in BLANK or (lemma not in BLANK and any("(V*" in column[index] for column in arguments))
     ]
     require_columns(path, block, indices, FIRST_ARGUMENT_COLUMN, len(arguments))
-    spans = [parse_column(path, block, FIRST_ARGUMENT_COLUMN + k) for k in range(len(arguments))]
+    spans = [parse_column(path, block, number) for number in numbers]
     return tuple(
         Predicate(index, lemmas[index], framesets[index], own) for index, own in zip(indices, spans, strict=True)
     )

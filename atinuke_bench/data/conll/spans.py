@@ -1,8 +1,8 @@
 """The bracket columns of CoNLL files: labelled spans of one predicate, numbered mentions of a document.
 
 Argument columns (CoNLL-2005 and CoNLL-2012) hold one cell a word, `(ROLE*` where a span opens, `*)` where it closes
-and `*` elsewhere; spans nest and never cross. The coreference column holds `(7` and `7)` joined by `|`; mentions of
-different clusters may cross. All positions count from 0 and both ends of a span are inside it.
+and `*` elsewhere; spans nest and never cross. The coreference column holds `(7`, `7)` and `(7)`, with or without `|`
+between them; mentions of different clusters may cross. All positions count from 0 and both ends of a span are inside.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from atinuke_bench.errors import DataError
 
 #: Openings, the asterisk, closings; CoNLL-2004 repeats the role before each closing, which srl-eval.pl still reads.
 _CELL = re.compile(r"((?:\([^()*\s]+)*)\*((?:[^()*\s]*\))*)")
-_MENTION = re.compile(r"(\()?(\d+)(\))?")
+_BRACKET = re.compile(r"\|*(?:\((?P<single>[0-9]+)\)|\((?P<opens>[0-9]+)|(?P<closes>[0-9]+)\))\|*")
+#: What files write where a column has nothing to say; LitBank leaves the coreference cell empty.
+BLANK = frozenset(("-", "_", ""))
+_NO_MENTION = BLANK | {"*"}
 
 
 class Argument(NamedTuple):
@@ -32,7 +35,11 @@ _UNCLOSED = Argument(-1, -1, "")
 
 
 class Mention(NamedTuple):
-    """A span of a document's words (both ends inside) and the cluster number its file gives it."""
+    """A span of a document's words (both ends inside) and the number of its cluster.
+
+    Clusters that are read are numbered from 0 in the order in which scorer.pl meets them, whatever their file calls
+    them: it takes their names as text, so that `(0)` and `(00)` are two.
+    """
 
     start: int
     end: int
@@ -117,72 +124,104 @@ class MentionReader:
     """Collects the mentions of one document from its coreference cells, one word after another.
 
     A closing bracket closes the latest open mention of its cluster, as in scorer.pl, so that mentions of one cluster
-    may nest. `mentions` holds every mention, repeats included, in the order in which they close.
+    may nest. `mentions` holds every mention, repeats included, in the order in which scorer.pl meets them: of one
+    word, those of this word alone come first.
     """
 
     mentions: list[Mention] = field(default_factory=list)
-    open_mentions: dict[int, list[int]] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    open_mentions: dict[str, list[int]] = field(default_factory=dict)
 
     def read(self, cell: str, index: int) -> None:
         """Takes the cell of word `index`; raises BracketError when it breaks the rules."""
-        if cell in ("-", "_"):
+        if cell in _NO_MENTION:
             return
-        opened: list[int] = []
-        closed: list[int] = []
-        for part in cell.split("|"):
-            match = _MENTION.fullmatch(part)
-            if match is None or not (match[1] or match[3]):
-                raise BracketError(
-                    f"{cell!r} is no coreference cell; expected '-', '(N', 'N)' or '(N)', | between", index
-                )
-            cluster = int(match[2])
-            if match[1] and match[3]:
-                self.mentions.append(Mention(index, index, cluster))
-            else:
-                (opened if match[1] else closed).append(cluster)
-        for cluster in closed:
-            if cluster in opened:
+        brackets = _split_mentions(cell)
+        if brackets is None:
+            raise BracketError(
+                f"{cell!r} is no coreference cell; expected '-', '(N', 'N)' or '(N)', with or without | between", index
+            )
+        single, opened, closed = brackets
+        for name in single:
+            self.mentions.append(Mention(index, index, self._number(name)))
+        for name in opened:
+            self._number(name)
+        for name in closed:
+            if name in opened:
                 # scorer.pl would read `0)|(0` as one mention of this word alone, which no writer means by it.
-                raise BracketError(f"mentions of cluster {cluster} cross at {cell!r}; they can only nest", index)
-            starts = self.open_mentions.get(cluster)
+                raise BracketError(f"mentions of cluster {name} cross at {cell!r}; they can only nest", index)
+            starts = self.open_mentions.get(name)
             if not starts:
-                raise BracketError(f"{cell!r} closes a mention of cluster {cluster} that was never opened", index)
-            self.mentions.append(Mention(starts.pop(), index, cluster))
-        for cluster in opened:
-            self.open_mentions.setdefault(cluster, []).append(index)
+                raise BracketError(f"{cell!r} closes a mention of cluster {name} that was never opened", index)
+            self.mentions.append(Mention(starts.pop(), index, self._number(name)))
+        for name in opened:
+            self.open_mentions.setdefault(name, []).append(index)
 
     def finish(self) -> None:
         """Raises BracketError when a mention is still open at the end of the document."""
-        left_open = [(starts[-1], cluster) for cluster, starts in self.open_mentions.items() if starts]
+        left_open = [(starts[-1], name) for name, starts in self.open_mentions.items() if starts]
         if left_open:
-            index, cluster = min(left_open)
-            raise BracketError(f"a mention of cluster {cluster} opens and never closes", index)
+            index, name = min(left_open)
+            raise BracketError(f"a mention of cluster {name} opens and never closes", index)
+
+    def _number(self, name: str) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
 
 
-def split_repeats(mentions: Iterable[Mention]) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
-    """Mentions with each span once (the first that closed stays), sorted; and the repeats that were dropped.
+@lru_cache(maxsize=4096)
+def _split_mentions(cell: str) -> tuple[tuple[str, ...], ...] | None:
+    """Names of the clusters with a mention of this word alone, with one that opens, with one that closes; or None.
 
-    >>> split_repeats([Mention(3, 4, 1), Mention(0, 0, 1), Mention(3, 4, 2)])[1]
-    (Mention(start=3, end=4, cluster=2),)
+    >>> _split_mentions("(10|(2)|2)")
+    (('2',), ('10',), ('2',))
+    >>> _split_mentions("(3(4)5)")
+    (('4',), ('3',), ('5',))
     """
-    kept: dict[tuple[int, int], Mention] = {}
+    found: dict[str, list[str]] = {"single": [], "opens": [], "closes": []}
+    position = 0
+    while position < len(cell):
+        match = _BRACKET.match(cell, position)
+        if match is None or match.lastgroup is None:
+            return None
+        found[match.lastgroup].append(match[match.lastgroup])
+        position = match.end()
+    return tuple(map(tuple, found.values()))
+
+
+def repeats_among(mentions: Iterable[Mention]) -> list[Mention]:
+    """The mentions whose span has been there before, in the same cluster or in another.
+
+    >>> repeats_among([Mention(3, 4, 1), Mention(0, 0, 1), Mention(3, 4, 2)])
+    [Mention(start=3, end=4, cluster=2)]
+    """
+    seen: set[tuple[int, int]] = set()
     repeats = []
     for mention in mentions:
-        if kept.setdefault((mention.start, mention.end), mention) is not mention:
+        span = (mention.start, mention.end)
+        if span in seen:
             repeats.append(mention)
-    return tuple(sorted(kept.values())), tuple(repeats)
+        seen.add(span)
+    return repeats
 
 
 def group_clusters(mentions: Iterable[Mention]) -> list[list[tuple[int, int]]]:
-    """Clusters of (start, end), each sorted, ordered by their first mention.
+    """Clusters of (start, end), each sorted, in the order in which scorer.pl meets them.
+
+    It meets a cluster at the word where its first mention opens, a mention of this word alone before longer ones; of
+    several that open there, the one with the smaller number.
 
     >>> group_clusters([Mention(5, 6, 0), Mention(2, 2, 9), Mention(0, 1, 0)])
     [[(0, 1), (5, 6)], [(2, 2)]]
     """
     clusters: dict[int, list[tuple[int, int]]] = {}
-    for mention in sorted(mentions):
+    for mention in sorted(mentions, key=lambda mention: mention.cluster):
         clusters.setdefault(mention.cluster, []).append((mention.start, mention.end))
-    return list(clusters.values())
+    return in_order_of_meeting(map(sorted, clusters.values()))
+
+
+def in_order_of_meeting(clusters: Iterable[list[tuple[int, int]]]) -> list[list[tuple[int, int]]]:
+    """Sorted clusters in the order in which scorer.pl meets them; those that it meets at once stay as they are."""
+    return sorted(clusters, key=lambda spans: (spans[0][0], spans[0][1] > spans[0][0]))
 
 
 def format_mentions(clusters: Iterable[Iterable[tuple[int, int]]], num_words: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from atinuke_bench.data.conll.read import Document, Sentence
-from atinuke_bench.data.conll.spans import format_arguments, format_mentions, group_clusters
+from atinuke_bench.data.conll.spans import BLANK, format_arguments, format_mentions, group_clusters
 from atinuke_bench.errors import DataError
 
 
@@ -65,7 +65,7 @@ def _predicate_columns(sentence: Sentence) -> tuple[list[str], list[str], list[l
     arguments = []
     for predicate in sorted(sentence.predicates, key=lambda predicate: predicate.index):
         has_verb = any(span.role == "V" and span.start == predicate.index for span in predicate.arguments)
-        if predicate.frameset == "-" and (predicate.lemma == "-" or not has_verb):
+        if predicate.frameset in BLANK and (predicate.lemma in BLANK or not has_verb):
             raise DataError(f"{predicate.lemma!r} at word {predicate.index} has neither a frameset nor a lemma with V")
         lemmas[predicate.index], framesets[predicate.index] = predicate.lemma, predicate.frameset
         arguments.append(format_arguments(predicate.arguments, len(sentence.words)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.tasks.coref.data import CorefData
 from atinuke_bench.tasks.coref.decode import Scored
 from atinuke_bench.tasks.coref.model import CorefOptions
+from atinuke_bench.tasks.coref.rows import encode_document
 from atinuke_bench.training.prepare import prepare
 
 
@@ -38,12 +40,35 @@ def test_the_hub_has_no_such_data_set():
         CorefData().load(SourceConfig(kind="hub"), CorefOptions())
 
 
-def test_repeated_mentions_are_reported_and_kept_once(folder, tmp_path):
+def test_a_mention_of_two_clusters_is_reported_and_learned_in_the_last(folder, tmp_path, coref_run):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     text = (tmp_path / "train.v4_gold_conll").read_text()
-    (tmp_path / "train.v4_gold_conll").write_text(text.replace("(0)\n", "(0)|(5)\n", 1))
+    (tmp_path / "train.v4_gold_conll").write_text(text.replace("(0)\n", "(0)|(555)\n", 1))
+    prepared = prepare(coref_run(tmp_path, training__held_out_fraction=0.3))
     loaded = CorefData().load(SourceConfig(data_dir=tmp_path), CorefOptions())
-    assert "train: 1 repeated mentions are kept once" in loaded.notes[0]
+    assert loaded.notes[0].startswith(
+        "train: 1 mentions are twice in one cluster or in two; they are learned in the last"
+    )
+    clusters = loaded.splits["train"][0]["clusters"]
+    places = [number for number, cluster in enumerate(clusters) if [1, 1] in cluster]
+    assert len(places) == 2
+    row = encode_document(loaded.splits["train"][0], prepared.tokenizer, 24, 8)
+    spans = list(zip(row["gold_start"], row["gold_end"], strict=True))
+    assert len(spans) == len(set(spans))
+    assert row["gold_cluster"][spans.index((1, 1))] == places[-1]
+
+
+def test_documents_without_a_name_are_named_after_their_files(tmp_path, make_document):
+    draw = random.Random(0)
+    for split in ("train", "dev"):
+        for number in range(2):
+            path = tmp_path / split / f"GUM_bio_{number}.conll"
+            path.parent.mkdir(exist_ok=True)
+            document = replace(make_document("", None, 3, draw), header="# begin document ")
+            write_documents(path, [document])
+    loaded = CorefData().load(SourceConfig(data_dir=tmp_path), CorefOptions())
+    assert loaded.splits["dev"]["id"] == ["GUM_bio_0", "GUM_bio_1"]
+    assert loaded.splits["dev"]["header"] == ["#begin document (GUM_bio_0);", "#begin document (GUM_bio_1);"]
 
 
 def test_a_document_in_two_files_is_refused(folder, tmp_path):

@@ -29,16 +29,6 @@ def test_folders_without_files_are_named(folder):
         find_files(folder / "nowhere")
 
 
-def test_keys_and_responses_with_repeated_mentions_are_refused(folder, tmp_path):
-    text = (folder / "train.v4_gold_conll").read_text()
-    repeated = tmp_path / "train.v4_gold_conll"
-    repeated.write_text(text.replace("(0)\n", "(0)|(5)\n", 1))
-    with pytest.raises(DataError, match=r"train.v4_gold_conll:1: mention \(1, 1\) \('\w+'\) occurs twice in document"):
-        CorefFiles().score(repeated, folder / "train.v4_gold_conll")
-    with pytest.raises(DataError, match="occurs twice"):
-        CorefFiles().score(folder / "train.v4_gold_conll", repeated)
-
-
 def _line(word, cell):
     return f"d\t0\t0\t{word}\t-\t-\t-\t-\t-\t-\t*\t{cell}\n"
 
@@ -84,6 +74,48 @@ def test_score_prints_the_scorers_names(folder):
     table = _score(gold, gold).stdout
     assert "ceafe" in table
     assert "conll_f1" in table
+
+
+def _scored(tmp_path, key, response):
+    for name, cells in (("key", key), ("response", response)):
+        lines = [_line(f"word{index}", cell) for index, cell in enumerate(cells)]
+        (tmp_path / name).write_text(_BEGIN + "".join(lines) + _END)
+    return CorefFiles().score(tmp_path / "key", tmp_path / "response")
+
+
+def test_repeated_mentions_of_a_response_are_dropped_with_a_warning(tmp_path, caplog):
+    found = _scored(tmp_path, ("(1)", "(1)", "(2)", "(2)"), ("(1)", "(1)|(2)", "(2)", "(2)"))
+    assert set(found.pop("blanc").values()) == {100.0}
+    assert found["conll_f1"] == 100
+    (message,) = caplog.messages
+    assert message.startswith("response: 1 mentions are twice in one cluster or in two; 1 that the key has are dropped")
+    assert message.endswith("the first is (1, 1) ('word1') in document 'd' part 0")
+
+
+def test_repeated_mentions_that_the_key_lacks_stay(tmp_path, caplog):
+    found = _scored(tmp_path, ("(1)", "(1)", "-"), ("(1)", "(1)", "(1)|(2)"))
+    assert found["mentions"] == {"recall": 100.0, "precision": 66.66, "f1": 80.0}
+    assert found["bcub"] == {"recall": 100.0, "precision": 33.33, "f1": 50.0}  # (2/3 + 2/3) / 4
+    assert "; 0 that the key has are dropped" in caplog.text
+
+
+def test_repeated_mentions_of_a_key_are_counted_with_a_warning(tmp_path, caplog):
+    found = _scored(tmp_path, ("(1)", "(1)|(2)", "(2)"), ("(1)", "(1)", "-"))
+    assert (found["muc"]["f1"], found["bcub"]["f1"], found["ceafe"]["f1"]) == (0, 50, 66.66)
+    assert caplog.messages[0].startswith("key: 1 mentions are twice in one cluster or in two; all are counted")
+
+
+def test_more_than_ten_repeated_mentions_are_refused_by_file(tmp_path):
+    key, response = ["(1)"] * 12, ["(1)|(2)"] * 12
+    assert _scored(tmp_path, key, [*response[:10], "(1)", "(1)"])["conll_f1"] == 100
+    with pytest.raises(DataError, match=r"response: scorer.pl drops up to 10 repeated mentions .* found 12"):
+        _scored(tmp_path, key, response)
+
+
+def test_names_of_clusters_are_compared_as_text(tmp_path):
+    key = ("(0", "0)", "-", "(1)", "(1)")
+    assert _scored(tmp_path, key, ("(0", "0)", "(00)", "(1)", "(1)"))["muc"]["precision"] == 100
+    assert _scored(tmp_path, key, ("(0", "0)", "(0)", "(1)", "(1)"))["muc"]["precision"] == 50
 
 
 def test_responses_of_other_documents_are_refused(folder, tmp_path):

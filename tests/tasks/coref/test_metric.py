@@ -52,6 +52,17 @@ def test_stored_answers_are_read_back(answers):
         METRIC.read({**rows, "prediction": ["3"] * len(stored)})
 
 
-def test_a_repeated_mention_is_named_with_its_document():
-    with pytest.raises(DataError, match=r"document 'd1': mention \(0, 0\) occurs twice in the response"):
-        METRIC.measure(Answers(["d1"], [[[(0, 0)], [(0, 0)]]], [[]]))
+def test_more_repeats_than_the_official_scorer_drops_are_named_with_their_document():
+    spans = [(place, place) for place in range(6)]
+    answers = Answers(["d1", "d2"], [[spans, spans]] * 2, [[spans]] * 2)
+    for measure in (METRIC.measure, METRIC.sample):
+        with pytest.raises(DataError, match=r"found 12, the first is mention \(0, 0\) in document 'd1'"):
+            measure(answers)
+    assert METRIC.measure(Answers(["d1"], [[spans, spans]], [[spans]])).figures["conll_f1"] == 100
+
+
+def test_the_sample_of_repeated_key_mentions_gives_their_score():
+    answers = Answers(["d1"], [[[(0, 0), (1, 1)]]], [[[(0, 0), (1, 1)], [(1, 1), (2, 2)]]])
+    measured = METRIC.measure(answers)
+    assert measured.figures["conll_f1"] == pytest.approx((0 + 50 + 200 / 3) / 3)
+    assert measured.sample.values(np.ones((1, 1))) == pytest.approx([measured.figures["conll_f1"]])

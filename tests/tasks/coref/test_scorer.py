@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import astuple
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from atinuke_bench.data.conll.read import read_documents
 from atinuke_bench.errors import DataError
+from atinuke_bench.tasks.coref.counts import overlap_of
 from atinuke_bench.tasks.coref.scorer import (
     NAMES,
     Score,
@@ -219,14 +220,20 @@ def test_clusters_may_be_any_iterables():
     assert count_document(key, iter([{"a"}, frozenset("bc")])).mentions.recall_num == 3
 
 
-@pytest.mark.parametrize("clusters", [[[(0, 1), (0, 1)]], [[(0, 1)], [(3, 4), (0, 1)]]])
-def test_repeated_mentions_are_refused_by_name(clusters):
-    place = "in one cluster" if len(clusters) == 1 else "in two clusters"
-    message = rf"document 'bc/cctv': mention \(0, 1\) occurs twice in the response, {place}"
-    with pytest.raises(DataError, match=message):
-        count_document([[(0, 1)]], clusters, name="bc/cctv")
-    with pytest.raises(DataError, match=r"'bc/cctv'.* in the key"):
-        count_documents({"bc/cctv": clusters}, {"bc/cctv": []})
+def test_lea_is_rounded_and_the_others_are_cut_off():
+    result = printed_scores(count_document(letters("abc"), letters("ab", "c")))
+    assert (result.lea.recall, result.bcub.recall) == (33.33, 55.55)
+    result = printed_scores(count_document(letters("abc", "d", "e"), letters("ab", "c", "d", "f")))
+    assert values(result.lea) == [40.0, 60.0, 48.0]
+    result = printed_scores(count_document(letters("ab", "cd", "ef"), letters("ab", "cd", "e")))
+    assert (result.lea.recall, result.ceafm.recall) == (66.67, 83.33)
+
+
+def test_clusters_that_open_at_one_word_are_added_in_the_order_of_their_cell():
+    key = [[(0, 9), (12, 12), (14, 14)], [(0, 4), (20, 20)]]
+    assert overlap_of(key, key).key_sizes == (3, 2)
+    assert overlap_of(key[::-1], key).key_sizes == (2, 3)
+    assert overlap_of([*key, [(0, 0)]], key).key_sizes == (1, 3, 2)
 
 
 def test_files_without_a_common_document_are_refused():
@@ -258,9 +265,9 @@ def shuffled(clusters: list[list], seed: int) -> list[list]:
 
 @quick
 @given(clusterings(), clusterings(), st.integers(0, 99))
-def test_the_order_of_clusters_and_mentions_is_nothing(key, response, seed):
-    counts = count_document(key, response)
-    assert count_document(shuffled(key, seed), shuffled(response, seed)) == counts
+def test_the_order_of_clusters_and_mentions_is_nothing_but_the_last_bit(key, response, seed):
+    counts = np.array(astuple(count_document(key, response)))
+    assert np.array(astuple(count_document(shuffled(key, seed), shuffled(response, seed)))) == pytest.approx(counts)
 
 
 @quick
@@ -281,7 +288,7 @@ def test_scores_are_percentages_and_printed_digits_are_near_and_below(key, respo
     result, cut = scores(counts), printed_scores(counts)
     for name in NAMES:
         for exact, short in zip(values(getattr(result, name)), values(getattr(cut, name)), strict=True):
-            assert 0 <= short <= exact + 1e-9 <= 100 + 1e-9
+            assert 0 <= short <= exact + (0.005 if name == "lea" else 0) + 1e-9 <= 100 + 0.005 + 1e-9
             assert exact - short < 0.01 + 1e-9
 
 
@@ -296,14 +303,20 @@ def test_exchanging_key_and_response_exchanges_recall_and_precision(key, respons
 
 def pairs_of(clusters: list[list]) -> tuple[set, set]:
     """Coreferent and distinct pairs, by listing them all."""
-    cluster_of = {mention: index for index, cluster in enumerate(clusters) for mention in cluster}
-    pairs = set(combinations(sorted(cluster_of), 2))
-    coreferent = {(a, b) for a, b in pairs if cluster_of[a] == cluster_of[b]}
-    return coreferent, pairs - coreferent
+    coreferent = {pair for cluster in clusters for pair in combinations(sorted(cluster), 2)}
+    distinct = {tuple(sorted(pair)) for one, other in combinations(clusters, 2) for pair in product(one, other)}
+    return coreferent, distinct
+
+
+@st.composite
+def clusterings_with_repeats(draw) -> list[list[tuple[int, int]]]:
+    """Clusters that may hold a span twice, or share it."""
+    spans = st.tuples(st.integers(0, 3), st.integers(4, 5))
+    return draw(st.lists(st.lists(spans, min_size=1, max_size=4), max_size=4))
 
 
 @quick
-@given(clusterings(), clusterings())
+@given(st.one_of(clusterings(), clusterings_with_repeats()), clusterings())
 def test_blanc_counts_equal_a_listing_of_all_pairs(key, response):
     counts = count_document(key, response)
     for ours, key_pairs, response_pairs in zip(

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.coref.scorer import count_document
 from atinuke_bench.tasks.coref.slices import DISTANCES, LinkCounts, TypeCounts, by_antecedent_distance, by_mention_type
 
@@ -61,9 +60,8 @@ def test_both_ends_of_a_found_link_are_in_one_response_cluster():
     assert by_antecedent_distance([[(0, 0), (1, 1)]], [[(1, 1)], [(0, 0)]], [0])["0"] == LinkCounts(1, 0)
 
 
-def test_slices_refuse_repeated_mentions():
-    repeated = [[(0, 0)], [(0, 0)]]
-    with pytest.raises(DataError, match=r"mention \(0, 0\) occurs twice in the response"):
-        by_mention_type([], repeated, str)
-    with pytest.raises(DataError, match=r"mention \(0, 0\) occurs twice in the key"):
-        by_antecedent_distance(repeated, [], [0])
+def test_a_mention_of_two_clusters_is_in_the_last():
+    repeated, once = [[(0, 0), (1, 1)], [(1, 1), (2, 2), (2, 2)]], [[(0, 0)], [(1, 1), (2, 2)]]
+    assert by_mention_type(repeated, once, str) == by_mention_type(once, once, str)
+    assert by_antecedent_distance(once, repeated, [0])["0"] == LinkCounts(1, 1)
+    assert by_antecedent_distance(repeated, once, [0])["0"] == LinkCounts(2, 1)
