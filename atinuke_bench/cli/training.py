@@ -50,7 +50,7 @@ def run(
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown, not repeated."""
     from atinuke_bench.config import make_run_config, parse_override
-    from atinuke_bench.registry import load_task, require_core_name, require_task_name
+    from atinuke_bench.registry import require_core_name, require_task_name
 
     require_task_name(task)
     require_core_name(core)
@@ -65,7 +65,6 @@ def run(
             **({} if init_from is None else {"init_from.run": str(init_from)}),
             **dict(map(parse_override, overrides or [])),
         },
-        task_training=dict(load_task(task).training),
     )
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
