@@ -39,7 +39,7 @@ class Ended:
 class _Active:
     assigned: Assigned
     folder: RunFolder | None = None
-    #: The history that the run reported, epoch by epoch.
+    #: The history that the run reported, epoch by epoch; one that was there before is reported again.
     history: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -151,18 +151,12 @@ class Sweep:
         self._parked.append((time.monotonic() + 1.0, assigned))
 
     def _epoch(self, event: EpochDone, active: _Active) -> None:
-        self._catch_up(active, event.record)
+        active.history.append(event.record)
         is_last = event.record["epoch"] + 1 >= active.assigned.run.training.max_epochs
         decide = self.study.asks and not is_last
         prune = self.study.report(active.assigned.number, active.history, decide=decide)
         if self.study.asks:
             self.executor.answer(event.key, not prune)
-
-    def _catch_up(self, active: _Active, record: dict[str, Any]) -> None:
-        """Add an epoch. A run that was taken up again has epochs on disk that were never reported."""
-        if active.folder is not None and len(active.history) < record["epoch"]:
-            active.history = [past for past in active.folder.read_history() if past["epoch"] < record["epoch"]]
-        active.history.append(record)
 
     def _finished(self, event: Finished, active: _Active) -> None:
         del self._active[event.key]

@@ -32,7 +32,7 @@ from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
-from atinuke_bench.training.selection import EpochSelection
+from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,8 @@ def train_and_evaluate(
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again. An interrupted one resumes from its last whole epoch. An error leaves
-    `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError is
-    raised.
+    `failure.json` and is raised. `should_continue` is asked after every epoch, of those that were trained before too;
+    when it says False, PrunedError is raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -64,6 +64,7 @@ def train_and_evaluate(
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
+            ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
         result, predictions = None, None
         try:
@@ -281,6 +282,8 @@ def _trainer(
 
 def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: EpochSelection) -> None:
     resume = selection.resume_point()
+    max_epochs = selection.prepared.run.training.max_epochs
+    ask_again(selection.history, selection.should_continue, max_epochs, is_over=selection.is_over())
     if resume is not None and selection.is_over():
         return  # interrupted after its last epoch
     if resume is not None:

@@ -13,7 +13,7 @@ import torch
 from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.hold_out import CUT_VERSION
-from atinuke_bench.errors import ConfigError, DivergedError, RunFolderError
+from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.run_folder import RunFolder, find_runs, identity
 from atinuke_bench.training.module import TaskModule
@@ -138,6 +138,28 @@ def test_a_finished_run_is_not_repeated(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(TaskModule, "training_step", None)
     assert carry_out(make_run(), tmp_path / "run")[1] == result
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_epochs_that_were_trained_before_are_asked_about_again(make_run, tmp_path, monkeypatch, is_finished):
+    run = make_run(training__max_epochs=3)
+    folder, result = carry_out(run, tmp_path / "run")
+    if not is_finished:
+        folder.result.unlink()
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    asked = []
+
+    def ask(answers):
+        asked.clear()
+        return lambda record: asked.append(record) or answers[record["epoch"]]
+
+    with pytest.raises(PrunedError, match="stopped after epoch 2 of 3"):
+        train_and_evaluate(prepare(run), folder, QUIET, should_continue=ask([True, False, True]))
+    assert asked == folder.read_history()[:2]
+    assert folder.is_finished() == is_finished
+    told = train_and_evaluate(prepare(run), folder, QUIET, should_continue=ask([True, True, False]))
+    assert asked == folder.read_history()
+    assert told["scores"] == result["scores"]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(make_run, tmp_path, monkeypatch):
