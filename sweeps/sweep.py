@@ -16,6 +16,7 @@ from atinuke_bench.errors import FailureClass, StudyError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
+from atinuke_bench.source_code import code_note
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.study import Assigned, Study
 from atinuke_bench.sweeps.workers import Worker
@@ -28,7 +29,10 @@ _MOST_REPEATS = 200
 
 @dataclass(frozen=True)
 class Ended:
-    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), or settled."""
+    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), settled, or noted.
+
+    The last two have no number, only a message.
+    """
 
     number: int | None
     outcome: str
@@ -163,6 +167,8 @@ class Sweep:
         number = active.assigned.number
         if active.folder is not None:
             self.study.report(number, active.folder.read_history())
+            if note := code_note(active.folder, active.assigned.run.task, active.assigned.run.core.name):
+                self.on_end(Ended(None, "noted", f"trial {number}: {note}"))
         reason = self.study.complete(number, event.result, seconds=time.monotonic() - active.started)
         self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from atinuke_bench.config import SourceConfig
+    from atinuke_bench.run_folder import RunFolder
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -64,6 +66,9 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
+RerunOption = Annotated[
+    bool, typer.Option("--rerun", help="Train again what is finished; the files that are there are set aside.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
 ]
@@ -109,6 +114,18 @@ def print_notes(result: dict[str, Any]) -> None:
         typer.echo("cut data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         typer.echo("selected on dev: the dev score is optimistic", err=True)
+
+
+def print_code_notes(folders: Iterable[RunFolder], results: Iterable[dict[str, Any]]) -> None:
+    """Say which of some runs were trained with other code than there is now."""
+    from atinuke_bench.source_code import code_note
+
+    notes: dict[str, list[RunFolder]] = {}
+    for folder, result in zip(folders, results, strict=True):
+        if note := code_note(folder, result["task"], result["core"]):
+            notes.setdefault(note, []).append(folder)
+    for note, found in notes.items():
+        typer.echo(f"warning: {found[0].path if len(found) == 1 else f'{len(found)} runs'}: {note}", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -20,6 +20,7 @@ from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import identity
+from atinuke_bench.source_code import digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.task import Task
 
@@ -124,7 +125,7 @@ class PreparedRun:
             include={"max_length", "select_on", "held_out_fraction", "held_out_limit", "train_limit"}
         )
         key = {
-            "task": [self.task.name, self.task.result_version],
+            "task": [self.task.name, self.task.result_version, digest_of_task(self.task.name)],
             "part": part,
             "data": self.loaded.fingerprint,
             "tokenizer": fingerprint(self.tokenizer),

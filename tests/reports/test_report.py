@@ -171,6 +171,35 @@ def test_a_copied_run_counts_once(tmp_path, write_run):
     assert len(read_frame([tmp_path / "a", tmp_path / "b"]).runs) == 1
 
 
+def test_results_that_contradict_each_other_are_a_gap(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    other = write_run(tmp_path / "b")
+    result = json.loads((other / "result.json").read_text())
+    counted = result["score"]
+    result["score"] = result["scores"]["test"]["accuracy"] = counted - 2
+    (other / "result.json").write_text(json.dumps(result))
+    frame = read_frame([tmp_path / "a", tmp_path / "b"])
+    assert list(frame.runs["score"]) == [counted]
+    (gap,) = frame.gaps
+    assert gap.where == str(other)
+    assert f"one run with two results: score {counted - 2:.4f} here, {counted:.4f} in {tmp_path}" in gap.reason
+
+
+def test_a_split_that_contradicts_is_a_gap_though_the_score_is_the_same(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    other = write_run(tmp_path / "b")
+    result = json.loads((other / "result.json").read_text())
+    result["scores"]["dev"] = {"accuracy": 1.0}  # the first does not know it, which contradicts nothing
+    (other / "result.json").write_text(json.dumps(result))
+    assert read_frame([tmp_path / "a", tmp_path / "b"]).gaps == ()
+    result["scores"]["test"]["loss"] = 0.5
+    (other / "result.json").write_text(json.dumps(result))
+    third = write_run(tmp_path / "c")
+    (third / "result.json").write_text(json.dumps({**result, "scores": {"test": {"loss": 0.6}}}))
+    (gap,) = read_frame([tmp_path / "b", tmp_path / "c"]).gaps
+    assert "test loss 0.6000 here, 0.5000" in gap.reason
+
+
 def test_compare_by_core_and_by_folder(store):
     found = compare_sides("atinuke-nano", "transformer", store).comparisons
     assert [(one.column.task, one.verdict) for one in found] == [("snli", "better")]

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
+from atinuke_bench import registry
 from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.hold_out import CUT_VERSION
 from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
-from atinuke_bench.files import sha256_file
+from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.run_folder import RunFolder, find_runs, identity
+from atinuke_bench.source_code import code_note, recorded_code
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -107,6 +109,31 @@ def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(make_ru
         }
     assert result["scores"] == expected["scores"]
     assert not cut.failure.exists()
+
+
+def test_a_run_that_goes_on_with_other_code_keeps_both_digests(make_run, tmp_path, monkeypatch):
+    run = make_run(training__max_epochs=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_result", lambda self, record: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            carry_out(run, tmp_path / "cut")
+    manifest = read_json(tmp_path / "cut" / "manifest.json")
+    name = registry.module_of("cores", run.core.name)
+    now = manifest["code"][name]
+    write_json(tmp_path / "cut" / "manifest.json", manifest | {"code": {**manifest["code"], name: "before"}})
+    folder, _ = carry_out(run, tmp_path / "cut")
+    assert recorded_code(folder) == {**manifest["code"], name: f"before, then {now}"}
+    assert f"({name})" in code_note(folder, run.task, run.core.name)
+
+
+def test_features_are_encoded_anew_where_the_task_s_code_has_changed(make_run, monkeypatch):
+    prepared = prepare(make_run())
+    rows, built = type(prepared.task.data).rows, []
+    monkeypatch.setattr(type(prepared.task.data), "rows", lambda self, *given: built.append(1) or rows(self, *given))
+    for code in ("one", "one", "two"):
+        monkeypatch.setattr("atinuke_bench.training.prepare.digest_of_task", lambda task, code=code: code)
+        prepared.encode("train", prepared.train_examples)
+    assert len(built) == 2
 
 
 def test_a_kill_between_the_last_epoch_and_the_result_trains_nothing_again(make_run, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import contextlib
 import os
 
 from atinuke_bench import registry
+from atinuke_bench.source_code import code_of_run
 
 # DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
 # when torch is imported, below.
@@ -20,3 +21,10 @@ for _name in registry.task_names():
 for _name in registry.core_names():
     with contextlib.suppress(Exception):
         registry.load_core(_name)
+# Read now: the digests are those of what is loaded, whatever becomes of the files, and no job takes the time.
+for _name in registry.task_names():
+    with contextlib.suppress(Exception):
+        code_of_run(_name, "majority")
+for _name in registry.core_names():
+    with contextlib.suppress(Exception):
+        code_of_run("snli", _name)
