@@ -107,7 +107,8 @@ def _module(name: str) -> tuple[str, tuple[str, ...]] | None:
     spec = _find(name)
     if spec is None or spec.origin is None:
         return None
-    source = spec.loader.get_source(name) if hasattr(spec.loader, "get_source") else None
+    get_source = getattr(spec.loader, "get_source", None)
+    source = None if get_source is None else get_source(name)
     if source is None:  # it is compiled
         with open(spec.origin, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16], ()

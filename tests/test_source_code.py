@@ -144,4 +144,4 @@ def test_a_finished_run_says_what_has_changed(tmp_path):
     assert "(mine.part0, mine.part1, mine.part2 and 2 more)" in many
     assert note(**code_of_resumed({**code, "mine.core": "0"}, code)) is not None
     folder.manifest.write_text("{}")
-    assert "which its manifest does not name" in code_note(folder, "snli", "bilstm")
+    assert "which its manifest does not name" in str(code_note(folder, "snli", "bilstm"))
