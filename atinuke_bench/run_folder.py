@@ -92,10 +92,13 @@ class RunFolder:
         left = [path for path in self.path.iterdir() if not path.name.startswith(".") and path != self.log]
         if not any(path.is_file() for path in left):
             return None
-        place = make_folder(self.path / f"{_SET_ASIDE}{len(list(self.path.glob(f'{_SET_ASIDE}*'))) + 1}")
+        numbers = [path.name.removeprefix(_SET_ASIDE) for path in self.path.glob(f"{_SET_ASIDE}*")]
+        number = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
+        place = make_folder(self.path / f"{_SET_ASIDE}{number}")
+        # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
+        order = [self.result, self.last_checkpoint.parent, self.history]
         try:
-            # The result first: without it the folder is not taken for finished, wherever this is interrupted.
-            for path in sorted(left, key=lambda path: path != self.result):
+            for path in sorted(left, key=lambda path: order.index(path) if path in order else len(order)):
                 path.rename(place / path.name)
         except OSError as error:
             raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error

@@ -98,8 +98,9 @@ def _carry_out(
 
     folders, _ = carry_out(jobs, executor, on_end)
     for job in jobs:
-        if job.key in results and (note := code_note(RunFolder(folders[job.key]), job.run.task, job.run.core.name)):
-            say(f"{folders[job.key]}: {note}")
+        manifest = RunFolder(folders[job.key]).manifest if job.key in results else None
+        if manifest is not None and (note := code_note(manifest, job.run.task, job.run.core.name)):
+            say(f"{manifest.parent}: {note}")
     return results, {key: str(folder) for key, folder in folders.items()}
 
 

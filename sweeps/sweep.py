@@ -167,7 +167,7 @@ class Sweep:
         number = active.assigned.number
         if active.folder is not None:
             self.study.report(number, active.folder.read_history())
-            if note := code_note(active.folder, active.assigned.run.task, active.assigned.run.core.name):
+            if note := code_note(active.folder.manifest, active.assigned.run.task, active.assigned.run.core.name):
                 self.on_end(Ended(None, "noted", f"trial {number}: {note}"))
         reason = self.study.complete(number, event.result, seconds=time.monotonic() - active.started)
         self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))

@@ -106,7 +106,7 @@ def test_changed_code_is_said_and_trained_again_when_asked(bench, plugin, tmp_pa
         assert "other code" not in suite().stderr
         source.write_text(text.replace(".relu()", ".tanh()"), encoding="utf-8")
         said = suite()
-        assert "finished earlier with other code (topics.convolution)" in said.stderr
+        assert "1 of 1 runs finished earlier with other code (topics.convolution): topics/ours seed 0;" in said.stderr
         assert said.stdout == first.stdout
         assert "other code" not in suite("--rerun").stderr
         assert weights() != before

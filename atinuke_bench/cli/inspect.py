@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, print_code_notes, print_json, print_rows, short, stdout
+from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, short, stdout
 
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
@@ -47,7 +47,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         _show_unfinished(folder, config, as_json)
         return
     result = folder.read_result()
-    print_code_notes([folder], [result])
+    print_code_note(run, folder.manifest, result["task"], result["core"])
     if as_json:
         print_json(result)
         return

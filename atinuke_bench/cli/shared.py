@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from atinuke_bench.config import SourceConfig
-    from atinuke_bench.run_folder import RunFolder
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -116,16 +114,31 @@ def print_notes(result: dict[str, Any]) -> None:
         typer.echo("selected on dev: the dev score is optimistic", err=True)
 
 
-def print_code_notes(folders: Iterable[RunFolder], results: Iterable[dict[str, Any]]) -> None:
-    """Say which of some runs were trained with other code than there is now."""
+def print_code_note(place: Path, file: Path, task: str, core: str) -> None:
+    """Say so where the code of a run, as `file` records it, has changed since."""
     from atinuke_bench.source_code import code_note
 
-    notes: dict[str, list[RunFolder]] = {}
-    for folder, result in zip(folders, results, strict=True):
-        if note := code_note(folder, result["task"], result["core"]):
-            notes.setdefault(note, []).append(folder)
-    for note, found in notes.items():
-        typer.echo(f"warning: {found[0].path if len(found) == 1 else f'{len(found)} runs'}: {note}", err=True)
+    if note := code_note(file, task, core):
+        typer.echo(f"warning: {place}: {note}", err=True)
+
+
+def print_code_note_of_cells(store: Path, results: list[tuple[str, dict[str, Any]]]) -> None:
+    """Say once which cells have runs whose code has changed since; results with the names of their variants."""
+    from atinuke_bench.run_folder import folder_of_result
+    from atinuke_bench.source_code import changed_modules, names_of, recorded_code
+
+    seeds: dict[str, list[str]] = {}
+    modules: dict[str, None] = {}
+    for variant, result in results:
+        code = recorded_code(folder_of_result(store, result).manifest)
+        if changed := changed_modules(code, result["task"], result["core"]):
+            seeds.setdefault(f"{result['task']}/{variant}", []).append(str(result["seed"]))
+            modules |= dict.fromkeys(changed)
+    if seeds:
+        cells = "; ".join(f"{cell} seed{'s' * (len(found) > 1)} {', '.join(found)}" for cell, found in seeds.items())
+        count = f"{sum(map(len, seeds.values()))} of {len(results)} runs"
+        note = f"{count} finished earlier with other code ({names_of(list(modules))}): {cells}"
+        typer.echo(f"warning: {note}; --rerun trains the grid again, or what --only names", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

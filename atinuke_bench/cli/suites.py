@@ -15,7 +15,7 @@ from atinuke_bench.cli.shared import (
     RerunOption,
     WandbOption,
     app,
-    print_code_notes,
+    print_code_note_of_cells,
     print_json,
     print_notes,
     short,
@@ -241,8 +241,6 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
 def _show_results(
     name: str, store: Path, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool
 ) -> None:
-    from atinuke_bench.run_folder import folder_of_result
-
     if as_json:
         print_json({"suite": name, "results": [{"variant": variant, **result} for variant, result in results]})
     elif results:
@@ -250,8 +248,7 @@ def _show_results(
 
         stdout().print(suite_table(results))
         print_notes(results[0][1])
-    found = [result for _, result in results]
-    print_code_notes([folder_of_result(store, result) for result in found], found)
+    print_code_note_of_cells(store, results)
     for state in failed:
         failure_class, message = state.failure or ("internal", "")
         where = f": {state.folder.path}" if state.folder is not None else ""

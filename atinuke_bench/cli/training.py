@@ -21,7 +21,7 @@ from atinuke_bench.cli.shared import (
     WandbOption,
     app,
     model_override,
-    print_code_notes,
+    print_code_note,
     print_json,
     print_notes,
     source_config,
@@ -76,7 +76,7 @@ def run(
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, rerun=rerun)
     if execution.under_launcher().rank > 0:
         return
-    print_code_notes([folder], [result])
+    print_code_note(folder.path, folder.manifest, result["task"], result["core"])
     if as_json:
         print_json({"folder": str(folder.path), **result})
         return

@@ -37,7 +37,9 @@ def ask_again(
 
     So a search decides the same, whatever the store held before. After the last epoch nothing is left to stop.
     """
-    for place, record in enumerate(history if should_continue is not None else [], start=1):
+    if should_continue is None:
+        return
+    for place, record in enumerate(history, start=1):
         if not should_continue(record) and not (is_over and place == len(history)):
             raise _pruned_after(record, max_epochs)
 

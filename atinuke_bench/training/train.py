@@ -22,7 +22,7 @@ from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.source_code import code_note, code_of_resumed, code_of_run, recorded_code
+from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
@@ -92,6 +92,8 @@ def _help_first_process(
 ) -> dict[str, Any]:
     """The part of the other processes of a distributed run, which compute and write nothing."""
     with sigterm_as_interrupt():
+        if prepared.run.core.is_floor:
+            return _result(prepared, _evaluate_floor(prepared, None))
         while rerun and folder.has_past():  # the first process sets it aside, and trains once all are there
             time.sleep(0.05)
         if folder.is_finished():
@@ -111,9 +113,9 @@ def _carry_out(
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
-    code = code_of_run(prepared.task.name, prepared.run.core.name)
+    code: SourceCode | None = prepared.code
     if folder.last_checkpoint.exists():
-        code = code_of_resumed(recorded_code(folder), code)
+        code = code_of_resumed(recorded_code(folder.manifest), prepared.code)
     cost: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     if prepared.run.core.is_floor:
@@ -218,7 +220,7 @@ def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFol
     if init is None or origin is None or not init.weights:
         return
     done = initialise(module, origin)
-    note = code_note(origin.folder, origin.run.task, origin.run.core.name)
+    note = code_note(origin.folder.manifest, origin.run.task, origin.run.core.name)
     if execution.rank == 0:
         record_initialisation(folder, done)
         if note is not None:
@@ -310,7 +312,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         raise DivergedError("training ended before its first epoch was evaluated")
 
 
-def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evaluation]:
+def _evaluate_floor(prepared: PreparedRun, folder: RunFolder | None) -> dict[str, Evaluation]:
     return {
         name: _evaluate(prepared, folder, name, prepared.task.floor(prepared.train_examples, examples, prepared.run))
         for name, examples in prepared.evaluation_splits.items()
@@ -352,7 +354,7 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
 
 
 def _manifest(
-    prepared: PreparedRun, execution: Execution, code: dict[str, str], tokenizer: str | None
+    prepared: PreparedRun, execution: Execution, code: SourceCode | None, tokenizer: str | None
 ) -> dict[str, Any]:
     run, loaded = prepared.run, prepared.loaded
     core_class = registry.load_core(run.core.name)
@@ -360,7 +362,7 @@ def _manifest(
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "identity": prepared.identity,
         "result_versions": {"task": prepared.task.result_version, "core": core_class.result_version},
-        "code": code,
+        "code": None if code is None else asdict(code),
         "versions": environment.package_versions(),
         "git": environment.git_state(),
         "hardware": environment.hardware(),

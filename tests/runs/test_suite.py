@@ -23,10 +23,11 @@ from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Jo
 from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
 
+CORES = {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}}
 CONFIG = {
     "name": "trial",
     "tasks": ["glue/wnli"],
-    "cores": {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}},
+    "cores": CORES,
     "seeds": [0, 1, 2],
 }
 
@@ -118,7 +119,7 @@ def test_a_second_start_repeats_nothing(carry_out, tmp_path, official):
 
 
 def test_a_rerun_repeats_every_run_once(carry_out):
-    twice = {**CONFIG, "cores": {**CONFIG["cores"], "again": {"core": "atinuke", "preset": "nano"}}}
+    twice: dict[str, Any] = {**CONFIG, "cores": {**CORES, "again": {"core": "atinuke", "preset": "nano"}}}
     carry_out(FakeExecutor(), twice)
     again = FakeExecutor()
     assert carry_out(again, twice, rerun=True).counts() == {"finished": 9}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,7 +18,7 @@ from atinuke_bench.data.hold_out import CUT_VERSION
 from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.run_folder import RunFolder, find_runs, identity
-from atinuke_bench.source_code import code_note, recorded_code
+from atinuke_bench.source_code import code_note
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -119,17 +120,34 @@ def test_a_run_that_goes_on_with_other_code_keeps_both_digests(make_run, tmp_pat
             carry_out(run, tmp_path / "cut")
     manifest = read_json(tmp_path / "cut" / "manifest.json")
     name = registry.module_of("cores", run.core.name)
-    now = manifest["code"][name]
-    write_json(tmp_path / "cut" / "manifest.json", manifest | {"code": {**manifest["code"], name: "before"}})
+    modules, texts = manifest["code"]["modules"], manifest["code"]["texts"]
+    code = {"modules": {**modules, name: "before"}, "texts": {**texts, name: "before"}}
+    write_json(tmp_path / "cut" / "manifest.json", manifest | {"code": code})
     folder, _ = carry_out(run, tmp_path / "cut")
-    assert recorded_code(folder) == {**manifest["code"], name: f"before, then {now}"}
-    assert f"({name})" in code_note(folder, run.task, run.core.name)
+    assert read_json(folder.manifest)["code"]["modules"] == {**modules, name: f"before, then {modules[name]}"}
+    assert f"({name})" in str(code_note(folder.manifest, run.task, run.core.name))
+
+
+def test_a_run_that_goes_on_from_before_code_was_recorded_says_nothing(make_run, tmp_path):
+    run = make_run(training__max_epochs=2)
+    folder, _ = carry_out(run, tmp_path / "run")
+    folder.result.unlink()
+    manifest = read_json(folder.manifest)
+    del manifest["code"]
+    write_json(folder.manifest, manifest)
+    carry_out(run, tmp_path / "run")
+    assert code_note(folder.manifest, run.task, run.core.name) is None
 
 
 def test_features_are_encoded_anew_where_the_task_s_code_has_changed(make_run, monkeypatch):
     prepared = prepare(make_run())
     rows, built = type(prepared.task.data).rows, []
-    monkeypatch.setattr(type(prepared.task.data), "rows", lambda self, *given: built.append(1) or rows(self, *given))
+
+    def build(self, *given):
+        built.append(given)
+        return rows(self, *given)
+
+    monkeypatch.setattr(type(prepared.task.data), "rows", build)
     for code in ("one", "one", "two"):
         monkeypatch.setattr("atinuke_bench.training.prepare.digest_of_task", lambda task, code=code: code)
         prepared.encode("train", prepared.train_examples)
@@ -174,11 +192,16 @@ def test_epochs_that_were_trained_before_are_asked_about_again(make_run, tmp_pat
     if not is_finished:
         folder.result.unlink()
     monkeypatch.setattr(TaskModule, "training_step", None)
-    asked = []
+    asked: list[dict[str, Any]] = []
 
     def ask(answers):
         asked.clear()
-        return lambda record: asked.append(record) or answers[record["epoch"]]
+
+        def answer(record):
+            asked.append(record)
+            return answers[record["epoch"]]
+
+        return answer
 
     with pytest.raises(PrunedError, match="stopped after epoch 2 of 3"):
         train_and_evaluate(prepare(run), folder, QUIET, should_continue=ask([True, False, True]))

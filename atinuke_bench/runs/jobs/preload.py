@@ -15,16 +15,12 @@ from atinuke_bench.source_code import code_of_run
 # when torch is imported, below.
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
+# Digests too: they are then those of what is loaded, however the files change meanwhile, and no job takes the time.
 for _name in registry.task_names():
     with contextlib.suppress(Exception):
         registry.load_task(_name)
-for _name in registry.core_names():
-    with contextlib.suppress(Exception):
-        registry.load_core(_name)
-# Read now: the digests are those of what is loaded, whatever becomes of the files, and no job takes the time.
-for _name in registry.task_names():
-    with contextlib.suppress(Exception):
         code_of_run(_name, "majority")
 for _name in registry.core_names():
     with contextlib.suppress(Exception):
+        registry.load_core(_name)
         code_of_run("snli", _name)
