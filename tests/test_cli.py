@@ -66,6 +66,16 @@ def test_run_prints_its_row_and_folder_and_show_reads_it(run, cli):
     assert json.loads(cli("show", folder, "--json").out)["task"] == "snli"
 
 
+def test_a_finished_run_is_shown_where_its_plug_in_is_not_installed(run, cli):
+    folder = Path(run("--task", "snli", "--core", "majority").out.strip().splitlines()[-1])
+    for name in ("config.yaml", "result.json"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("majority", "gone"))
+    shown = cli("show", folder)
+    assert "gone" in shown.out
+    assert shown.err == ""
+
+
 def test_a_finished_run_of_other_code_is_said_and_trained_again_by_rerun(run, cli):
     arguments = ("--task", "snli", "--core", "bilstm")
     folder = Path(run(*arguments).out.strip().splitlines()[-1])
