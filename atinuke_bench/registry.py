@@ -111,7 +111,7 @@ def metrics_of(task: str) -> tuple[Any, ...]:
     They are looked for in `METRICS` of the module `metric` beside the task's module, which loads without torch; a task
     without such a module is loaded itself.
     """
-    module = _table("tasks")[require_task_name(task)].partition(":")[0]
+    module = module_of("tasks", task)
     sibling = f"{module.rpartition('.')[0]}.metric"
     with plugin_errors("tasks", task):
         if "." in module and importlib.util.find_spec(sibling) is not None:
@@ -149,7 +149,7 @@ def plugin_errors(kind: str, name: str) -> Iterator[None]:
     A package that is missing is told apart from a module that the plug-in, or this version of atinuke-bench, does not
     have. What built-in code raises stays as it is, but for a missing package.
     """
-    point = None if name in _BUILT_IN[kind] else next((one for one in _entry_points(kind) if one.name == name), None)
+    point = _plugin_point(kind, name)
     try:
         yield
     except (PluginError, MissingDependencyError, UnknownNameError):
@@ -182,6 +182,30 @@ def _package(point: EntryPoint) -> str:
 def _owner(point: EntryPoint | None) -> str:
     """The package that an entry point lies in."""
     return "" if point is None else point.value.partition(":")[0].partition(".")[0]
+
+
+def module_of(kind: str, name: str) -> str:
+    """The module that a task or core (`kind`: tasks, cores) is declared in; UnknownNameError. Imports nothing.
+
+    >>> module_of("tasks", "snli")
+    'atinuke_bench.tasks.snli.task'
+    """
+    return _table(kind)[_require(kind, name)].partition(":")[0]
+
+
+def packages_of(kind: str, name: str) -> set[str]:
+    """The top-level packages that the code of a task or core may lie in: this one, and a plug-in's. Imports nothing."""
+    packages = {"atinuke_bench", module_of(kind, name).partition(".")[0]}
+    point = _plugin_point(kind, name)
+    if point is not None and point.dist is not None:
+        files = (Path(file).parts[0].removesuffix(".py") for file in point.dist.files or () if file.suffix == ".py")
+        packages |= {*files, *(point.dist.read_text("top_level.txt") or "").split()}
+    return packages
+
+
+def _plugin_point(kind: str, name: str) -> EntryPoint | None:
+    """The entry point that is used for a name; None where it is built in."""
+    return None if name in _BUILT_IN[kind] else next((one for one in _entry_points(kind) if one.name == name), None)
 
 
 def _require(kind: str, name: str) -> str:

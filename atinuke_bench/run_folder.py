@@ -7,6 +7,7 @@ history.jsonl         one line an epoch
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
 checkpoints/          last.safetensors to resume from, best.safetensors with the selected weights
 log.txt               what happened, with times
+.earlier-<n>/         only after `--rerun`: what the folder held before
 failure.json          only where the run failed: its class and traceback
 result.json           written last: the run is finished if and only if it is there and valid
 """
@@ -26,6 +27,7 @@ from atinuke_bench.errors import CheckpointError, RunFolderError
 from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
 
 RESULT_SCHEMA = 1
+_SET_ASIDE = ".earlier-"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,27 @@ class RunFolder:
         # A folder can exist and still refuse files; that is better found before training than after.
         write_text(self.path / ".writable", "")
         (self.path / ".writable").unlink()
+
+    def set_aside(self) -> Path | None:
+        """Move what an earlier training left into a folder that counts as no run; None where it left nothing."""
+        left = [path for path in self.path.iterdir() if not path.name.startswith(".") and path != self.log]
+        if not any(path.is_file() for path in left):
+            return None
+        numbers = [path.name.removeprefix(_SET_ASIDE) for path in self.path.glob(f"{_SET_ASIDE}*")]
+        number = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
+        place = make_folder(self.path / f"{_SET_ASIDE}{number}")
+        # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
+        order = [self.result, self.last_checkpoint.parent, self.history]
+        try:
+            for path in sorted(left, key=lambda path: order.index(path) if path in order else len(order)):
+                path.rename(place / path.name)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
+        return place
+
+    def has_past(self) -> bool:
+        """Whether a training would find something of an earlier one."""
+        return any(path.exists() for path in (self.result, self.history, self.last_checkpoint))
 
     def is_finished(self) -> bool:
         """True when a valid `result.json` is there."""
@@ -176,7 +199,17 @@ def folder_of(store: str | Path, run: RunConfig, run_identity: str) -> RunFolder
     return RunFolder(Path(store) / run.task / run.core.name / f"seed-{run.seed}-{run_identity}")
 
 
+def folder_of_result(store: str | Path, result: dict[str, Any]) -> RunFolder:
+    """Where the run of a result lives in its store."""
+    return RunFolder(Path(store) / result["task"] / result["core"] / f"seed-{result['seed']}-{result['identity']}")
+
+
 def find_runs(*places: str | Path) -> list[RunFolder]:
-    """Every run folder at or below the given places, in order of path."""
-    found = {path.parent for place in places for path in Path(place).rglob("config.yaml")}
+    """Every run folder at or below the given places, in order of path; not what was set aside for a rerun."""
+    found = {
+        path.parent
+        for place in places
+        for path in Path(place).rglob("config.yaml")
+        if not any(part.startswith(_SET_ASIDE) for part in path.relative_to(place).parts)
+    }
     return [RunFolder(path) for path in sorted(found)]

@@ -46,7 +46,6 @@ def prepared_run(arguments: argparse.Namespace) -> PreparedRun:
             arguments.core,
             preset=arguments.preset,
             source=SourceConfig(data_dir=arguments.data_dir),
-            task_training=dict(COREF.training),
         )
     )
 

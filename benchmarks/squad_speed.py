@@ -24,7 +24,6 @@ from training_speed import bare_loop, harness, print_ratios
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.registry import load_task
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import PreparedRun, prepare
 
@@ -38,7 +37,6 @@ def prepare_questions(arguments: argparse.Namespace, limit: int | None) -> Prepa
             preset=arguments.preset,
             source=SourceConfig(data_dir=arguments.data_dir),
             overrides={"training.max_epochs": 1, "training.train_limit": limit},
-            task_training=dict(load_task("squad-v1.1").training),
         )
     )
 

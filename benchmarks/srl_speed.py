@@ -99,7 +99,6 @@ class Variant:
                 preset=arguments.preset,
                 source=SourceConfig(data_dir=arguments.data_dir),
                 overrides={"options.predicate_feature": feature},
-                task_training=dict(load_task("srl").training),
             )
         )
 

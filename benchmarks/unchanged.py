@@ -48,7 +48,6 @@ TRAINED = (
 
 def config(task: str, core: str) -> Any:
     """A small run on generated data."""
-    from atinuke_bench import registry
     from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
 
     overrides: dict[str, Any] = dict(SMALL)
@@ -62,7 +61,6 @@ def config(task: str, core: str) -> Any:
         preset="nano",
         source=SourceConfig(kind="microworld", microworld=MicroworldConfig(**SIZES)),
         overrides=overrides,
-        task_training=dict(registry.load_task(task).training),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .drawing.style import Plot
+from .reading.code import mixed_code_notes
 from .reading.frame import Frame, Gap
 from .reading.named import named
 from .reading.studies import Study
@@ -59,9 +60,10 @@ def make_report(
     it is several cores.
     """
     studies, suites = list(studies), list(suites)
-    note = f"{frame.num_trials} runs are trials of studies; they are shown under Studies and in no other table."
+    trials = f"{frame.num_trials} runs are trials of studies; they are shown under Studies and in no other table."
+    notes = (*((trials,) if frame.num_trials else ()), *mixed_code_notes(frame))
     gaps = (*frame.gaps, *unfinished(frame, suites))
-    made = Report(frame, gaps=gaps, notes={"scores": (note,) if frame.num_trials else ()})
+    made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
         made = _of_runs(made, reference)
     if suites:

@@ -9,8 +9,10 @@ from typing import Any
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
+from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import carry_out
 from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
+from atinuke_bench.source_code import code_note
 from atinuke_bench.sweeps.study import Study
 
 FILE = "best.json"
@@ -95,6 +97,10 @@ def _carry_out(
         say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
 
     folders, _ = carry_out(jobs, executor, on_end)
+    for job in jobs:
+        manifest = RunFolder(folders[job.key]).manifest if job.key in results else None
+        if manifest is not None and (note := code_note(manifest, job.run.task, job.run.core.name)):
+            say(f"{manifest.parent}: {note}")
     return results, {key: str(folder) for key, folder in folders.items()}
 
 

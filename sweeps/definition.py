@@ -108,7 +108,6 @@ class StudyConfig(Frozen):
             source=self.source,
             seed=self.seed if seed is None else seed,
             overrides={**self.overrides, **overrides},
-            task_training=dict(registry.load_task(self.task).training),
         )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import random
 import warnings
 from itertools import islice, product
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -47,14 +48,19 @@ def make_sampler(kind: str, seed: int, number: int) -> BaseSampler:
         return optuna.samplers.RandomSampler(seed=place)
 
 
+class _Hyperband(optuna.pruners.HyperbandPruner):
+    """Draws a trial's bracket from its number alone; Optuna takes the study's name too, which says nothing of it."""
+
+    def _get_bracket_id(self, study: Any, trial: Any) -> int:
+        return super()._get_bracket_id(SimpleNamespace(study_name=""), trial)  # type: ignore[arg-type]
+
+
 def make_pruner(kind: str, max_epochs: int) -> BasePruner:
     """The pruner for runs of at most `max_epochs` epochs; its resource is the epoch, counted from 1."""
     if kind == "asha":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION)
     if kind == "hyperband":
-        return optuna.pruners.HyperbandPruner(
-            min_resource=1, max_resource=max(max_epochs, 2), reduction_factor=REDUCTION
-        )
+        return _Hyperband(min_resource=1, max_resource=max(max_epochs, 2), reduction_factor=REDUCTION)
     if kind == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=MEDIAN_STARTUP)
     return optuna.pruners.NopPruner()

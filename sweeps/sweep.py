@@ -16,6 +16,7 @@ from atinuke_bench.errors import FailureClass, StudyError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
+from atinuke_bench.source_code import code_note
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.study import Assigned, Study
 from atinuke_bench.sweeps.workers import Worker
@@ -28,7 +29,10 @@ _MOST_REPEATS = 200
 
 @dataclass(frozen=True)
 class Ended:
-    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), or settled."""
+    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), settled, or noted.
+
+    The last two have no number, only a message.
+    """
 
     number: int | None
     outcome: str
@@ -39,7 +43,7 @@ class Ended:
 class _Active:
     assigned: Assigned
     folder: RunFolder | None = None
-    #: The history that the run reported, epoch by epoch.
+    #: The history that the run reported, epoch by epoch; one that was there before is reported again.
     history: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
@@ -151,24 +155,20 @@ class Sweep:
         self._parked.append((time.monotonic() + 1.0, assigned))
 
     def _epoch(self, event: EpochDone, active: _Active) -> None:
-        self._catch_up(active, event.record)
+        active.history.append(event.record)
         is_last = event.record["epoch"] + 1 >= active.assigned.run.training.max_epochs
         decide = self.study.asks and not is_last
         prune = self.study.report(active.assigned.number, active.history, decide=decide)
         if self.study.asks:
             self.executor.answer(event.key, not prune)
 
-    def _catch_up(self, active: _Active, record: dict[str, Any]) -> None:
-        """Add an epoch. A run that was taken up again has epochs on disk that were never reported."""
-        if active.folder is not None and len(active.history) < record["epoch"]:
-            active.history = [past for past in active.folder.read_history() if past["epoch"] < record["epoch"]]
-        active.history.append(record)
-
     def _finished(self, event: Finished, active: _Active) -> None:
         del self._active[event.key]
         number = active.assigned.number
         if active.folder is not None:
             self.study.report(number, active.folder.read_history())
+            if note := code_note(active.folder.manifest, active.assigned.run.task, active.assigned.run.core.name):
+                self.on_end(Ended(None, "noted", f"trial {number}: {note}"))
         reason = self.study.complete(number, event.result, seconds=time.monotonic() - active.started)
         self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))
 

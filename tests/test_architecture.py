@@ -18,7 +18,7 @@ PACKAGE = "atinuke_bench"
 FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
-_BASE = {"errors", "files", "registry", "config", "run_folder", "environment"}
+_BASE = {"errors", "files", "registry", "config", "run_folder", "environment", "source_code"}
 _PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "environment": {"errors"},
     "run_folder": {"errors", "config", "files"},
+    "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,
     "microworld": {"microworld", "data"} | _BASE,
@@ -201,7 +202,7 @@ def test_a_tasks_metric_is_found_without_its_model():
     "statement",
     [
         "sys.argv = ['atinuke-bench', '--help']; import atinuke_bench.cli as cli; cli.app(standalone_mode=False)",
-        "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.console",
+        "import atinuke_bench.config, atinuke_bench.run_folder, atinuke_bench.registry, atinuke_bench.source_code",
         "import atinuke_bench.metrics.classification, atinuke_bench.tasks.squad.metric, "
         "atinuke_bench.tasks.coref.metric",
         "import atinuke_bench.reports.writing.render, atinuke_bench.reports.pairwise",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,36 @@ def test_run_prints_its_row_and_folder_and_show_reads_it(run, cli):
     assert "data_fingerprint" in shown.out
     assert "gold label neutral: accuracy" in shown.out
     assert json.loads(cli("show", folder, "--json").out)["task"] == "snli"
+
+
+def test_a_finished_run_is_shown_where_its_plug_in_is_not_installed(run, cli):
+    folder = Path(run("--task", "snli", "--core", "majority").out.strip().splitlines()[-1])
+    for name in ("config.yaml", "result.json"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("majority", "gone"))
+    shown = cli("show", folder)
+    assert "gone" in shown.out
+    assert shown.err == ""
+
+
+def test_a_finished_run_of_other_code_is_said_and_trained_again_by_rerun(run, cli):
+    arguments = ("--task", "snli", "--core", "bilstm")
+    folder = Path(run(*arguments).out.strip().splitlines()[-1])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for digests in manifest["code"].values():
+        digests["atinuke_bench.core.bilstm"] = "another"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    said = "finished earlier with other code (atinuke_bench.core.bilstm)"
+    assert said in run(*arguments).err
+    assert said in cli("show", folder).err
+    done = run(*arguments, "--rerun")
+    assert said not in done.err
+    assert "epoch 1/1" in done.err
+    assert json.loads((folder / ".earlier-1" / "manifest.json").read_text()) == manifest
+    run(*arguments, "--rerun")
+    assert (folder / ".earlier-2" / "result.json").exists()
+    assert "1 finished runs, 0 damaged" in cli("verify", folder.parents[2]).err
+    assert said in cli("show", folder / ".earlier-1").err
 
 
 def test_json_is_one_document_alone(run):

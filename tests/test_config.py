@@ -6,14 +6,20 @@ import pytest
 
 from atinuke_bench.config import (
     AtinukeConfig,
+    CoreVariant,
     RunConfig,
+    SourceConfig,
+    SuiteConfig,
+    TrainingConfig,
     core_config_class,
     make_run_config,
     parse,
     parse_override,
 )
 from atinuke_bench.errors import ConfigError, UnknownNameError
-from atinuke_bench.registry import core_names
+from atinuke_bench.registry import core_names, load_task, task_names
+from atinuke_bench.runs.grid import expand
+from atinuke_bench.sweeps.definition import make_study_config
 
 
 @pytest.mark.parametrize("name", [name for name in core_names() if name != "pretrained"])
@@ -31,10 +37,23 @@ def test_atinuke_is_causal_with_layerwise_positions_unless_told_otherwise():
     assert (config.causal, config.positions, config.norm) == (True, "layerwise", "pre")
 
 
-def test_settings_come_from_the_user_first_then_from_the_task():
-    task_training = {"max_epochs": 7, "batch_tokens": 512}
-    run = make_run_config("snli", "atinuke", overrides={"training.max_epochs": 2}, task_training=task_training)
-    assert (run.training.max_epochs, run.training.batch_tokens) == (2, 512)
+@pytest.mark.parametrize("task", task_names())
+@pytest.mark.parametrize("core", ["bilstm", "majority"])
+def test_settings_come_from_the_user_first_then_from_the_task_then_from_the_core(task, core):
+    settings = {**core_config_class(core).training, **load_task(task).training}
+    assert make_run_config(task, core).training == TrainingConfig(**settings)
+    run = make_run_config(task, core, overrides={"training.max_epochs": 2})
+    assert run.training == TrainingConfig(**{**settings, "max_epochs": 2})
+
+
+def test_python_suites_and_studies_make_the_same_run():
+    source = SourceConfig(kind="microworld")
+    suite = SuiteConfig(name="one", tasks=["srl"], cores={"bilstm": CoreVariant(core="bilstm")}, seeds=[0])
+    space = {"core.dropout": {"float": [0.0, 0.3]}}
+    study = make_study_config(name="one", task="srl", core="bilstm", space=space, source=source, budget={"trials": 1})
+    run = make_run_config("srl", "bilstm", source=source)
+    assert [cell.run for cell in expand(suite, source)] == [study.make_run({})] == [run]
+    assert run.training.learning_rate == load_task("srl").training["learning_rate"]
 
 
 def test_a_run_survives_being_written_and_read():

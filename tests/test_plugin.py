@@ -79,6 +79,45 @@ def test_it_passes_the_suite_that_built_in_ones_pass(bench, plugin):
     assert "2 passed" in done.stdout
 
 
+def test_changed_code_is_said_and_trained_again_when_asked(bench, plugin, tmp_path):
+    grid = {
+        "name": "grid",
+        "tasks": ["topics"],
+        "cores": {"ours": {"core": "convolution", "preset": "nano"}},
+        "seeds": [0],
+        "overrides": {"training.max_epochs": 1, "tokenizer.vocab_size": 200},
+    }
+    (tmp_path / "grid.yaml").write_text(json.dumps(grid))
+
+    def suite(*more):
+        return bench("suite", "grid.yaml", "--data-dir", plugin / "data", "--wandb", "disabled", "--json", *more)
+
+    def weights():
+        (result,) = json.loads(suite().stdout)["results"]
+        return result["artefacts"]["checkpoints/best.safetensors"]
+
+    first = suite()
+    before = weights()
+    assert "other code" not in first.stderr
+    source = plugin / "topics" / "convolution.py"
+    text = source.read_text(encoding="utf-8")
+    try:
+        source.write_text(text.replace('"""Words in', '"""Words and'), encoding="utf-8")
+        assert "other code" not in suite().stderr
+        source.write_text(text.replace(".relu()", ".tanh()"), encoding="utf-8")
+        said = suite()
+        assert "1 of 1 runs finished earlier with other code (topics.convolution): topics/ours seed 0;" in said.stderr
+        assert said.stdout == first.stdout
+        assert "other code" not in suite("--rerun").stderr
+        assert weights() != before
+    finally:
+        source.write_text(text, encoding="utf-8")
+    (kept,) = tmp_path.glob("runs/topics/convolution/*/.earlier-1/result.json")
+    assert json.loads(kept.read_text())["artefacts"]["checkpoints/best.safetensors"] == before
+    assert len(json.loads(bench("verify", "runs", "--json").stdout)["damaged"]) == 0
+    assert "1 finished runs, 0 gaps" in bench("report", "runs", "--out", "report").stderr
+
+
 def test_a_report_gives_it_intervals_and_tests(bench, plugin, tmp_path):
     for core in ("convolution", "bilstm", "majority"):
         for seed in (0, 1):

@@ -11,7 +11,7 @@ import pytest
 
 from atinuke_bench import registry
 from atinuke_bench.cli import main
-from atinuke_bench.config import CoreConfig, core_config_class, is_floor
+from atinuke_bench.config import CoreConfig, core_config_class, is_floor, make_run_config
 from atinuke_bench.errors import MissingDependencyError, PluginError
 
 
@@ -53,6 +53,12 @@ def test_the_config_of_a_core_is_the_one_that_the_core_takes(name):
 def test_a_plugged_in_core_brings_its_config(plugged_in):
     assert "plugin" in registry.core_names()
     assert core_config_class("plugin") is PluginConfig
+
+
+def test_a_plugged_in_core_with_another_core_s_config_is_refused(plugged_in, monkeypatch):
+    monkeypatch.setattr(sys.modules["a_plugin"].Core, "config_class", core_config_class("transformer"))
+    with pytest.raises(PluginError, match=r"core 'plugin' needs .* found TransformerConfig, which is that of 'trans"):
+        make_run_config("snli", "plugin")
 
 
 def test_what_is_a_floor_is_asked_of_the_core(plugged_in, monkeypatch):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, print_json, print_rows, short, stdout
+from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, short, stdout
 
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
@@ -42,11 +42,12 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     from atinuke_bench.run_folder import RunFolder
 
     folder = RunFolder(run)
-    config = folder.read_config()
     if not folder.is_finished():
-        _show_unfinished(folder, config, as_json)
+        _show_unfinished(folder, folder.read_config(), as_json)
         return
+    # Its config is not read: that of a plug-in's core is found by importing it, and torch.
     result = folder.read_result()
+    print_code_note(run, folder.manifest, result["task"], result["core"])
     if as_json:
         print_json(result)
         return

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from atinuke_bench.cli.shared import app
+from atinuke_bench.cli.shared import app, print_code_note
 from atinuke_bench.errors import ConfigError, DataError
 
 _PREDICT_HELP = """Answer new examples with a trained run, one line each, as they come.
@@ -50,10 +50,12 @@ def predict(
         raise ConfigError("--json is one document, --jsonl one a line; give one of them")
     import torch
 
-    from atinuke_bench.runs.export import open_predictor
+    from atinuke_bench.runs.export import code_record, open_predictor
 
     torch.set_num_threads(threads)
     predictor = open_predictor(run)
+    # Weights answer what the code around them makes of them.
+    print_code_note(run, code_record(run), predictor.run.task, predictor.run.core.name)
     with _lines(source) as lines:
         answers = predictor.stream(_decoded(lines, source or "standard input"), source or "standard input", chunk)
         for text in _json_list(answers) if as_json else map(_as_json if as_lines else _as_line, answers):
@@ -79,7 +81,10 @@ def export(
     from atinuke_bench.run_folder import RunFolder
     from atinuke_bench.runs.export import export_run
 
-    files = export_run(RunFolder(run), out, form)
+    folder = RunFolder(run)
+    files = export_run(folder, out, form)
+    result = folder.read_result()
+    print_code_note(run, folder.manifest, result["task"], result["core"])
     typer.echo(json.dumps({"folder": str(out), "files": files}, indent=1) if as_json else f"{out}: {', '.join(files)}")
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, WandbOption, app, finished_runs, print_json, stdout, wandb_mode
+from atinuke_bench.cli.shared import (
+    JsonOption,
+    WandbOption,
+    app,
+    finished_runs,
+    print_code_note,
+    print_json,
+    stdout,
+    wandb_mode,
+)
 from atinuke_bench.errors import ConfigError, TrackerError
 
 if TYPE_CHECKING:
@@ -58,6 +67,8 @@ def submit(
     ]
     written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
     typer.echo(f"{written.path}: {', '.join(written.files)}")
+    for folder, result in written.runs:
+        print_code_note(folder.path, folder.manifest, result["task"], result["core"])
     if written.missing:
         typer.echo(f"warning: partial submission; missing {', '.join(written.missing)}", err=True)
     for shortfall in written.shortfalls:

@@ -64,6 +64,9 @@ DataDirOption = Annotated[
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
+RerunOption = Annotated[
+    bool, typer.Option("--rerun", help="Train again what is finished; the files that are there are set aside.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
 ]
@@ -109,6 +112,33 @@ def print_notes(result: dict[str, Any]) -> None:
         typer.echo("cut data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         typer.echo("selected on dev: the dev score is optimistic", err=True)
+
+
+def print_code_note(place: Path, file: Path, task: str, core: str) -> None:
+    """Say so where the code of a run, as `file` records it, has changed since."""
+    from atinuke_bench.source_code import code_note
+
+    if note := code_note(file, task, core):
+        typer.echo(f"warning: {place}: {note}", err=True)
+
+
+def print_code_note_of_cells(store: Path, results: list[tuple[str, dict[str, Any]]]) -> None:
+    """Say once which cells have runs whose code has changed since; results with the names of their variants."""
+    from atinuke_bench.run_folder import folder_of_result
+    from atinuke_bench.source_code import changed_modules, names_of, recorded_code
+
+    seeds: dict[str, list[str]] = {}
+    modules: dict[str, None] = {}
+    for variant, result in results:
+        code = recorded_code(folder_of_result(store, result).manifest)
+        if changed := changed_modules(code, result["task"], result["core"]):
+            seeds.setdefault(f"{result['task']}/{variant}", []).append(str(result["seed"]))
+            modules |= dict.fromkeys(changed)
+    if seeds:
+        cells = "; ".join(f"{cell} seed{'s' * (len(found) > 1)} {', '.join(found)}" for cell, found in seeds.items())
+        count = f"{sum(map(len, seeds.values()))} of {len(results)} runs"
+        note = f"{count} finished earlier with other code ({names_of(list(modules))}): {cells}"
+        typer.echo(f"warning: {note}; --rerun trains the grid again, or what --only names", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

@@ -12,8 +12,10 @@ from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
     OutOption,
+    RerunOption,
     WandbOption,
     app,
+    print_code_note_of_cells,
     print_json,
     print_notes,
     short,
@@ -45,6 +47,7 @@ def suite(
         float | None, typer.Option("--timeout", min=1, help="Seconds after which a run counts as hanging.")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
+    rerun: RerunOption = False,
     wandb: WandbOption = "offline",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
     as_json: JsonOption = False,
@@ -59,9 +62,10 @@ def suite(
     config = read_suite(name_or_file)
     place = _source(config, source, data_dir)
     record = open_record(out, config.name)
-    finished = finished_results(record, config, place, out) if not only and not dry_run else None
+    must_look = only or dry_run or rerun
+    finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
-        _show_results(config.name, finished, [], as_json)
+        _show_results(config.name, out, finished, [], as_json)
         return
     from atinuke_bench.runs.cells import cell_states
     from atinuke_bench.runs.grid import expand, select
@@ -72,15 +76,15 @@ def suite(
     cells = expand(config, place)
     chosen = {cell.path for cell in select(cells, only or [])}
     execution = Execution(devices=devices_per_run, show_progress=False)
-    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout)
-    states = cell_states(cells, config, place, record, retry_failed=retry_failed)
+    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun)
+    states = cell_states(cells, config, place, record, retry_failed=retry_failed, rerun=rerun)
     states = [state for state in states if state.cell.path in chosen]
     if dry_run:
         _show_grid(states, out, as_json)
         return
     _carry_out(Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options))
     results = [(state.cell.variant, state.result) for state in states if state.result is not None]
-    _show_results(config.name, results, [state for state in states if state.status == "failed"], as_json)
+    _show_results(config.name, out, results, [state for state in states if state.status == "failed"], as_json)
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")
@@ -234,7 +238,9 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
     typer.echo(f"{len(rows)} runs, {waiting} to do{total}", err=True)
 
 
-def _show_results(name: str, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool) -> None:
+def _show_results(
+    name: str, store: Path, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool
+) -> None:
     if as_json:
         print_json({"suite": name, "results": [{"variant": variant, **result} for variant, result in results]})
     elif results:
@@ -242,6 +248,7 @@ def _show_results(name: str, results: list[tuple[str, dict[str, Any]]], failed: 
 
         stdout().print(suite_table(results))
         print_notes(results[0][1])
+    print_code_note_of_cells(store, results)
     for state in failed:
         failure_class, message = state.failure or ("internal", "")
         where = f": {state.folder.path}" if state.folder is not None else ""

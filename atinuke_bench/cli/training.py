@@ -14,12 +14,14 @@ from atinuke_bench.cli.shared import (
     ModelOption,
     OutOption,
     PresetOption,
+    RerunOption,
     SetOption,
     SourceOption,
     TaskOption,
     WandbOption,
     app,
     model_override,
+    print_code_note,
     print_json,
     print_notes,
     source_config,
@@ -46,11 +48,12 @@ def run(
     wandb: WandbOption = "offline",
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes that share the run (DDP).")] = 1,
+    rerun: RerunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train and evaluate one core on one task with one seed. A finished run is shown, not repeated."""
+    """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
     from atinuke_bench.config import make_run_config, parse_override
-    from atinuke_bench.registry import load_task, require_core_name, require_task_name
+    from atinuke_bench.registry import require_core_name, require_task_name
 
     require_task_name(task)
     require_core_name(core)
@@ -65,15 +68,15 @@ def run(
             **({} if init_from is None else {"init_from.run": str(init_from)}),
             **dict(map(parse_override, overrides or [])),
         },
-        task_training=dict(load_task(task).training),
     )
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
     execution = Execution(threads=threads, devices=devices)
-    folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution)
+    folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, rerun=rerun)
     if execution.under_launcher().rank > 0:
         return
+    print_code_note(folder.path, folder.manifest, result["task"], result["core"])
     if as_json:
         print_json({"folder": str(folder.path), **result})
         return

@@ -231,8 +231,18 @@ class PretrainedConfig(CoreConfig):
 
 
 def core_config_class(name: str) -> type[CoreConfig]:
-    """The config class of a core; only a plug-in's is found by importing it. UnknownNameError."""
+    """The config class of a core; only a plug-in's is found by importing it. UnknownNameError.
+
+    PluginError where it is another core's, which would then be built in place of this one.
+    """
     config_class: type[CoreConfig] = registry.load_core_config(name)
+    with registry.plugin_errors("cores", name):
+        declared = config_class.model_fields["name"].default
+    if declared != name:
+        raise PluginError(
+            f"core {name!r} needs a config_class with its own name, `name: Literal[{name!r}] = {name!r}`; "
+            f"found {config_class.__name__}, which is that of {declared!r}"
+        )
     return config_class
 
 

@@ -141,12 +141,11 @@ def make_run_config(
     source: SourceConfig | None = None,
     seed: int = 0,
     overrides: dict[str, Any] | None = None,
-    task_training: dict[str, Any] | None = None,
 ) -> RunConfig:
     """A run's config from names and overrides.
 
-    Training settings are taken from the user's overrides first, then from `task_training` (what the task declares),
-    then from what the core declares, then from `TrainingConfig`.
+    Training settings are taken from the user's overrides first, then from what the task declares, then from what the
+    core declares, then from `TrainingConfig`. The task is loaded, and torch with it.
 
     >>> config = make_run_config("snli", "atinuke", overrides={"core.causal": False, "training.max_epochs": 2})
     >>> config.core.label(), config.training.max_epochs
@@ -159,7 +158,7 @@ def make_run_config(
         "core": config_class.record(preset),
         # Without unset fields, so that an override can fill a group that is None.
         "source": (source or SourceConfig()).model_dump(mode="json", exclude_none=True),
-        "training": {**config_class.training, **(task_training or {})},
+        "training": {**config_class.training, **registry.load_task(task).training},
         "seed": seed,
     }
     for path, value in (overrides or {}).items():

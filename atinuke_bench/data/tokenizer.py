@@ -19,6 +19,7 @@ from atinuke_bench.config import TokenizerConfig
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import make_folder, write_text
+from atinuke_bench.source_code import digest_of_module
 
 #: Special tokens in the order of their ids; padding is 0 everywhere.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -272,7 +273,8 @@ def unique_texts(columns: Iterable[Iterable[str]]) -> Iterator[str]:
 
 
 def _key(texts: Sequence[str], config: TokenizerConfig) -> str:
-    digest = hashlib.sha256(f"{LONGEST_WORD} {version('tokenizers')} {config.model_dump_json()}".encode())
+    parts = (LONGEST_WORD, version("tokenizers"), digest_of_module(__name__), config.model_dump_json())
+    digest = hashlib.sha256(" ".join(map(str, parts)).encode())
     for text in texts:
         digest.update(text.encode())
         digest.update(b"\0")

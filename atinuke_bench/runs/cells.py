@@ -53,9 +53,15 @@ class CellState:
 
 
 def cell_states(
-    cells: list[Cell], suite: SuiteConfig, source: SourceConfig, record: SuiteRecord, *, retry_failed: bool = False
+    cells: list[Cell],
+    suite: SuiteConfig,
+    source: SourceConfig,
+    record: SuiteRecord,
+    *,
+    retry_failed: bool = False,
+    rerun: bool = False,
 ) -> list[CellState]:
-    """Every cell with what the store already knows of it; the record takes the grid."""
+    """Every cell with what the store already knows of it, nothing for a `rerun`; the record takes the grid."""
     data = data_stamp(source)
     versions = {name: registry.load_task(name).result_version for name in suite.tasks}
     keys = _keys(cells, versions, data)
@@ -67,7 +73,7 @@ def cell_states(
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
     record.write()
     # Where changes of the data cannot be seen, every run looks up its folder again.
-    folders = record.folders() if data is not None else {}
+    folders = record.folders() if data is not None and not rerun else {}
     for state in states:
         if (place := folders.get(state.key)) is not None:
             state.look_into(RunFolder(record.store / place), retry_failed=retry_failed)

@@ -20,9 +20,14 @@ from atinuke_bench.training.train import train_and_evaluate
 
 
 def execute(
-    run: RunConfig, store: Path, *, wandb: WandbMode = "offline", execution: Execution | None = None
+    run: RunConfig,
+    store: Path,
+    *,
+    wandb: WandbMode = "offline",
+    execution: Execution | None = None,
+    rerun: bool = False,
 ) -> tuple[RunFolder, dict[str, Any]]:
-    """Carry out a run, or find it finished in the store; its folder and its result.
+    """Carry out a run, or find it finished in the store unless it is to `rerun`; its folder and its result.
 
     With several devices it starts a process for each, unless torchrun or SLURM has done so: then this process does its
     own part.
@@ -30,24 +35,23 @@ def execute(
     asked = execution or Execution()
     part = asked.under_launcher()
     if asked.devices > 1 and part is asked:
-        return _in_processes(run, store, wandb, asked)
+        job = Job("run", run, store.absolute(), wandb, execution=asked, rerun=rerun)
+        return _in_processes(job)
     prepared = prepare(run)
     folder = folder_of(store, prepared.run, prepared.identity)
     if part.rank > 0:
         part = replace(part, show_progress=False)
     tracker = make_tracker(wandb) if part.rank == 0 else NoTracker()
-    return folder, train_and_evaluate(prepared, folder, part, tracker)
+    return folder, train_and_evaluate(prepared, folder, part, tracker, rerun=rerun)
 
 
-def _in_processes(
-    run: RunConfig, store: Path, wandb: WandbMode, execution: Execution
-) -> tuple[RunFolder, dict[str, Any]]:
+def _in_processes(job: Job) -> tuple[RunFolder, dict[str, Any]]:
     executor = LocalExecutor(1)
     try:
-        folders, ends = carry_out([Job("run", run, store.absolute(), wandb, execution=execution)], executor)
+        folders, ends = carry_out([job], executor)
     finally:
         executor.close()
-    end = ends["run"]
+    end = ends[job.key]
     if isinstance(end, Failed):
         raise RunFailedError(end.failure_class, end.message)
-    return RunFolder(folders["run"]), end.result
+    return RunFolder(folders[job.key]), end.result

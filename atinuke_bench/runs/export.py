@@ -1,7 +1,8 @@
 """A trained run as a folder for others: for this package, or for transformers.
 
 For this package (`atinuke-bench`):
-  atinuke-bench.json   the run's config, what was chosen in training, its protocol, checksums of the other two
+  atinuke-bench.json   the run's config, what was chosen in training, its protocol, digests of its code, checksums of
+                       the other two
   weights.safetensors  core and head, under their names in the module
   tokenizer.json       the tokenizer
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import file_problem, make_folder, read_json, sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.bert import bert_config, bert_weights, require_bert
+from atinuke_bench.source_code import recorded_code
 from atinuke_bench.training.predict import Predictor, build_predictor, load_predictor
 
 SCHEMA = 1
@@ -100,8 +103,13 @@ def open_predictor(place: str | Path) -> Predictor:
     return load_exported(place) if is_exported(place) else load_predictor(RunFolder(place))
 
 
+def code_record(place: Path) -> Path:
+    """The file that records the code of a run, in its folder or an exported one."""
+    return place / CARD if is_exported(place) else RunFolder(place).manifest
+
+
 def _writer(predictor: Predictor, folder: RunFolder) -> Callable[[Path], None]:
-    result = folder.read_result()
+    result, code = folder.read_result(), recorded_code(folder.manifest)
 
     def write(out: Path) -> None:
         weights = {name: _detached(tensor) for name, tensor in predictor.module.state_dict().items()}
@@ -111,6 +119,7 @@ def _writer(predictor: Predictor, folder: RunFolder) -> Callable[[Path], None]:
             "schema": SCHEMA,
             "config": _portable(predictor.run),
             "calibration": dict(predictor.calibration),
+            "code": None if code is None else asdict(code),
             "sha256": {name: sha256_file(out / name) for name in (MODULE_WEIGHTS, TOKENIZER)},
         }
         kept = ("identity", "task", "core_label", "seed", "score", "metric", "split", "scores", "protocol")

@@ -55,7 +55,6 @@ def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
                     source=source,
                     seed=seed,
                     overrides=suite.overrides_of(task_name, name),
-                    task_training=dict(task.training),
                 )
                 task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
                 start = variant.init_from

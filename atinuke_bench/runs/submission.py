@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,6 +28,8 @@ class Submission:
     #: Why the site would refuse files that were written, one line each, by the run's folder.
     shortfalls: tuple[str, ...]
     dev_averages: Mapping[str, Average]
+    #: The run of each task, with its result.
+    runs: tuple[tuple[RunFolder, dict[str, Any]], ...]
 
 
 def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *, partial: bool = False) -> Submission:
@@ -52,8 +55,9 @@ def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *
             raise RunFolderError(f"{shortfalls[0]}{more}; --partial writes what there is")
         make_folder(path.parent)
         write_bytes(path, _zip([Path(scratch) / name for name in names]))
-    results = [folder.read_result() for folder in chosen.values()]
-    return Submission(path, names, missing, shortfalls, official.averages(results))
+    runs = tuple((folder, folder.read_result()) for folder in chosen.values())
+    averages = official.averages([result for _, result in runs])
+    return Submission(path, names, missing, shortfalls, averages, runs)
 
 
 def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, RunFolder]:

@@ -36,6 +36,8 @@ class SuiteOptions:
     execution: Execution = field(default_factory=lambda: Execution(show_progress=False))
     #: Seconds that one run may take before it counts as hanging; None for no limit.
     timeout: float | None = None
+    #: Trains every run again, once.
+    rerun: bool = False
 
 
 class Suite:
@@ -61,6 +63,7 @@ class Suite:
         self._by_path = {state.cell.path: state for state in states}
         self._recorded = {cell.key: cell for cell in record.cells}
         self._record_due: float | None = None
+        self._rerun: set[str] = set()
         self._loop = JobLoop(executor, self)
         self._on_tick: Callable[[], None] = lambda: None
 
@@ -159,7 +162,12 @@ class Suite:
         options = self.options
         state.status, state.started, state.epoch = "running", time.monotonic(), None
         self.changed(state)
-        return Job(state.key, self._run_of(state), options.store, options.wandb, self.name, options.execution)
+        run = self._run_of(state)
+        # Two columns may hold the same run, which is trained again for the first of them alone.
+        name = run.model_dump_json()
+        rerun = options.rerun and name not in self._rerun
+        self._rerun.add(name)
+        return Job(state.key, run, options.store, options.wandb, self.name, options.execution, rerun=rerun)
 
     def _write_record(self) -> None:
         # A full disk must not end a suite: the record can be made again from the run folders.

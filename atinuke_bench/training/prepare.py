@@ -20,6 +20,7 @@ from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import identity
+from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.task import Task
 
@@ -33,6 +34,8 @@ class PreparedRun:
     run: RunConfig
     task: Task
     loaded: Loaded
+    #: What the run's modules were made of when they were loaded.
+    code: SourceCode
 
     @cached_property
     def identity(self) -> str:
@@ -124,7 +127,7 @@ class PreparedRun:
             include={"max_length", "select_on", "held_out_fraction", "held_out_limit", "train_limit"}
         )
         key = {
-            "task": [self.task.name, self.task.result_version],
+            "task": [self.task.name, self.task.result_version, digest_of_task(self.task.name)],
             "part": part,
             "data": self.loaded.fingerprint,
             "tokenizer": fingerprint(self.tokenizer),
@@ -169,6 +172,8 @@ class PreparedRun:
 def prepare(run: RunConfig) -> PreparedRun:
     """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
     task: Task = registry.load_task(run.task).for_run(run)
+    registry.load_core(run.core.name)
+    code = code_of_run(run.task, run.core.name)  # now, since reading the data may take long
     options = task.options(run)
     precision = run.training.precision
     if precision == "auto":
@@ -192,4 +197,4 @@ def prepare(run: RunConfig) -> PreparedRun:
     for note in loaded.notes:
         log.info("%s: %s", task.name, note)
     options = task.data.resolve_options(options, loaded)
-    return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded)
+    return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded, code)

@@ -26,6 +26,28 @@ from atinuke_bench.training.prepare import PreparedRun
 log = logging.getLogger(__name__)
 
 
+def ask_again(
+    history: list[dict[str, Any]],
+    should_continue: Callable[[dict[str, Any]], bool] | None,
+    max_epochs: int,
+    *,
+    is_over: bool,
+) -> None:
+    """Ask about epochs that were trained before as if they were trained now; PrunedError.
+
+    So a search decides the same, whatever the store held before. After the last epoch nothing is left to stop.
+    """
+    if should_continue is None:
+        return
+    for place, record in enumerate(history, start=1):
+        if not should_continue(record) and not (is_over and place == len(history)):
+            raise _pruned_after(record, max_epochs)
+
+
+def _pruned_after(record: dict[str, Any], max_epochs: int) -> PrunedError:
+    return PrunedError(f"stopped after epoch {record['epoch'] + 1} of {max_epochs}")
+
+
 class EpochSelection(pl.Callback):
     """Epoch-wise selection over a run folder.
 
@@ -43,7 +65,7 @@ class EpochSelection(pl.Callback):
         on_epoch: Callable[[dict[str, Any]], None],
         should_continue: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
-        """`on_epoch` gets each epoch's record and whether it is the best one so far. `should_continue` gets the same
+        """`on_epoch` gets each epoch's record and whether it is the best one so far. `should_continue` gets the record
         once the epoch is on disk; by returning False before the last epoch it ends the run as pruned. Of several
         processes only the first calls it, for all.
         """
@@ -146,13 +168,13 @@ class EpochSelection(pl.Callback):
         trainer.save_checkpoint(self.folder.last_checkpoint)
         is_over, answer = self.is_over(), True
         if self.should_continue is not None and trainer.is_global_zero:
-            answer = self.should_continue({**record, "is_best": is_best})
+            answer = self.should_continue(record)
         # The other processes cannot know whether the first one asked, so all take part in the broadcast.
         answer = trainer.strategy.broadcast(answer)
         if is_over:
             trainer.should_stop = True
         elif not answer:
-            raise PrunedError(f"stopped after epoch {record['epoch'] + 1} of {self.prepared.run.training.max_epochs}")
+            raise _pruned_after(record, self.prepared.run.training.max_epochs)
 
     def _flops_an_epoch(self, trainer: pl.Trainer, module: pl.LightningModule) -> int:
         assert isinstance(module, TaskModule)

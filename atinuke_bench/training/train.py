@@ -22,6 +22,7 @@ from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
@@ -32,7 +33,7 @@ from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
-from atinuke_bench.training.selection import EpochSelection
+from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -47,23 +48,29 @@ def train_and_evaluate(
     execution: Execution | None = None,
     tracker: Tracker | None = None,
     should_continue: Callable[[dict[str, Any]], bool] | None = None,
+    *,
+    rerun: bool = False,
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
-    A finished folder is not trained again. An interrupted one resumes from its last whole epoch. An error leaves
-    `failure.json` and is raised. `should_continue` is asked after every epoch; when it says False, PrunedError is
-    raised.
+    A finished folder is not trained again, unless `rerun` sets aside what it holds. An interrupted one resumes from its
+    last whole epoch. An error leaves `failure.json` and is raised. `should_continue` is asked after every epoch, of
+    those that were trained before too; when it says False, PrunedError is raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
     execution = execution or Execution()
     if execution.rank > 0:
-        return _help_first_process(prepared, folder, execution)
+        return _help_first_process(prepared, folder, execution, rerun=rerun)
     tracker = tracker or NoTracker()
     folder.create()
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
+        if rerun and (place := folder.set_aside()) is not None:
+            folder.create()
+            log.info("trained again; what was there is in %s", place)
         if folder.is_finished():
             log.info("%s is finished; nothing to do", folder.path)
+            ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
         result, predictions = None, None
         try:
@@ -80,9 +87,15 @@ def train_and_evaluate(
         return folder.read_result()
 
 
-def _help_first_process(prepared: PreparedRun, folder: RunFolder, execution: Execution) -> dict[str, Any]:
+def _help_first_process(
+    prepared: PreparedRun, folder: RunFolder, execution: Execution, *, rerun: bool
+) -> dict[str, Any]:
     """The part of the other processes of a distributed run, which compute and write nothing."""
     with sigterm_as_interrupt():
+        if prepared.run.core.is_floor:
+            return _result(prepared, _evaluate_floor(prepared, None))
+        while rerun and folder.has_past():  # the first process sets it aside, and trains once all are there
+            time.sleep(0.05)
         if folder.is_finished():
             return folder.read_result()
         torch.set_num_threads(execution.threads)
@@ -100,13 +113,16 @@ def _carry_out(
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
+    code: SourceCode | None = prepared.code
+    if folder.last_checkpoint.exists():
+        code = code_of_resumed(recorded_code(folder.manifest), prepared.code)
     cost: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     if prepared.run.core.is_floor:
-        write_json(folder.manifest, _manifest(prepared, execution, tokenizer=None))
+        write_json(folder.manifest, _manifest(prepared, execution, code, tokenizer=None))
         evaluations = _evaluate_floor(prepared, folder)
     else:
-        write_json(folder.manifest, _manifest(prepared, execution, tokenizer=fingerprint(prepared.tokenizer)))
+        write_json(folder.manifest, _manifest(prepared, execution, code, tokenizer=fingerprint(prepared.tokenizer)))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
         evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, should_continue)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
@@ -204,9 +220,12 @@ def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFol
     if init is None or origin is None or not init.weights:
         return
     done = initialise(module, origin)
+    note = code_note(origin.folder.manifest, origin.run.task, origin.run.core.name)
     if execution.rank == 0:
         record_initialisation(folder, done)
-        _say(done.summary(), execution)
+        if note is not None:
+            log.warning("%s: %s", origin.folder.path, note)
+        _say(done.summary() if note is None else f"{done.summary()}; that run {note}", execution)
 
 
 class RunData(pl.LightningDataModule):
@@ -281,6 +300,8 @@ def _trainer(
 
 def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: EpochSelection) -> None:
     resume = selection.resume_point()
+    max_epochs = selection.prepared.run.training.max_epochs
+    ask_again(selection.history, selection.should_continue, max_epochs, is_over=selection.is_over())
     if resume is not None and selection.is_over():
         return  # interrupted after its last epoch
     if resume is not None:
@@ -291,7 +312,7 @@ def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: Epoc
         raise DivergedError("training ended before its first epoch was evaluated")
 
 
-def _evaluate_floor(prepared: PreparedRun, folder: RunFolder) -> dict[str, Evaluation]:
+def _evaluate_floor(prepared: PreparedRun, folder: RunFolder | None) -> dict[str, Evaluation]:
     return {
         name: _evaluate(prepared, folder, name, prepared.task.floor(prepared.train_examples, examples, prepared.run))
         for name, examples in prepared.evaluation_splits.items()
@@ -332,13 +353,16 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
     }
 
 
-def _manifest(prepared: PreparedRun, execution: Execution, tokenizer: str | None) -> dict[str, Any]:
+def _manifest(
+    prepared: PreparedRun, execution: Execution, code: SourceCode | None, tokenizer: str | None
+) -> dict[str, Any]:
     run, loaded = prepared.run, prepared.loaded
     core_class = registry.load_core(run.core.name)
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "identity": prepared.identity,
         "result_versions": {"task": prepared.task.result_version, "core": core_class.result_version},
+        "code": None if code is None else asdict(code),
         "versions": environment.package_versions(),
         "git": environment.git_state(),
         "hardware": environment.hardware(),

@@ -6,6 +6,7 @@ Nothing here raises for a damaged run: the report is made of what is there, and 
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,10 @@ from .variants import flat_config, named_by_suites, variant_names, without_seed
 
 
 class Collector:
-    """Gathers results from wherever they are into one frame. A run that several places hold counts once."""
+    """Gathers results from wherever they are into one frame.
+
+    A run that several places hold counts once; where they contradict each other, those after the first are gaps.
+    """
 
     def __init__(self) -> None:
         self.gaps: list[Gap] = []
@@ -40,7 +44,8 @@ class Collector:
         self._pretraining: dict[str, Pretraining] = {}
         self._configs: list[str] = []
         self._histories: dict[int, list[dict[str, Any]]] = {}
-        self._seen: set[tuple[str, str]] = set()
+        #: Place and figures of each run, by task and identity.
+        self._seen: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
 
     @property
     def num_runs(self) -> int:
@@ -58,14 +63,17 @@ class Collector:
             pretraining = Pretraining.read(result["protocol"]["pretraining"])
             protocol = {**result["protocol"], "pretraining": pretraining.label}
             row = row_of(where, {**result, "protocol": protocol})
+            figures = _figures(result)
             slices = slice_rows(len(self._rows), result["slices"].get(row["split"], {}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.gaps.append(Gap(where, f"damaged result: {first_line(error, with_class=True)}"))
             return
         key = (row["task"], row["identity"])
         if key in self._seen:
+            if difference := _contradiction(*self._seen[key], figures):
+                self.gaps.append(Gap(where, f"not counted, one run with two results: {difference}"))
             return
-        self._seen.add(key)
+        self._seen[key] = where, figures
         if history is not None:
             self._histories[len(self._rows)] = history
         self._protocols.setdefault(row["column"], protocol)
@@ -145,6 +153,22 @@ def expand(places: Iterable[str | Path]) -> list[str]:
             raise RunFolderError(f"{place}: no such folder, and no folder matches it as a pattern")
         found += matches
     return found
+
+
+def _figures(result: Mapping[str, Any]) -> dict[str, float]:
+    """The headline score and the figures of every split, by name; what is missing has none."""
+    named = {f"{split} {name}": value for split, scores in result["scores"].items() for name, value in scores.items()}
+    return {name: float(value) for name, value in {"score": result["score"], **named}.items() if value is not None}
+
+
+def _contradiction(first: str, counted: Mapping[str, float], found: Mapping[str, float]) -> str | None:
+    """The first figure that two results of one run disagree on, in words; None where they agree on all they share."""
+    for name in (name for name in counted if name in found):
+        if not math.isclose(counted[name], found[name], rel_tol=1e-6, abs_tol=1e-6):
+            return (
+                f"{name} {found[name]:.4f} here, {counted[name]:.4f} in {first}, which counts; --rerun trains it again"
+            )
+    return None
 
 
 def _why_unfinished(folder: RunFolder) -> str:

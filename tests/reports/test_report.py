@@ -16,6 +16,7 @@ from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
 from atinuke_bench.reports.reading.published import read_published
+from atinuke_bench.reports.report import make_report
 from atinuke_bench.reports.writing.render import render_html, write_report
 
 EVIL = "<script>alert(1)</script>"
@@ -169,6 +170,51 @@ def test_a_copied_run_counts_once(tmp_path, write_run):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b")
     assert len(read_frame([tmp_path / "a", tmp_path / "b"]).runs) == 1
+
+
+def test_results_that_contradict_each_other_are_a_gap(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    other = write_run(tmp_path / "b")
+    result = json.loads((other / "result.json").read_text())
+    counted = result["score"]
+    result["score"] = result["scores"]["test"]["accuracy"] = counted - 2
+    (other / "result.json").write_text(json.dumps(result))
+    frame = read_frame([tmp_path / "a", tmp_path / "b"])
+    assert list(frame.runs["score"]) == [counted]
+    (gap,) = frame.gaps
+    assert gap.where == str(other)
+    assert f"one run with two results: score {counted - 2:.4f} here, {counted:.4f} in {tmp_path}" in gap.reason
+
+
+def test_a_split_that_contradicts_is_a_gap_though_the_score_is_the_same(tmp_path, write_run):
+    write_run(tmp_path / "a")
+    other = write_run(tmp_path / "b")
+    result = json.loads((other / "result.json").read_text())
+    result["scores"]["dev"] = {"accuracy": 1.0}  # the first does not know it, which contradicts nothing
+    (other / "result.json").write_text(json.dumps(result))
+    assert read_frame([tmp_path / "a", tmp_path / "b"]).gaps == ()
+    result["scores"]["test"]["loss"] = 0.5
+    (other / "result.json").write_text(json.dumps(result))
+    third = write_run(tmp_path / "c")
+    (third / "result.json").write_text(json.dumps({**result, "scores": {"test": {"loss": 0.6}}}))
+    (gap,) = read_frame([tmp_path / "b", tmp_path / "c"]).gaps
+    assert "test loss 0.6000 here, 0.5000" in gap.reason
+
+
+def test_a_mean_of_runs_with_different_code_is_said_to_be_one(tmp_path, write_run):
+    def record(run, **modules):
+        digests = {"atinuke_bench.training.train": "1", **modules}
+        (run / "manifest.json").write_text(json.dumps({"code": {"modules": digests, "texts": digests}}))
+
+    first, second, _ = (write_run(tmp_path, "atinuke", seed=seed) for seed in range(3))  # the last records none
+    for seed in range(2):
+        record(write_run(tmp_path, "transformer", seed=seed))
+    record(first, **{"mine.core": "1"})
+    record(second, **{"mine.core": "1"})
+    assert make_report(read_frame([tmp_path])).notes["scores"] == ()
+    record(second, **{"mine.core": "2"})
+    (note,) = make_report(read_frame([tmp_path])).notes["scores"]
+    assert note.startswith("The mean of atinuke-nano on snli is of runs with different code (mine.core);")
 
 
 def test_compare_by_core_and_by_folder(store):

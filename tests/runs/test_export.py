@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from atinuke_bench import source_code
 from atinuke_bench.cli import app
 from atinuke_bench.config import PretrainedConfig, TransformerConfig, core_config_class
 from atinuke_bench.core.build import build_core
@@ -240,3 +241,18 @@ def test_export_prints_its_files(finished, tmp_path):
     assert "weights.safetensors" in invoke("export", run, "--out", tmp_path / "b").stdout
     expected = invoke("predict", run, "--json", text="Ada\tBen").stdout
     assert invoke("predict", tmp_path / "a", "--json", text="Ada\tBen").stdout == expected
+
+
+def test_export_and_predict_say_that_the_code_has_changed_since(finished, tmp_path, monkeypatch):
+    run = finished("atinuke").path
+    assert "other code" not in invoke("export", run, "--out", tmp_path / "a").stderr
+    assert "other code" not in invoke("predict", tmp_path / "a", text="Ada\tBen").stderr
+    name = "atinuke_bench.core.atinuke"
+    read = source_code._source
+    monkeypatch.setattr(source_code, "_source", lambda asked: "x = 1" if asked == name else read(asked))
+    source_code._read.cache_clear()
+    for arguments in (("export", run, "--out", tmp_path / "b"), ("predict", run), ("predict", tmp_path / "a")):
+        said = f"warning: {arguments[1]}: finished earlier with other code ({name})"
+        assert said in invoke(*arguments, text="Ada\tBen").stderr
+    monkeypatch.undo()
+    source_code._read.cache_clear()

@@ -9,6 +9,7 @@ import pytest
 
 from atinuke_bench.config import MicroworldConfig, SourceConfig
 from atinuke_bench.errors import RunFolderError
+from atinuke_bench.files import read_json, write_json
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.run_folder import find_runs
 from atinuke_bench.runs.execute import execute
@@ -96,6 +97,17 @@ def test_a_cut_test_set_is_refused_and_partial_says_so(store, tmp_path, cli):
     assert done.status == 0
     assert "warning: partial submission; missing AX.tsv, CoLA.tsv" in done.err
     assert f"partial submission; {rte.path}: RTE.tsv must answer the official test set: 2994 of 3000" in done.err
+    assert "other code" not in done.err
+
+
+def test_a_submission_says_whose_code_has_changed_since(make_run, tmp_path, cli):
+    folder, _ = execute(make_run("glue/rte", "majority"), tmp_path / "runs", wandb="disabled")
+    manifest = read_json(folder.manifest)
+    for digests in manifest["code"].values():
+        digests["atinuke_bench.core.majority"] = "another"
+    write_json(folder.manifest, manifest)
+    done = cli("submit", folder.path, "--out", tmp_path / "s.zip", "--partial")
+    assert f"{folder.path}: finished earlier with other code (atinuke_bench.core.majority)" in done.err
 
 
 def test_each_test_set_of_mnli_is_checked_by_its_own_size(make_run, tmp_path):

@@ -23,10 +23,11 @@ from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Jo
 from atinuke_bench.runs.suite import Suite, SuiteOptions
 from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
 
+CORES = {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}}
 CONFIG = {
     "name": "trial",
     "tasks": ["glue/wnli"],
-    "cores": {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}},
+    "cores": CORES,
     "seeds": [0, 1, 2],
 }
 
@@ -84,12 +85,13 @@ class FakeExecutor:
 
 @pytest.fixture
 def carry_out(tmp_path, official):
-    def carry(executor, config=CONFIG, retry_failed=False, **options):
+    def carry(executor, config=CONFIG, retry_failed=False, rerun=False, **options):
         suite = parse(SuiteConfig, config, "suite")
         source = SourceConfig(data_dir=official)
-        chosen = SuiteOptions(tmp_path, **options)
+        chosen = SuiteOptions(tmp_path, rerun=rerun, **options)
         record = open_record(tmp_path, suite.name)
-        states = cell_states(expand(suite, source), suite, source, record, retry_failed=retry_failed)
+        cells = expand(suite, source)
+        states = cell_states(cells, suite, source, record, retry_failed=retry_failed, rerun=rerun)
         work = Suite("trial", states, record, executor, chosen)
         work.run()
         return work
@@ -114,6 +116,17 @@ def test_a_second_start_repeats_nothing(carry_out, tmp_path, official):
     results = finished_results(open_record(tmp_path, "trial"), suite, SourceConfig(data_dir=official), tmp_path)
     assert results is not None
     assert [variant for variant, _ in results] == ["floor", "small"] * 3
+
+
+def test_a_rerun_repeats_every_run_once(carry_out):
+    twice: dict[str, Any] = {**CONFIG, "cores": {**CORES, "again": {"core": "atinuke", "preset": "nano"}}}
+    carry_out(FakeExecutor(), twice)
+    again = FakeExecutor()
+    assert carry_out(again, twice, rerun=True).counts() == {"finished": 9}
+    assert len(again.started) == 9
+    rerun = [job.run for job in again.started if job.rerun]
+    assert len(rerun) == 6
+    assert all(rerun.count(run) == 1 for run in rerun)
 
 
 def test_a_finished_suite_is_looked_into_again_when_the_data_or_the_suite_has_changed(carry_out, tmp_path, official):

@@ -9,6 +9,7 @@ import pytest
 
 from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
+from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps import workers
 from atinuke_bench.sweeps.insight import insight
@@ -84,6 +85,21 @@ def test_a_study_is_a_function_of_its_seed(study, sweep, play, tmp_path):
     drawn = [[trial.params for trial in one.trials()] for one in (first, same, other)]
     assert drawn[0] == drawn[1]
     assert drawn[0] != drawn[2]
+
+
+@pytest.mark.parametrize("pruner", ["asha", "hyperband", "median"])
+@pytest.mark.parametrize("fewer", [0, 2])
+def test_what_the_store_holds_decides_nothing(study, sweep, play, tmp_path, pruner, fewer):
+    first, second = (study(store=tmp_path, name=name, pruner=pruner, budget={"trials": 24}) for name in ("a", "b"))
+    sweep(first, play(slots=1))
+    for path in list(tmp_path.rglob("history.jsonl"))[: 4 * fewer]:  # as if some had been killed on the way
+        RunFolder(path.parent).write_history(RunFolder(path.parent).read_history()[:1])
+    sweep(second, play(slots=1))
+    assert "PRUNED" in states(first)
+    for ours, theirs in zip(first.trials(), second.trials(), strict=True):
+        assert (ours.params, ours.state, ours.values) == (theirs.params, theirs.state, theirs.values)
+        assert ours.intermediate_values == theirs.intermediate_values
+        assert ours.user_attrs["training_flops"] == theirs.user_attrs["training_flops"]
 
 
 def test_a_restart_repeats_no_draw(study, sweep, play, tmp_path):

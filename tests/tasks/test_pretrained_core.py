@@ -7,7 +7,6 @@ import torch
 
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.registry import load_task
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.tasks.squad.model import SquadModule
 from atinuke_bench.training.prepare import prepare
@@ -29,7 +28,6 @@ def make_run(task, model, **changes):
         "pretrained",
         source=SourceConfig(kind="microworld", microworld=sizes),
         overrides={"core.model": str(model), **small, **changes},
-        task_training=dict(load_task(task).training),
     )
 
 

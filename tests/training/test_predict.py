@@ -11,7 +11,6 @@ import torch
 
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import AtinukeBenchError, CheckpointError, ConfigError, DataError, RunFolderError
-from atinuke_bench.registry import load_task
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.predict import load_predictor
 from atinuke_bench.training.prepare import prepare
@@ -59,7 +58,6 @@ def trained(tmp_path_factory):
                     "tokenizer.vocab_size": 300,
                     **options,
                 },
-                task_training=dict(load_task(task).training),
             )
             prepared = prepare(run)
             folder = RunFolder(tmp_path_factory.mktemp("runs") / "run")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
+from atinuke_bench import registry
 from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.hold_out import CUT_VERSION
-from atinuke_bench.errors import ConfigError, DivergedError, RunFolderError
-from atinuke_bench.files import sha256_file
+from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
+from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.run_folder import RunFolder, find_runs, identity
+from atinuke_bench.source_code import code_note
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -109,6 +112,48 @@ def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(make_ru
     assert not cut.failure.exists()
 
 
+def test_a_run_that_goes_on_with_other_code_keeps_both_digests(make_run, tmp_path, monkeypatch):
+    run = make_run(training__max_epochs=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_result", lambda self, record: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            carry_out(run, tmp_path / "cut")
+    manifest = read_json(tmp_path / "cut" / "manifest.json")
+    name = registry.module_of("cores", run.core.name)
+    modules, texts = manifest["code"]["modules"], manifest["code"]["texts"]
+    code = {"modules": {**modules, name: "before"}, "texts": {**texts, name: "before"}}
+    write_json(tmp_path / "cut" / "manifest.json", manifest | {"code": code})
+    folder, _ = carry_out(run, tmp_path / "cut")
+    assert read_json(folder.manifest)["code"]["modules"] == {**modules, name: f"before, then {modules[name]}"}
+    assert f"({name})" in str(code_note(folder.manifest, run.task, run.core.name))
+
+
+def test_a_run_that_goes_on_from_before_code_was_recorded_says_nothing(make_run, tmp_path):
+    run = make_run(training__max_epochs=2)
+    folder, _ = carry_out(run, tmp_path / "run")
+    folder.result.unlink()
+    manifest = read_json(folder.manifest)
+    del manifest["code"]
+    write_json(folder.manifest, manifest)
+    carry_out(run, tmp_path / "run")
+    assert code_note(folder.manifest, run.task, run.core.name) is None
+
+
+def test_features_are_encoded_anew_where_the_task_s_code_has_changed(make_run, monkeypatch):
+    prepared = prepare(make_run())
+    rows, built = type(prepared.task.data).rows, []
+
+    def build(self, *given):
+        built.append(given)
+        return rows(self, *given)
+
+    monkeypatch.setattr(type(prepared.task.data), "rows", build)
+    for code in ("one", "one", "two"):
+        monkeypatch.setattr("atinuke_bench.training.prepare.digest_of_task", lambda task, code=code: code)
+        prepared.encode("train", prepared.train_examples)
+    assert len(built) == 2
+
+
 def test_a_kill_between_the_last_epoch_and_the_result_trains_nothing_again(make_run, tmp_path, monkeypatch):
     run = make_run()
     whole, _ = carry_out(run, tmp_path / "whole")
@@ -138,6 +183,33 @@ def test_a_finished_run_is_not_repeated(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(TaskModule, "training_step", None)
     assert carry_out(make_run(), tmp_path / "run")[1] == result
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_epochs_that_were_trained_before_are_asked_about_again(make_run, tmp_path, monkeypatch, is_finished):
+    run = make_run(training__max_epochs=3)
+    folder, result = carry_out(run, tmp_path / "run")
+    if not is_finished:
+        folder.result.unlink()
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    asked: list[dict[str, Any]] = []
+
+    def ask(answers):
+        asked.clear()
+
+        def answer(record):
+            asked.append(record)
+            return answers[record["epoch"]]
+
+        return answer
+
+    with pytest.raises(PrunedError, match="stopped after epoch 2 of 3"):
+        train_and_evaluate(prepare(run), folder, QUIET, should_continue=ask([True, False, True]))
+    assert asked == folder.read_history()[:2]
+    assert folder.is_finished() == is_finished
+    told = train_and_evaluate(prepare(run), folder, QUIET, should_continue=ask([True, True, False]))
+    assert asked == folder.read_history()
+    assert told["scores"] == result["scores"]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(make_run, tmp_path, monkeypatch):

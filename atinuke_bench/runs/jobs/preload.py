@@ -9,14 +9,18 @@ import contextlib
 import os
 
 from atinuke_bench import registry
+from atinuke_bench.source_code import code_of_run
 
 # DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
 # when torch is imported, below.
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
+# Digests too: they are then those of what is loaded, however the files change meanwhile, and no job takes the time.
 for _name in registry.task_names():
     with contextlib.suppress(Exception):
         registry.load_task(_name)
+        code_of_run(_name, "majority")
 for _name in registry.core_names():
     with contextlib.suppress(Exception):
         registry.load_core(_name)
+        code_of_run("snli", _name)

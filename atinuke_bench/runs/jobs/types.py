@@ -32,6 +32,8 @@ class Job:
     execution: Execution = field(default_factory=lambda: Execution(show_progress=False))
     #: After every epoch the job waits for `Executor.answer`.
     asks: bool = False
+    #: Trains again what is finished; the files that are there are set aside.
+    rerun: bool = False
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def _carry_out(job: Job, parent: ParentChannel) -> dict[str, Any]:
         parent.send(EpochDone(job.key, record))
         return parent.wait_for_answer() if job.asks else True
 
-    return train_and_evaluate(prepared, folder, job.execution.under_launcher(), tracker, should_continue)
+    execution = job.execution.under_launcher()
+    return train_and_evaluate(prepared, folder, execution, tracker, should_continue, rerun=job.rerun)
 
 
 class ParentChannel:

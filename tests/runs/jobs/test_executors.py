@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from atinuke_bench.errors import ConfigError, MissingDependencyError
-from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.run_folder import RunFolder, find_runs
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
@@ -99,6 +100,20 @@ def test_results_do_not_depend_on_how_a_run_is_carried_out(local, make_run, tmp_
     assert [type(event) for event in events if event.key == "shared"] == [Started, EpochDone, EpochDone, Finished]
     execution = json.loads((folders["shared"] / "manifest.json").read_text())["execution"]
     assert (execution["devices"], execution["rank"]) == (2, 0)
+
+
+@pytest.mark.parametrize("core", ["bilstm", "majority"])
+def test_a_rerun_in_two_processes_sets_aside_what_was_there(local, make_run, tmp_path, core):
+    run = make_run("glue/wnli", core)
+    job = Job("run", run, tmp_path, "disabled", execution=PAIR)
+    for number in range(3):
+        local.start(replace(job, rerun=number > 0))
+        assert isinstance(last_words(until_the_end(local, 1))["run"], Finished)
+    (folder,) = find_runs(tmp_path)
+    assert folder.is_finished()
+    earlier = [RunFolder(folder.path / f".earlier-{number}") for number in (1, 2)]
+    assert all(past.is_finished() for past in earlier)
+    assert {len(past.read_history()) for past in [*earlier, folder]} == {len(folder.read_history())}
 
 
 @pytest.mark.parametrize("execution", [QUIET, PAIR], ids=["one process", "two processes"])

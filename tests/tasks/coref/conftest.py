@@ -12,7 +12,6 @@ from atinuke_bench.data.conll.read import Document, Sentence
 from atinuke_bench.data.conll.spans import Mention
 from atinuke_bench.data.conll.write import write_documents
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.tasks.coref.task import COREF
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -76,7 +75,6 @@ def _run(folder, core="atinuke", *, seed=0, **overrides):
         source=SourceConfig(data_dir=folder),
         seed=seed,
         overrides={**small, **changes},
-        task_training=dict(COREF.training),
     )
 
 

@@ -14,7 +14,6 @@ from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.data.conll.write import write_documents
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.tasks.srl.props import rename_roles, write_props
-from atinuke_bench.tasks.srl.task import SRL
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -96,7 +95,6 @@ def _run(folder, core="bilstm", **overrides):
         preset="nano",
         source=SourceConfig(data_dir=folder),
         overrides={**small, "tokenizer.vocab_size": 120, **changes},
-        task_training=dict(SRL.training),
     )
 
 
