@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import subprocess
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,13 @@ PACKAGES = (
     "wandb",
 )
 
+#: The package that this is part of.
+OURS = "atinuke_bench"
+#: In a checkout these lie beside the package that they are installed in.
+_BESIDE = ("tasks", "sweeps", "reports")
+#: Characters of a diff that a manifest keeps.
+_MOST_DIFF = 100_000
+
 
 def package_versions() -> dict[str, str | None]:
     """Installed versions of the packages that a result may depend on; None where one is not installed.
@@ -35,11 +44,31 @@ def package_versions() -> dict[str, str | None]:
     return {**{name: _version(name) for name in PACKAGES}, "torch": str(torch.__version__)}
 
 
-def git_state(folder: Path | None = None) -> dict[str, str | None]:
-    """Commit and uncommitted diff of the checkout the code runs from; all None outside a checkout."""
-    folder = folder or Path(__file__).resolve().parent
+def git_state(module: str = OURS) -> dict[str, str | None]:
+    """Commit and uncommitted diff of the checkout that a module's code is tracked in; all None where there is none.
+
+    A repository that merely encloses an installation, as that of a paper encloses a virtual environment, is not asked:
+    its changes say nothing of the code, and are its owner's. Of a checkout's changes only those of the module's own
+    package are told. `$ATINUKE_GIT_DIFF=off` leaves them out.
+    """
+    root = module.partition(".")[0]
+    spec = importlib.util.find_spec(root)
+    nothing: dict[str, str | None] = {"commit": None, "diff": None}
+    if spec is None or spec.origin is None:
+        return nothing
+    file = Path(spec.origin).resolve()
+    is_package = spec.submodule_search_locations is not None
+    folder = file.parent.parent if is_package else file.parent
+    if _git(folder, "ls-files", "--error-unmatch", "--", str(file)) is None:
+        return nothing
     commit = _git(folder, "rev-parse", "HEAD")
-    return {"commit": commit, "diff": _git(folder, "diff", "HEAD") if commit else None}
+    if commit is None or os.environ.get("ATINUKE_GIT_DIFF") == "off":
+        return {"commit": commit, "diff": None}
+    own = [root, *_BESIDE] if root == OURS else [root if is_package else file.name]
+    diff = _git(folder, "diff", "HEAD", "--", *own) or ""
+    if len(diff) > _MOST_DIFF:
+        diff = f"{diff[:_MOST_DIFF]}\n({len(diff)} characters, cut here; sha256 {sha256(diff.encode()).hexdigest()})"
+    return {"commit": commit, "diff": diff}
 
 
 def hardware() -> dict[str, Any]:
@@ -88,11 +117,15 @@ def _version(name: str) -> str | None:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            timeout=10,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode(errors="backslashreplace").strip() if done.returncode == 0 else None
 
 
 def _processor_name() -> str:

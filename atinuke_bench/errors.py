@@ -16,8 +16,10 @@ from pathlib import Path
 class FailureClass(StrEnum):
     """Why a run has no result, as it is filed in `failure.json`."""
 
-    #: A mistake in the run's config or data.
+    #: A mistake in the data, which every run on it would meet.
     DATA = "data"
+    #: The run's own settings do not go together, or not with its task.
+    CONFIG = "config"
     DIVERGED = "diverged"
     OUT_OF_MEMORY = "out-of-memory"
     #: Ended from outside; it can resume from its last epoch.
@@ -41,6 +43,8 @@ class AtinukeBenchError(Exception):
 
 class ConfigError(AtinukeBenchError):
     """A configuration breaks a rule: unknown field, wrong type, heads that do not divide the hidden size."""
+
+    failure_class = FailureClass.CONFIG
 
 
 class UnknownNameError(ConfigError):

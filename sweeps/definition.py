@@ -171,9 +171,31 @@ def make_study_config(
     run = bare.make_run({})
     metric = declared.for_run(run).metric
     parameters = resolve_space(space, run, where)
+    _require_used(bare, parameters, space, where)
     require_one_measure(parameters, run, bare.make_run, where)
     told = {"metric": metric.name, "higher_is_better": metric.higher_is_better, "max_epochs": run.training.max_epochs}
     return bare.model_copy(update={"space": parameters, **told})
+
+
+def _require_used(config: StudyConfig, space: Space, record: Mapping[str, Any], where: str) -> None:
+    """Refuse a setting that every trial would replace; ConfigError.
+
+    A range that is relative starts from the setting, a condition may leave it as it is, and some, such as the model of
+    a pretrained core, have no value unless they are set.
+    """
+    for parameter in space.parameters:
+        path = parameter.path
+        if path not in config.overrides or parameter.when or record[path].get("relative"):
+            continue
+        rest = {name: value for name, value in config.overrides.items() if name != path}
+        try:
+            config.model_copy(update={"overrides": rest}).make_run({})
+        except ConfigError:
+            continue
+        raise ConfigError(
+            f"--set {path}={config.overrides[path]}: {where} searches this field, so no trial keeps the value; leave "
+            "out one of the two"
+        )
 
 
 def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:

@@ -75,6 +75,21 @@ def values_of(domain: IntDistribution | CategoricalDistribution) -> Sequence[Any
     return range(domain.low, domain.high + 1, domain.step)
 
 
+def holds(domain: Domain, value: Any) -> bool:
+    """Whether a domain ever gives this value.
+
+    >>> holds(IntDistribution(1, 7, step=2), 4), holds(CategoricalDistribution(("pre", "post")), "pre")
+    (False, True)
+    """
+    if isinstance(domain, CategoricalDistribution):
+        return value in domain.choices
+    if not isinstance(value, int | float) or not domain.low <= value <= domain.high:
+        return False
+    return domain.step is None or math.isclose(
+        round((value - domain.low) / domain.step) * domain.step + domain.low, value
+    )
+
+
 def ends_of(domain: Domain) -> Sequence[Any]:
     """The first and the last number of a range; every choice, since choices have no order."""
     return domain.choices if isinstance(domain, CategoricalDistribution) else (domain.low, domain.high)

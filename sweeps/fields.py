@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -44,8 +44,13 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         )
     task: Task = registry.load_task(run.task).for_run(run)
     values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
-    space = make_space(record, dict(_flatten(values, "")), where)
+    base = dict(_flatten(values, ""))
     roots = {"core": core_config_class(run.core.name), "options": task.options_class}
+    for path, spec in record.items():
+        if isinstance(spec, dict) and isinstance(spec.get("when"), dict):
+            fixed = {name: values for name, values in spec["when"].items() if name in base and name not in record}
+            _check_conditions(fixed, roots, f"{where}: {path}.when")
+    space = make_space(record, base, where)
     parameters = []
     for parameter in space.parameters:
         _require_free(parameter.path, task, where)
@@ -134,16 +139,34 @@ def _check_values(parameter: Parameter, field: FieldInfo, where: str) -> None:
     domain = parameter.domain
     if isinstance(domain, FloatDistribution) and not _takes_fractions(field):
         raise ConfigError(f"{where}: the field takes no fractions; found {domain_record(domain)}")
-    metadata = [rule for rule in field.metadata if parameter.times is None and not isinstance(rule, MultipleOf)]
-    annotation: Any = Annotated[(field.annotation, *metadata)] if metadata else field.annotation
-    adapter = TypeAdapter[Any](annotation)
+    rules = () if parameter.times is not None else field.metadata
+    annotation = _annotation(field, [rule for rule in rules if not isinstance(rule, MultipleOf)])
     for value in ends_of(domain):
-        try:
-            # Strict, so that neither the text "yes" nor the number 1 is read as true.
-            adapter.validate_python(value, strict=True)
-        except ValidationError as error:
-            rule = error.errors(include_url=False)[0]["msg"]
-            raise ConfigError(f"{where}: {rule[0].lower()}{rule[1:]}; found {value!r}") from None
+        _check_value(value, annotation, where)
+
+
+def _check_value(value: Any, annotation: Any, where: str) -> None:
+    try:
+        # Strict, so that neither the text "yes" nor the number 1 is read as true.
+        TypeAdapter[Any](annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        rule = error.errors(include_url=False)[0]["msg"]
+        raise ConfigError(f"{where}: {rule[0].lower()}{rule[1:]}; found {value!r}") from None
+
+
+def _check_conditions(conditions: Mapping[str, Any], roots: Mapping[str, type[BaseModel]], where: str) -> None:
+    """Refuse a condition on a value that its field can never have, such as a name with a typo; ConfigError."""
+    for path, values in conditions.items():
+        field = _searchable_field(path, roots, where)
+        for value in values if isinstance(values, list) else [values]:
+            if path == "core.name":
+                registry.require_core_name(value)
+            else:
+                _check_value(value, _annotation(field, field.metadata), f"{where}.{path}")
+
+
+def _annotation(field: FieldInfo, rules: Collection[Any] = ()) -> Any:
+    return Annotated[(field.annotation, *rules)] if rules else field.annotation
 
 
 def _takes_fractions(field: FieldInfo) -> bool:

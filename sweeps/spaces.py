@@ -19,10 +19,10 @@ theirs that divides it. No trial is ever thrown away for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from atinuke_bench.sweeps.domains import (
     Domain,
     domain_record,
     ends_of,
+    holds,
     nearest_that_fits,
     parse_domain,
     values_of,
@@ -43,6 +44,8 @@ from atinuke_bench.sweeps.domains import (
 HEADS, HIDDEN, POSITIONS = "core.num_heads", "core.hidden_size", "core.positions"
 #: What fitting reads, besides the parameters' own needs.
 _FITTED_BY = {HIDDEN: (HEADS, POSITIONS), HEADS: (POSITIONS,)}
+#: Branches of a space that are tried when it is read.
+_MOST_BRANCHES = 4096
 _OPTIONS = ("log", "step", "times", "when", "relative")
 #: Key under which a space that is written down keeps the values its parameters read; no field's path is without a dot.
 _BASE = "base"
@@ -179,7 +182,7 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
     {'core.num_heads': 3, 'core.hidden_size': 99}
     """
     parameters = [_parameter(str(path), spec, base, f"{where}: {path}") for path, spec in record.items()]
-    searched = {parameter.path for parameter in parameters}
+    searched = {parameter.path: parameter for parameter in parameters}
     kept = []
     for parameter in parameters:
         for needed in parameter.needs():
@@ -187,6 +190,9 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
                 near = nearest(needed, [*searched, *base])
                 hint = f"; nearest: {near!r}" if near else ""
                 raise ConfigError(f"{where}: {parameter.path}: no field {needed!r}{hint}")
+        for path, values in parameter.when:
+            if path in searched and searched[path].times is None:
+                _require_drawn(values, searched[path].domain, f"{where}: {parameter.path}.when.{path}")
         # What cannot hold for this core or preset is no dimension of its space.
         if all(path in searched or base[path] in values for path, values in parameter.when):
             live = tuple((path, values) for path, values in parameter.when if path in searched)
@@ -196,6 +202,17 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
     space = Space(tuple(_in_order(kept, where)), _base_that_is_read(kept, base))
     _check_fit(space)
     return space
+
+
+def _require_drawn(values: tuple[Any, ...], domain: Domain, where: str) -> None:
+    """Refuse a condition on a value that the other parameter is never given; ConfigError."""
+    for value in values:
+        if not holds(domain, value):
+            near = (
+                nearest(str(value), map(str, values_of(domain))) if not isinstance(domain, FloatDistribution) else None
+            )
+            hint = f"; nearest: {near!r}" if near else ""
+            raise ConfigError(f"{where}: {value!r} is none of {domain_record(domain)}, so it can never hold{hint}")
 
 
 def _base_that_is_read(parameters: list[Parameter], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,12 +277,22 @@ def _in_order(parameters: list[Parameter], where: str) -> Iterator[Parameter]:
 
 
 def _check_fit(space: Space) -> None:
-    """Every combination of heads and positions must leave a hidden size to take; ConfigError at once, not mid-way."""
-    discrete = {
-        parameter.path: values_of(parameter.domain)
-        for parameter in space.parameters
-        if parameter.path in (HEADS, POSITIONS) and not isinstance(parameter.domain, FloatDistribution)
-    }
-    for combination in product(*discrete.values()):
-        fixed = dict(zip(discrete, combination, strict=True))
+    """Every branch of a space, with all its heads and positions, must leave a hidden size; ConfigError before it runs.
+
+    A branch is a combination of what conditions tell apart: the values that they name, and one that they do not.
+    """
+    named: dict[str, list[Any]] = {}
+    for parameter in space.parameters:
+        for path, values in parameter.when:
+            named.setdefault(path, []).extend(values)
+    tried: dict[str, Sequence[Any]] = {}
+    for parameter in space.parameters:
+        path, domain = parameter.path, parameter.domain
+        if path in (HEADS, POSITIONS) and not isinstance(domain, FloatDistribution):
+            tried[path] = values_of(domain)
+        elif path in named:
+            others = [value for value in ends_of(domain) if value not in named[path]]
+            tried[path] = [value for value in named[path] if holds(domain, value)] + others[:1]
+    for combination in islice(product(*tried.values()), _MOST_BRANCHES):
+        fixed = dict(zip(tried, combination, strict=True))
         space.draw(lambda path, domain, fixed=fixed: fixed.get(path, ends_of(domain)[0]))  # type: ignore[misc]

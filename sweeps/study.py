@@ -19,6 +19,7 @@ from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.config import RunConfig
+from atinuke_bench.errors import ConfigError, FailureClass, one_line
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import Domain
 from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
@@ -60,6 +61,14 @@ class Assigned:
     number: int
     draw: Draw
     run: RunConfig
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A trial whose values make no run. It has been told as failed."""
+
+    number: int
+    reason: str
 
 
 class Study:
@@ -107,7 +116,7 @@ class Study:
         now = self.tally()
         return now.running == 0 and (not now.allows_another(self.config.budget) or self._grid_is_used_up())
 
-    def ask(self, owner: Mapping[str, str]) -> Assigned | None:
+    def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | None:
         """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
         with self.storage.exclusive():
             trials = self.trials()
@@ -121,9 +130,13 @@ class Study:
             self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
             trial = self._study.ask()
             trial.set_user_attr("owner", dict(owner))
-            draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
             self._live[trial.number] = trial
-            return Assigned(trial.number, draw, self.config.make_run(draw.overrides))
+            try:
+                draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
+                return Assigned(trial.number, draw, self.config.make_run(draw.overrides))
+            except ConfigError as error:
+                self.fail(trial.number, FailureClass.CONFIG, one_line(error))
+                return Refused(trial.number, one_line(error))
 
     def note(self, number: int, **facts: Any) -> None:
         """Keep facts about a running trial."""

@@ -18,13 +18,15 @@ from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
 from atinuke_bench.source_code import code_note
 from atinuke_bench.sweeps.recovery import settle
-from atinuke_bench.sweeps.study import Assigned, Study
+from atinuke_bench.sweeps.study import Assigned, Refused, Study
 from atinuke_bench.sweeps.workers import Worker
 
 #: How often trials of dead processes are looked for.
 _SETTLE_SECONDS = 5.0
 #: So many trials in a row whose runs were all done before: the space holds nothing new.
 _MOST_REPEATS = 200
+#: So many trials in a row whose values make no run, with nothing else between: it is no matter of single values.
+_MOST_REFUSED = 10
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Sweep:
         #: Trials whose run is being carried out elsewhere, and when to try again.
         self._parked: list[tuple[float, Assigned]] = []
         self._num_repeats = 0
+        self._num_refused = 0
         self._next_settle = 0.0
         self._worker = Worker(self.study)
         self._loop = JobLoop(self.executor, self)
@@ -80,7 +83,9 @@ class Sweep:
 
     def next_job(self) -> Job | None:
         while (assigned := self._next()) is not None:
-            if self._is_to_be_trained(assigned):
+            if isinstance(assigned, Refused):
+                self._refused(assigned.number, assigned.reason)
+            elif self._is_to_be_trained(assigned):
                 key = str(assigned.number)
                 self._active[key] = _Active(assigned)
                 return replace(self.template, key=key, run=assigned.run, asks=self.study.asks)
@@ -124,7 +129,7 @@ class Sweep:
             self.on_end(Ended(None, "settled", line))
         self._next_settle = time.monotonic() + _SETTLE_SECONDS
 
-    def _next(self) -> Assigned | None:
+    def _next(self) -> Assigned | Refused | None:
         now = time.monotonic()
         for place, (when, assigned) in enumerate(self._parked):
             if when <= now:
@@ -155,6 +160,7 @@ class Sweep:
         self._parked.append((time.monotonic() + 1.0, assigned))
 
     def _epoch(self, event: EpochDone, active: _Active) -> None:
+        self._num_refused = 0
         active.history.append(event.record)
         is_last = event.record["epoch"] + 1 >= active.assigned.run.training.max_epochs
         decide = self.study.asks and not is_last
@@ -190,9 +196,22 @@ class Sweep:
                 self.study.fail(number, event.failure_class, event.message, counts=False, **spent)
                 self.on_end(Ended(number, "failed", event.message))
                 raise StudyError(f"study {self.study.config.name!r} stops: {event.message}")
+            case FailureClass.CONFIG:
+                # Its task refuses these values; others may do.
+                self.study.fail(number, event.failure_class, event.message, **spent)
+                self._refused(number, event.message)
             case failure_class:
                 self.study.fail(number, failure_class, event.message, **spent)
                 self.on_end(Ended(number, "failed", f"{failure_class}: {event.message}"))
+
+    def _refused(self, number: int, reason: str) -> None:
+        self.on_end(Ended(number, "failed", f"{FailureClass.CONFIG}: {reason}"))
+        self._num_refused += 1
+        if self._num_refused >= _MOST_REFUSED:
+            raise StudyError(
+                f"study {self.study.config.name!r} stops: the last {_MOST_REFUSED} trials were all refused; the last "
+                f"one: {reason}"
+            )
 
     def _requeue(self, number: int) -> None:
         self.study.fail_and_repeat(number, "interrupted", "the sweep was interrupted", as_attempt=False)

@@ -358,6 +358,8 @@ def _manifest(
 ) -> dict[str, Any]:
     run, loaded = prepared.run, prepared.loaded
     core_class = registry.load_core(run.core.name)
+    modules = (core_class.__module__, type(prepared.task.model).__module__, type(prepared.task.data).__module__)
+    plugins = {name.partition(".")[0] for name in modules} - {environment.OURS}
     return {
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "identity": prepared.identity,
@@ -365,6 +367,7 @@ def _manifest(
         "code": None if code is None else asdict(code),
         "versions": environment.package_versions(),
         "git": environment.git_state(),
+        "plugins": {name: environment.git_state(name) for name in sorted(plugins)},
         "hardware": environment.hardware(),
         "execution": asdict(execution),
         "precision": run.training.precision,

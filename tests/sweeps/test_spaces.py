@@ -205,6 +205,50 @@ BAD = {
         {"core.num_heads": {"categorical": [7, 37]}, "core.hidden_size": {"int": [60, 70]}},
         "heads must divide the hidden size",
     ),
+    "heads that fit nothing in one branch": (
+        {
+            "core.norm": {"categorical": ["pre", "post"]},
+            "core.num_heads": {"categorical": [3, 5]},
+            "core.hidden_size": {"int": [60, 100], "when": {"core.norm": "pre"}},
+        },
+        "heads must divide the hidden size",
+    ),
+    "heads that fit nothing beyond a depth": (
+        {
+            "core.num_layers": {"int": [1, 3]},
+            "core.num_heads": {"categorical": [3, 5]},
+            "core.hidden_size": {"int": [60, 100], "when": {"core.num_layers": [1, 2]}},
+        },
+        "heads must divide the hidden size",
+    ),
+    "heads that fit nothing with a number between": (
+        {
+            "core.num_layers": {"int": [1, 3]},
+            "core.num_heads": {"categorical": [4, 5], "when": {"core.num_layers": 2}},
+            "core.hidden_size": {"categorical": [66, 70]},
+        },
+        "heads must divide the hidden size, and none of {'categorical': [66, 70]} fits with core.num_heads 4",
+    ),
+    "condition on no choice": (
+        {
+            "core.norm": {"categorical": ["pre", "post"]},
+            "core.dropout": {"float": [0, 0.5], "when": {"core.norm": "prae"}},
+        },
+        "core.dropout.when.core.norm: 'prae' is none of {'categorical': ['pre', 'post']}, so it can never hold; "
+        "nearest: 'pre'",
+    ),
+    "condition on a number outside": (
+        {"core.num_layers": {"int": [1, 3]}, "core.dropout": {"float": [0, 0.5], "when": {"core.num_layers": [2, 4]}}},
+        "4 is none of {'int': [1, 3]}, so it can never hold",
+    ),
+    "condition on no value of a field": (
+        {"core.dropout": {"float": [0, 0.5], "when": {"core.norm": "prae"}}},
+        "core.dropout.when.core.norm: input should be 'pre' or 'post'; found 'prae'",
+    ),
+    "condition on no core": (
+        {"core.dropout": {"float": [0, 0.5], "when": {"core.name": ["atinuke", "transfomer"]}}},
+        "no core 'transfomer'; nearest: 'transformer'",
+    ),
     "nothing for this core": (
         {"core.num_heads": {"int": [1, 2], "when": {"core.name": "transformer"}}},
         "no parameter applies to core 'atinuke'",
@@ -267,6 +311,17 @@ def test_a_switch_that_leaves_the_metric_alone_is_searched():
     assert study_of("snli", "atinuke", CAUSAL).metric == "accuracy"
     masked = study_of("lm", "atinuke", CAUSAL, **{"options.objective": "masked"})
     assert (masked.metric, masked.higher_is_better) == ("masked_loss", False)
+
+
+def test_a_setting_that_no_trial_would_keep_is_refused():
+    with pytest.raises(ConfigError, match=r"--set core\.num_layers=2: space searches this field"):
+        study_of("snli", "atinuke", CAUSAL, **{"core.num_layers": 2})
+    relative = {"core.hidden_size": {"int": [0.5, 2], "relative": True}}
+    (size,) = study_of("snli", "atinuke", relative, **{"core.hidden_size": 96}).space.parameters
+    assert size.domain == IntDistribution(48, 192)
+    held_back = {**CAUSAL, "core.num_layers": {"int": [1, 3], "when": {"core.causal": True}}}
+    space = study_of("snli", "atinuke", held_back, **{"core.num_layers": 2}).space
+    assert space.draw(lambda path, domain: False).overrides == {"core.causal": False}
 
 
 def test_a_condition_can_keep_the_metric_as_it_is():

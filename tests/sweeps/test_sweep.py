@@ -7,11 +7,12 @@ import socket
 
 import pytest
 
-from atinuke_bench.errors import StudyError
+from atinuke_bench.errors import ConfigError, StudyError
 from atinuke_bench.files import write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps import workers
+from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
 from atinuke_bench.sweeps.recovery import settle
@@ -171,6 +172,38 @@ def test_a_diverged_run_is_a_failed_trial_that_counts(study, sweep, play):
     assert states(tiny)[1] == "FAIL"
     assert len(tiny.trials()) == 4
     assert tiny.trials()[1].user_attrs["reason"] == "it diverged"
+
+
+def test_values_that_a_task_refuses_are_a_failed_trial(study, sweep, play):
+    tiny = study(budget={"trials": 4}, pruner="none")
+    sweep(tiny, play(fails=lambda job: "config" if job.key in ("0", "2") else None))
+    assert [state == "FAIL" for state in states(tiny)] == [True, False, True, False]
+    assert tiny.tally().counted == 4
+
+
+def test_values_that_make_no_run_are_a_failed_trial(study, sweep, monkeypatch):
+    tiny = study(budget={"trials": 4}, pruner="none")
+    make_run = tiny.config.make_run
+
+    def refuse(config, overrides, *, seed=None):
+        if overrides.get("core.num_layers") == refused:
+            raise ConfigError("no run for these")
+        return make_run(overrides, seed=seed)
+
+    refused = study(name="same", budget={"trials": 1}).ask({}).draw.overrides["core.num_layers"]
+    monkeypatch.setattr(StudyConfig, "make_run", refuse)
+    ends = sweep(tiny)
+    assert (ends[0].outcome, ends[0].message) == ("failed", "config: no run for these")
+    assert states(tiny)[0] == "FAIL"
+    assert "COMPLETE" in states(tiny)
+    assert tiny.tally().counted == 4
+
+
+def test_a_study_whose_trials_are_all_refused_stops(study, sweep, play):
+    tiny = study(budget={"trials": 30}, pruner="none")
+    with pytest.raises(StudyError, match="the last 10 trials were all refused; the last one: it config"):
+        sweep(tiny, play(slots=1, fails=lambda job: "config"))
+    assert tiny.tally().counted == 10
 
 
 def test_missing_data_stops_the_sweep_and_counts_for_nothing(study, sweep, play):

@@ -150,7 +150,7 @@ def test_a_crash_and_a_wrong_run_are_failures_of_their_own_class(executor, make_
     ends = last_words(until_the_end(executor, 2, kill))
     assert ends["long"].failure_class == "killed"
     assert "SIGKILL" in ends["long"].message
-    assert ends["wrong"].failure_class == "data"
+    assert ends["wrong"].failure_class == "config"
     assert "no_such" in ends["wrong"].message
 
 
