@@ -82,8 +82,8 @@ def test_every_built_in_suite_expands(name):
     ("changes", "message"),
     [
         ({"sedes": [1]}, "sedes: unknown field; nearest: 'seeds'"),
-        ({"tasks": []}, "tasks: List should have at least 1 item"),
-        ({"seeds": []}, "seeds: List should have at least 1 item"),
+        ({"tasks": []}, "tasks: at least 1 entries"),
+        ({"seeds": []}, "seeds: at least 1 entries"),
         ({"seeds": [1, 1]}, "seeds has a value twice"),
         ({"cores": {"a": {"core": "atinuke", "presets": "nano"}}}, "presets: unknown field; nearest: 'preset'"),
         ({"task_overrides": {"srl": {}}}, "task_overrides names 'srl'"),
@@ -125,7 +125,7 @@ def test_a_run_that_cannot_be_is_refused_before_anything_runs(changes, error, me
 
 def test_a_suite_that_is_no_yaml_or_not_there(tmp_path):
     (tmp_path / "bad.yaml").write_text("name: [")
-    with pytest.raises(ConfigError, match="not a readable YAML file"):
+    with pytest.raises(ConfigError, match="not readable as YAML"):
         read_suite(str(tmp_path / "bad.yaml"))
     with pytest.raises(UnknownNameError, match="nearest: 'quick'"):
         read_suite("quik")

@@ -26,7 +26,7 @@ from atinuke_bench.data.conll.spans import (
     parse_arguments,
     repeats_among,
 )
-from atinuke_bench.data.text import MOST_DIGITS, read_lines
+from atinuke_bench.data.text import read_lines
 from atinuke_bench.errors import DataError
 
 NUM_FIXED_COLUMNS = 12  # eleven before the argument columns, and coreference after them
@@ -166,7 +166,7 @@ def read_header(line: str) -> tuple[str, int | None] | None:
         return None
     rest, part = line[match.end() :].strip(), None
     before, found, digits = rest.rpartition("part")
-    if found and before[-1:] in _BEFORE_PART and _PART.fullmatch(digits) and len(digits) <= MOST_DIGITS:
+    if found and before[-1:] in _BEFORE_PART and _PART.fullmatch(digits):
         rest, part = before.rstrip(), int(digits)
     name = rest.removesuffix(";").rstrip()
     return (name[1:].removesuffix(")") if name.startswith("(") else name), part
