@@ -28,6 +28,8 @@ from atinuke_bench.files import file_problem, make_folder, read_json, sha256_jso
 
 RESULT_SCHEMA = 1
 _SET_ASIDE = ".earlier-"
+#: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
+MOST_UNKNOWN_PERCENT = 5
 
 
 @dataclass(frozen=True)
