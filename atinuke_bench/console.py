@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from atinuke_bench.formatting import MISSING, number, p_value
+from atinuke_bench.formatting import MISSING, figure, number, p_value
 
 Record = Mapping[str, Any]
 #: What the scores in a row of a suite's table share: task, split and metric.
@@ -124,8 +124,8 @@ def named_table(title: str, record: Record) -> Table:
     """A two-column table of a flat record."""
     table = Table(title=escape(title), title_justify="left", show_header=False, box=None, pad_edge=False)
     for name, value in record.items():
-        shown = number(value) if isinstance(value, float) else str(value)
-        table.add_row(escape(str(name)), escape(shown))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_row(escape(str(name)), escape(figure(value) if is_number else str(value)))
     return table
 
 

@@ -22,12 +22,14 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from atinuke_bench.config import RunConfig, parse
-from atinuke_bench.errors import CheckpointError, RunFolderError
+from atinuke_bench.config import RunConfig, parse, read_yaml
+from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
 
 RESULT_SCHEMA = 1
 _SET_ASIDE = ".earlier-"
+#: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
+MOST_UNKNOWN_PERCENT = 5
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,8 @@ class RunFolder:
     def read_config(self) -> RunConfig:
         """The run's resolved config; RunFolderError when it is missing."""
         try:
-            record = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            record = read_yaml(self.config)
+        except ConfigError as error:
             raise RunFolderError(f"{self.config}: cannot be read as a run's config ({error})") from error
         return parse(RunConfig, record, str(self.config))
 

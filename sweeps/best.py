@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import StudyError
@@ -59,7 +60,7 @@ def retrain(
                 "evaluated": _summary(results[key]["score"] for key in keys if key in results),
                 "split": next((results[key]["split"] for key in keys if key in results), None),
                 "metric": next((results[key]["metric"] for key in keys if key in results), None),
-                "folders": [folders[key] for key in keys if key in results],
+                "folders": [_in_store(folders[key], study) for key in keys if key in results],
             }
         )
     sign = 1 if study.higher_is_better else -1
@@ -84,7 +85,7 @@ def best_trials(study: Study, count: int) -> list[Any]:
 
 def _carry_out(
     jobs: list[Job], executor: Executor, say: Callable[[str], None]
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+) -> tuple[dict[str, dict[str, Any]], dict[str, Path]]:
     results: dict[str, dict[str, Any]] = {}
 
     def on_end(end: Finished | Failed) -> None:
@@ -94,14 +95,20 @@ def _carry_out(
             return
         results[end.key] = end.result
         score = end.result["selection"]["score"]
-        say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {score}")
+        shown = "missing" if score is None else f"{score:.2f}"
+        say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {shown}")
 
     folders, _ = carry_out(jobs, executor, on_end)
     for job in jobs:
         manifest = RunFolder(folders[job.key]).manifest if job.key in results else None
         if manifest is not None and (note := code_note(manifest, job.run.task, job.run.core.name)):
             say(f"{manifest.parent}: {note}")
-    return results, {key: str(folder) for key, folder in folders.items()}
+    return results, folders
+
+
+def _in_store(folder: Path, study: Study) -> str:
+    """A run folder as the store names it, so that the record holds from any folder and after the store has moved."""
+    return folder.resolve().relative_to(study.store.resolve()).as_posix()
 
 
 def _rank(mean: float | None, sign: int) -> tuple[bool, float]:

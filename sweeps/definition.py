@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from atinuke_bench import registry
-from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse
+from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse, read_yaml
 from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
@@ -231,8 +231,8 @@ def read_definition(folder: Path) -> tuple[StudyConfig, str | None] | None:
     if not path.exists():
         return None
     try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
+        record = read_yaml(path)
         url = record.pop("storage")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (ConfigError, AttributeError, KeyError, TypeError) as error:
         raise StudyError(f"{path}: cannot be read as a study ({one_line(error)})") from error
     return parse(StudyConfig, record, str(path)), url

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from atinuke_bench.config import number_in_text
+from atinuke_bench.config import is_finite_number, number_in_text
 from atinuke_bench.errors import ConfigError
 
 Value = int | float | str | bool | None
@@ -143,15 +143,15 @@ def _categorical(choices: list[Any], step: Any, log: Any, where: str) -> Categor
 
 
 def _integer(value: Any, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigError(f"{where}: a whole number; found {value!r}")
+    if not isinstance(value, int) or not is_finite_number(value):
+        raise ConfigError(f"{where}: a whole number; found {value!r:.40}")
     return value
 
 
 def _float(value: Any, where: str) -> float:
     value = number_in_text(value)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise ConfigError(f"{where}: a number; found {value!r}")
+    if not is_finite_number(value):
+        raise ConfigError(f"{where}: a number; found {value!r:.40}")
     return float(value)
 
 

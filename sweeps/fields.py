@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from atinuke_bench import registry
 from atinuke_bench.config import RunConfig, core_config_class
-from atinuke_bench.config.base import field_model
+from atinuke_bench.config.base import broken_rule, field_model
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import domain_record, ends_of
 from atinuke_bench.sweeps.spaces import Parameter, Space, make_space
@@ -150,8 +150,8 @@ def _check_value(value: Any, annotation: Any, where: str) -> None:
         # Strict, so that neither the text "yes" nor the number 1 is read as true.
         TypeAdapter[Any](annotation).validate_python(value, strict=True)
     except ValidationError as error:
-        rule = error.errors(include_url=False)[0]["msg"]
-        raise ConfigError(f"{where}: {rule[0].lower()}{rule[1:]}; found {value!r}") from None
+        rule = broken_rule(error.errors(include_url=False)[0])  # type: ignore[arg-type]
+        raise ConfigError(f"{where}: {rule}; found {value!r}") from None
 
 
 def _check_conditions(conditions: Mapping[str, Any], roots: Mapping[str, type[BaseModel]], where: str) -> None:

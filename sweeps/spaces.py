@@ -28,7 +28,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from atinuke_bench.config import read_named_yaml
+from atinuke_bench.config import is_finite_number, read_named_yaml
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import (
     KINDS,
@@ -193,6 +193,7 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
         for path, values in parameter.when:
             if path in searched and searched[path].times is None:
                 _require_drawn(values, searched[path].domain, f"{where}: {parameter.path}.when.{path}")
+        _require_factor(parameter, searched, base, where)
         # What cannot hold for this core or preset is no dimension of its space.
         if all(path in searched or base[path] in values for path, values in parameter.when):
             live = tuple((path, values) for path, values in parameter.when if path in searched)
@@ -229,10 +230,13 @@ def _parameter(path: str, spec: Any, base: Mapping[str, Any], where: str) -> Par
     kinds = [kind for kind in KINDS if kind in spec]
     if unknown := [key for key in spec if key not in (*KINDS, *_OPTIONS)]:
         near = nearest(str(unknown[0]), (*KINDS, *_OPTIONS))
-        raise ConfigError(f"{where}: unknown key {unknown[0]!r}" + (f"; nearest: {near!r}" if near else ""))
+        hint = f"nearest: {near!r}" if near else f"a parameter has {', '.join((*KINDS, *_OPTIONS))}"
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; {hint}")
     if len(kinds) != 1:
         raise ConfigError(f"{where}: give one of {', '.join(KINDS)}; found {', '.join(kinds) or 'none'}")
     limits = spec[kinds[0]]
+    if not isinstance(spec.get("relative", False), bool):
+        raise ConfigError(f"{where}.relative: true or false; found {spec['relative']!r}")
     if spec.get("relative"):
         limits = _relative(path, kinds[0], limits, base, where)
     domain = parse_domain(kinds[0], limits, step=spec.get("step"), log=spec.get("log", False), where=where)
@@ -242,16 +246,30 @@ def _parameter(path: str, spec: Any, base: Mapping[str, Any], where: str) -> Par
     when = tuple(
         (str(field), tuple(values) if isinstance(values, list) else (values,)) for field, values in conditions.items()
     )
-    return Parameter(path, domain, spec.get("times"), when)
+    times = spec.get("times")
+    if times is not None and not isinstance(times, str):
+        raise ConfigError(f"{where}.times: the name of a field, such as core.hidden_size; found {times!r}")
+    return Parameter(path, domain, times, when)
+
+
+def _require_factor(
+    parameter: Parameter, searched: Mapping[str, Parameter], base: Mapping[str, Any], where: str
+) -> None:
+    """Refuse a field that no value can be multiplied with; ConfigError."""
+    times = parameter.times
+    if times is None:
+        return
+    values = ends_of(searched[times].domain) if times in searched else (base[times],)
+    if wrong := [value for value in values if not is_finite_number(value)]:
+        raise ConfigError(f"{where}: {parameter.path}.times: a field that has a number; {times} has {wrong[0]!r}")
 
 
 def _relative(path: str, kind: str, limits: Any, base: Mapping[str, Any], where: str) -> Any:
     """A range in multiples of the value the field has without a search."""
     value = base.get(path)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or kind == "categorical" or not isinstance(limits, list):
+    if not is_finite_number(value) or kind == "categorical" or not isinstance(limits, list):
         raise ConfigError(f"{where}: relative is for a range of a field that has a number; found {value!r}")
-    if not all(isinstance(limit, int | float) for limit in limits):
+    if not all(map(is_finite_number, limits)):
         raise ConfigError(f"{where}: a range is [low, high]; found {limits!r}")
     return [max(1, round(limit * value)) if kind == "int" else limit * value for limit in limits]
 

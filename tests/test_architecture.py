@@ -213,6 +213,19 @@ def test_loads_without_torch(statement):
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize(
+    ("statement", "kept_out"),
+    [
+        # What shows or compares finished runs answers at once: each of these takes a second or more to load.
+        ("import atinuke_bench.reports.pairwise", {"torch", "scipy.stats", "datasets", "matplotlib", "optuna"}),
+        ("import atinuke_bench.cli, atinuke_bench.console, atinuke_bench.run_folder", {"torch", "pandas", "scipy"}),
+    ],
+)
+def test_what_shows_finished_runs_loads_nothing_slow(statement, kept_out):
+    code = f"import sys; {statement}; assert not {kept_out!r} & sys.modules.keys(), {kept_out!r} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 #: Modules that stand for an extra: the registry says which package is missing where one of them is asked for.
 BEHIND_AN_EXTRA = {"atinuke_bench.core.pretrained"}
 

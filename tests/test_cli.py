@@ -57,12 +57,16 @@ def test_run_prints_its_row_and_folder_and_show_reads_it(run, cli):
     done = run("--task", "snli", "--core", "atinuke")
     assert done.status == 0
     assert "atinuke-nano" in done.out
-    assert "cut data: not comparable with published scores" in done.err
+    assert "cut or own data: not comparable with published scores" in done.err
     assert "epoch 1/1" in done.err
     folder = done.out.strip().splitlines()[-1]
     shown = cli("show", folder)
     assert "data_fingerprint" in shown.out
     assert "gold label neutral: accuracy" in shown.out
+    figures = dict(line.split()[:2] for line in shown.out.splitlines() if len(line.split()) == 2)
+    result = json.loads(cli("show", folder, "--json").out)
+    assert int(figures["best_epoch"]) == result["selection"]["best_epoch"] + 1
+    assert float(figures["latency_seconds"]) > 0
     assert json.loads(cli("show", folder, "--json").out)["task"] == "snli"
 
 

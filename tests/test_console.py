@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from atinuke_bench.console import study_tables, suite_table
+from atinuke_bench.console import named_table, study_tables, suite_table
 
 
 def lines(*tables):
@@ -48,3 +48,10 @@ def test_a_study_says_what_its_best_score_is_of():
         for core, metric in (("atinuke", "bits_per_byte"), ("bilstm", "masked_loss"))
     ]  # fmt: skip
     assert [row[2] for row in lines(*study_tables(studies))] == ["metric", "bits_per_byte", "masked_loss"]
+
+
+def test_figures_of_one_list_are_written_alike():
+    record = {"parameters": 121347, "flops": 49152.0, "latency": 0.000456, "loss": 1.0, "is_cut": True, "none": None}
+    assert [row[1] for row in lines(named_table("", record)) if len(row) > 1] == [
+        "121,347", "49,152", "0.000456", "1.00", "True", "None",
+    ]  # fmt: skip

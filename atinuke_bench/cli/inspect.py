@@ -64,7 +64,11 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
                 console.print(f"  {slice_name} {label}: {shown}", markup=False, highlight=False)
     protocol = result["protocol"]
     protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
-    for title, record in (("selection", result["selection"]), ("cost", result["cost"]), ("protocol", protocol)):
+    # Epochs are counted from 0 in files, and from 1 wherever they are shown.
+    selection = dict(result["selection"])
+    if "best_epoch" in selection:
+        selection["best_epoch"] += 1
+    for title, record in (("selection", selection), ("cost", result["cost"]), ("protocol", protocol)):
         console.print(named_table(f"\n{title}", record))
 
 

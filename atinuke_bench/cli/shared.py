@@ -106,10 +106,10 @@ def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def print_notes(result: dict[str, Any]) -> None:
-    """Print caveats (cut data, selected on dev) below the table; a caption says that data is generated."""
+    """Print caveats (cut or own data, selected on dev) below the table; a caption says that data is generated."""
     protocol = result["protocol"]
     if protocol["is_cut"] and protocol["source"] != "microworld":
-        typer.echo("cut data: not comparable with published scores", err=True)
+        typer.echo("cut or own data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         typer.echo("selected on dev: the dev score is optimistic", err=True)
 

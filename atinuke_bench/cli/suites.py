@@ -68,13 +68,16 @@ def suite(
         _show_results(config.name, out, finished, [], as_json)
         return
     from atinuke_bench.runs.cells import cell_states
-    from atinuke_bench.runs.grid import expand, select
+    from atinuke_bench.runs.grid import expand, require_data_folder, select
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.suite import Suite, SuiteOptions
     from atinuke_bench.training.execution import Execution
 
-    cells = expand(config, place)
-    chosen = {cell.path for cell in select(cells, only or [])}
+    cells = expand(config, place, name_or_file)
+    selected = select(cells, only or [])
+    if not dry_run:
+        require_data_folder(selected)
+    chosen = {cell.path for cell in selected}
     execution = Execution(devices=devices_per_run, show_progress=False)
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun)
     states = cell_states(cells, config, place, record, retry_failed=retry_failed, rerun=rerun)

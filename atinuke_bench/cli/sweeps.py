@@ -63,7 +63,10 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Tri
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
 DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Processes (DDP) of a trial.")]
-TrialsOption = Annotated[int | None, typer.Option("--trials", min=1, help="Trials of the study, over all restarts.")]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", min=1, help="Trials of the study, over all restarts; 40 where no budget is given."),
+]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
@@ -81,7 +84,12 @@ def search(
     space: Annotated[
         str, typer.Option("--space", help="encoder, dimensions, optimisation, components, or a YAML file.")
     ] = "encoder",
-    trials: TrialsOption = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"
+        ),
+    ] = None,
     seconds: SecondsOption = None,
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",

@@ -26,7 +26,7 @@ from atinuke_bench.config.runs import (
     make_run_config,
 )
 from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin
-from atinuke_bench.config.written import number_in_text, read_named_yaml
+from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
 __all__ = [
     "AtinukeConfig",
@@ -48,10 +48,12 @@ __all__ = [
     "TransformerConfig",
     "VariantOrigin",
     "core_config_class",
+    "is_finite_number",
     "is_floor",
     "make_run_config",
     "number_in_text",
     "parse",
     "parse_override",
     "read_named_yaml",
+    "read_yaml",
 ]

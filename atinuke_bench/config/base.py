@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from atinuke_bench.config.written import number_in_text
+from atinuke_bench.config.written import number_in_text, yaml_data
 from atinuke_bench.errors import ConfigError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,8 +40,47 @@ def _explain(model: type[BaseModel], error: ValidationError, where: str) -> str:
     if first["type"] == "extra_forbidden":
         owner = _owner(model, first["loc"])
         return f"{path}: unknown field" + (fields_hint(str(first["loc"][-1]), owner) if owner else "")
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{path}: {message}" + ("" if first["type"] == "value_error" else f"; found {first['input']!r}")
+    return f"{path}: {broken_rule(first)}" + ("" if first["type"] in _SAYS_ALL else f"; found {first['input']!r:.200}")
+
+
+#: What a value must be, by pydantic's type of error; fields in braces come from the error's context.
+_RULES = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "string_type": "a text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "model": "a mapping of fields",
+    "path": "a path",
+    "none": "null",
+    "finite": "a finite number",
+    "literal": "one of {expected}",
+    "greater_than": "above {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "below {lt}",
+    "less_than_equal": "at most {le}",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    "missing": "the field is missing",
+}
+#: Types of error whose message already says what was found, or where nothing was.
+_SAYS_ALL = ("value_error", "missing")
+
+
+def broken_rule(error: Mapping[str, Any]) -> str:
+    """The rule that an error of pydantic is about, in words for users.
+
+    >>> broken_rule({"type": "int_parsing", "msg": "Input should be a valid integer, unable to parse string"})
+    'a whole number'
+    """
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    # `int_type`, `int_parsing` and `int_from_float` break one rule; names with several words are whole rules.
+    rule = _RULES.get(error["type"]) or _RULES.get(error["type"].partition("_")[0])
+    return str(error["msg"]) if rule is None else rule.format(**error.get("ctx", {}))
 
 
 def fields_hint(field: str, owner: type[BaseModel]) -> str:
@@ -78,10 +117,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     path, separator, value = text.partition("=")
     if not separator or not path.strip():
         raise ConfigError(f"an override is written path.to.field=value; found {text!r}")
-    try:
-        return path.strip(), number_in_text(yaml.safe_load(value))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.strip()}: not a YAML value; found {value!r}") from error
+    return path.strip(), number_in_text(yaml_data(value, f"{path.strip()}={value}"))
 
 
 def field_model(model: type[BaseModel] | None, field: str) -> type[BaseModel] | None:

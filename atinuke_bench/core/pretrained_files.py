@@ -184,7 +184,7 @@ def _parts(index: dict[str, Any], where: Path) -> list[str]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(record, dict):
         raise CheckpointError(f"{path}: must be a JSON object; found {type(record).__name__}")

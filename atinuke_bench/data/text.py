@@ -79,6 +79,23 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
         yield number, line.removesuffix("\r")
 
 
+#: Digits of the longest number in a file that is taken for one: it fits an int64.
+MOST_DIGITS = 18
+
+
+def whole_number(text: str, *, path: str | Path, line: int, field: str) -> int:
+    """The number that a field of a file names; DataError unless it is made of at most 18 digits from 0 to 9.
+
+    >>> whole_number("007", path="gold.tsv", line=2, field="index")
+    7
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
+        found = f"{text!r}" if len(text) <= MOST_DIGITS else f"{len(text)} characters"
+        problem = f"must be a whole number of at most {MOST_DIGITS} digits; found {found}"
+        raise DataError(problem, path=path, line=line, field=field)
+    return int(text)
+
+
 def require_whole_text(value: Any, field: str = "", *, path: str | Path | None = None, line: int | None = None) -> None:
     """DataError, naming the field, where a text in `value` (JSON) has half of a surrogate pair.
 

@@ -128,6 +128,10 @@ def _empty_tokenizer(model: models.WordPiece, config: TokenizerConfig) -> Tokeni
     return tokenizer
 
 
+#: Part of the identity of runs whose tokenizer reads words in parts: they were [UNK] once.
+CUT_WORDS_VERSION = 1
+
+
 def has_cut_words(texts: Iterable[str], config: TokenizerConfig) -> bool:
     """Whether any text has a word of more than `LONGEST_WORD` characters, which our tokenizers read in parts.
 

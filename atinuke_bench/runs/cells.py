@@ -9,6 +9,7 @@ from typing import Any, Literal
 from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, SuiteConfig
 from atinuke_bench.data.hold_out import CUT_VERSION
+from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION
 from atinuke_bench.errors import FailureClass, RunFolderError
 from atinuke_bench.files import read_json, sha256_json
 from atinuke_bench.run_folder import RunFolder
@@ -101,5 +102,5 @@ def _key(cell: Cell, task_versions: dict[str, int], data: str | None) -> str:
     source = cell.run.source.model_dump(mode="json")
     core = registry.load_core(cell.run.core.name).result_version
     # Two columns may hold the same run; each has its own cell.
-    versions = [task_versions[cell.run.task], core, CUT_VERSION]
+    versions = [task_versions[cell.run.task], core, CUT_VERSION, CUT_WORDS_VERSION]
     return sha256_json([cell.variant, cell.run.determinants(), source, versions, data])[:16]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from atinuke_bench import registry
 from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, make_run_config, parse, read_named_yaml
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import ConfigError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,11 @@ def read_suite(name_or_file: str) -> SuiteConfig:
     return parse(SuiteConfig, record, path)
 
 
-def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
-    """The grid, task by task; every config and every task's options are checked here."""
+def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> list[Cell]:
+    """The grid, task by task; every config and every task's options are checked here.
+
+    `where` names the suite in messages: its name or file.
+    """
     cells = []
     for task_name in suite.tasks:
         task = registry.load_task(task_name)
@@ -48,19 +51,37 @@ def expand(suite: SuiteConfig, source: SourceConfig) -> list[Cell]:
             for name, variant in suite.cores.items():
                 if task_name not in suite.tasks_of(name):
                     continue
-                run = make_run_config(
-                    task_name,
-                    variant.core,
-                    preset=variant.preset,
-                    source=source,
-                    seed=seed,
-                    overrides=suite.overrides_of(task_name, name),
-                )
-                task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
+                try:
+                    run = make_run_config(
+                        task_name,
+                        variant.core,
+                        preset=variant.preset,
+                        source=source,
+                        seed=seed,
+                        overrides=suite.overrides_of(task_name, name),
+                    )
+                    task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
+                except UnknownNameError:
+                    raise  # names itself what it looked for
+                except ConfigError as error:
+                    raise ConfigError(f"{where}: {task_name} in column {name!r}: {error}") from error
                 start = variant.init_from
                 origin = None if start is None else f"{start.task}/{start.column}/{seed}"
                 cells.append(Cell(name, run, origin))
     return cells
+
+
+def require_data_folder(cells: list[Cell]) -> None:
+    """Refuse to start runs on official files without a folder of them; ConfigError."""
+    for cell in cells:
+        source = cell.run.source
+        if source.kind != "local" or (source.data_dir is not None and source.data_dir.is_dir()):
+            continue
+        found = "none was given" if source.data_dir is None else f"{source.data_dir} is no folder"
+        raise ConfigError(
+            f"{len({one.run.task for one in cells})} tasks are read from official files in a folder, and {found}; give "
+            "--data-dir DIR or $ATINUKE_DATA, or --source microworld for generated data"
+        )
 
 
 def select(cells: list[Cell], only: list[str]) -> list[Cell]:

@@ -41,8 +41,7 @@ def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *
     chosen = _one_run_each(benchmark, folders)
     official = registry.load_task(next(iter(chosen))).submission
     with tempfile.TemporaryDirectory() as scratch:
-        written = [file for task, folder in chosen.items() for file in _official_files(task, folder, Path(scratch))]
-        names = tuple(sorted({file.name for file in written}))
+        names = tuple(sorted(_write_files(chosen, Path(scratch))))
         missing = tuple(sorted(set(official.files) - set(names)))
         if missing and not partial:
             raise RunFolderError(
@@ -84,6 +83,21 @@ def _shortfalls(task: str, folder: RunFolder) -> list[str]:
     answered = pd.read_parquet(folder.predictions, columns=["split", "id"]).groupby("split", sort=True)["id"]
     found = (official.shortfall(str(split), ids) for split, ids in answered)
     return [f"{folder.path}: {problem}" for problem in found if problem is not None]
+
+
+def _write_files(chosen: Mapping[str, RunFolder], target: Path) -> set[str]:
+    """Write every file, and return their names; RunFolderError where two runs answer one file differently."""
+    written: dict[str, tuple[RunFolder, bytes]] = {}
+    for task, folder in chosen.items():
+        for file in _official_files(task, folder, target):
+            answers = file.read_bytes()
+            first, same = written.setdefault(file.name, (folder, answers))
+            if answers != same:
+                raise RunFolderError(
+                    f"a file of a submission comes from one run; {file.name} has other answers in {first.path} than in "
+                    f"{folder.path}; give one of them"
+                )
+    return set(written)
 
 
 def _official_files(task: str, folder: RunFolder, target: Path) -> list[Path]:

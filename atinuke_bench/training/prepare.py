@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,7 @@ from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.tokenizer import cached_tokenizer, fingerprint, has_cut_words
+from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION, cached_tokenizer, fingerprint, has_cut_words
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
@@ -45,7 +46,7 @@ class PreparedRun:
         derived = self.task.options_class.from_data
         options = {name: value for name, value in self.run.options.items() if name not in derived}
         if self._has_cut_words():
-            versions["cut_words"] = 1  # they were [UNK] once
+            versions["cut_words"] = CUT_WORDS_VERSION
         return identity(self.run.model_copy(update={"options": options}), self.loaded.fingerprint, versions)
 
     @property
@@ -151,9 +152,7 @@ class PreparedRun:
             "data_fingerprint": self.loaded.fingerprint,
             "split_sizes": sizes,
             "train_size": len(self.train_examples),
-            "is_cut": self.run.training.train_limit is not None
-            or self.run.source.kind == "microworld"
-            or not task.is_official(sizes),
+            "is_cut": self.run.training.train_limit is not None or not self._is_official(sizes),
             "selection": self.run.training.select_on,
             "selection_size": len(self.selection_examples),
             "primary_metric": task.metric.name,
@@ -161,6 +160,11 @@ class PreparedRun:
             "pretraining": self._pretraining().to_stored(),
             **task.protocol_of(self.run),
         }
+
+    def _is_official(self, sizes: Mapping[str, int]) -> bool:
+        """Whether the data is a published release: of the sizes declared, or from the Hub where none is declared."""
+        kind, task = self.run.source.kind, self.task
+        return kind != "microworld" and (task.is_official(sizes) or (kind == "hub" and not task.official_sizes))
 
     def _pretraining(self) -> Pretraining:
         own = registry.load_core(self.run.core.name).pretraining(self.run.core, self.task.name)

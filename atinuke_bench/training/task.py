@@ -152,7 +152,7 @@ class Task:
     splits: Splits = Splits()
     #: Examples with the same value stay on one side of the cut between training and selection.
     group_column: str | None = None
-    #: Numbers of labelled examples of the full official splits, one mapping a release; other counts are a cut.
+    #: Numbers of labelled examples of the full official splits, one mapping a release; others are cut or own data.
     official_sizes: tuple[Mapping[str, int], ...] = ()
     options_class: type[TaskOptions] = TaskOptions
     #: Options that make scores incomparable when they differ; they are part of every result's protocol.
@@ -183,11 +183,12 @@ class Task:
         return {**{name: options[name] for name in self.protocol_options}, **fields}
 
     def is_official(self, sizes: Mapping[str, int]) -> bool:
-        """True when these numbers of labelled examples match an official release, as far as declared."""
-        return not self.official_sizes or any(
-            all(sizes[name] == size for name, size in release.items() if name in sizes)
-            for release in self.official_sizes
-        )
+        """True when these splits are of an official release, each with its number of labelled examples there.
+
+        A release need not be there whole; a split that it does not name, and any data of a task that declares no
+        release, is the user's own.
+        """
+        return any(all(release.get(name) == size for name, size in sizes.items()) for release in self.official_sizes)
 
     def is_labelled(self, examples: Dataset) -> bool:
         """True when any example has a right answer, so that the split can be scored."""

@@ -21,7 +21,7 @@ from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
-from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
@@ -37,9 +37,6 @@ from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
-
-#: Share of [UNK] among a split's tokens beyond which a run warns that text is hidden from its core.
-MOST_UNKNOWN_PERCENT = 5
 
 
 def train_and_evaluate(

@@ -30,6 +30,7 @@ FIELDS = (
     "selection_score",
     "seconds",
     "loss",
+    "unknown_percent",
     "is_remote",
     "config",
 )
@@ -63,6 +64,7 @@ def row_of(folder: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "selection_score": float("nan") if selected.get("score") is None else float(selected["score"]),
         "seconds": float(result["seconds"]),
         "loss": _loss(result),
+        "unknown_percent": _unknown_percent(result),
         "is_remote": folder.startswith("wandb:"),
         "config": -1,
         **{f"cost.{name}": value for name, value in result["cost"].items()},
@@ -72,6 +74,12 @@ def row_of(folder: str, result: Mapping[str, Any]) -> dict[str, Any]:
 def _loss(result: Mapping[str, Any]) -> float:
     """The evaluation loss of the headline split, where a task reports one."""
     value = result["scores"].get(result["split"], {}).get("loss")
+    return float("nan") if value is None else float(value)
+
+
+def _unknown_percent(result: Mapping[str, Any]) -> float:
+    """The share of the headline split's tokens that the tokenizer does not know, where the run measured it."""
+    value = (result.get("unknown_percent") or {}).get(result["split"])
     return float("nan") if value is None else float(value)
 
 

@@ -2,7 +2,7 @@
 
 Variants belong together when they are of one core and size (the part of the label before the brackets) in one column
 and differ in fields of the core alone. The reference is the variant that the others differ from in the fewest fields;
-among equals the one nearest to its preset (the shortest label).
+among equals the one that differs from its preset in the fewest.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ def _against_reference(frame: Frame, cells: Sequence[Cell]) -> list[Ablation]:
     fields = [name for name in differing(configs) if _of_core(name)]
     values = np.array([[json.dumps(config.get(name), default=str) for name in fields] for config in configs])
     distances = (values[:, None, :] != values[None, :, :]).sum(axis=(1, 2))
-    place = min(range(len(cells)), key=lambda n: (distances[n], len(cells[n].variant), cells[n].variant))
+    labels = [str(frame.value(cell.runs[0], "label")) for cell in cells]
+    # A label has each field that differs from the preset, with its value; a suite may name its variants as it likes.
+    place = min(range(len(cells)), key=lambda n: (distances[n], labels[n].count("="), labels[n], cells[n].variant))
     return [
         Ablation(
             compare_cells(cell, cells[place]),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from atinuke_bench.formatting import MISSING, number
+from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT
 
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
@@ -55,7 +56,7 @@ def blocks_of(frame: Frame) -> list[Block]:
     ):
         ranked = rows.assign(size=rows["column"].map(sizes)).sort_values("size", ascending=False, kind="stable")
         place = ranked.groupby("task").cumcount()
-        what = f"cut data ({NOT_COMPARABLE})" if is_cut else "official data"
+        what = f"cut or own data ({NOT_COMPARABLE})" if is_cut else "official data"
         if source == "microworld":
             what = f"microworld, generated; {NOT_COMPARABLE}"
         chosen = _SELECTION.get(str(selection), f"selected on {selection}")
@@ -124,6 +125,8 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         notes.append(f"The average leaves out what is no percentage: {', '.join(left)}.")
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
         notes.append("n=1: one seed; its interval covers the choice of examples alone, and no test is made.")
+    notes += [_unread(frame, info[column]["task"], cells[column].values()) for column in columns]
+    notes = [note for note in notes if note]
     return Table(
         f"headline-{place}",
         block.title,
@@ -132,6 +135,15 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         tuple(notes),
         is_flagged=block.is_cut,
     )
+
+
+def _unread(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
+    """A note on the cores of a column whose tokenizer knows too little of the text; empty without any."""
+    percents = ((cell.variant, [frame.value(run, "unknown_percent") for run in cell.runs]) for cell in cells)
+    highest = ((variant, max((one for one in own if math.isfinite(one)), default=0.0)) for variant, own in percents)
+    found = [f"{variant} {percent:.1f} %" for variant, percent in highest if percent > MOST_UNKNOWN_PERCENT]
+    rule = f"{task}: over {MOST_UNKNOWN_PERCENT} % of the tokens are [UNK], text that the core could not read"
+    return f"{rule}: {', '.join(found)}." if found else ""
 
 
 def _detectable(family: Family) -> dict[tuple[Column, str], str]:

@@ -93,14 +93,14 @@ def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -
         own = cells.get(column["column"], {})
         found = [cell for variant, cell in own.items() if variant.startswith("atinuke")]
         if found:
-            data = "cut data" if column["is_cut"] else "official data"
+            data = "cut or own data" if column["is_cut"] else "official data"
             return f"no: a claim without figures; measured on {column['task']}, {data}", ranked(found)[0]
     return "no: a claim without figures", None
 
 
 def _why_not(row: Mapping[Any, Any], column: pd.Series, protocol: Mapping[str, Any]) -> str:
     checks = [
-        (not column["is_cut"], "ours is cut data"),
+        (not column["is_cut"], "ours is cut or own data"),
         (protocol["selection"] == "held-out", "ours was selected on dev"),
         (row["split"] == column["split"], f"split {row['split']}, ours {column['split']}"),
         (row["metric"] == column["metric"], f"metric {row['metric']}, ours {column['metric']}"),

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which wraps them, takes a second to load
 
 from atinuke_bench.metrics.metric import Floats
 
@@ -40,7 +40,7 @@ class Spread:
         """The two-sided t interval; None where the error is unknown."""
         if not math.isfinite(self.error):
             return None
-        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
         return self.value - half, self.value + half
 
     @property
@@ -50,7 +50,7 @@ class Spread:
             return float("nan")
         if self.error == 0:
             return 1.0 if self.value == 0 else 0.0
-        return float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
 
 @dataclass(frozen=True)
@@ -115,4 +115,4 @@ def minimum_detectable_difference(spread: Spread, level: float = LEVEL, power: f
     """The difference that a test at `level` finds with probability `power`, given a difference's standard error."""
     if not math.isfinite(spread.error):
         return float("nan")
-    return float((stats.t.ppf(1 - level / 2, spread.freedom) + stats.t.ppf(power, spread.freedom)) * spread.error)
+    return float((stdtrit(spread.freedom, 1 - level / 2) + stdtrit(spread.freedom, power)) * spread.error)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.data.table import UNLABELLED, Table
-from atinuke_bench.data.text import find_file, read_lines, require_file
+from atinuke_bench.data.text import find_file, read_lines, require_file, whole_number
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.glue.metric import METRICS
@@ -309,9 +309,7 @@ def _parse_number(path: Path, line: int, column: str, text: str) -> float:
 
 
 def _parse_index(path: Path, line: int, text: str) -> str:
-    if not (text.isascii() and text.isdecimal()):
-        raise DataError(f"must be a whole number; found {text!r}", path=path, line=line, field="index")
-    return str(int(text))
+    return str(whole_number(text, path=path, line=line, field="index"))
 
 
 def _require_new(path: Path, line: int, index: str, lines: dict[str, int]) -> str:

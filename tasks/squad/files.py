@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 
 from datasets import Dataset
 
-from atinuke_bench.config import RunConfig
+from atinuke_bench.config import RunConfig, is_finite_number
 from atinuke_bench.data.text import find_file, read_text, require_file
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.squad.metric import SquadAnswer
@@ -228,7 +227,7 @@ def read_null_odds(path: str | Path) -> dict[str, float]:
 
     Log-odds and probabilities are both accepted; a value that is not a finite number is a DataError.
     """
-    return _read_mapping(path, "a finite number", _is_finite)
+    return _read_mapping(path, "a finite number", is_finite_number)
 
 
 def write_predictions(path: str | Path, predictions: Mapping[str, str]) -> None:
@@ -243,10 +242,6 @@ def write_null_odds(path: str | Path, null_odds: Mapping[str, float]) -> None:
 
 def _write_json(path: str | Path, content: dict[str, Any]) -> None:
     Path(path).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="ascii")
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _load_json(path: str | Path) -> Any:

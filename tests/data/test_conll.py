@@ -336,3 +336,11 @@ def test_ewt_survives_writing(tmp_path: Path, split: str, num_sentences: int, nu
     assert (len(sentences), sum(len(sentence.predicates) for sentence in sentences)) == (num_sentences, num_predicates)
     again = read_documents(tmp_path / "written")
     assert [sentence for document in again for sentence in document.sentences] == sentences
+
+
+def test_numbers_too_long_to_be_one_are_names(tmp_path: Path) -> None:
+    digits = "9" * 5000
+    (document,) = read(tmp_path, words(f"({digits}", f"{digits})"))
+    assert document.clusters == [[(0, 1)]]
+    (document,) = read(tmp_path, words("-").replace("part 001", f"part {digits}"))
+    assert (document.part, document.name.endswith(digits)) == (None, True)

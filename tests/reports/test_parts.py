@@ -17,9 +17,11 @@ from atinuke_bench.reports.reading.studies import read_studies
 from atinuke_bench.reports.sections import figures
 from atinuke_bench.reports.sections.ablation import ablation_table, ablations
 from atinuke_bench.reports.sections.figures import slice_tables
+from atinuke_bench.reports.sections.headline import blocks_of, headline
 from atinuke_bench.reports.sections.scaling import fit_power_law, scaling_table, series_of
 from atinuke_bench.reports.sections.studies import studies_table
 from atinuke_bench.reports.statistics.cells import measure
+from atinuke_bench.reports.statistics.comparison import Family
 from atinuke_bench.reports.writing.render import render_html, write_report
 
 
@@ -67,6 +69,31 @@ def test_an_ablation_is_the_change_from_the_variant_nearest_to_all_others(ablate
     p_values = sorted(one.spread.p_value for one in by_change.values())
     assert by_change["causal: true → false"].p_corrected == pytest.approx(min(1, 2 * p_values[0]))
     assert ablation_table(ablated, found).data["score_b"].tolist() == pytest.approx([60, 60], abs=0.5)
+
+
+@pytest.mark.parametrize("names", [("plain", "b"), ("p", "a-long-name")])
+def test_of_two_variants_the_one_nearest_to_its_preset_is_the_reference(tmp_path, write_run, names):
+    labels = dict(zip(names, ("atinuke-nano", "atinuke-nano[causal=false]"), strict=True))
+    for seed in range(2):
+        for label, config in zip(labels.values(), (_config(), _config(causal="false")), strict=True):
+            write_run(tmp_path, label=label, seed=seed, config=config)
+    frame = read_frame([tmp_path])
+    frame.runs["variant"] = frame.runs["label"].map({label: name for name, label in labels.items()})
+    (found,) = ablations(frame, measure(frame, num_resamples=50)[0])
+    assert found.comparison.b.variant == names[0]
+
+
+def test_text_that_a_core_could_not_read_is_said_under_its_table(tmp_path, write_run):
+    for label, percent in (("atinuke-nano", 84.0), ("bilstm-nano", 5.0)):
+        write_run(tmp_path, label=label, edit={"unknown_percent": {"test": percent, "dev": 99.0}})
+    write_run(tmp_path, label="earlier-nano")
+    frame = read_frame([tmp_path])
+    cells, _ = measure(frame, num_resamples=50)
+    (table,) = headline(frame, cells, [(block, Family((), 0)) for block in blocks_of(frame)])
+    (note,) = [note for note in table.notes if "[UNK]" in note]
+    assert note.startswith("snli: over 5 % of the tokens are [UNK]")
+    assert "atinuke-nano 84.0 %" in note
+    assert "bilstm" not in note
 
 
 # --- scaling ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import yaml
 from atinuke_bench.cli import main
 from atinuke_bench.config import SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import ConfigError, UnknownNameError
-from atinuke_bench.runs.grid import built_in_suites, expand, read_suite, select
+from atinuke_bench.runs.grid import built_in_suites, expand, read_suite, require_data_folder, select
 
 SUITE = {
     "name": "trial",
@@ -82,8 +82,8 @@ def test_every_built_in_suite_expands(name):
     ("changes", "message"),
     [
         ({"sedes": [1]}, "sedes: unknown field; nearest: 'seeds'"),
-        ({"tasks": []}, "tasks: List should have at least 1 item"),
-        ({"seeds": []}, "seeds: List should have at least 1 item"),
+        ({"tasks": []}, "tasks: at least 1 entries"),
+        ({"seeds": []}, "seeds: at least 1 entries"),
         ({"seeds": [1, 1]}, "seeds has a value twice"),
         ({"cores": {"a": {"core": "atinuke", "presets": "nano"}}}, "presets: unknown field; nearest: 'preset'"),
         ({"task_overrides": {"srl": {}}}, "task_overrides names 'srl'"),
@@ -123,9 +123,47 @@ def test_a_run_that_cannot_be_is_refused_before_anything_runs(changes, error, me
         cells_of(**changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"overrides": {"core.dropuot": 0.1}},
+        {"task_overrides": {"snli": {"training.lr": 1}}},
+        {"cores": {"a": {"core": "atinuke", "preset": "nano", "overrides": {"core.num_heads": 3}}}},
+        {"overrides": {"options.no_such": 1}},
+    ],
+)
+def test_a_wrong_override_is_named_with_its_suite_and_column(changes):
+    suite = parse(SuiteConfig, {**SUITE, "overrides": {}, **changes}, "suite")
+    with pytest.raises(ConfigError, match=r"^my\.yaml: \S+ in column '\w+': "):
+        expand(suite, SourceConfig(), "my.yaml")
+
+
+def test_without_data_no_run_begins(cli, tmp_path, monkeypatch):
+    monkeypatch.delenv("ATINUKE_DATA", raising=False)
+    with pytest.raises(ConfigError, match=r"^2 tasks are read from official files in a folder, and none was given"):
+        require_data_folder(cells_of())
+    suite = parse(SuiteConfig, {**SUITE, "overrides": {}}, "suite")
+    with pytest.raises(ConfigError, match="nowhere is no folder"):
+        require_data_folder(expand(suite, SourceConfig(data_dir=tmp_path / "nowhere")))
+    require_data_folder(expand(suite, SourceConfig(data_dir=tmp_path)))
+    require_data_folder(expand(suite, SourceConfig(kind="microworld")))
+    done = cli("suite", written(tmp_path, overrides={}), "--out", tmp_path / "store")
+    assert done.status == 2
+    assert done.err.count("official files") == 1
+    assert not list((tmp_path / "store").rglob("config.yaml"))
+
+
+def test_the_smallest_suite_needs_no_data_and_says_what_it_does():
+    smoke = read_suite("smoke")
+    assert smoke.source is not None
+    assert smoke.source.kind == "microworld"
+    assert "two epochs and four seeds" in smoke.description
+    assert (smoke.overrides["training.max_epochs"], len(smoke.seeds)) == (2, 4)
+
+
 def test_a_suite_that_is_no_yaml_or_not_there(tmp_path):
     (tmp_path / "bad.yaml").write_text("name: [")
-    with pytest.raises(ConfigError, match="not a readable YAML file"):
+    with pytest.raises(ConfigError, match="not readable as YAML"):
         read_suite(str(tmp_path / "bad.yaml"))
     with pytest.raises(UnknownNameError, match="nearest: 'quick'"):
         read_suite("quik")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 
+import pandas as pd
 import pytest
 
 from atinuke_bench.config import MicroworldConfig, SourceConfig
@@ -62,6 +63,20 @@ def test_missing_tasks_and_two_runs_of_one_task_are_refused(store, make_run, tmp
     again, _ = execute(make_run("glue/rte", "majority", seed=1), store, wandb="disabled")
     with pytest.raises(RunFolderError, match="takes one run a task; 'glue/rte' has"):
         write_submission("GLUE", [*folders, again], tmp_path / "s.zip")
+
+
+def test_a_file_that_two_runs_answer_differently_is_refused(store, make_run, tmp_path):
+    ax, mnli = (
+        next(one for one in find_runs(store) if one.read_result()["task"] == f"glue/{name}") for name in ("ax", "mnli")
+    )
+    both = write_submission("GLUE", [ax, mnli], tmp_path / "same.zip", partial=True)
+    assert both.files == ("AX.tsv", "MNLI-m.tsv", "MNLI-mm.tsv")
+    predictions = pd.read_parquet(ax.predictions)
+    other = next(label for label in ("neutral", "entailment") if label != predictions["prediction"].iloc[0])
+    predictions.assign(prediction=other).to_parquet(ax.predictions)
+    with pytest.raises(RunFolderError, match=r"AX\.tsv has other answers in \S*glue/ax/\S* than in \S*glue/mnli/"):
+        write_submission("GLUE", [ax, mnli], tmp_path / "s.zip", partial=True)
+    assert not (tmp_path / "s.zip").exists()
 
 
 def test_the_average_is_of_the_dev_sets_with_and_without_wnli():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -55,7 +56,10 @@ def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):
     best = sweep("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled", "--json")
     entries = json.loads(best.out)["trials"]
     assert [entry["selection"]["count"] for entry in entries] == [3, 3]
-    assert len({folder for entry in entries for folder in entry["folders"]}) == 6
+    folders = {folder for entry in entries for folder in entry["folders"]}
+    assert len(folders) == 6
+    assert all((tmp_path / "runs" / folder / "result.json").is_file() for folder in folders)
+    assert re.search(r"\[6/6\] trial \d+, seed \d+: selection \d+\.\d\d$", best.err, re.MULTILINE)
     table = sweep("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled")
     assert "fresh seeds" in table.out
 

@@ -177,7 +177,7 @@ BAD = {
     "empty range": ({"core.num_layers": {"int": [4, 2]}}, "an empty range: low must be below high; found [4, 2]"),
     "float range of int": ({"core.num_layers": {"float": [1, 2]}}, "the field takes no fractions"),
     "fraction as int": ({"core.num_layers": {"int": [1, 2.5]}}, "a whole number; found 2.5"),
-    "outside the field": ({"core.dropout": {"float": [0, 1.5]}}, "less than 1; found 1.5"),
+    "outside the field": ({"core.dropout": {"float": [0, 1.5]}}, "below 1.0; found 1.5"),
     "wrong choice": ({"core.norm": {"categorical": ["pre", "mid"]}}, "found 'mid'"),
     "wrong type": ({"core.causal": {"categorical": ["yes", "no"]}}, "found 'yes'"),
     "number for a switch": ({"core.causal": {"categorical": [0, 1]}}, "found 0"),
@@ -349,7 +349,7 @@ def test_selecting_on_dev_is_refused():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("parameters: [", "not a readable YAML file"),
+        ("parameters: [", "not readable as YAML"),
         ("core.dropout: {float: [0, 1]}", "a space is a mapping with `parameters`"),
         ("parameters: {a: {int: [1, 2]}}\nparamters: {}", "found 'paramters'"),
     ],
@@ -375,3 +375,48 @@ def test_texts_that_are_numbers_become_numbers():
         FloatDistribution(1e-4, 1e-2),
     ]
     assert make_space({"a": {"int": [1, 3]}}, {}).parameters[0].domain == IntDistribution(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"int": [32, 64], "times": "core.norm"}, "core.hidden_size.times: a field that has a number; .* has 'pre'"),
+        ({"int": [32, 64], "times": ["core.num_heads"]}, r"core.hidden_size.times: the name of a field.*found \['core"),
+        ({"int": [32, 64], "times": {"core.num_heads": 2}}, "core.hidden_size.times: the name of a field"),
+        ({"int": [32, 64], "times": "core.causal"}, "core.hidden_size.times: a field that has a number; .* has True"),
+        ({"int": [0.5, float("inf")], "relative": True}, r"core.hidden_size: a range is \[low, high\]"),
+        ({"int": [1, 2], "relative": "yes"}, "core.hidden_size.relative: true or false; found 'yes'"),
+        ({"int": [32, 10**400]}, "core.hidden_size: a whole number; found 1000"),
+        ({"int": [32, 64], "xyz": 8}, "unknown key 'xyz'; a parameter has int, float, categorical, log, step, times"),
+    ],
+)
+def test_what_a_parameter_gives_is_of_the_right_kind(spec, message):
+    with pytest.raises(ConfigError, match=message):
+        space_of({"core.hidden_size": spec})
+
+
+def test_a_searched_factor_has_numbers_too():
+    space = {
+        "core.norm": {"categorical": ["pre", "post"]},
+        "core.feedforward_size": {"int": [2, 4], "times": "core.norm"},
+    }
+    with pytest.raises(
+        ConfigError, match=r"core\.feedforward_size\.times: a field that has a number; core\.norm has 'pre'"
+    ):
+        space_of(space)
+
+
+@pytest.mark.parametrize(
+    ("path", "domain", "needed"),
+    [
+        ("core.norm", {"categorical": ["pre", "post"]}, "pre"),
+        ("core.num_layers", {"int": [1, 3]}, [1, 2]),
+        ("core.causal", {"categorical": [True, False]}, True),
+    ],
+)
+def test_heads_must_fit_the_size_that_a_condition_leaves_as_it_is(path, domain, needed):
+    space = {path: domain, "core.num_heads": {"categorical": [3, 5]}}
+    size = {"int": [60, 100]}
+    with pytest.raises(ConfigError, match=r"core\.num_heads: heads must divide the hidden size"):
+        space_of({**space, "core.hidden_size": {**size, "when": {path: needed}}})
+    assert space_of({**space, "core.hidden_size": size})

@@ -277,7 +277,7 @@ STSB_FULL_HEAD = f"{STSB_HEAD} score".replace(" ", "\t")
             [RTE_HEAD, "0\ta\tb\tentailment", "0\tc\td\tentailment"],
             ":3: index: must be unique; 0 is also on line 2",
         ),
-        ("rte", [RTE_HEAD, "x\ta\tb\tentailment"], ":2: index: must be a whole number; found 'x'"),
+        ("rte", [RTE_HEAD, "x\ta\tb\tentailment"], ":2: index: must be a whole number of at most 18 digits; found 'x'"),
         ("rte", [RTE_HEAD], ": holds no example of split 'dev'"),
         ("qqp", ["id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", "1\t2"], ": holds no example of split 'dev'"),
     ],

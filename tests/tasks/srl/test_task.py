@@ -59,3 +59,4 @@ def test_full_official_splits_are_no_cut():
     assert SRL.is_official({"train": 90_750, "dev": 3_248, "test": 5_267, "test_brown": 804})
     assert SRL.is_official({"train": 253_070, "dev": 35_297, "test": 24_462})
     assert not SRL.is_official({"train": 90_750, "dev": 35_297})
+    assert not SRL.is_official({"train": 253_070, "dev": 35_297, "test_brown": 804})

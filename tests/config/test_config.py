@@ -86,8 +86,8 @@ def test_an_override_is_read_as_yaml(text, value):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ({"core.hidden_size": "wide"}, r"^core\.hidden_size: .*integer.*; found 'wide'$"),
-        ({"core.dropout": 1.5}, r"^core\.dropout: .*less than 1; found 1\.5$"),
+        ({"core.hidden_size": "wide"}, r"^core\.hidden_size: a whole number; found 'wide'$"),
+        ({"core.dropout": 1.5}, r"^core\.dropout: below 1.0; found 1\.5$"),
         ({"core.positions": "sinus"}, r"^core\.positions: .*'layerwise'.*; found 'sinus'$"),
         ({"core.positions": "rotary", "core.num_heads": 64}, "rotary positions need an even head size"),
         ({"training.lr": 1}, r"unknown field 'training\.lr'; TrainingConfig has no 'lr'; "),
