@@ -150,7 +150,7 @@ def _check_value(value: Any, annotation: Any, where: str) -> None:
         # Strict, so that neither the text "yes" nor the number 1 is read as true.
         TypeAdapter[Any](annotation).validate_python(value, strict=True)
     except ValidationError as error:
-        rule = broken_rule(error.errors(include_url=False)[0])  # type: ignore[arg-type]
+        rule = broken_rule(error.errors(include_url=False)[0])
         raise ConfigError(f"{where}: {rule}; found {value!r}") from None
 
 

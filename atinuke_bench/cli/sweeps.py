@@ -67,6 +67,10 @@ TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials of the study, over all restarts; 40 where no budget is given."),
 ]
+TrialsOption = Annotated[
+    int | None,
+    typer.Option("--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"),
+]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
@@ -84,12 +88,7 @@ def search(
     space: Annotated[
         str, typer.Option("--space", help="encoder, dimensions, optimisation, components, or a YAML file.")
     ] = "encoder",
-    trials: Annotated[
-        int | None,
-        typer.Option(
-            "--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"
-        ),
-    ] = None,
+    trials: TrialsOption = None,
     seconds: SecondsOption = None,
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",
