@@ -30,6 +30,7 @@ FIELDS = (
     "selection_score",
     "seconds",
     "loss",
+    "unit",
     "is_remote",
     "config",
 )
@@ -63,6 +64,8 @@ def row_of(folder: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "selection_score": float("nan") if selected.get("score") is None else float(selected["score"]),
         "seconds": float(result["seconds"]),
         "loss": _loss(result),
+        # Older results do not say what their interval was drawn by.
+        "unit": (result.get("resampled") or {}).get("unit"),
         "is_remote": folder.startswith("wandb:"),
         "config": -1,
         **{f"cost.{name}": value for name, value in result["cost"].items()},
