@@ -52,6 +52,13 @@ def unit_noun(metric: Metric, units: Sequence[str | None] | None, noun: str | No
     return metric.unit if noun is None or units is None or None in units else noun
 
 
+def too_few(noun: str, num_units: int) -> str:
+    """Why a score on so few units has neither interval nor test; empty where they are enough."""
+    if num_units >= FEWEST_UNITS:
+        return ""
+    return f"its test set has {num_units} units ({noun}), and an interval needs {FEWEST_UNITS}"
+
+
 def grouped(sample: Sample, units: Sequence[str]) -> Sample:
     """A sample whose unit n lies in the larger unit `units[n]`; these come in the order of their first members.
 

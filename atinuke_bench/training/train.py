@@ -21,7 +21,7 @@ from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
-from atinuke_bench.metrics.units import FEWEST_UNITS
+from atinuke_bench.metrics.units import too_few
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
@@ -130,9 +130,10 @@ def _carry_out(
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
     result = _result(prepared, evaluations)
-    if reason := _why_no_interval(result):
-        log.warning(reason)
-        _say(f"warning: {reason}", execution)
+    drawn = result["resampled"]
+    if drawn is not None and (reason := too_few(drawn["unit"], drawn["num_units"])):
+        log.warning("no interval: %s", reason)
+        _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
     result["artefacts"] = _checksums(folder)
     return result, predictions
@@ -357,17 +358,6 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},
         "protocol": prepared.protocol(),
     }
-
-
-def _why_no_interval(result: dict[str, Any]) -> str:
-    """Why a score that could be resampled has no interval, where that lies in the size of its test set."""
-    drawn = result["resampled"]
-    if result["score"] is None or drawn is None or drawn["num_units"] >= FEWEST_UNITS:
-        return ""
-    return (
-        f"no interval: {result['split']} is resampled by {drawn['unit']} and has {drawn['num_units']} of them; "
-        f"fewer than {FEWEST_UNITS} make it too narrow"
-    )
 
 
 def _manifest(

@@ -69,8 +69,8 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
     for column, rows in frame.runs[is_scored].groupby("column", sort=False):
         assert isinstance(column, Column)
         samples, drawn = paired_samples(frame, rows, gaps)
-        resampled = _resample(samples, column, num_resamples) if drawn is not None and drawn.is_enough else {}
-        if drawn is not None and not drawn.is_enough:
+        resampled = _resample(samples, column, num_resamples) if drawn is not None and not drawn.too_few else {}
+        if drawn is not None and drawn.too_few:
             gaps.append(Gap(str(column), f"{drawn.too_few}: no interval, no test"))
         metric = rows["metric"].iloc[0]
         # Without a sample there is no interval to keep within limits, and perhaps no metric that has any.

@@ -61,7 +61,7 @@ class Comparison:
         """Why there is no test, where there is none."""
         if math.isfinite(self.spread.error):
             return ""
-        if self.a.drawn is not None and not self.a.drawn.is_enough:
+        if self.a.drawn is not None and self.a.drawn.too_few:
             return f"{NOT_TESTED}: {self.a.drawn.too_few}"
         if self.a.scores.resampled is None or self.b.scores.resampled is None:
             return f"{NOT_TESTED}: predictions cannot be paired"

@@ -12,7 +12,7 @@ import pandas as pd
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.formatting import number
 from atinuke_bench.metrics.metric import Sample
-from atinuke_bench.metrics.units import FEWEST_UNITS, unit_noun
+from atinuke_bench.metrics.units import too_few, unit_noun
 
 from ..reading.frame import Frame, Gap
 from .samples import StoredSample, Units, read_sample
@@ -30,18 +30,13 @@ class Drawn:
     units: Units | None
 
     @property
-    def is_enough(self) -> bool:
-        """Whether there are units enough for intervals and tests."""
-        return self.num_units >= FEWEST_UNITS
+    def too_few(self) -> str:
+        """Why there is neither interval nor test; empty where there are units enough."""
+        return too_few(self.noun, self.num_units)
 
     def __str__(self) -> str:
-        shown = f"by {self.noun} ({number(self.num_units, 0)})"
-        return shown if self.is_enough else f"not at all: {self.too_few}"
-
-    @property
-    def too_few(self) -> str:
-        """Why there is neither interval nor test."""
-        return f"its test set has {self.num_units} units ({self.noun}), and an interval needs {FEWEST_UNITS}"
+        reason = self.too_few
+        return f"not at all, since {reason}" if reason else f"by {self.noun} ({number(self.num_units, 0)})"
 
 
 def paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> tuple[dict[int, Sample], Drawn | None]:
