@@ -40,12 +40,19 @@ def result_row(results: Iterable[Record]) -> Table:
             escape(result["split"] or MISSING),
             escape(result["metric"]),
             number(result["score"]),
-            interval(result["interval"]),
+            _resampled(result),
             number(cost.get("parameters"), 0),
             number(cost.get("tokens_per_second"), 0),
             number(result["seconds"], 1),
         )
     return table
+
+
+def _resampled(result: Record) -> str:
+    """The interval of a result, and what was drawn for it; older results do not say."""
+    drawn = result.get("resampled")
+    shown = interval(result["interval"])
+    return f"{shown} by {escape(drawn['unit'])} ({drawn['num_units']:,})" if drawn else shown
 
 
 def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:

@@ -27,6 +27,7 @@ from atinuke_bench.config import CoreConfig, RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import AtinukeBenchError, DataError
+from atinuke_bench.metrics.units import by_unit
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.capabilities import Average
 from atinuke_bench.training.evaluate import evaluate
@@ -213,6 +214,7 @@ def _check_declaration(task: Task, name: str) -> None:
     assert task.metric in registry.metrics_of(name), "the declared metric is among those that `METRICS` names"
     assert set(task.splits.headline) <= set(task.splits.evaluated), "a headline split is evaluated"
     assert task.group_column is None or task.group_column in task.features, "the group column is a feature"
+    assert task.unit is None or task.unit.column in task.features, "the column of the units is a feature"
 
 
 def _check_data(prepared: PreparedRun) -> None:
@@ -245,7 +247,11 @@ def _check_metric(task: Task, result: dict[str, Any], rows: pd.DataFrame) -> Non
         assert math.isclose(drawn, score, abs_tol=1e-6), f"the sample of all units has {name} {score}; found {drawn}"
         lowest, highest = task.metric.bounds
         assert lowest <= score <= highest, f"{name} lies between {lowest} and {highest}; found {score}"
-        units = task.metric.sample(task.metric.read(own)).units
+        stored = task.metric.read(own)
+        units = by_unit(task.metric, stored.ids, stored.units, task.metric.sample(stored)).units
+        if split == result["split"]:
+            num_units = result["resampled"]["num_units"]
+            assert len(units) == num_units, f"the run drew {num_units} units; its predictions have {len(units)}"
         assert len(set(units)) == len(units), "unit names are unique, since runs are paired by them"
         for labels in result["slices"][split].values():
             assert all("num" in shown for shown in labels.values()), "a slice says how many it counts"

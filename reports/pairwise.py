@@ -19,6 +19,7 @@ from .reading.named import named
 from .statistics.by_seed import seed_records
 from .statistics.cells import Cell, measure
 from .statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+from .statistics.pairing import resampled_note
 
 #: What the figures by seed are, which may be at odds with a verdict.
 BY_SEED_NOTE = (
@@ -39,6 +40,11 @@ class Compared:
     def note(self) -> str:
         """What the verdicts are from."""
         return family_note(num_tested(self.comparisons), "A against B on each task")
+
+    @property
+    def resampled(self) -> str:
+        """What was resampled in each column."""
+        return resampled_note((one.column.task, one.a.drawn) for one in self.comparisons)
 
 
 def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:

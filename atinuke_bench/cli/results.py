@@ -141,7 +141,7 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether A is better than B on each task they share: a paired test over examples and seeds.
+    """Say whether A is better than B on each task they share: a paired test over what is resampled and seeds.
 
     Below are tests of the two models of each seed: McNemar's for accuracies, randomisation, bootstrap.
     """
@@ -158,7 +158,10 @@ def compare(
     for record, one in zip(records, found.comparisons, strict=True):
         record["verdict"] = one.finding
     stdout().print(
-        comparison_rows(records), f"{found.note}. Verdicts are from it, intervals are not corrected.", sep="\n"
+        comparison_rows(records),
+        f"{found.note}. Verdicts are from it, intervals are not corrected.",
+        *filter(None, [found.resampled]),
+        sep="\n",
     )
     if found.by_seed:
         stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")

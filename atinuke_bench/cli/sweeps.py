@@ -67,7 +67,7 @@ TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials of the study, over all restarts; 40 where no budget is given."),
 ]
-TrialsOption = Annotated[
+SearchTrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"),
 ]
@@ -88,7 +88,7 @@ def search(
     space: Annotated[
         str, typer.Option("--space", help="encoder, dimensions, optimisation, components, or a YAML file.")
     ] = "encoder",
-    trials: TrialsOption = None,
+    trials: SearchTrialsOption = None,
     seconds: SecondsOption = None,
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",

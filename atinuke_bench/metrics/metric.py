@@ -1,6 +1,7 @@
 """What a task is judged by, as one object: figures, selection, intervals, tests and `verify` all come from it.
 
-A *unit* is what is independent and so is drawn when a score is resampled: an example, a sentence, a document.
+A *unit* is what is independent and so is drawn when a score is resampled: an example, a sentence, a document. A metric
+knows examples; `by_unit` in `units.py` puts together those that its data names as one unit.
 Letters: N units, B resamples, D sums.
 """
 
@@ -21,12 +22,16 @@ Figures = dict[str, float | None]
 
 @dataclass(frozen=True)
 class Answers:
-    """Labelled examples in order: id, what was predicted, what is right; `scores` where a run has stored them."""
+    """Labelled examples in order: id, what was predicted, what is right; `scores` where a run has stored them.
+
+    `units` names the unit that each example lies in; None where the data names none.
+    """
 
     ids: Sequence[str]
     predicted: Sequence[Any]
     gold: Sequence[Any]
     scores: Sequence[float | None] | None = None
+    units: Sequence[str | None] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -80,7 +85,7 @@ class Metric(ABC):
     higher_is_better: bool = True
     #: Lowest and highest value.
     bounds: tuple[float, float] = (0.0, 100.0)
-    #: What a sample draws.
+    #: What is drawn where the data names no units: the noun for `unit_of`.
     unit: str = "example"
 
     @abstractmethod
@@ -91,6 +96,10 @@ class Metric(ABC):
         """The sample alone, for a metric that has it from stored scores at less cost."""
         return self.measure(answers).sample
 
+    def unit_of(self, example: str) -> str:
+        """The unit of an example, by its id, where the data names none: itself."""
+        return example
+
     def to_stored(self, prediction: Any) -> Any:
         """A prediction as it is stored: a text, or plain data that becomes JSON."""
         return prediction
@@ -100,13 +109,17 @@ class Metric(ABC):
         return json.loads(prediction), json.loads(gold)
 
     def read(self, rows: Mapping[str, Sequence[Any]]) -> Answers:
-        """Answers from the columns id, prediction, gold and score of a run's `predictions.parquet`; ValueError."""
+        """Answers from the columns of a run's `predictions.parquet`; ValueError.
+
+        They are id, prediction, gold, score and, in runs that recorded it, unit.
+        """
         try:
             pairs = [self.from_stored(*pair) for pair in zip(rows["prediction"], rows["gold"], strict=True)]
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"not predictions of {self.name} ({type(error).__name__}: {error})") from error
         predicted, gold = ([pair[side] for pair in pairs] for side in (0, 1))
-        return Answers(tuple(rows["id"]), predicted, gold, rows["score"])
+        units = tuple(rows["unit"]) if "unit" in rows else None
+        return Answers(tuple(rows["id"]), predicted, gold, rows["score"], units)
 
 
 def mean_sample(ids: Sequence[str], scores: Sequence[float | None]) -> SumSample:

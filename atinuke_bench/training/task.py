@@ -64,6 +64,18 @@ def options_of(run: RunConfig, options_class: type[Options]) -> Options:
 
 
 @dataclass(frozen=True)
+class Unit:
+    """What is independent in a task's data, and so drawn when a score is resampled.
+
+    Examples with the same value in `column` are one unit; where it is empty, the metric says what is drawn. `noun` is
+    what tables call a unit.
+    """
+
+    noun: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Splits:
     """The names of a task's splits; `headline` is in order of preference: the first split with labels counts."""
 
@@ -152,6 +164,8 @@ class Task:
     splits: Splits = Splits()
     #: Examples with the same value stay on one side of the cut between training and selection.
     group_column: str | None = None
+    #: Where examples depend on each other: what is drawn in place of examples.
+    unit: Unit | None = None
     #: Numbers of labelled examples of the full official splits, one mapping a release; others are cut or own data.
     official_sizes: tuple[Mapping[str, int], ...] = ()
     options_class: type[TaskOptions] = TaskOptions
@@ -193,6 +207,10 @@ class Task:
     def is_labelled(self, examples: Dataset) -> bool:
         """True when any example has a right answer, so that the split can be scored."""
         return len(self.data.labelled(examples)) > 0
+
+    def units(self, examples: Dataset) -> list[str | None] | None:
+        """The unit of each example; None where the data names none."""
+        return None if self.unit is None else [name or None for name in examples[self.unit.column][:]]
 
     def require(self, capability: str) -> Any:
         """An optional part; ConfigError where the task has none."""

@@ -21,6 +21,7 @@ from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
+from atinuke_bench.metrics.units import too_few
 from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
@@ -123,9 +124,13 @@ def _carry_out(
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
         evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, should_continue)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
-    predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score"])
+    predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
     result = _result(prepared, evaluations)
+    drawn = result["resampled"]
+    if drawn is not None and (reason := too_few(drawn["unit"], drawn["num_units"])):
+        log.warning("no interval: %s", reason)
+        _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
     result["artefacts"] = _checksums(folder)
     return result, predictions
@@ -327,11 +332,12 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
     run, task = prepared.run, prepared.task
     scored = {split: evaluation for split, evaluation in evaluations.items() if evaluation.sample is not None}
     headline = next((split for split in task.splits.headline if split in scored), None)
-    score, interval = None, None
+    score, interval, resampled = None, None, None
     if headline is not None:
         score, sample = scored[headline].figures[task.metric.name], scored[headline].sample
         if score is not None and sample is not None:
             interval = percentile_interval(sample, seed=run.seed)
+            resampled = {"unit": scored[headline].unit, "num_units": len(sample.units)}
     return {
         "task": task.name,
         "core": run.core.name,
@@ -343,6 +349,7 @@ def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[s
         "higher_is_better": task.metric.higher_is_better,
         "split": headline,
         "interval": interval,
+        "resampled": resampled,
         "scores": {split: evaluation.figures for split, evaluation in scored.items()},
         "slices": {split: evaluation.slices for split, evaluation in scored.items()},
         "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},

@@ -50,7 +50,7 @@ class Frame:
         return self.runs.at[run, name]
 
     def predictions(self, run: int) -> pa.Table:
-        """The scored predictions of a run's headline split by id: id, prediction, gold, score; RunFolderError."""
+        """The scored predictions of a run's headline split by id, as `PredictionCache.read` gives them."""
         return self._cache.read(RunFolder(Path(self.value(run, "folder"))).predictions, self.value(run, "split"))
 
     def history(self, run: int) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from atinuke_bench.errors import RunFolderError, first_line
 
 COLUMNS = ("id", "prediction", "gold", "score")
+#: What older runs did not record.
+OPTIONAL = ("unit",)
 #: Bytes of predictions that are kept; what does not fit is read again when it is needed again.
 MOST_BYTES = 400_000_000
 
@@ -23,15 +25,16 @@ class PredictionCache:
         self._tables: dict[tuple[Path, str], pa.Table] = {}
 
     def read(self, path: Path, split: str) -> pa.Table:
-        """The rows of a split that have a gold answer, with COLUMNS, by id; RunFolderError."""
+        """The rows of a split that have a gold answer, by id: COLUMNS, and what it has of OPTIONAL; RunFolderError."""
         key = (path, split)
         if key in self._tables:
             return self._tables[key]
         try:
             # A file at a time: a data set of one file costs more to plan than to read.
             with pq.ParquetFile(path) as file:
-                found = file.read(columns=["split", *COLUMNS], use_threads=False)
-            kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(COLUMNS)
+                columns = [*COLUMNS, *(name for name in OPTIONAL if name in file.schema_arrow.names)]
+                found = file.read(columns=["split", *columns], use_threads=False)
+            kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(columns)
             kept = kept.sort_by("id")
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             shown = first_line(error, with_class=True)

@@ -31,6 +31,7 @@ FIELDS = (
     "seconds",
     "loss",
     "unknown_percent",
+    "unit",
     "is_remote",
     "config",
 )
@@ -65,6 +66,8 @@ def row_of(folder: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": float(result["seconds"]),
         "loss": _loss(result),
         "unknown_percent": _unknown_percent(result),
+        # Older results do not say what their interval was drawn by.
+        "unit": (result.get("resampled") or {}).get("unit"),
         "is_remote": folder.startswith("wandb:"),
         "config": -1,
         **{f"cost.{name}": value for name, value in result["cost"].items()},

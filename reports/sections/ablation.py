@@ -23,14 +23,15 @@ from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
 from ..statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+from ..statistics.pairing import resampled_note
 from .table import Table
 
 #: Changes that one figure shows, those with the largest difference; the table has all.
 MOST_CHANGES = 16
 NOTE = (
     "Reference: of the variants of one core and size that differ in fields of the core alone, the one the others "
-    "differ from in the fewest fields. Paired over examples, variance between seeds added; p is corrected by Holm's "
-    "method over this table, the intervals are not. Verdicts are from the corrected p."
+    "differ from in the fewest fields. Paired over what is resampled, variance between seeds added; p is corrected by "
+    "Holm's method over this table, the intervals are not. Verdicts are from the corrected p."
 )
 
 
@@ -105,7 +106,9 @@ def ablation_table(frame: Frame, found: Sequence[Ablation]) -> Table:
     )
     data = pd.DataFrame(records).rename(columns={"a": "variant", "b": "reference"})
     tests = family_note(num_tested(one.comparison for one in found), "each change of this table from its reference")
-    return Table("ablation", "Change from the reference core", shown, data, (NOTE, f"{tests}."), section="ablation")
+    drawn = resampled_note((frame.name_of(one.comparison.column), one.comparison.a.drawn) for one in found)
+    notes = (NOTE, *filter(None, [drawn]), f"{tests}.")
+    return Table("ablation", "Change from the reference core", shown, data, notes, section="ablation")
 
 
 def ablation_plots(frame: Frame, found: Sequence[Ablation]) -> list[Plot]:

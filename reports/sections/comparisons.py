@@ -9,6 +9,7 @@ import pandas as pd
 from atinuke_bench.formatting import number, p_value
 
 from ..statistics.comparison import Family
+from ..statistics.pairing import resampled_note
 from .table import Table
 
 
@@ -37,9 +38,11 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
         ]
     )
     sides = f"B is {reference}" if reference else "A has the best mean of the trained cores of its column"
+    drawn = resampled_note((one.column.task, one.a.drawn) for one in comparisons)
     notes = (
-        f"{sides}. Paired over examples, with the variance between seeds added. Verdicts are from the corrected p; the "
-        "intervals are not corrected.",
+        f"{sides}. Paired over what is resampled, with the variance between seeds added. Verdicts are from the "
+        "corrected p; the intervals are not corrected.",
+        *filter(None, [drawn]),
         *(f"{title}: {family.note}." for title, family in families if family.comparisons),
         "Detectable: the difference that a test at 5 % finds with 80 % probability. P(A > B): the chance that a run of "
         "A scores better than a run of B.",

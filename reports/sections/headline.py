@@ -17,6 +17,7 @@ from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
 from ..statistics.comparison import Family
+from ..statistics.pairing import resampled_note
 from ..statistics.spread import minimum_detectable_difference
 from .table import Table
 
@@ -25,11 +26,11 @@ AVERAGE_RULE = (
     "Average: the mean over families of the mean over a family's tasks in this table; missing where a cell is missing."
 )
 MARKS = {
-    "best": "▲ better than every other core (paired test over examples and seeds, Holm-corrected)",
+    "best": "▲ better than every other core (paired test over what is resampled and seeds, Holm-corrected)",
     "tie": "≈ tie: not told apart from the highest mean; beside it the difference that the runs could have shown",
 }
 REFERENCE_MARKS = {
-    "better": "▲ better and ▼ worse than {} (paired test over examples and seeds, Holm-corrected)",
+    "better": "▲ better and ▼ worse than {} (paired test over what is resampled and seeds, Holm-corrected)",
     "tie": "≈ tie: not told apart from {}; beside it the difference that the runs could have shown",
 }
 _SYMBOLS = {"best": " ▲", "better": " ▲", "worse": " ▼", "tie": " ≈", "": ""}
@@ -119,12 +120,14 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         shown.append(row)
     marks_of = REFERENCE_MARKS if family.reference else MARKS
     notes = [*(text.format(family.reference) for text in marks_of.values()), AVERAGE_RULE, *block.notes]
+    drawn = ((info[column]["task"], cell.drawn) for column in columns for cell in cells[column].values())
+    notes.append(resampled_note(drawn))
     if family.comparisons:
         notes.append(f"{family.note}.")
     if left := [info[column]["task"] for column in columns if not _is_percentage(cells[column].values())]:
         notes.append(f"The average leaves out what is no percentage: {', '.join(left)}.")
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
-        notes.append("n=1: one seed; its interval covers the choice of examples alone, and no test is made.")
+        notes.append("n=1: one seed; its interval covers the choice of what is resampled alone, and no test is made.")
     notes += [_unread(frame, info[column]["task"], cells[column].values()) for column in columns]
     notes = [note for note in notes if note]
     return Table(
@@ -132,7 +135,7 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         block.title,
         pd.DataFrame(shown),
         pd.DataFrame(data),
-        tuple(notes),
+        tuple(filter(None, notes)),
         is_flagged=block.is_cut,
     )
 

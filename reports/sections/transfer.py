@@ -28,9 +28,9 @@ from .table import Table
 FIELD = "pretraining"
 SCRATCH = "scratch"
 NOTE = (
-    "Difference from the same core trained from scratch, paired over examples and seeds, p corrected by Holm's method "
-    "over the table; ▲ better and ▼ worse than scratch, ? not tested, no mark: not told apart. Runs from scratch use "
-    "the tokenizer of the source where there are such, else the task's own."
+    "Difference from the same core trained from scratch, paired over what is resampled and seeds, p corrected by "
+    "Holm's method over the table; ▲ better and ▼ worse than scratch, ? not tested, no mark: not told apart. Runs from "
+    "scratch use the tokenizer of the source where there are such, else the task's own."
 )
 _MARKS = {"better": " ▲", "worse": " ▼", NOT_TESTED: " ?"}
 

@@ -26,7 +26,7 @@ _NAN = float("nan")
 def seed_records(frame: Frame, comparison: Comparison) -> list[dict[str, Any]]:
     """One record a seed that both sides have; p values that do not apply or cannot be computed are NaN.
 
-    The last record, of seed `all`, has the 95 % interval of the hierarchical bootstrap over seeds and examples.
+    The last record, of seed `all`, has the 95 % interval of the hierarchical bootstrap over seeds and units.
     """
     cells = comparison.a, comparison.b
     places = [{int(frame.value(run, "seed")): place for place, run in enumerate(cell.runs)} for cell in cells]
@@ -42,22 +42,27 @@ def seed_records(frame: Frame, comparison: Comparison) -> list[dict[str, Any]]:
 def _of_seed(frame: Frame, comparison: Comparison, seed: int, place_a: int, place_b: int) -> dict[str, Any]:
     pairs = ((comparison.a, place_a), (comparison.b, place_b))
     difference = float(np.subtract(*(cell.scores.observed[place] for cell, place in pairs)))
-    drawn = [cell.scores.resampled[:, place] for cell, place in pairs if cell.scores.resampled is not None]
-    figures = {"p bootstrap": paired_bootstrap(*drawn)} if len(drawn) == 2 else {}
+    resampled = [cell.scores.resampled[:, place] for cell, place in pairs if cell.scores.resampled is not None]
+    figures = {"p bootstrap": paired_bootstrap(*resampled)} if len(resampled) == 2 else {}
     runs = [cell.runs[place] for cell, place in pairs]
     try:
-        samples = [read_sample(frame, run) for run in runs]
+        stored = [read_sample(frame, run) for run in runs]
     except (RunFolderError, ValueError):
         return _record(comparison, seed, difference, **figures)
-    if samples[0].units != samples[1].units:
+    drawn = comparison.a.drawn
+    if drawn is None or any(own.ids != drawn.ids for own in stored):
         return _record(comparison, seed, difference, **figures)
-    a, b = samples
+    a, b = (own.by_unit(drawn.units) for own in stored)
+    if a.units != b.units:
+        return _record(comparison, seed, difference, **figures)
     # Statistics of classes have other columns where one side answers with a class that the other never does.
     if isinstance(a, SumSample) and isinstance(b, SumSample) and a.statistics.shape == b.statistics.shape:
         figures["p randomisation"] = paired_randomisation(a, b)
-    answers = [np.asarray(frame.predictions(run)["score"], dtype=np.float64) for run in runs]
-    if comparison.a.metric in ACCURACIES and all(np.isin(right, (0.0, 1.0)).all() for right in answers):
-        figures["p mcnemar"] = mcnemar(*answers)
+    # McNemar's test takes examples as independent.
+    if a.units == drawn.ids and comparison.a.metric in ACCURACIES:
+        answers = [np.asarray(frame.predictions(run)["score"], dtype=np.float64) for run in runs]
+        if all(np.isin(right, (0.0, 1.0)).all() for right in answers):
+            figures["p mcnemar"] = mcnemar(*answers)
     return _record(comparison, seed, difference, **figures)
 
 

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from atinuke_bench import registry
 from atinuke_bench.config import is_floor
-from atinuke_bench.errors import RunFolderError
 from atinuke_bench.metrics.bootstrap import resample_together
 from atinuke_bench.metrics.metric import Floats, Sample
 
 from ..reading.column import Column
 from ..reading.frame import Frame, Gap
-from .samples import read_sample
+from .pairing import Drawn, paired_samples
 from .spread import NUM_RESAMPLES, Scores
 
 
@@ -33,6 +31,8 @@ class Cell:
     metric: str
     higher_is_better: bool
     limits: tuple[float, float]
+    #: What is drawn when scores of the column are resampled; None where no predictions can be used.
+    drawn: Drawn | None = None
 
     @property
     def num_seeds(self) -> int:
@@ -68,7 +68,10 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
     cells: Cells = {}
     for column, rows in frame.runs[is_scored].groupby("column", sort=False):
         assert isinstance(column, Column)
-        resampled = _resample(_paired_samples(frame, rows, gaps), column, num_resamples)
+        samples, drawn = paired_samples(frame, rows, gaps)
+        resampled = _resample(samples, column, num_resamples) if drawn is not None and not drawn.too_few else {}
+        if drawn is not None and drawn.too_few:
+            gaps.append(Gap(str(column), f"{drawn.too_few}: no interval, no test"))
         metric = rows["metric"].iloc[0]
         # Without a sample there is no interval to keep within limits, and perhaps no metric that has any.
         limits = registry.load_metric(column.task, metric).bounds if resampled else (-math.inf, math.inf)
@@ -77,33 +80,15 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
             runs = tuple(own.sort_values("seed").index)
             known = np.stack([resampled[run] for run in runs], axis=1) if resampled.keys() >= set(runs) else None
             observed = own.loc[list(runs), "score"].to_numpy(dtype=np.float64)
-            scores = Scores(observed, known, is_fixed=all(map(is_floor, own["core"].unique())))
+            num_units = drawn.num_units if drawn is not None and known is not None else None
+            scores = Scores(observed, known, num_units, is_fixed=all(map(is_floor, own["core"].unique())))
             higher = bool(own["higher_is_better"].iloc[0])
             variant = str(name)
-            cells[column][variant] = Cell(column, variant, runs, scores, metric, higher, limits)
+            cells[column][variant] = Cell(column, variant, runs, scores, metric, higher, limits, drawn)
     return cells, gaps
-
-
-def _paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> dict[int, Sample]:
-    """The samples of a column's runs that have the same units, by run."""
-    samples: dict[int, Sample] = {}
-    for run in rows.index[~rows["is_remote"]]:
-        try:
-            sample = read_sample(frame, run)
-        except (RunFolderError, ValueError) as error:
-            gaps.append(Gap(frame.value(run, "folder"), str(error)))
-            continue
-        if samples and sample.units != next(iter(samples.values())).units:
-            reason = "its examples differ from those of the other runs, so it is not paired"
-            gaps.append(Gap(frame.value(run, "folder"), reason))
-            continue
-        samples[run] = sample
-    return samples
 
 
 def _resample(samples: dict[int, Sample], column: Column, num_resamples: int) -> dict[int, Floats]:  # run -> [R]
     """The scores of runs on the same resamples of the same units."""
-    if not samples or len(next(iter(samples.values())).units) < 2:
-        return {}
     generator = np.random.default_rng(zlib.crc32(str(column).encode()))
     return dict(zip(samples, resample_together(list(samples.values()), num_resamples, generator), strict=True))

@@ -61,6 +61,8 @@ class Comparison:
         """Why there is no test, where there is none."""
         if math.isfinite(self.spread.error):
             return ""
+        if self.a.drawn is not None and self.a.drawn.too_few:
+            return f"{NOT_TESTED}: {self.a.drawn.too_few}"
         if self.a.scores.resampled is None or self.b.scores.resampled is None:
             return f"{NOT_TESTED}: predictions cannot be paired"
         if min(self.a.num_seeds, self.b.num_seeds) < 2:
@@ -89,6 +91,7 @@ class Comparison:
             "p corrected": self.p_corrected,
             "minimum detectable difference": minimum_detectable_difference(self.spread),
             "probability of improvement": improvement if self.a.higher_is_better else 1 - improvement,
+            "resampled": "" if self.a.drawn is None else str(self.a.drawn),
             "verdict": self.verdict,
             "note": self.note,
         }

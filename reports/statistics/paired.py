@@ -39,7 +39,7 @@ def paired_randomisation(a: SumSample, b: SumSample, *, seed: int = 0, num_resam
 
 
 def hierarchical_bootstrap(a: Scores, b: Scores, *, seed: int = 0) -> Floats:
-    """Differences of means [R] when seeds, and within them examples, are drawn again; seeds of A and B apart."""
+    """Differences of means [R] when seeds, and within them units, are drawn again; seeds of A and B apart."""
     generator = np.random.default_rng(seed)
     means = []
     for scores in (a, b):

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from atinuke_bench import registry
 from atinuke_bench.errors import AtinukeBenchError
 from atinuke_bench.metrics.metric import Metric, Sample
+from atinuke_bench.metrics.units import by_unit
 
 from ..reading.frame import Frame
 
+Units = tuple[str | None, ...]
 
-def read_sample(frame: Frame, run: int) -> Sample:
+
+@dataclass(frozen=True)
+class StoredSample:
+    """What a metric makes of the predictions of a run, and the units of these that the run recorded, if it did."""
+
+    metric: Metric
+    ids: tuple[str, ...]
+    units: Units | None
+    sample: Sample
+
+    def by_unit(self, units: Sequence[str | None] | None) -> Sample:
+        """The sample that draws these units of the examples."""
+        return by_unit(self.metric, self.ids, units, self.sample)
+
+
+def read_sample(frame: Frame, run: int) -> StoredSample:
     """The sample of a run's predictions; RunFolderError, or ValueError as in `sample_of`."""
     task, metric, score = (frame.value(run, name) for name in ("task", "metric", "score"))
     return sample_of(frame.predictions(run), task, metric, score)
 
 
-def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) -> Sample:
-    """The sample of predictions (id, prediction, gold, score; by id) whose value is the recorded score.
+def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) -> StoredSample:
+    """The sample of predictions (id, prediction, gold, score, unit; by id) whose value is the recorded score.
 
     ValueError with the reason where there is none; statistics of another figure would be shown under this one's name.
     """
@@ -26,7 +46,8 @@ def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) ->
         raise ValueError("no scored predictions")
     try:
         judge: Metric = registry.load_metric(task, metric)
-        sample = judge.sample(judge.read(predictions.to_pydict()))
+        answers = judge.read(predictions.to_pydict())
+        sample = judge.sample(answers)
         value = sample.value()
     except AtinukeBenchError as error:
         raise ValueError(f"not tested: {error}") from error
@@ -35,4 +56,5 @@ def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) ->
         raise ValueError(f"not tested: {metric} of {task} failed ({type(error).__name__}: {error})") from error
     if not abs(value - recorded) < 1e-6:
         raise ValueError(f"the predictions do not give the recorded {metric} {recorded:.4f}; they give {value:.4f}")
-    return sample
+    units = None if answers.units is None or not any(answers.units) else tuple(answers.units)
+    return StoredSample(judge, tuple(answers.ids), units, sample)

@@ -3,13 +3,14 @@
 Letters: A and B two cores, S runs (seeds) of a core, N units, R resamples. Scores of a core are arrays [S]; its
 resampled scores are [R, S], where row r of both cores comes from the same resample of the units (paired).
 
-Two things vary: which examples are in the test set, and which seed a core was trained with. A bootstrap over the few
+Two things vary: which units are in the test set, and which seed a core was trained with. A bootstrap over the few
 seeds there are understates the second (by (S-1)/S), so variances are added instead:
 
-    var(mean) = var_bootstrap(mean over seeds) + max(0, s^2 - i^2) / S
+    var(mean) = var_bootstrap(mean over seeds) * N/(N-1) + max(0, s^2 - i^2) / S
 
-with s^2 the variance between seeds and i^2 the part of it that the resampling of examples already explains. Degrees of
-freedom follow Satterthwaite (1946). `paired.hierarchical_bootstrap` is the resampling counterpart.
+with s^2 the variance between seeds and i^2 the part of it that the resampling of units already explains. N/(N-1) is
+what the bootstrap understates. Degrees of freedom follow Satterthwaite (1946), N-1 of the units among them: an interval
+over 48 articles is Student's. `paired.hierarchical_bootstrap` is the resampling counterpart.
 """
 
 from __future__ import annotations
@@ -55,22 +56,24 @@ class Spread:
 
 @dataclass(frozen=True)
 class Scores:
-    """A core's scores in one column: observed [S] and resampled [R, S] (None where predictions cannot be used).
+    """A core's scores in one column: observed [S], and resampled [R, S] by drawing `num_units` units.
 
+    The latter two are None where predictions cannot be used.
     `is_fixed` says that seeds change nothing (the majority floor), so one run counts for all.
     """
 
     observed: Floats
     resampled: Floats | None
+    num_units: int | None
     is_fixed: bool = False
 
     def mean(self) -> Spread:
-        """The mean over seeds. With a single seed the error covers the examples alone."""
+        """The mean over seeds. With a single seed the error covers the units alone."""
         return _spread([(self, 1.0)], require_seeds=False)
 
 
 def difference(a: Scores, b: Scores) -> Spread:
-    """The mean of A less the mean of B, paired over examples; error NaN when a trained core has a single seed."""
+    """The mean of A less the mean of B, paired over units; error NaN when a trained core has a single seed."""
     return _spread([(a, 1.0), (b, -1.0)], require_seeds=True)
 
 
@@ -87,14 +90,22 @@ def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Sp
     # A metric that most resamples leave undefined has no interval.
     if len(means) * 2 < len(resampled[0]):
         return unknown
-    terms = [_seed_term(scores) for scores, _ in parts if len(scores.observed) > 1 and not scores.is_fixed]
-    total = float(means.var(ddof=1)) + sum(variance for variance, _ in terms)
-    doubt = sum(part for _, part in terms)
+    seeded = [scores for scores, _ in parts if len(scores.observed) > 1 and not scores.is_fixed]
+    terms = [_seed_term(scores) for scores in seeded]
+    freedom = min(_unit_freedom(scores) for scores, _ in parts)
+    of_units = float(means.var(ddof=1)) * (freedom + 1) / freedom
+    total = of_units + sum(variance for variance, _ in terms)
+    doubt = of_units**2 / freedom + sum(part for _, part in terms)
     if not doubt or not total:
         return Spread(value, math.sqrt(total), math.inf)
-    # No fewer than the variance between the fewest seeds has by itself.
-    fewest = min(len(scores.observed) for scores, _ in parts if len(scores.observed) > 1 and not scores.is_fixed)
-    return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest - 1.0))
+    # No fewer than the part with the fewest has by itself.
+    fewest = min([freedom, *(len(scores.observed) - 1.0 for scores in seeded)])
+    return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest))
+
+
+def _unit_freedom(scores: Scores) -> float:
+    assert scores.num_units is not None, "no predictions to resample"
+    return scores.num_units - 1.0
 
 
 def _seed_term(scores: Scores) -> tuple[float, float]:
@@ -106,7 +117,8 @@ def _seed_term(scores: Scores) -> tuple[float, float]:
     num_seeds = len(scores.observed)
     deviations = scores.resampled - scores.resampled.mean(axis=1, keepdims=True)
     deviations = deviations[np.isfinite(deviations).all(axis=1)]
-    explained = float(deviations.var(axis=0, ddof=1).sum()) / (num_seeds - 1)
+    freedom = _unit_freedom(scores)
+    explained = float(deviations.var(axis=0, ddof=1).sum()) / (num_seeds - 1) * (freedom + 1) / freedom
     between = float(scores.observed.var(ddof=1))
     return max(0.0, between - explained) / num_seeds, (between / num_seeds) ** 2 / (num_seeds - 1)
 

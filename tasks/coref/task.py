@@ -14,7 +14,7 @@ from atinuke_bench.tasks.coref.inputs import CorefInputs
 from atinuke_bench.tasks.coref.metric import METRICS
 from atinuke_bench.tasks.coref.model import CorefModel, CorefOptions
 from atinuke_bench.tasks.coref.slices import by_type_and_distance
-from atinuke_bench.training.task import Task
+from atinuke_bench.training.task import Task, Unit
 
 COREF = Task(
     name="coref",
@@ -29,6 +29,7 @@ COREF = Task(
     files=CorefFiles(),
     inputs=CorefInputs(),
     group_column="name",
+    unit=Unit("document", "name"),
     result_version=2,
     # Document parts of OntoNotes 5, the shared task's English data.
     official_sizes=({"train": 2_802, "dev": 343, "test": 348},),

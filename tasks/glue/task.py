@@ -13,11 +13,14 @@ from atinuke_bench.tasks.glue.data import GlueData, Part
 from atinuke_bench.tasks.glue.files import LAYOUTS, GlueFiles
 from atinuke_bench.tasks.glue.metric import METRICS
 from atinuke_bench.tasks.glue.submission import GlueSubmission
-from atinuke_bench.training.task import Splits, Task
+from atinuke_bench.training.task import Splits, Task, Unit
 
 # Tasks of a few thousand examples need more passes and more steps in each than tasks of a hundred thousand.
 _SMALL = {"max_epochs": 10, "batch_tokens": 1024}
 _LARGE = {"max_epochs": 3}
+
+#: What the first sentence of a pair is.
+_NOUNS = {"mnli": "premise", "ax": "premise", "rte": "premise", "qnli": "question", "qqp": "first question"}
 
 
 def _glue(
@@ -54,6 +57,7 @@ def _glue(
         submission=GlueSubmission({split: (part.layout, part.split) for split, part in parts.items()}, official_sizes),
         splits=splits,
         group_column="sentence1",
+        unit=Unit(_NOUNS.get(key, "first sentence" if is_pair else "sentence"), "sentence1"),
         official_sizes=(official_sizes,),
         options_class=SentenceOptions,
         training=training,

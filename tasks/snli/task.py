@@ -12,7 +12,7 @@ from atinuke_bench.sentences.slices import by_gold_label
 from atinuke_bench.tasks.snli.data import SnliData
 from atinuke_bench.tasks.snli.files import LABELS, SnliFiles
 from atinuke_bench.tasks.snli.metric import METRICS
-from atinuke_bench.training.task import Task
+from atinuke_bench.training.task import Task, Unit
 
 DATA = SnliData(LABELS, is_pair=True)
 
@@ -29,6 +29,7 @@ SNLI = Task(
     files=SnliFiles(),
     inputs=SentenceInputs(DATA),
     group_column="sentence1",
+    unit=Unit("premise", "sentence1"),
     # Pairs with a consensus label.
     official_sizes=({"train": 549_367, "dev": 9_842, "test": 9_824},),
     options_class=SentenceOptions,

@@ -11,7 +11,7 @@ from atinuke_bench.tasks.squad.inputs import SquadInputs
 from atinuke_bench.tasks.squad.metric import METRICS
 from atinuke_bench.tasks.squad.model import SquadModel, SquadOptions
 from atinuke_bench.tasks.squad.slices import by_question
-from atinuke_bench.training.task import Splits, Task
+from atinuke_bench.training.task import Splits, Task, Unit
 
 
 def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Task:
@@ -32,6 +32,7 @@ def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Tas
         splits=Splits(evaluated=("dev",), headline=("dev",)),
         # Paragraphs of one article share their subject, so that a model is selected on articles it has not seen.
         group_column="title",
+        unit=Unit("article", "title"),
         official_sizes=(official_sizes,),
         options_class=SquadOptions,
         training={"max_length": 384, "max_epochs": 3},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ FEATURES = Features(
     {
         "id": Value("string"),
         "sentence": Value("string"),
+        "document": Value("string"),  # empty where only the file is known
         "words": List(Value("string")),
         "lemma": Value("string"),
         "predicate": Value("int32"),
@@ -37,12 +39,16 @@ FEATURES = Features(
 )
 
 
+#: The world's rows name their text in the id of the sentence alone.
+WORLD_FEATURES = Features({name: feature for name, feature in FEATURES.items() if name != "document"})
+
+
 class SrlData(TaskData):
     """An example is one predicate of one sentence; the examples of a sentence follow one another."""
 
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
         if source.kind == "microworld":
-            return load_microworld("srl", FEATURES, source)
+            return _with_documents(load_microworld("srl", WORLD_FEATURES, source))
         corpus = find_corpus(source)
         splits = {split: read_split(split, files, verbs_only=options.verbs_only) for split, files in corpus.items()}
         return Loaded(splits, fingerprints(corpus))
@@ -101,6 +107,7 @@ def read_split(split: str, files: list[CorpusFile], *, verbs_only: bool) -> Data
             row = {
                 "id": located.example_id(split, predicate),
                 "sentence": key,
+                "document": located.unit,
                 "words": located.sentence.words,
                 "lemma": predicate.lemma,
                 "predicate": predicate.index,
@@ -119,6 +126,16 @@ def spans_of(examples: Dataset) -> list[list[LabelledSpan]]:
     """The gold arguments of each example: (first word, last word, role)."""
     columns = (examples[name][:] for name in ("starts", "ends", "roles"))
     return [list(zip(*row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _with_documents(loaded: Loaded) -> Loaded:
+    """The world's examples with the text of each: stories, and sentences about one cast."""
+    splits = {}
+    for split, examples in loaded.splits.items():
+        columns = {name: examples[name][:] for name in WORLD_FEATURES}
+        documents = [sentence.rpartition("-")[0] for sentence in columns["sentence"]]
+        splits[split] = Dataset.from_dict({**columns, "document": documents}, features=FEATURES)
+    return replace(loaded, splits=splits)
 
 
 def _sentences(examples: Dataset) -> list[list[int]]:

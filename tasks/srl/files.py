@@ -114,12 +114,16 @@ class CorpusFile:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A sentence with CoNLL-2005 role names, its document (or file) and its number there."""
+    """A sentence with CoNLL-2005 role names, its document (or file) and its number there.
+
+    `unit` is the document without its part; "" where only the file is known.
+    """
 
     document: str
     number: int
     sentence: Sentence
     path: Path
+    unit: str
 
     def sentence_id(self, split: str) -> str:
         return f"{split}-{self.document}-{self.number}"
@@ -168,9 +172,9 @@ def read_located(files: list[CorpusFile], *, verbs_only: bool) -> Iterator[Locat
     With `verbs_only`, predicates that are no verbs are left out (`keep_verbs`).
     """
     for file in files:
-        for document, number, sentence in _sentences(file):
+        for document, number, sentence, unit in _sentences(file):
             kept = keep_verbs(sentence, file.path) if verbs_only else sentence
-            yield Located(document, number, rename_roles(kept), file.path)
+            yield Located(document, number, rename_roles(kept), file.path, unit)
 
 
 def keep_verbs(sentence: Sentence, path: Path) -> Sentence:
@@ -223,13 +227,13 @@ def _stem(name: str, ending: str) -> str:
     return Path(name).name.removesuffix(ending)
 
 
-def _sentences(file: CorpusFile) -> Iterator[tuple[str, int, Sentence]]:
+def _sentences(file: CorpusFile) -> Iterator[tuple[str, int, Sentence, str]]:
     if file.words_path is not None:
         stem = _stem(file.name, _PROPS)
         for number, sentence in enumerate(read_props(file.path, file.words_path)):
-            yield stem, number, sentence
+            yield stem, number, sentence, ""
         return
     for document in read_documents(file.path):
         name = document.name if document.part is None else f"{document.name}.{document.part}"
         for number, sentence in enumerate(document.sentences):
-            yield name, number, sentence
+            yield name, number, sentence, document.name

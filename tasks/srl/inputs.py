@@ -27,6 +27,7 @@ class SrlInputs(NewInputs):
             {
                 "id": f"{key}-{number}",
                 "sentence": key,
+                "document": "",
                 "words": words,
                 "lemma": words[place],
                 "predicate": place,

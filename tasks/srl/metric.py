@@ -1,4 +1,7 @@
-"""The F1 of arguments of srl-eval.pl, and the figures beside it. A sentence is what is drawn when it is resampled."""
+"""The F1 of arguments of srl-eval.pl, and the figures beside it.
+
+The predicates of a sentence are no separate evidence: where its document is not known, they are drawn together.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,15 @@ class SrlMetric(Metric):
     unit = "sentence"
 
     def measure(self, answers: Answers) -> Measured:
-        sentences, totals = _count(answers)
+        totals = _count(answers)
         scores = (totals.proposition_f1 / 100).tolist()
-        return Measured(_figures(totals), scores, _sample(sentences, totals), totals)
+        return Measured(_figures(totals), scores, _sample(answers.ids, totals), totals)
 
     def sample(self, answers: Answers) -> SumSample:
-        return _sample(*_count(answers))
+        return _sample(answers.ids, _count(answers))
+
+    def unit_of(self, example: str) -> str:
+        return sentence_of(example)
 
     def to_stored(self, prediction: Sequence[LabelledSpan]) -> list[list[int | str]]:
         return [list(span) for span in prediction]
@@ -41,22 +47,26 @@ def _spans(text: str) -> list[LabelledSpan]:
     return [(start, end, role) for start, end, role in json.loads(text)]
 
 
-def _count(answers: Answers) -> tuple[tuple[str, ...], Totals]:
-    """The sentences in the order of the answers, and the counts of these."""
-    places = [id_.rpartition("-") for id_ in answers.ids]
+def sentence_of(example: str) -> str:
+    """The id of an example's sentence."""
+    return example.rpartition("-")[0]
+
+
+def _count(answers: Answers) -> Totals:
+    """The counts of the answers, each a proposition, and of their sentences in the order of the answers."""
     numbers: dict[str, int] = {}
-    sentence = [numbers.setdefault(key, len(numbers)) for key, _, _ in places]
-    index = [int(word) for _, _, word in places]
+    sentence = [numbers.setdefault(sentence_of(id_), len(numbers)) for id_ in answers.ids]
+    index = [int(id_.rpartition("-")[2]) for id_ in answers.ids]
     # The lemma is the same on both sides and need not be known.
-    lemmas = [""] * len(places)
+    lemmas = [""] * len(answers)
     gold, predicted = (
         Propositions.build(len(numbers), sentence, index, lemmas, spans) for spans in (answers.gold, answers.predicted)
     )
-    return tuple(numbers), totals_of(gold, predicted)
+    return totals_of(gold, predicted)
 
 
-def _sample(sentences: tuple[str, ...], totals: Totals) -> SumSample:
-    return SumSample(sentences, totals.by_sentence.astype(np.float64), f1_from_counts)
+def _sample(ids: Sequence[str], totals: Totals) -> SumSample:
+    return SumSample(tuple(ids), totals.by_proposition.astype(np.float64), f1_from_counts)
 
 
 def _figures(totals: Totals) -> Figures:

@@ -13,7 +13,7 @@ from atinuke_bench.tasks.srl.inputs import SrlInputs
 from atinuke_bench.tasks.srl.metric import METRICS
 from atinuke_bench.tasks.srl.model import SrlModel, SrlOptions
 from atinuke_bench.tasks.srl.slices import by_role_and_distance
-from atinuke_bench.training.task import Splits, Task
+from atinuke_bench.training.task import Splits, Task, Unit
 
 SRL = Task(
     name="srl",
@@ -29,6 +29,7 @@ SRL = Task(
     inputs=SrlInputs(),
     splits=Splits(evaluated=("dev", "test", "test_brown")),
     group_column="sentence",
+    unit=Unit("document", "document"),
     # Predicates of CoNLL-2012 (OntoNotes 5) and of CoNLL-2005 (WSJ and Brown).
     official_sizes=(
         {"train": 253_070, "dev": 35_297, "test": 24_462},

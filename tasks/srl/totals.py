@@ -4,7 +4,7 @@ An argument is correct when its role, first and last word agree with a gold argu
 it comes in several pieces (`A1` ... `C-A1`), every piece agrees. `V` is left out of the overall figures. The script's
 corner cases are kept, since published figures contain them: see `pieces`.
 
-Percentages are 0 to 100. Letters in shapes: S sentences, P propositions (one a predicate).
+Percentages are 0 to 100. Letters in shapes: P propositions (one a predicate).
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Counts:
 class Totals:
     """Everything `totals_of` counts; `V` is in `excluded` and counts nowhere else.
 
-    `unlabelled` compares spans alone, as the script's option -C does. `by_proposition` and `by_sentence` hold correct,
-    excess and missed of each, in gold order.
+    `unlabelled` compares spans alone, as the script's option -C does. `by_proposition` holds correct, excess and
+    missed of each, in gold order.
     """
 
     overall: Counts
@@ -73,7 +73,6 @@ class Totals:
     unlabelled: Counts
     distances: dict[str, Counts]
     by_proposition: Integers  # [P, 3]
-    by_sentence: Integers  # [S, 3]
 
     @property
     def num_perfect(self) -> int:
@@ -101,20 +100,19 @@ def totals_of(gold: Propositions, predicted: Propositions) -> Totals:
     is_excluded = np.array([name in EXCLUDED_ROLES for name in events.role_names], dtype=bool)
     counted = ~is_excluded[events.role]
     proposition, outcome = events.proposition[counted], events.outcome[counted]
-    by_sentence = _count(gold.sentence[proposition], outcome, gold.num_sentences)
+    by_proposition = _count(proposition, outcome, len(gold.lemmas))
     by_role = _count(events.role, events.outcome, len(events.role_names))
     roles = {
         name: Counts(*row) for name, row in sorted(zip(events.role_names, by_role.tolist(), strict=True)) if any(row)
     }
     by_distance = _count(np.searchsorted(_SLICE_ENDS, events.distance[counted]), outcome, len(DISTANCE_SLICES))
     return Totals(
-        overall=Counts(*by_sentence.sum(axis=0).tolist()),
+        overall=Counts(*by_proposition.sum(axis=0).tolist()),
         roles={role: counts for role, counts in roles.items() if role not in EXCLUDED_ROLES},
         excluded={role: counts for role, counts in roles.items() if role in EXCLUDED_ROLES},
         unlabelled=Counts(*events.unlabelled.tolist()),
         distances={name: Counts(*row) for name, row in zip(DISTANCE_SLICES, by_distance.tolist(), strict=True)},
-        by_proposition=_count(proposition, outcome, len(gold.lemmas)),
-        by_sentence=by_sentence,
+        by_proposition=by_proposition,
     )
 
 

@@ -25,7 +25,7 @@ def _pair(generator, weights, between_seeds, num_seeds=3, gain=0.0):
         skill = own + generator.normal(0, between_seeds, size=(num_seeds, 1))
         noise = generator.normal(0, 0.5, size=(num_seeds, NUM_UNITS))
         right = 100.0 * (difficulty + noise < skill + 0.5)
-        sides.append(Scores(right.mean(axis=1), weights @ right.T / NUM_UNITS))
+        sides.append(Scores(right.mean(axis=1), weights @ right.T / NUM_UNITS, NUM_UNITS))
     return sides
 
 
@@ -59,7 +59,7 @@ def test_a_real_difference_is_found():
 
 
 def test_a_single_seed_is_not_tested():
-    one = Scores(np.array([50.0]), np.full((10, 1), 50.0))
+    one = Scores(np.array([50.0]), np.full((10, 1), 50.0), NUM_UNITS)
     assert np.isnan(difference(one, one).p_value)
 
 
@@ -92,7 +92,7 @@ def test_a_resampled_sample_has_the_official_metric(task, metric):
     official = classification.FIGURES[metric]
     recorded = official(gold, answers)
     assert recorded is not None
-    sample = sample_of(rows, task, metric, recorded)
+    sample = sample_of(rows, task, metric, recorded).sample
     weights = draw_weights(60, 5, generator)
     for row, value in zip(weights, sample.values(weights), strict=True):
         picked = np.repeat(np.arange(60), row.astype(int))
@@ -106,13 +106,13 @@ def test_sentences_and_documents_are_the_units_of_srl_and_coreference():
         ['[[0, 0, "A0"]]', "[]", '[[1, 1, "A1"]]'],
         [1.0, 1.0, 1.0],
     )
-    sample = sample_of(rows, "srl", "f1", 40.0)  # 1 correct, 1 in excess, 2 missed
+    sample = sample_of(rows, "srl", "f1", 40.0).by_unit(None)  # 1 correct, 1 in excess, 2 missed
     assert sample.units == ("dev-a-0", "dev-a-1")
     assert sample.values(np.array([[1.0, 0.0]]))[0] == pytest.approx(200 / 3)
     clusters = "[[[0, 0], [2, 2]]]"
     documents = sample_of(
         _table(["x", "y"], [clusters, clusters], [clusters, "[]"], [100.0, 0.0]), "coref", "conll_f1", 200 / 3
-    )
+    ).by_unit(None)
     assert documents.values(np.eye(2)).tolist() == [100.0, 0.0]
 
 
@@ -136,6 +136,6 @@ def test_a_metric_that_is_not_known_or_fails_is_a_reason(task, metric, reason):
 
 
 def test_randomisation_of_equal_answers_finds_nothing():
-    sample = sample_of(_table(list("abcd"), list("1111"), list("1011")), "snli", "accuracy", 75.0)
+    sample = sample_of(_table(list("abcd"), list("1111"), list("1011")), "snli", "accuracy", 75.0).sample
     assert isinstance(sample, SumSample)
     assert paired_randomisation(sample, sample) == 1.0

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from atinuke_bench.metrics.metric import Answers
+from atinuke_bench.metrics.units import by_unit
 from atinuke_bench.tasks.srl.metric import METRICS
 
 METRIC = METRICS["srl"][0]
@@ -42,7 +43,8 @@ def test_figures_and_scores() -> None:
 
 
 def test_sentences_are_the_units_and_any_multiset_of_them_has_its_f1() -> None:
-    sample = METRIC.sample(answers(list(GOLD)))
+    ids = list(GOLD)
+    sample = by_unit(METRIC, ids, None, METRIC.sample(answers(ids)))
     assert sample.units == ("dev-x-1", "dev-x-1-0")
     values = sample.values(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 3.0]]))
     np.testing.assert_allclose(values, [100 * 4 / 7, 100 * 4 / 6, 0.0])

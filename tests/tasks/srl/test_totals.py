@@ -48,7 +48,7 @@ def test_counts_of_a_small_case() -> None:
     assert totals.excluded == {"V": Counts(1, 0, 0)}
     assert totals.unlabelled == Counts(2, 1, 1)
     assert totals.distances == {"0": Counts(1), "1-2": Counts(), "3-6": Counts(0, 2, 2), "7+": Counts()}
-    assert totals.by_proposition.tolist() == totals.by_sentence.tolist() == [[1, 2, 2]]
+    assert totals.by_proposition.tolist() == [[1, 2, 2]]
     assert totals.num_perfect == 0
 
 
@@ -99,7 +99,6 @@ def test_predicates_are_matched_by_word_and_lemma() -> None:
     assert totals.overall == Counts(correct=1, excess=0, missed=2)
     assert totals.num_perfect == 1
     assert totals.by_proposition.tolist() == [[0, 0, 1], [0, 0, 1], [1, 0, 0]]
-    assert totals.by_sentence.tolist() == [[1, 0, 2], [0, 0, 0]]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,6 @@ def test_distance_of_an_argument_in_pieces_is_that_of_its_nearest_piece() -> Non
 def test_nothing_to_score_is_zero_without_a_warning(sentences: list) -> None:
     totals = count(sentences)
     assert totals.rounded() == {"Overall": Counts().rounded()}
-    assert totals.by_sentence.shape == (len(sentences), 3)
 
 
 def test_f1_of_resampled_counts_is_that_of_the_sums() -> None:
@@ -160,7 +158,7 @@ def test_arrays_count_what_pieces_count(drawn: list[tuple[list[LabelledSpan], li
         lists = ([argument for _, argument in compared.correct], compared.excess, compared.missed)
         counted = [sum(argument.role not in EXCLUDED_ROLES for argument in arguments) for arguments in lists]
         assert totals.by_proposition[row].tolist() == counted
-    assert totals.overall == Counts(*totals.by_sentence.sum(axis=0).tolist())
+    assert totals.overall == Counts(*totals.by_proposition.sum(axis=0).tolist())
     assert sum(counts.correct for counts in totals.roles.values()) == totals.overall.correct
     assert sum(counts.missed for counts in totals.distances.values()) == totals.overall.missed
 
@@ -197,8 +195,8 @@ def test_official_output_is_reproduced(data_dir: Path) -> None:
     assert from_tables.rounded() == expected
     assert from_tables.distances == totals.distances
     assert from_tables.unlabelled == totals.unlabelled == Counts(7645, 908, 1809)  # the script's option -C
-    np.testing.assert_array_equal(from_tables.by_sentence, totals.by_sentence)
-    assert f1_from_counts(totals.by_sentence.sum(axis=0)) == pytest.approx(totals.overall.f1)
+    np.testing.assert_array_equal(from_tables.by_proposition, totals.by_proposition)
+    assert f1_from_counts(totals.by_proposition.sum(axis=0)) == pytest.approx(totals.overall.f1)
 
 
 @pytest.mark.data
