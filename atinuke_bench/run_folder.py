@@ -5,7 +5,7 @@ manifest.json         versions, commit, data fingerprints, hardware, threads, se
 tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
 history.jsonl         one line an epoch
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
-checkpoints/          last.safetensors to resume from, best.safetensors with the selected weights
+checkpoints/          best.safetensors with the selected weights; until the run is finished, last.safetensors to resume
 log.txt               what happened, with times
 .earlier-<n>/         only after `--rerun`: what the folder held before
 failure.json          only where the run failed: its class and traceback
@@ -188,6 +188,8 @@ class RunFolder:
         """Finish the run. Nothing may be written to the folder afterwards."""
         write_json(self.result, {"schema": RESULT_SCHEMA, **record})
         self.failure.unlink(missing_ok=True)
+        # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
+        self.last_checkpoint.unlink(missing_ok=True)
 
 
 def identity(run: RunConfig, data_fingerprint: str, result_versions: dict[str, int]) -> str:

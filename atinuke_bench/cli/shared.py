@@ -70,6 +70,13 @@ RerunOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
 ]
+UnlabelledOption = Annotated[
+    bool,
+    typer.Option(
+        "--predict-unlabelled",
+        help="Also predict splits without labels, such as GLUE's test sets, which `submit` needs.",
+    ),
+]
 WandbOption = Annotated[str, typer.Option("--wandb", help="online, offline or disabled.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 

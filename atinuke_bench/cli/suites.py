@@ -13,6 +13,7 @@ from atinuke_bench.cli.shared import (
     JsonOption,
     OutOption,
     RerunOption,
+    UnlabelledOption,
     WandbOption,
     app,
     print_code_note_of_cells,
@@ -48,6 +49,7 @@ def suite(
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
     rerun: RerunOption = False,
+    predict_unlabelled: UnlabelledOption = False,
     wandb: WandbOption = "offline",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
     as_json: JsonOption = False,
@@ -62,7 +64,7 @@ def suite(
     config = read_suite(name_or_file)
     place = _source(config, source, data_dir)
     record = open_record(out, config.name)
-    must_look = only or dry_run or rerun
+    must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
         _show_results(config.name, out, finished, [], as_json)
@@ -79,8 +81,9 @@ def suite(
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
     execution = Execution(devices=devices_per_run, show_progress=False)
-    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun)
-    states = cell_states(cells, config, place, record, retry_failed=retry_failed, rerun=rerun)
+    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
+    looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
+    states = cell_states(cells, config, place, record, **looks)
     states = [state for state in states if state.cell.path in chosen]
     if dry_run:
         _show_grid(states, out, as_json)

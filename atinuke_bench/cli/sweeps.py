@@ -65,7 +65,7 @@ ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU thread
 DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Processes (DDP) of a trial.")]
 TrialsOption = Annotated[
     int | None,
-    typer.Option("--trials", min=1, help="Trials of the study, over all restarts; 40 where no budget is given."),
+    typer.Option("--trials", min=1, help="Trials of the study, over all restarts. [default: as before]"),
 ]
 SearchTrialsOption = Annotated[
     int | None,

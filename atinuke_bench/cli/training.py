@@ -18,6 +18,7 @@ from atinuke_bench.cli.shared import (
     SetOption,
     SourceOption,
     TaskOption,
+    UnlabelledOption,
     WandbOption,
     app,
     model_override,
@@ -44,6 +45,7 @@ def run(
         Path | None,
         typer.Option("--init-from", metavar="RUN", help="Finished run whose core and tokenizer this one starts from."),
     ] = None,
+    predict_unlabelled: UnlabelledOption = False,
     out: OutOption = Path("runs"),
     wandb: WandbOption = "offline",
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
@@ -73,7 +75,8 @@ def run(
     from atinuke_bench.training.execution import Execution
 
     execution = Execution(threads=threads, devices=devices)
-    folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, rerun=rerun)
+    asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
+    folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
     if execution.under_launcher().rank > 0:
         return
     print_code_note(folder.path, folder.manifest, result["task"], result["core"])

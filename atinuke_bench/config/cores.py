@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,20 @@ from atinuke_bench.config.written import as_written
 from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
 
 
+class PresetTraining(Frozen):
+    """What the size of a preset asks of training, where neither the task nor the user says otherwise.
+
+    The rate is a limit, since tasks declare rates for their data that not every size trains with. Batches of 2,048
+    tokens are 16 texts of 128 tokens, the smaller of BERT's fine-tuning (Devlin et al. 2019, appendix A.3). A tenth of
+    the steps as warm-up is ELECTRA's fine-tuning (Clark et al. 2020, table 7).
+    """
+
+    #: Rates that a task declares, or the default, are lowered to it.
+    max_learning_rate: float = Field(gt=0)
+    batch_tokens: int = Field(2048, ge=16)
+    warmup_fraction: float = Field(0.1, ge=0, le=1)
+
+
 class CoreConfig(Frozen):
     """What every core has. Each core's subclass adds its dimensions, and `presets` that fill them.
 
@@ -19,8 +34,10 @@ class CoreConfig(Frozen):
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
-    #: Training settings this kind of core needs to be at its best, below a task's and the user's own.
+    #: Training settings this kind of core needs to be at its best, below a preset's, a task's and the user's own.
     training: ClassVar[dict[str, Any]] = {}
+    #: What the size of each preset asks of training; a preset that is not named asks nothing.
+    preset_training: ClassVar[dict[str, PresetTraining]] = {}
     #: Fields that say where something came from and not what it is; they are not part of a run's identity.
     provenance: ClassVar[tuple[str, ...]] = ("preset",)
     #: True for a core that comes with the tokenizer it was trained with; the run's `tokenizer` then has no effect.
@@ -61,6 +78,11 @@ class CoreConfig(Frozen):
         return {"name": name, "preset": preset, **cls.presets[preset]}
 
     @classmethod
+    def training_of(cls, preset: str, fields: Mapping[str, Any]) -> PresetTraining | None:
+        """What a preset asks of training, given the core's plain fields; None where it asks nothing."""
+        return cls.preset_training.get(preset)
+
+    @classmethod
     def from_preset(cls, preset: str, **changes: Any) -> Self:
         """The config of a preset with some fields changed; UnknownNameError or ConfigError."""
         return parse(cls, {**cls.record(preset), **changes}, "core")
@@ -80,6 +102,23 @@ class AttentionConfig(CoreConfig):
         "small": {"hidden_size": 512, "num_layers": 4, "num_heads": 8, "feedforward_size": 2048},
         "base": {"hidden_size": 768, "num_layers": 12, "num_heads": 12, "feedforward_size": 3072},
     }
+    # With the norm before: GPT-3's rate for 12 layers of 768 (Brown et al. 2020, table 2.1). The rule of Kaplan et al.
+    # 2020 (equation D.1) gives 7e-4 for it, and 1e-3 to 1.6e-3 for the smaller presets at far longer trainings; these
+    # train at 2e-3, as measured by benchmarks/presets_train.py. Base takes BERT's larger batch (Devlin et al. 2019,
+    # appendix A.3): 32 texts of 128 tokens.
+    preset_training: ClassVar = {
+        **dict.fromkeys(("nano", "micro", "mini", "small"), PresetTraining(max_learning_rate=2e-3)),
+        "base": PresetTraining(max_learning_rate=6e-4, batch_tokens=4096),
+    }
+    # With the norm after, gradients near the output are large (Xiong et al. 2020), and wide or deep stacks collapse:
+    # base from 2e-4 on, small at 2e-3, mini at 2e-3 with few warm-up steps. Base takes the rate of BERT-base (Devlin et
+    # al. 2019, appendix A.2), small the largest that the models of Turc et al. 2019 were fine-tuned with (model card).
+    post_norm_training: ClassVar = {
+        **dict.fromkeys(("nano", "micro"), PresetTraining(max_learning_rate=2e-3)),
+        "mini": PresetTraining(max_learning_rate=1e-3),
+        "small": PresetTraining(max_learning_rate=3e-4),
+        "base": PresetTraining(max_learning_rate=1e-4, batch_tokens=4096),
+    }
 
     hidden_size: int = Field(ge=2)
     num_layers: int = Field(ge=0)
@@ -94,6 +133,11 @@ class AttentionConfig(CoreConfig):
     max_positions: int = Field(512, ge=1)
     #: Initial size of the added positions against token embeddings of unit variance per component.
     position_gain: float = Field(1.0, gt=0)
+
+    @classmethod
+    def training_of(cls, preset: str, fields: Mapping[str, Any]) -> PresetTraining | None:
+        norm = fields.get("norm", cls.model_fields["norm"].default)
+        return (cls.post_norm_training if norm == "post" else cls.preset_training).get(preset)
 
     @property
     def max_length(self) -> int | None:
@@ -145,6 +189,13 @@ class BiLSTMConfig(CoreConfig):
         "mini": {"hidden_size": 256, "num_layers": 2},
         "small": {"hidden_size": 512, "num_layers": 2},
         "base": {"hidden_size": 1024, "num_layers": 3},
+    }
+    # The rate of Dozat and Manning 2017 (table 1): Adam, three layers of 400 a direction, batches of 5,000 tokens.
+    # Base is wider, and takes Adam's own (Kingma and Ba 2015, algorithm 1). Measured on few tokens, it learns srl at
+    # 2e-3; of lm it learns no more than how frequent words are, at 2e-3 as at 1e-3.
+    preset_training: ClassVar = {
+        **dict.fromkeys(("nano", "micro", "mini", "small"), PresetTraining(max_learning_rate=2e-3)),
+        "base": PresetTraining(max_learning_rate=1e-3, batch_tokens=4096),
     }
 
     name: Literal["bilstm"] = "bilstm"

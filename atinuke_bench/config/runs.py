@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
-from atinuke_bench.config.cores import CoreConfig, core_config_class
+from atinuke_bench.config.cores import CoreConfig, PresetTraining, core_config_class
 from atinuke_bench.errors import ConfigError
 
 
@@ -145,7 +146,8 @@ def make_run_config(
     """A run's config from names and overrides.
 
     Training settings are taken from the user's overrides first, then from what the task declares, then from what the
-    core declares, then from `TrainingConfig`. The task is loaded, and torch with it.
+    preset declares, then from what the core declares, then from `TrainingConfig`. A learning rate that the user did not
+    set is at most the one that the preset trains with. The task is loaded, and torch with it.
 
     >>> config = make_run_config("snli", "atinuke", overrides={"core.causal": False, "training.max_epochs": 2})
     >>> config.core.label(), config.training.max_epochs
@@ -158,12 +160,28 @@ def make_run_config(
         "core": config_class.record(preset),
         # Without unset fields, so that an override can fill a group that is None.
         "source": (source or SourceConfig()).model_dump(mode="json", exclude_none=True),
-        "training": {**config_class.training, **registry.load_task(task).training},
+        "training": {},
         "seed": seed,
     }
     for path, value in (overrides or {}).items():
         _set_path(record, path, value, config_class)
+    needs = config_class.training_of(preset, record["core"])
+    record["training"] = (
+        _training_defaults(config_class.training, needs, registry.load_task(task).training) | record["training"]
+    )
     return parse(RunConfig, record, "run")
+
+
+def _training_defaults(
+    core: Mapping[str, Any], preset: PresetTraining | None, task: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The training settings of a run of which the user sets none."""
+    if preset is None:
+        return {**core, **task}
+    limit = preset.max_learning_rate
+    settings = {**core, **preset.model_dump(exclude={"max_learning_rate"}), **task}
+    default = TrainingConfig.model_fields["learning_rate"].default
+    return settings | {"learning_rate": min(settings.get("learning_rate", default), limit)}
 
 
 def _set_path(record: dict[str, Any], path: str, value: Any, core_class: type[CoreConfig]) -> None:

@@ -40,6 +40,11 @@ class SelfAttention(nn.Module):
     Measured on one CPU thread (64 x 32 tokens, D 128, H 4, float32, forward and backward, torch 2.13): the fused
     kernel takes 11.2 ms without a mask, 11.6 with a padding mask and 11.8 with one of (T, T); the math kernel 17 to
     19. Masks therefore stay boolean and broadcast. Dropout inside attention forces the math kernel on CPU.
+
+    On CPU causal and masked attention take the same kernel, flash, and an all-true mask changes no bit. On CUDA flash
+    takes no mask (`check_for_attn_mask` in torch's sdp_utils_cpp.h), so that a bidirectional core with padding gets
+    another kernel than a causal one. To leave an all-true mask out would need a wait for the device in every step, and
+    would mix kernels within a run; `cost.attention_kernel` says instead which ones ran.
     """
 
     def __init__(self, size: int, num_heads: int, dropout: float) -> None:

@@ -61,8 +61,12 @@ def cell_states(
     *,
     retry_failed: bool = False,
     rerun: bool = False,
+    look_again: bool = False,
 ) -> list[CellState]:
-    """Every cell with what the store already knows of it, nothing for a `rerun`; the record takes the grid."""
+    """Every cell with what the store already knows of it, nothing for a `rerun`; the record takes the grid.
+
+    With `look_again` every run looks up its folder itself, and may find that something is missing there.
+    """
     data = data_stamp(source)
     versions = {name: registry.load_task(name).result_version for name in suite.tasks}
     keys = _keys(cells, versions, data)
@@ -74,7 +78,7 @@ def cell_states(
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
     record.write()
     # Where changes of the data cannot be seen, every run looks up its folder again.
-    folders = record.folders() if data is not None and not rerun else {}
+    folders = record.folders() if data is not None and not (rerun or look_again) else {}
     for state in states:
         if (place := folders.get(state.key)) is not None:
             state.look_into(RunFolder(record.store / place), retry_failed=retry_failed)

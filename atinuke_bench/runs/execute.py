@@ -26,6 +26,7 @@ def execute(
     wandb: WandbMode = "offline",
     execution: Execution | None = None,
     rerun: bool = False,
+    predicts_unlabelled: bool = False,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Carry out a run, or find it finished in the store unless it is to `rerun`; its folder and its result.
 
@@ -35,9 +36,9 @@ def execute(
     asked = execution or Execution()
     part = asked.under_launcher()
     if asked.devices > 1 and part is asked:
-        job = Job("run", run, store.absolute(), wandb, execution=asked, rerun=rerun)
-        return _in_processes(job)
-    prepared = prepare(run)
+        asks = {"rerun": rerun, "predicts_unlabelled": predicts_unlabelled}
+        return _in_processes(Job("run", run, store.absolute(), wandb, execution=asked, **asks))
+    prepared = prepare(run, predicts_unlabelled=predicts_unlabelled)
     folder = folder_of(store, prepared.run, prepared.identity)
     if part.rank > 0:
         part = replace(part, show_progress=False)

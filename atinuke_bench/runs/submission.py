@@ -45,7 +45,8 @@ def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *
         missing = tuple(sorted(set(official.files) - set(names)))
         if missing and not partial:
             raise RunFolderError(
-                f"a submission needs all {len(official.files)} files; missing {', '.join(missing)}; "
+                f"a submission needs all {len(official.files)} files; missing {', '.join(missing)}; a run has one "
+                "once it was carried out with --predict-unlabelled, which trains no finished run again; "
                 "--partial writes the others"
             )
         shortfalls = tuple(line for task, folder in chosen.items() for line in _shortfalls(task, folder))

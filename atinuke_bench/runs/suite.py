@@ -38,6 +38,8 @@ class SuiteOptions:
     timeout: float | None = None
     #: Trains every run again, once.
     rerun: bool = False
+    #: Splits without labels are predicted too.
+    predicts_unlabelled: bool = False
 
 
 class Suite:
@@ -167,7 +169,16 @@ class Suite:
         name = run.model_dump_json()
         rerun = options.rerun and name not in self._rerun
         self._rerun.add(name)
-        return Job(state.key, run, options.store, options.wandb, self.name, options.execution, rerun=rerun)
+        return Job(
+            state.key,
+            run,
+            options.store,
+            options.wandb,
+            self.name,
+            options.execution,
+            rerun=rerun,
+            predicts_unlabelled=options.predicts_unlabelled,
+        )
 
     def _write_record(self) -> None:
         # A full disk must not end a suite: the record can be made again from the run folders.

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
+from atinuke_bench.core.kernels import attention_kernels
 from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.training.execution import wait_for
@@ -25,9 +26,12 @@ def training_cost(
 ) -> dict[str, Any]:
     """Cost figures under their report names; seconds and tokens are of training steps alone, without evaluation.
 
+    `attention_kernel` names what torch chose for attention over texts of unequal length, None for a core without any.
+
     The module is timed on `device`, where it was trained; Lightning leaves it on the processor.
     """
     parameters = count_parameters(module)
+    module = module.to(device)
     seconds = sum(record["seconds"] for record in history)
     tokens = sum(record["tokens"] for record in history)
     per_epoch = forward_flops(module, train)
@@ -40,7 +44,8 @@ def training_cost(
         "training_seconds": seconds,
         "tokens_per_second": tokens / seconds if seconds else None,
         "peak_memory_bytes": _peak_memory(device),
-        "latency_seconds": _latency(module.to(device), evaluated),
+        "attention_kernel": _attention_kernel(module, train),
+        "latency_seconds": _latency(module, evaluated),
     }
 
 
@@ -58,14 +63,31 @@ def _peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def _attention_kernel(module: TaskModule, train: Encoded) -> str | None:
+    """The kernels of a training step's forward pass on two rows, with padding where lengths differ."""
+    order = np.argsort(train.lengths, kind="stable")
+    batch = _batch(module, train, order[[len(order) // 4, len(order) // 2]])
+    module.train()
+    with attention_kernels() as found, _precision_of(module):
+        module.outputs(batch)
+    return ", ".join(sorted(found)) or None
+
+
+def _batch(module: TaskModule, rows: Encoded, numbers: np.ndarray) -> dict[str, torch.Tensor]:
+    return {name: value.to(module.device) for name, value in BatchDataset(rows)[numbers].items()}
+
+
+def _precision_of(module: TaskModule) -> torch.autocast:
+    return torch.autocast(module.device.type, torch.bfloat16, enabled=module.run.training.precision == "bfloat16")
+
+
 def _latency(module: TaskModule, evaluated: Encoded) -> float:
     """Median seconds of a forward pass on one row of median length, in the precision of the run."""
-    has_autocast = module.run.training.precision == "bfloat16"
     row = np.argsort(evaluated.lengths, kind="stable")[[len(evaluated) // 2]]
-    batch = {name: value.to(module.device) for name, value in BatchDataset(evaluated)[row].items()}
+    batch = _batch(module, evaluated, row)
     module.eval()
     times = []
-    with torch.inference_mode(), torch.autocast(module.device.type, torch.bfloat16, enabled=has_autocast):
+    with torch.inference_mode(), _precision_of(module):
         for _ in range(_LATENCY_PASSES):
             started = time.perf_counter()
             module.outputs(batch)

@@ -37,6 +37,8 @@ class PreparedRun:
     loaded: Loaded
     #: What the run's modules were made of when they were loaded.
     code: SourceCode
+    #: Whether splits without labels are predicted too; no part of the identity, since no figure depends on it.
+    predicts_unlabelled: bool = False
 
     @cached_property
     def identity(self) -> str:
@@ -98,10 +100,17 @@ class PreparedRun:
         """The examples that decide between epochs."""
         return self._cut[1]
 
-    @property
+    @cached_property
     def evaluation_splits(self) -> dict[str, Dataset]:
-        """The evaluated splits that the data has."""
-        return {name: self.loaded.splits[name] for name in self.task.splits.evaluated if name in self.loaded.splits}
+        """The evaluated splits that the data has: those with labels, or all where asked for or none has any."""
+        names = [name for name in self.task.splits.evaluated if name in self.loaded.splits]
+        labelled = [name for name in names if self.task.is_labelled(self.loaded.splits[name])]
+        return {name: self.loaded.splits[name] for name in (names if self.predicts_unlabelled else labelled or names)}
+
+    def is_answered_by(self, result: Mapping[str, Any]) -> bool:
+        """Whether a result of this run has predictions of every split that is evaluated."""
+        # Results without the field are of versions that predicted every split.
+        return self.evaluation_splits.keys() <= result.get("unknown_percent", self.evaluation_splits).keys()
 
     @cached_property
     def origin(self) -> Origin | None:
@@ -173,7 +182,7 @@ class PreparedRun:
         return self.origin.pretraining(self.run.init_from, own)
 
 
-def prepare(run: RunConfig) -> PreparedRun:
+def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun:
     """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
     task: Task = registry.load_task(run.task).for_run(run)
     registry.load_core(run.core.name)
@@ -201,4 +210,5 @@ def prepare(run: RunConfig) -> PreparedRun:
     for note in loaded.notes:
         log.info("%s: %s", task.name, note)
     options = task.data.resolve_options(options, loaded)
-    return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded, code)
+    run = run.model_copy(update={"options": options.model_dump(mode="json")})
+    return PreparedRun(run, task, loaded, code, predicts_unlabelled)

@@ -78,12 +78,15 @@ class EpochSelection(pl.Callback):
         self.history = folder.read_history()
 
     def resume_point(self) -> Any:
-        """The last state's path, or None to start anew; drops history that the last state has not seen.
+        """What training goes on from, or None to start anew; drops history that the last state has not seen.
 
-        A damaged last state is no reason to lose the run: it starts anew and says so.
+        Where no epoch is left the best weights will do. A damaged last state is no reason to lose the run: it starts
+        anew and says so.
         """
         path = self.folder.last_checkpoint
         if not path.exists():
+            if self.is_over() and self.folder.best_checkpoint.exists():
+                return self.folder.best_checkpoint
             self.history = []
             return None
         try:

@@ -51,9 +51,10 @@ def train_and_evaluate(
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
-    A finished folder is not trained again, unless `rerun` sets aside what it holds. An interrupted one resumes from its
-    last whole epoch. An error leaves `failure.json` and is raised. `should_continue` is asked after every epoch, of
-    those that were trained before too; when it says False, PrunedError is raised.
+    A finished folder is not trained again, unless `rerun` sets aside what it holds; predictions that it lacks are made
+    with its weights. An interrupted one resumes from its last whole epoch. An error leaves `failure.json` and is
+    raised. `should_continue` is asked after every epoch, of those that were trained before too; when it says False,
+    PrunedError is raised.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -66,10 +67,11 @@ def train_and_evaluate(
         if rerun and (place := folder.set_aside()) is not None:
             folder.create()
             log.info("trained again; what was there is in %s", place)
-        if folder.is_finished():
+        if _has_all(folder, prepared):
             log.info("%s is finished; nothing to do", folder.path)
             ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
+        folder.result.unlink(missing_ok=True)
         result, predictions = None, None
         try:
             tracker.start(prepared, folder)
@@ -85,6 +87,11 @@ def train_and_evaluate(
         return folder.read_result()
 
 
+def _has_all(folder: RunFolder, prepared: PreparedRun) -> bool:
+    """Whether a folder is finished, with predictions of every split that is asked for."""
+    return folder.is_finished() and prepared.is_answered_by(folder.read_result())
+
+
 def _help_first_process(
     prepared: PreparedRun, folder: RunFolder, execution: Execution, *, rerun: bool
 ) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def _help_first_process(
             return _result(prepared, _evaluate_floor(prepared, None))
         while rerun and folder.has_past():  # the first process sets it aside, and trains once all are there
             time.sleep(0.05)
-        if folder.is_finished():
+        if _has_all(folder, prepared):
             return folder.read_result()
         torch.set_num_threads(execution.threads)
         evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, NoTracker(), None)
@@ -112,7 +119,7 @@ def _carry_out(
     torch.set_num_threads(execution.threads)
     folder.write_config(prepared.run)
     code: SourceCode | None = prepared.code
-    if folder.last_checkpoint.exists():
+    if folder.last_checkpoint.exists() or folder.best_checkpoint.exists():  # weights that other code may have trained
         code = code_of_resumed(recorded_code(folder.manifest), prepared.code)
     cost: dict[str, Any] = {}
     selection: dict[str, Any] = {}

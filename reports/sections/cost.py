@@ -20,11 +20,14 @@ COST = {
     "cost.peak_memory_bytes": ("peak memory MB", 1e-6, 0),
     "cost.latency_seconds": ("latency ms", 1e3, 2),
 }
+#: Which kernels a run's attention took.
+KERNEL = "cost.attention_kernel"
 
 
 def cost_table(frame: Frame) -> Table:
     """Means over runs of what each variant costs on each task."""
     names = [name for name in COST if name in frame.runs]
+    kernels = _kernels(frame)
     keys = ["task", "column", "variant"]
     runs = frame.runs[[*keys, "seconds", *names]].copy()
     runs[names] = runs[names].apply(pd.to_numeric, errors="coerce")
@@ -33,9 +36,23 @@ def cost_table(frame: Frame) -> Table:
     for name in names:
         title, factor, digits = COST[name]
         columns[title] = [number(value * factor, digits) for value in means[name]]
-    shown = pd.DataFrame({"task": means["task"], "core": means["variant"], **columns})
-    note = (
+    notes = [
         "Means over runs. Times were taken on the machines that the runs' manifests name; compare them only within one "
         "machine. Seconds are of training steps alone."
+    ]
+    if kernels is not None:
+        means = means.join(kernels, on=keys)
+        columns["attention"] = means[KERNEL].fillna("–").tolist()
+        notes.append("Cores took different kernels for attention: part of the difference in time is that of kernels.")
+    shown = pd.DataFrame({"task": means["task"], "core": means["variant"], **columns})
+    return Table("cost", "What each core costs", shown, means.drop(columns="column"), tuple(notes), section="cost")
+
+
+def _kernels(frame: Frame) -> pd.Series | None:
+    """The kernels that the attention of each variant took; None where all took the same."""
+    if KERNEL not in frame.runs or frame.runs[KERNEL].nunique() < 2:
+        return None
+    known = frame.runs.dropna(subset=KERNEL)
+    return known.groupby(["task", "column", "variant"], sort=False)[KERNEL].agg(
+        lambda found: ", ".join(sorted({kernel for names in found for kernel in names.split(", ")}))
     )
-    return Table("cost", "What each core costs", shown, means.drop(columns="column"), (note,), section="cost")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from atinuke_bench import registry
 from atinuke_bench.config import (
     AtinukeConfig,
     CoreVariant,
@@ -54,6 +57,54 @@ def test_python_suites_and_studies_make_the_same_run():
     run = make_run_config("srl", "bilstm", source=source)
     assert [cell.run for cell in expand(suite, source)] == [study.make_run({})] == [run]
     assert run.training.learning_rate == load_task("srl").training["learning_rate"]
+
+
+@pytest.fixture
+def declares(monkeypatch):
+    """Makes every task declare the given training settings."""
+
+    def declare(training):
+        monkeypatch.setattr(registry, "load_task", lambda name: SimpleNamespace(training=training))
+
+    return declare
+
+
+@pytest.mark.parametrize(
+    ("core", "preset", "overrides", "task_rate", "rate"),
+    [
+        ("transformer", "base", {}, None, 1e-4),
+        ("transformer", "base", {}, 2e-3, 1e-4),
+        ("transformer", "base", {}, 5e-5, 5e-5),
+        ("transformer", "base", {"training.learning_rate": 2e-3}, 5e-5, 2e-3),
+        ("transformer", "base", {"core.norm": "pre"}, 2e-3, 6e-4),
+        ("atinuke", "base", {}, 2e-3, 6e-4),
+        ("atinuke", "base", {"core.norm": "post"}, 2e-3, 1e-4),
+        ("atinuke", "nano", {}, 2e-3, 2e-3),
+        ("atinuke", "nano", {"core.preset": "base"}, None, 1e-3),  # a name alone changes nothing
+        ("pretrained", "base", {"core.model": "m"}, 2e-3, 2e-3),
+    ],
+)
+def test_a_rate_is_the_users_or_at_most_what_the_preset_trains_with(declares, core, preset, overrides, task_rate, rate):
+    declares({} if task_rate is None else {"learning_rate": task_rate})
+    run = make_run_config("snli", core, preset=preset, overrides=overrides)
+    assert run.training.learning_rate == rate
+
+
+@pytest.mark.parametrize(
+    ("overrides", "task_training", "batch_tokens"),
+    [({}, {}, 4096), ({}, {"batch_tokens": 1024}, 1024), ({"training.batch_tokens": 512}, {"batch_tokens": 1024}, 512)],
+)
+def test_a_batch_is_the_users_then_the_tasks_then_the_presets(declares, overrides, task_training, batch_tokens):
+    declares(task_training)
+    run = make_run_config("snli", "bilstm", preset="base", overrides=overrides)
+    assert run.training.batch_tokens == batch_tokens
+
+
+@pytest.mark.parametrize("core", ["atinuke", "transformer", "bilstm"])
+@pytest.mark.parametrize("preset", ["nano", "micro", "mini"])
+def test_small_presets_change_no_default(declares, core, preset):
+    declares({})
+    assert make_run_config("snli", core, preset=preset).training == TrainingConfig()
 
 
 def test_a_run_survives_being_written_and_read():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from atinuke_bench.core.attention import SelfAttention, visibility
+from atinuke_bench.core.attention import SelfAttention, Visibility, visibility
 from atinuke_bench.core.positions import rotations
 
 SIZE, HEADS = 12, 3
@@ -82,3 +82,15 @@ def test_dropout_acts_on_the_attention_weights_in_training():
     assert not torch.equal(layer(hidden, visible), layer(hidden, visible))
     layer.eval()
     assert torch.equal(layer(hidden, visible), layer(hidden, visible))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("length", [7, 33, 128])
+def test_a_mask_that_hides_nothing_changes_no_bit_on_a_processor(dtype, length):
+    layer = SelfAttention(32, 4, dropout=0.0).to(dtype)
+    results = []
+    for visible in (visibility(torch.ones(3, length, dtype=torch.bool), causal=False), Visibility(None, False)):
+        hidden = torch.linspace(-2, 2, 3 * length * 32).view(3, length, 32).sin().to(dtype).requires_grad_()
+        mixed = layer(hidden, visible)
+        results.append((mixed, *torch.autograd.grad(mixed.square().sum(), hidden)))
+    assert all(torch.equal(with_mask, without) for with_mask, without in zip(*results, strict=True))

@@ -24,7 +24,7 @@ TASKS = [name for name in task_names() if name.startswith("glue/")]
 def store(make_run, tmp_path):
     """The floor of every GLUE task."""
     for task in TASKS:
-        execute(make_run(task, "majority"), tmp_path / "runs", wandb="disabled")
+        execute(make_run(task, "majority"), tmp_path / "runs", wandb="disabled", predicts_unlabelled=True)
     return tmp_path / "runs"
 
 
@@ -60,7 +60,7 @@ def test_missing_tasks_and_two_runs_of_one_task_are_refused(store, make_run, tmp
     with pytest.raises(RunFolderError, match=r"needs all 11 files; missing AX.tsv, CoLA.tsv"):
         write_submission("GLUE", rte, tmp_path / "s.zip")
     assert write_submission("GLUE", rte, tmp_path / "s.zip", partial=True).files == ("RTE.tsv",)
-    again, _ = execute(make_run("glue/rte", "majority", seed=1), store, wandb="disabled")
+    again, _ = execute(make_run("glue/rte", "majority", seed=1), store, wandb="disabled", predicts_unlabelled=True)
     with pytest.raises(RunFolderError, match="takes one run a task; 'glue/rte' has"):
         write_submission("GLUE", [*folders, again], tmp_path / "s.zip")
 
@@ -77,6 +77,15 @@ def test_a_file_that_two_runs_answer_differently_is_refused(store, make_run, tmp
     with pytest.raises(RunFolderError, match=r"AX\.tsv has other answers in \S*glue/ax/\S* than in \S*glue/mnli/"):
         write_submission("GLUE", [ax, mnli], tmp_path / "s.zip", partial=True)
     assert not (tmp_path / "s.zip").exists()
+
+
+def test_without_test_predictions_the_way_to_them_is_named(make_run, tmp_path):
+    run = make_run("glue/rte", "majority")
+    folder, _ = execute(run, tmp_path / "runs", wandb="disabled")
+    with pytest.raises(RunFolderError, match=r"missing .*RTE\.tsv.*; .*--predict-unlabelled"):
+        write_submission("GLUE", [folder], tmp_path / "s.zip")
+    execute(run, tmp_path / "runs", wandb="disabled", predicts_unlabelled=True)
+    assert write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True).files == ("RTE.tsv",)
 
 
 def test_the_average_is_of_the_dev_sets_with_and_without_wnli():
@@ -126,7 +135,8 @@ def test_a_submission_says_whose_code_has_changed_since(make_run, tmp_path, cli)
 
 
 def test_each_test_set_of_mnli_is_checked_by_its_own_size(make_run, tmp_path):
-    folder, _ = execute(make_run("glue/mnli", "majority"), tmp_path / "runs", wandb="disabled")
+    run = make_run("glue/mnli", "majority")
+    folder, _ = execute(run, tmp_path / "runs", wandb="disabled", predicts_unlabelled=True)
     written = write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True)
     sizes = {"AX.tsv": 1104, "MNLI-m.tsv": 9796, "MNLI-mm.tsv": 9847}
     assert set(written.files) == set(sizes)
@@ -150,7 +160,7 @@ def test_a_test_set_with_a_deleted_line_is_short_at_that_number(make_run, offici
     lines = (folder / "test.tsv").read_text(encoding="utf-8").splitlines(keepends=True)[:7]
     (folder / "test.tsv").write_text("".join(lines[:3] + lines[4:]), encoding="utf-8")
     run = make_run("glue/qqp", "majority").model_copy(update={"source": SourceConfig(data_dir=tmp_path / "data")})
-    folder, _ = execute(run, tmp_path / "runs", wandb="disabled")
+    folder, _ = execute(run, tmp_path / "runs", wandb="disabled", predicts_unlabelled=True)
     submission = load_task("glue/qqp").submission
     written = write_submission("GLUE", [folder], tmp_path / "s.zip", partial=True)
     assert "390960 of 390965 rows have no answer, first index 2" in written.shortfalls[0]

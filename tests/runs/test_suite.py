@@ -91,7 +91,8 @@ def carry_out(tmp_path, official):
         chosen = SuiteOptions(tmp_path, rerun=rerun, **options)
         record = open_record(tmp_path, suite.name)
         cells = expand(suite, source)
-        states = cell_states(cells, suite, source, record, retry_failed=retry_failed, rerun=rerun)
+        looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": chosen.predicts_unlabelled}
+        states = cell_states(cells, suite, source, record, **looks)
         work = Suite("trial", states, record, executor, chosen)
         work.run()
         return work
@@ -105,6 +106,14 @@ def test_every_cell_runs_once_and_never_more_than_there_are_slots(carry_out):
     assert work.counts() == {"finished": 6}
     assert len(executor.started) == 6
     assert executor.most <= 2
+
+
+def test_finished_runs_are_asked_for_predictions_that_they_may_lack(carry_out):
+    first, again = FakeExecutor(), FakeExecutor()
+    carry_out(first)
+    assert not any(job.predicts_unlabelled for job in first.started)
+    assert carry_out(again, predicts_unlabelled=True).counts() == {"finished": 6}
+    assert [job.predicts_unlabelled for job in again.started] == [True] * 6
 
 
 def test_a_second_start_repeats_nothing(carry_out, tmp_path, official):

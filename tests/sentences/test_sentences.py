@@ -24,7 +24,7 @@ TASKS = [name for name in task_names() if name == "snli" or name.startswith("glu
 
 @pytest.mark.parametrize("name", TASKS)
 def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
-    prepared = prepare(make_run(name, training__max_epochs=1))
+    prepared = prepare(make_run(name, training__max_epochs=1), predicts_unlabelled=True)
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepared, folder, Execution(threads=1, show_progress=False))
     task = prepared.task
@@ -40,14 +40,14 @@ def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
 
 
 def test_mnli_answers_its_other_sets_and_the_diagnostic(make_run):
-    prepared = prepare(make_run("glue/mnli"))
-    assert list(prepared.evaluation_splits) == [
-        "dev_matched",
-        "dev_mismatched",
-        "test_matched",
-        "test_mismatched",
-        "ax",
-    ]
+    labelled = ["dev_matched", "dev_mismatched"]
+    assert list(prepare(make_run("glue/mnli")).evaluation_splits) == labelled
+    prepared = prepare(make_run("glue/mnli"), predicts_unlabelled=True)
+    assert list(prepared.evaluation_splits) == [*labelled, "test_matched", "test_mismatched", "ax"]
+
+
+def test_what_has_no_label_at_all_is_predicted_anyway(make_run):
+    assert list(prepare(make_run("glue/ax")).evaluation_splits) == ["test"]
 
 
 def test_the_diagnostic_is_trained_on_mnli(make_run):

@@ -18,6 +18,7 @@ from atinuke_bench.data.hold_out import CUT_VERSION
 from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.run_folder import RunFolder, find_runs, identity
+from atinuke_bench.runs.verify import reset, verify
 from atinuke_bench.source_code import code_note
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
@@ -26,9 +27,23 @@ from atinuke_bench.training.train import Execution, train_and_evaluate
 QUIET = Execution(show_progress=False)
 
 
-def carry_out(run, place):
+def carry_out(run, place, **asked):
     folder = RunFolder(place)
-    return folder, train_and_evaluate(prepare(run), folder, QUIET)
+    return folder, train_and_evaluate(prepare(run, **asked), folder, QUIET)
+
+
+@pytest.fixture
+def last_states(monkeypatch):
+    """The checksum of the last state that each finished run had, by the name of its folder."""
+    seen = {}
+    finish = RunFolder.write_result
+
+    def write_result(self, record):
+        seen[self.path.name] = sha256_file(self.last_checkpoint)
+        finish(self, record)
+
+    monkeypatch.setattr(RunFolder, "write_result", write_result)
+    return seen
 
 
 def predictions_of(folder):
@@ -50,6 +65,7 @@ def test_a_run_leaves_a_complete_folder(make_run, tmp_path):
     assert result["protocol"]["is_cut"] is True
     assert result["cost"]["parameters"] > 0
     assert find_runs(tmp_path) == [folder]
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["best.safetensors"]
 
 
 def test_every_labelled_example_is_predicted_once_and_the_score_follows(make_run, tmp_path):
@@ -79,7 +95,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("last_epoch", [0, 1, 2])
-def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(make_run, tmp_path, monkeypatch, last_epoch):
+def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(
+    make_run, tmp_path, monkeypatch, last_states, last_epoch
+):
     run = make_run(training__max_epochs=3, core__dropout=0.3)
     whole, expected = carry_out(run, tmp_path / "whole")
 
@@ -103,7 +121,7 @@ def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(make_ru
     cut, result = carry_out(run, tmp_path / "cut")
     assert sha256_file(cut.predictions) == sha256_file(whole.predictions)
     assert sha256_file(cut.best_checkpoint) == sha256_file(whole.best_checkpoint)
-    assert sha256_file(cut.last_checkpoint) == sha256_file(whole.last_checkpoint)
+    assert last_states["cut"] == last_states["whole"]
     for record, reference in zip(cut.read_history(), whole.read_history(), strict=True):
         assert {k: record[k] for k in ("epoch", "loss", "score", "step")} == {
             k: reference[k] for k in ("epoch", "loss", "score", "step")
@@ -171,10 +189,46 @@ def test_a_damaged_last_state_is_no_loss_of_the_run(make_run, tmp_path):
     whole, _ = carry_out(run, tmp_path / "whole")
     folder, _ = carry_out(run, tmp_path / "run")
     folder.result.unlink()
-    folder.last_checkpoint.write_bytes(b"junk")
+    folder.last_checkpoint.write_bytes(b"junk")  # as a run that was stopped may have it
     folder, _ = carry_out(run, tmp_path / "run")
     assert sha256_file(folder.predictions) == sha256_file(whole.predictions)
     assert "starts anew" in folder.log.read_text()
+
+
+def test_a_finished_run_with_its_last_state_stays_finished(make_run, tmp_path):
+    folder, result = carry_out(make_run(), tmp_path / "run")
+    folder.last_checkpoint.write_bytes(b"of a version that kept it")
+    assert carry_out(make_run(), tmp_path / "run")[1] == result
+    assert verify(folder).damaged == []
+
+
+def test_a_split_without_labels_is_predicted_when_asked_for_and_nothing_is_trained_again(
+    make_run, tmp_path, monkeypatch
+):
+    run = make_run("glue/rte")
+    folder, result = carry_out(run, tmp_path / "run")
+    before = predictions_of(folder)
+    assert set(before["split"]) == {"dev"}
+    whole, expected = carry_out(run, tmp_path / "whole", predicts_unlabelled=True)
+    assert set(predictions_of(whole)["split"]) == {"dev", "test"}
+    assert (expected["identity"], expected["scores"]) == (result["identity"], result["scores"])
+
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    folder, again = carry_out(run, tmp_path / "run", predicts_unlabelled=True)
+    assert sha256_file(folder.predictions) == sha256_file(whole.predictions)
+    assert again["scores"] == result["scores"]
+    assert verify(folder).damaged == []
+    assert carry_out(run, tmp_path / "run")[1] == again  # what is there is not taken away
+
+
+def test_a_run_whose_other_files_are_damaged_is_only_evaluated_again(make_run, tmp_path, monkeypatch):
+    folder, _ = carry_out(make_run(), tmp_path / "run")
+    before = folder.predictions.read_bytes()
+    folder.predictions.write_bytes(before[:-1])
+    reset(verify(folder))
+    monkeypatch.setattr(TaskModule, "training_step", None)
+    carry_out(make_run(), tmp_path / "run")
+    assert folder.predictions.read_bytes() == before
 
 
 def test_a_finished_run_is_not_repeated(make_run, tmp_path, monkeypatch):

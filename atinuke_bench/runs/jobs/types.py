@@ -34,6 +34,8 @@ class Job:
     asks: bool = False
     #: Trains again what is finished; the files that are there are set aside.
     rerun: bool = False
+    #: Splits without labels are predicted too.
+    predicts_unlabelled: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
 
 
 def _carry_out(job: Job, parent: ParentChannel) -> dict[str, Any]:
-    prepared = prepare(job.run)
+    prepared = prepare(job.run, predicts_unlabelled=job.predicts_unlabelled)
     folder = folder_of(job.store, prepared.run, prepared.identity)
     parent.send(Started(job.key, folder.path))
     tracker = make_tracker(job.wandb, group=job.group) if job.execution.rank == 0 else NoTracker()
