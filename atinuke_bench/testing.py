@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.build import build_core
+from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.errors import AtinukeBenchError, DataError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.capabilities import Average
@@ -199,6 +201,8 @@ def check_task(run: RunConfig, folder: Path, *, official: tuple[Path, Path] | No
         answered = task.floor(prepared.train_examples, examples, prepared.run)
         assert set(answered) == set(examples["id"][:]), "the floor answers every example"
         evaluate(task, examples, answered)
+    if not prepared.run.core.is_floor:
+        _check_loss(prepared, RunFolder(folder / "first"))
     if task.inputs is not None:
         _check_inputs(task, RunFolder(folder / "first"))
     if task.files is not None:
@@ -249,6 +253,26 @@ def _check_metric(task: Task, result: dict[str, Any], rows: pd.DataFrame) -> Non
         assert len(set(units)) == len(units), "unit names are unique, since runs are paired by them"
         for labels in result["slices"][split].values():
             assert all("num" in shown for shown in labels.values()), "a slice says how many it counts"
+
+
+def _check_loss(prepared: PreparedRun, folder: RunFolder) -> None:
+    """A batch's loss is the mean of those of its parts, weighed by their units, so that processes can share a step."""
+    encoded = prepared.encode("train", prepared.train_examples)
+    module, data = load_predictor(folder).module.cpu(), BatchDataset(encoded)
+    # The shortest and the longest rows, which differ most in units.
+    order = np.argsort(encoded.lengths, kind="stable")
+    parts = [part for part in (order[:3], order[3:][-2:]) if len(part)]
+    with torch.no_grad():
+        whole = module.loss(data[np.concatenate(parts)])
+        units = [module.num_units(data[part]) for part in parts]
+        losses = [module.loss(data[part]) for part in parts]
+        total = module.num_units(data[np.concatenate(parts)])
+    assert whole.shape == total.shape == (), "`loss` and `num_units` are scalars"
+    assert not total.is_floating_point(), f"units are counted in whole numbers; found {total.dtype}"
+    assert sum(units) == total, f"a batch has the units of its rows; found {total}, and {units} in parts"
+    mean = sum(loss * number for loss, number in zip(losses, units, strict=True)) / total
+    rule = f"`loss` is the mean over `num_units`; found {whole} for a batch, and {mean} from its parts"
+    assert torch.allclose(whole, mean, **_TOLERANCE), rule
 
 
 def _check_inputs(task: Task, folder: RunFolder) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
+from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.errors import DivergedError
 
 Batch = dict[str, Tensor]
@@ -19,10 +20,12 @@ T = TypeVar("T")
 
 
 class TaskModule(pl.LightningModule):
-    """A core and a head. Subclasses implement `loss` and `outputs`.
+    """A core and a head. Subclasses implement `loss` and `outputs`, and `num_units` where a loss is no mean over rows.
 
-    The module knows nothing of examples: validation and prediction collect raw outputs with their row numbers, and
-    the task decodes them all at once, so that an example with several rows is decoded from all of them.
+    A step minimises the mean over all units of its batch, however many processes share the batch: each weighs its own
+    mean by its share of the units. The module knows nothing of examples: validation and prediction collect raw outputs
+    with their row numbers, and the task decodes them all at once, so that an example with several rows is decoded from
+    all of them.
     """
 
     def __init__(self, core: Core, run: RunConfig) -> None:
@@ -31,10 +34,19 @@ class TaskModule(pl.LightningModule):
         self.run = run
         #: Optimiser steps of the whole training, for the schedule; set before `fit`.
         self.num_training_steps = 1
+        #: This process's share of the last step's loss, which all processes together sum to the mean of the batch.
+        self.step_loss = torch.zeros(())
 
     def loss(self, batch: Batch) -> Tensor:
-        """The mean loss of a batch, a scalar."""
+        """The mean loss over the `num_units` of a batch, a scalar; 0 for a batch without units."""
         raise NotImplementedError
+
+    def num_units(self, batch: Batch) -> Tensor:
+        """What `loss` is the mean of, such as the scored tokens of a batch: a scalar, int64. Rows by default.
+
+        It depends on the batch alone, never on weights, and is the sum of the units of the batch's rows.
+        """
+        return batch["rows"].new_full((), len(batch["rows"]))
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """Raw outputs for decoding, each with one entry a row of the batch in its first dimension."""
@@ -49,7 +61,25 @@ class TaskModule(pl.LightningModule):
         return num_tokens * self.core.flops_per_token(num_tokens)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        num_processes = self.trainer.world_size
         loss = self.loss(batch)
+        if num_processes > 1:
+            share = self._share_of_units(batch)
+            loss = torch.where(share > 0, loss * share, 0.0)  # a mean over nothing may be no number
+        self.step_loss = loss.detach()
+        self._require_finite(self.step_loss, batch_index)
+        return loss * num_processes  # DDP takes the mean over processes where the sum is asked for
+
+    def _share_of_units(self, batch: Batch) -> Tensor:
+        """The units of this process's part of a step's batch, as a share of those of all processes."""
+        units = self.num_units(batch)
+        if is_stand_in(batch):
+            units = torch.zeros_like(units)
+        total = units.clone()
+        torch.distributed.all_reduce(total)
+        return units / total.clamp(min=1)
+
+    def _require_finite(self, loss: Tensor, batch_index: int) -> None:
         # A read of the value waits for the device; on a GPU that is paid on every 16th step only, and on the last one,
         # since what follows takes the weights as they are.
         is_read = loss.device.type == "cpu" or batch_index % 16 == 0 or self.trainer.is_last_batch
@@ -58,10 +88,10 @@ class TaskModule(pl.LightningModule):
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}); "
                 "try a smaller training.learning_rate or training.gradient_clip"
             )
-        return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self._collected.append(self._as_arrays(batch))
+        if not is_stand_in(batch):
+            self._collected.append(self._as_arrays(batch))
 
     def on_validation_epoch_start(self) -> None:
         self._collected: list[dict[str, np.ndarray]] = []
@@ -70,8 +100,11 @@ class TaskModule(pl.LightningModule):
         return self._as_arrays(batch)
 
     def collected_outputs(self) -> list[dict[str, np.ndarray]]:
-        """The raw outputs of the validation epoch, of all processes together."""
-        return gather_outputs(self._collected)
+        """The raw outputs of the validation epoch, of all processes together; each row is there once."""
+        outputs = gather_outputs(self._collected)
+        rows = np.concatenate([output["rows"] for output in outputs])
+        assert len(np.unique(rows)) == len(rows), "a row that is evaluated twice would be counted twice"
+        return outputs
 
     def on_train_epoch_start(self) -> None:
         # Dropout is a function of (seed, epoch), so an epoch started after a resume is the same as without the
