@@ -262,15 +262,16 @@ def _check_loss(prepared: PreparedRun, folder: RunFolder) -> None:
     # The shortest and the longest rows, which differ most in units.
     order = np.argsort(encoded.lengths, kind="stable")
     parts = [part for part in (order[:3], order[3:][-2:]) if len(part)]
+    batch = data[np.concatenate(parts)]
     with torch.no_grad():
-        whole = module.loss(data[np.concatenate(parts)])
-        units = [module.num_units(data[part]) for part in parts]
-        losses = [module.loss(data[part]) for part in parts]
-        total = module.num_units(data[np.concatenate(parts)])
+        whole, total = module.loss(batch), module.num_units(batch)
+        losses = torch.stack([module.loss(data[part]) for part in parts])
+        units = torch.stack([module.num_units(data[part]) for part in parts])
     assert whole.shape == total.shape == (), "`loss` and `num_units` are scalars"
     assert not total.is_floating_point(), f"units are counted in whole numbers; found {total.dtype}"
-    assert sum(units) == total, f"a batch has the units of its rows; found {total}, and {units} in parts"
-    mean = sum(loss * number for loss, number in zip(losses, units, strict=True)) / total
+    rule = f"a batch has the units of its rows; found {total}, and {units.tolist()} in parts"
+    assert torch.equal(units.sum(), total), rule
+    mean = (losses * units).sum() / total.clamp(min=1)
     rule = f"`loss` is the mean over `num_units`; found {whole} for a batch, and {mean} from its parts"
     assert torch.allclose(whole, mean, **_TOLERANCE), rule
 

@@ -101,13 +101,14 @@ _SHARED_RUN = [
 ]
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "srun"])
-def test_a_run_that_a_launcher_shares_gives_what_one_process_gives(launcher, cli, tmp_path):
+# Thirty tokens are a row or two. Under `auto` gradients are sent once all are there, not as they come.
+@pytest.mark.parametrize(("launcher", "device_tokens"), [("torchrun", "30"), ("srun", "auto")])
+def test_a_run_that_a_launcher_shares_gives_what_one_process_gives(launcher, device_tokens, cli, tmp_path):
     """Two processes as torchrun or srun would start them, without any supervisor of ours.
 
     Batches of one to three rows are shared unequally: a process has one row, two, or none.
     """
-    port = str(free_port())
+    port, command = str(free_port()), [sys.executable, "-m", "atinuke_bench", *_SHARED_RUN]
     processes = []
     for rank in range(2):
         if launcher == "torchrun":
@@ -127,7 +128,7 @@ def test_a_run_that_a_launcher_shares_gives_what_one_process_gives(launcher, cli
             }
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "atinuke_bench", *_SHARED_RUN, "--out", str(tmp_path / "shared")],
+                [*command, "--out", str(tmp_path / "shared"), "--device-batch-tokens", device_tokens],
                 env={**os.environ, **variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -154,24 +155,26 @@ def test_a_run_that_a_launcher_shares_gives_what_one_process_gives(launcher, cli
     assert predictions[0].equals(predictions[1])
 
 
-class _Diverged(TaskModule):
-    """A module whose loss is no number and lies on a device whose values are not read at every step."""
-
-    def loss(self, batch):
-        return SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
+def test_the_tokens_that_a_device_computes_at_once_are_a_number_or_auto(cli):
+    for wrong in ("0", "-5", "many", "²", "9" * 5000):
+        found = cli(*_SHARED_RUN, f"--device-batch-tokens={wrong}")
+        assert found.status == 2
+        assert "from 1 on, or 'auto'" in found.err
 
 
 @pytest.mark.parametrize(("batch_index", "is_last", "is_seen"), [(0, False, True), (5, False, False), (5, True, True)])
 def test_the_last_loss_of_an_epoch_is_always_read(make_run, monkeypatch, batch_index, is_last, is_seen):
     run = make_run()
-    module = _Diverged(build_core(run.core, 9), run)
+    module = TaskModule(build_core(run.core, 9), run)
+    # It lies on a device whose values are not read at every step.
+    loss = SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
     trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
     monkeypatch.setattr(module, "_trainer", trainer)
     if not is_seen:
-        module.training_step({}, batch_index)
+        module._require_finite(loss, batch_index)
         return
     with pytest.raises(DivergedError):
-        module.training_step({}, batch_index)
+        module._require_finite(loss, batch_index)
 
 
 def test_latency_is_measured_in_the_precision_of_the_run(make_run):

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import torch
 
+from atinuke_bench import testing
 from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
+from atinuke_bench.errors import DeviceMemoryError
 from atinuke_bench.registry import load_task
 from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.parts import Parts
 from atinuke_bench.training.prepare import prepare
 
 #: A task of every kind of loss, with a core that serves it.
@@ -108,6 +111,87 @@ def test_shards_of_a_batch_have_its_gradient_together(family, processes, num_sha
         found, shared_loss = processes(module, [data[own] for own in rows])
         assert (found - expected).norm() <= 1e-5 * expected.norm()
         assert shared_loss == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("num_parts", [2, 4])
+@pytest.mark.parametrize("num_shards", [1, 3])
+@pytest.mark.parametrize("adapts", [False, True])
+def test_parts_of_a_batch_have_its_gradient_together(family, processes, monkeypatch, num_shards, num_parts, adapts):
+    module, encoded = family
+    data = BatchDataset(encoded)
+    (rows,) = shards_of(encoded, 11 * int(encoded.lengths.max()), num_shards, num_steps=1)
+    whole = data[np.concatenate(rows)]
+    expected, loss = processes(module, [whole])
+    tokens = -(-max(map(len, rows)) // num_parts) * whole["input_ids"].shape[1]
+    monkeypatch.setattr(module, "parts", Parts(tokens, adapts=adapts))
+    found, shared_loss = processes(module, [data[own] for own in rows])
+    assert len(module.parts.cut(whole)) > 1
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert shared_loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_this_is_said_once(family, processes, monkeypatch):
+    module, encoded = family
+    batch = BatchDataset(encoded)[np.arange(6)]
+    width = batch["input_ids"].shape[1]
+    expected, _ = processes(module, [batch])
+    said, loss = [], module.loss
+
+    def of_at_most_two_rows(part):
+        if len(part["rows"]) > 2:
+            loss(part).backward()  # what a failed attempt leaves behind must not count
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 20.00 MiB.")
+        return loss(part)
+
+    monkeypatch.setattr(module, "loss", of_at_most_two_rows)
+    monkeypatch.setattr(module, "parts", Parts(adapts=True, say=said.append))
+    for _ in range(2):
+        found, _ = processes(module, [batch])
+        assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert len(said) == 1
+    assert f"a batch of 6 rows of {width} tokens" in said[0]
+    assert f"at most {2 * width} tokens at once" in said[0]
+    monkeypatch.setattr(module, "parts", Parts())
+    with pytest.raises(torch.OutOfMemoryError):
+        processes(module, [batch])
+
+
+def test_a_row_that_does_not_fit_is_an_error_of_one_line(family, monkeypatch):
+    module, encoded = family
+
+    def never(batch):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(module, "outputs", never)
+    monkeypatch.setattr(module, "parts", Parts(adapts=True))
+    batch = BatchDataset(encoded)[np.arange(3)]
+    width = batch["input_ids"].shape[1]
+    with pytest.raises(DeviceMemoryError, match=f"one of {width} tokens .* nearest: a smaller training.max_length"):
+        module.raw_outputs(batch)
+
+
+def test_a_batch_is_answered_in_parts(family, monkeypatch):
+    module, encoded = family
+    module.eval()
+    batch = BatchDataset(encoded)[np.arange(5)]
+    monkeypatch.setattr(module, "parts", Parts(2 * batch["input_ids"].shape[1]))
+    with torch.no_grad():
+        assert [output["rows"].tolist() for output in module.raw_outputs(batch)] == [[0, 1], [2, 3], [4]]
+
+
+def test_the_conformance_suite_finds_a_loss_that_is_no_mean_over_its_units(family, monkeypatch):
+    module, encoded = family
+    module.eval()
+    monkeypatch.setattr(testing, "load_predictor", lambda folder: SimpleNamespace(module=module))
+    prepared: Any = SimpleNamespace(encode=lambda *_: encoded, train_examples=None)
+    folder: Any = None
+    testing._check_loss(prepared, folder)
+    monkeypatch.setattr(module, "num_units", lambda batch: (batch["rows"] + 1).sum())
+    with pytest.raises(AssertionError, match="is the mean over `num_units`"):
+        testing._check_loss(prepared, folder)
+    monkeypatch.setattr(module, "num_units", lambda batch: torch.tensor(3))
+    with pytest.raises(AssertionError, match="the units of its rows"):
+        testing._check_loss(prepared, folder)
 
 
 @pytest.mark.parametrize("num_processes", [2, 8, 50])
