@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -73,3 +73,15 @@ class Parts:
                 "nearest: a smaller training.max_length, core.num_layers or core.hidden_size"
             )
         self.max_tokens = -(-num_rows // 2) * width
+
+
+def parts_for(
+    device: torch.device, device_batch_tokens: int | Literal["auto"] | None, say: Callable[[str], None]
+) -> Parts:
+    """What `Execution.device_batch_tokens` asks for on a device; by default what fits, or all on a processor.
+
+    A process that asks too much of a processor's memory is ended by the system: there is nothing to adapt to.
+    """
+    if device_batch_tokens == "auto" or (device_batch_tokens is None and device.type != "cpu"):
+        return Parts(adapts=True, say=lambda line: say(f"{line}; --device-batch-tokens says so from the start"))
+    return Parts(device_batch_tokens)

@@ -18,7 +18,7 @@ from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import DeviceMemoryError
 from atinuke_bench.registry import load_task
 from atinuke_bench.training.module import TaskModule
-from atinuke_bench.training.parts import Parts
+from atinuke_bench.training.parts import Parts, parts_for
 from atinuke_bench.training.prepare import prepare
 
 #: A task of every kind of loss, with a core that serves it.
@@ -168,6 +168,15 @@ def test_a_row_that_does_not_fit_is_an_error_of_one_line(family, monkeypatch):
     width = batch["input_ids"].shape[1]
     with pytest.raises(DeviceMemoryError, match=f"one of {width} tokens .* nearest: a smaller training.max_length"):
         module.raw_outputs(batch)
+
+
+def test_only_where_memory_can_be_found_too_small_is_it_watched_by_default():
+    processor, gpu, said = torch.device("cpu"), torch.device("cuda"), []
+    assert not parts_for(processor, None, said.append).adapts
+    assert parts_for(gpu, None, said.append).adapts
+    assert parts_for(processor, "auto", said.append).adapts
+    asked = parts_for(gpu, 512, said.append)
+    assert (asked.max_tokens, asked.adapts) == (512, False)
 
 
 def test_a_batch_is_answered_in_parts(family, monkeypatch):
