@@ -105,8 +105,10 @@ def wandb_mode(mode: str) -> Any:
 
 
 def device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
-    if text is None or text == "auto":
-        return text
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
         raise ConfigError(f"--device-batch-tokens is a number of tokens from 1 on, or 'auto'; found {text[:40]!r}")
     return int(text)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,7 +168,7 @@ def test_the_last_loss_of_an_epoch_is_always_read(make_run, monkeypatch, batch_i
     run = make_run()
     module = TaskModule(build_core(run.core, 9), run)
     # It lies on a device whose values are not read at every step.
-    loss = SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
+    loss: Any = SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
     trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
     monkeypatch.setattr(module, "_trainer", trainer)
     if not is_seen:

@@ -16,7 +16,6 @@ from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import DeviceMemoryError
-from atinuke_bench.registry import load_task
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import Parts, parts_for
 from atinuke_bench.training.prepare import prepare
@@ -43,7 +42,6 @@ def run_of(task: str, core: str, **overrides: Any) -> Any:
         preset="nano",
         source=SourceConfig(kind="microworld", microworld=MicroworldConfig(train=40, dev=8, test=8)),
         overrides=settings | overrides,
-        task_training=dict(load_task(task).training),
     )
 
 
@@ -135,7 +133,8 @@ def test_a_batch_that_does_not_fit_is_halved_and_this_is_said_once(family, proce
     batch = BatchDataset(encoded)[np.arange(6)]
     width = batch["input_ids"].shape[1]
     expected, _ = processes(module, [batch])
-    said, loss = [], module.loss
+    said: list[str] = []
+    loss = module.loss
 
     def of_at_most_two_rows(part):
         if len(part["rows"]) > 2:
@@ -171,11 +170,11 @@ def test_a_row_that_does_not_fit_is_an_error_of_one_line(family, monkeypatch):
 
 
 def test_only_where_memory_can_be_found_too_small_is_it_watched_by_default():
-    processor, gpu, said = torch.device("cpu"), torch.device("cuda"), []
-    assert not parts_for(processor, None, said.append).adapts
-    assert parts_for(gpu, None, said.append).adapts
-    assert parts_for(processor, "auto", said.append).adapts
-    asked = parts_for(gpu, 512, said.append)
+    processor, gpu = torch.device("cpu"), torch.device("cuda")
+    assert not parts_for(processor, None, print).adapts
+    assert parts_for(gpu, None, print).adapts
+    assert parts_for(processor, "auto", print).adapts
+    asked = parts_for(gpu, 512, print)
     assert (asked.max_tokens, asked.adapts) == (512, False)
 
 
