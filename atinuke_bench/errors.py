@@ -88,6 +88,12 @@ class DivergedError(AtinukeBenchError):
     failure_class = FailureClass.DIVERGED
 
 
+class DeviceMemoryError(AtinukeBenchError):
+    """A row is too large for the memory of the device."""
+
+    failure_class = FailureClass.OUT_OF_MEMORY
+
+
 class PrunedError(AtinukeBenchError):
     """The run was stopped after an epoch, since it was unlikely to be among the best."""
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.build import build_core
+from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.errors import AtinukeBenchError, DataError
 from atinuke_bench.metrics.units import by_unit
 from atinuke_bench.run_folder import RunFolder
@@ -200,6 +202,8 @@ def check_task(run: RunConfig, folder: Path, *, official: tuple[Path, Path] | No
         answered = task.floor(prepared.train_examples, examples, prepared.run)
         assert set(answered) == set(examples["id"][:]), "the floor answers every example"
         evaluate(task, examples, answered)
+    if not prepared.run.core.is_floor:
+        _check_loss(prepared, RunFolder(folder / "first"))
     if task.inputs is not None:
         _check_inputs(task, RunFolder(folder / "first"))
     if task.files is not None:
@@ -255,6 +259,27 @@ def _check_metric(task: Task, result: dict[str, Any], rows: pd.DataFrame) -> Non
         assert len(set(units)) == len(units), "unit names are unique, since runs are paired by them"
         for labels in result["slices"][split].values():
             assert all("num" in shown for shown in labels.values()), "a slice says how many it counts"
+
+
+def _check_loss(prepared: PreparedRun, folder: RunFolder) -> None:
+    """A batch's loss is the mean of those of its parts, weighed by their units, so that processes can share a step."""
+    encoded = prepared.encode("train", prepared.train_examples)
+    module, data = load_predictor(folder).module.cpu(), BatchDataset(encoded)
+    # The shortest and the longest rows, which differ most in units.
+    order = np.argsort(encoded.lengths, kind="stable")
+    parts = [part for part in (order[:3], order[3:][-2:]) if len(part)]
+    batch = data[np.concatenate(parts)]
+    with torch.no_grad():
+        whole, total = module.loss(batch), module.num_units(batch)
+        losses = torch.stack([module.loss(data[part]) for part in parts])
+        units = torch.stack([module.num_units(data[part]) for part in parts])
+    assert whole.shape == total.shape == (), "`loss` and `num_units` are scalars"
+    assert not total.is_floating_point(), f"units are counted in whole numbers; found {total.dtype}"
+    rule = f"a batch has the units of its rows; found {total}, and {units.tolist()} in parts"
+    assert torch.equal(units.sum(), total), rule
+    mean = (losses * units).sum() / total.clamp(min=1)
+    rule = f"`loss` is the mean over `num_units`; found {whole} for a batch, and {mean} from its parts"
+    assert torch.allclose(whole, mean, **_TOLERANCE), rule
 
 
 def _check_inputs(task: Task, folder: RunFolder) -> None:

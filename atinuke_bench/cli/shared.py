@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 import typer.core
@@ -78,6 +78,14 @@ UnlabelledOption = Annotated[
     ),
 ]
 WandbOption = Annotated[str, typer.Option("--wandb", help="online, offline or disabled.")]
+DeviceBatchTokensOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device-batch-tokens",
+        metavar="N|auto",
+        help="Tokens of a batch that a device computes at once. [default: all; on GPUs auto: what fits]",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
@@ -101,6 +109,16 @@ def wandb_mode(mode: str) -> Any:
     if mode not in (modes := ("online", "offline", "disabled")):
         raise UnknownNameError("W&B mode", mode, modes, f"it is one of {', '.join(modes)}")
     return mode
+
+
+def device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
+        raise ConfigError(f"--device-batch-tokens is a number of tokens from 1 on, or 'auto'; found {text[:40]!r}")
+    return int(text)
 
 
 def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:

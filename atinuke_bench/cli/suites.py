@@ -10,12 +10,14 @@ import typer
 
 from atinuke_bench.cli.shared import (
     DataDirOption,
+    DeviceBatchTokensOption,
     JsonOption,
     OutOption,
     RerunOption,
     UnlabelledOption,
     WandbOption,
     app,
+    device_batch_tokens,
     print_code_note_of_cells,
     print_json,
     print_notes,
@@ -41,6 +43,7 @@ def suite(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
     executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
     devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
+    device_tokens: DeviceBatchTokensOption = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
     ] = None,
@@ -80,7 +83,8 @@ def suite(
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    execution = Execution(devices=devices_per_run, show_progress=False)
+    tokens = device_batch_tokens(device_tokens)
+    execution = Execution(devices=devices_per_run, show_progress=False, device_batch_tokens=tokens)
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)

@@ -10,6 +10,7 @@ import typer
 from atinuke_bench.cli.shared import (
     CoreOption,
     DataDirOption,
+    DeviceBatchTokensOption,
     JsonOption,
     ModelOption,
     OutOption,
@@ -21,6 +22,7 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
+    device_batch_tokens,
     model_override,
     print_code_note,
     print_json,
@@ -51,6 +53,7 @@ def run(
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes that share the run (DDP).")] = 1,
     rerun: RerunOption = False,
+    device_tokens: DeviceBatchTokensOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
@@ -74,7 +77,7 @@ def run(
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
-    execution = Execution(threads=threads, devices=devices)
+    execution = Execution(threads=threads, devices=devices, device_batch_tokens=device_batch_tokens(device_tokens))
     asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
     if execution.under_launcher().rank > 0:

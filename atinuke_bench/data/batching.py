@@ -6,7 +6,7 @@ counted, and the batches are shuffled again: little padding, and still another o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import cycle, islice
 
 import numpy as np
@@ -18,6 +18,8 @@ from atinuke_bench.data.features import Encoded
 
 # How many batches a pool of rows makes. Larger pools pad less and shuffle lengths less.
 _POOL_BATCHES = 64
+# The column that only a batch of a row that stands in for none has.
+_STAND_IN = "is_stand_in"
 
 
 def cut_batches(rows: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
@@ -54,8 +56,10 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
     With `seed=None` the order is by length and the same in every epoch (evaluation); shard s then takes every
     `num_shards`-th batch. Otherwise the order is a function of (seed, epoch), all epochs have the same number of
     batches, and shard s takes every `num_shards`-th row of each: the budget covers all processes together, so the steps
-    of a run and the examples in each do not depend on how many processes share it. The shards together hold every row
-    exactly once (unless a batch has fewer rows than there are shards: then its rows come again).
+    of a run and the examples in each do not depend on how many processes share it.
+
+    The shards together hold the batches of one process, each row in one shard alone. A shard that is left without any
+    row, of a batch in training or of all in evaluation, gets an empty array, since processes must keep step.
     """
 
     def __init__(
@@ -77,8 +81,8 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         epochs = range(num_epochs if seed is not None else 1)
         self.num_batches = max(len(self._cut(epoch)) for epoch in epochs)
         if seed is None:
-            # Every process must have something to evaluate: few long batches are cut into more.
-            self.num_batches = max(self.num_batches, num_shards)
+            # Every process should have something to evaluate: few long batches are cut into more, as rows allow.
+            self.num_batches = min(max(self.num_batches, num_shards), len(self.lengths))
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order the next iteration has."""
@@ -88,9 +92,9 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         """The batches of all shards in one epoch, in their order."""
         batches = split_to(self._cut(epoch), self.num_batches)
         if self.seed is None:
-            return list(islice(cycle(batches), self.num_batches))  # more than there are batches if rows are fewer
-        # Batches of one row each cannot be split. Processes that take unequal numbers of steps would wait for each
-        # other forever, so the few missing batches are repeats.
+            return batches
+        # Batches of one row each cannot be split. The schedule counts on as many steps in every epoch, so the few
+        # missing batches are repeats.
         batches = list(islice(cycle(batches), self.num_batches))
         order = np.random.default_rng((self.seed, epoch, 1)).permutation(len(batches))
         return [batches[index] for index in order]
@@ -98,14 +102,14 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
     def __iter__(self) -> Iterator[np.ndarray]:
         batches = self.all_batches(self.epoch)
         if self.seed is None:
-            yield from batches[self.shard :: self.num_shards]
+            own = batches[self.shard :: self.num_shards]
+            yield from own if own or not batches else [np.empty(0, dtype=np.int64)]
         else:
-            for rows in batches:
-                yield np.resize(rows, max(len(rows), self.num_shards))[self.shard :: self.num_shards]
+            yield from (rows[self.shard :: self.num_shards] for rows in batches)
 
     def __len__(self) -> int:
         if self.seed is None:
-            return len(range(self.shard, self.num_batches, self.num_shards))
+            return max(1, len(range(self.shard, self.num_batches, self.num_shards)))
         return self.num_batches
 
     def padding_fraction(self, epoch: int = 0) -> float:
@@ -130,7 +134,11 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
 
 
 class BatchDataset(Dataset[dict[str, Tensor]]):
-    """Makes the batch of an array of row numbers: padded int64 columns, a mask, fixed columns and the row numbers."""
+    """Makes the batch of an array of row numbers: padded int64 columns, a mask, fixed columns and the row numbers.
+
+    No row numbers make a batch of one row that stands in for none (`is_stand_in`), so that a process that is left
+    without rows can still take part in a step.
+    """
 
     def __init__(self, encoded: Encoded) -> None:
         self.encoded = encoded
@@ -139,6 +147,9 @@ class BatchDataset(Dataset[dict[str, Tensor]]):
         return len(self.encoded)
 
     def __getitem__(self, rows: np.ndarray) -> dict[str, Tensor]:
+        if not len(rows):
+            shortest = np.argmin(self.encoded.lengths, keepdims=True)
+            return {**self[shortest], _STAND_IN: torch.ones(1, dtype=torch.bool)}
         encoded = self.encoded
         batch = {name: torch.from_numpy(column.pad(rows)).to(torch.int64) for name, column in encoded.ragged.items()}
         lengths = torch.from_numpy(encoded.lengths[rows])
@@ -146,6 +157,26 @@ class BatchDataset(Dataset[dict[str, Tensor]]):
         batch |= {name: torch.from_numpy(column[rows]) for name, column in encoded.fixed.items()}
         batch["rows"] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         return batch
+
+
+def is_stand_in(batch: Mapping[str, Tensor]) -> bool:
+    """Whether a batch's only row stands in for none: it is neither learned from, nor counted, nor answered."""
+    return _STAND_IN in batch
+
+
+def cut_rows(batch: dict[str, Tensor], max_tokens: int) -> list[dict[str, Tensor]]:
+    """A batch in parts of at most `max_tokens` tokens, padding counted, of nearly equal numbers of rows.
+
+    A part keeps the padding of the batch. A row longer than `max_tokens` is a part by itself.
+
+    >>> batch = {"input_ids": torch.zeros(5, 8), "rows": torch.arange(5)}
+    >>> [part["rows"].tolist() for part in cut_rows(batch, 16)]
+    [[0, 1], [2, 3], [4]]
+    """
+    num_rows, width = batch["input_ids"].shape
+    num_parts = -(-num_rows // max(1, max_tokens // width))
+    columns = {name: column.tensor_split(num_parts) for name, column in batch.items()}
+    return [{name: parts[place] for name, parts in columns.items()} for place in range(num_parts)]
 
 
 def make_loader(encoded: Encoded, sampler: TokenBudgetSampler) -> DataLoader[dict[str, Tensor]]:

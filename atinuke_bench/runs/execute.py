@@ -36,8 +36,8 @@ def execute(
     asked = execution or Execution()
     part = asked.under_launcher()
     if asked.devices > 1 and part is asked:
-        asks = {"rerun": rerun, "predicts_unlabelled": predicts_unlabelled}
-        return _in_processes(Job("run", run, store.absolute(), wandb, execution=asked, **asks))
+        job = Job("run", run, store.absolute(), wandb, execution=asked)
+        return _in_processes(replace(job, rerun=rerun, predicts_unlabelled=predicts_unlabelled))
     prepared = prepare(run, predicts_unlabelled=predicts_unlabelled)
     folder = folder_of(store, prepared.run, prepared.identity)
     if part.rank > 0:

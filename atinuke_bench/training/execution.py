@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from atinuke_bench.errors import ConfigError
 
@@ -28,6 +28,9 @@ class Execution:
     num_nodes: int = 1
     rank: int = 0
     show_progress: bool = True
+    #: Tokens of a batch that a device computes at once, padding counted. The default is all, and on GPUs `auto`: all
+    #: while the memory is large enough, then half as many, and so on.
+    device_batch_tokens: int | Literal["auto"] | None = None
 
     @property
     def is_shared(self) -> bool:

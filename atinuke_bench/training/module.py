@@ -12,17 +12,22 @@ from torch import Tensor, nn
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
+from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.errors import DivergedError
+from atinuke_bench.training.parts import Parts
 
 Batch = dict[str, Tensor]
 T = TypeVar("T")
 
 
 class TaskModule(pl.LightningModule):
-    """A core and a head. Subclasses implement `loss` and `outputs`.
+    """A core and a head. Subclasses implement `loss` and `outputs`, and `num_units` where a loss is no mean over rows.
 
-    The module knows nothing of examples: validation and prediction collect raw outputs with their row numbers, and
-    the task decodes them all at once, so that an example with several rows is decoded from all of them.
+    A step minimises the mean over all units of its batch, however many processes share the batch and in however many
+    parts each computes its rows: the mean of a part is weighed by its share of the units.
+
+    The module knows nothing of examples: validation and prediction collect raw outputs with their row numbers, and the
+    task decodes them all at once, so that an example with several rows is decoded from all of them.
     """
 
     def __init__(self, core: Core, run: RunConfig) -> None:
@@ -31,10 +36,21 @@ class TaskModule(pl.LightningModule):
         self.run = run
         #: Optimiser steps of the whole training, for the schedule; set before `fit`.
         self.num_training_steps = 1
+        #: This process's share of the last step's loss, which all processes together sum to the mean of the batch.
+        self.step_loss = torch.zeros(())
+        #: How much of a batch is computed at once.
+        self.parts = Parts()
 
     def loss(self, batch: Batch) -> Tensor:
-        """The mean loss of a batch, a scalar."""
+        """The mean loss over the `num_units` of a batch, a scalar; 0 for a batch without units."""
         raise NotImplementedError
+
+    def num_units(self, batch: Batch) -> Tensor:
+        """What `loss` is the mean of, such as the scored tokens of a batch: a scalar, int64. Rows by default.
+
+        It depends on the batch alone, never on weights, and is the sum of the units of the batch's rows.
+        """
+        return batch["rows"].new_full((), len(batch["rows"]))
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """Raw outputs for decoding, each with one entry a row of the batch in its first dimension."""
@@ -49,7 +65,66 @@ class TaskModule(pl.LightningModule):
         return num_tokens * self.core.flops_per_token(num_tokens)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        loss = self.loss(batch)
+        total = self._units_of_all(batch)
+        if self.parts.adapts:
+            # Nothing is sent before all gradients are there: a process that begins anew leaves no other one waiting.
+            self.step_loss = self.parts.compute(
+                batch, lambda parts: self._accumulate(parts, self._weights(parts, total))
+            )
+            learned = [parameter for parameter in self.parameters() if parameter.grad is not None]
+            loss = _Reduce.apply(self.step_loss, *learned)
+        else:
+            parts = self.parts.cut(batch)
+            weights = self._weights(parts, total)
+            # DDP sends while the last part's gradients are computed; those of the others it does not see.
+            others = self._accumulate(parts[:-1], weights[:-1])
+            last = self._weighed_loss(parts[-1], weights[-1])
+            self.step_loss = others + last.detach()
+            loss = last * self.trainer.world_size
+        self._require_finite(self.step_loss, batch_index)
+        return loss
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: Any) -> None:
+        """Does nothing: `training_step`, which adds up gradients, begins by removing those of the step before."""
+
+    def _accumulate(self, parts: list[Batch], weights: list[Tensor | None]) -> Tensor:
+        """Replace the gradients by the sum over parts; what they add to the step's loss."""
+        self.zero_grad()
+        loss = torch.zeros((), device=self.device)
+        for part, weight in zip(parts, weights, strict=True):
+            weighed = self._weighed_loss(part, weight)
+            with torch.autocast(self.device.type, enabled=False):
+                # DDP takes the mean over processes where their sum is asked for.
+                (weighed * self.trainer.world_size).backward()
+            loss = loss + weighed.detach()
+        return loss
+
+    def _weighed_loss(self, part: Batch, weight: Tensor | None) -> Tensor:
+        loss = self.loss(part)
+        # A mean over nothing may be no number.
+        return loss if weight is None else torch.where(weight > 0, loss * weight, 0.0)
+
+    def _weights(self, parts: list[Batch], total: Tensor | None) -> list[Tensor | None]:
+        """The units of each part as a share of the step's; None for a part that is all of it."""
+        if total is None and len(parts) == 1:
+            return [None]
+        units = [self._units(part) for part in parts]
+        total = torch.stack(units).sum() if total is None else total
+        return [number / total.clamp(min=1) for number in units]
+
+    def _units_of_all(self, batch: Batch) -> Tensor | None:
+        """The units of a step's batch in all processes; None where there is only this one."""
+        if self.trainer.world_size == 1:
+            return None
+        total = self._units(batch)
+        torch.distributed.all_reduce(total)
+        return total
+
+    def _units(self, batch: Batch) -> Tensor:
+        units = self.num_units(batch)
+        return torch.zeros_like(units) if is_stand_in(batch) else units
+
+    def _require_finite(self, loss: Tensor, batch_index: int) -> None:
         # A read of the value waits for the device; on a GPU that is paid on every 16th step only, and on the last one,
         # since what follows takes the weights as they are.
         is_read = loss.device.type == "cpu" or batch_index % 16 == 0 or self.trainer.is_last_batch
@@ -58,20 +133,25 @@ class TaskModule(pl.LightningModule):
                 f"the loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}); "
                 "try a smaller training.learning_rate or training.gradient_clip"
             )
-        return loss
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self._collected.append(self._as_arrays(batch))
+        self._collected += self.raw_outputs(batch)
 
     def on_validation_epoch_start(self) -> None:
         self._collected: list[dict[str, np.ndarray]] = []
 
-    def predict_step(self, batch: Batch, batch_index: int) -> dict[str, np.ndarray]:
-        return self._as_arrays(batch)
+    def raw_outputs(self, batch: Batch) -> list[dict[str, np.ndarray]]:
+        """The outputs of a batch, with its row numbers, as one or more batches on the processor."""
+        if is_stand_in(batch):
+            return []
+        return self.parts.compute(batch, lambda parts: [self._as_arrays(part) for part in parts])
 
     def collected_outputs(self) -> list[dict[str, np.ndarray]]:
-        """The raw outputs of the validation epoch, of all processes together."""
-        return gather_outputs(self._collected)
+        """The raw outputs of the validation epoch, of all processes together; each row is there once."""
+        outputs = gather_outputs(self._collected)
+        rows = [row for output in outputs for row in output["rows"].tolist()]
+        assert len(set(rows)) == len(rows), "a row that is evaluated twice would be counted twice"
+        return outputs
 
     def on_train_epoch_start(self) -> None:
         # Dropout is a function of (seed, epoch), so an epoch started after a resume is the same as without the
@@ -101,6 +181,19 @@ class TaskModule(pl.LightningModule):
     def _as_arrays(self, batch: Batch) -> dict[str, np.ndarray]:
         outputs = {name: value.float().cpu().numpy() for name, value in self.outputs(batch).items()}
         return {"rows": batch["rows"].cpu().numpy(), **outputs}
+
+
+class _Reduce(torch.autograd.Function):
+    """A loss whose gradients are there already: its backward pass only tells DDP that these are ready to be sent."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, *weights: Tensor) -> Tensor:
+        ctx.num_inputs = 1 + len(weights)
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, scale: Tensor) -> tuple[None, ...]:
+        return (None,) * ctx.num_inputs
 
 
 def warmup_then_linear(step: int, num_warmup: int, num_steps: int) -> float:

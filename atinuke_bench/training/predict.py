@@ -25,7 +25,8 @@ from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
 from atinuke_bench.training.module import TaskModule
-from atinuke_bench.training.task import Task
+from atinuke_bench.training.parts import Parts
+from atinuke_bench.training.task import Outputs, Task
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,10 @@ class Predictor:
         encoded = self.task.data.rows(examples, self.tokenizer, self.run)
         sampler = TokenBudgetSampler(encoded.lengths, 2 * self.run.training.batch_tokens, seed=None)
         device = next(self.module.parameters()).device
-        outputs = []
+        outputs: Outputs = []
         with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):
             for batch in make_loader(encoded, sampler):
-                outputs.append(self.module.predict_step({name: value.to(device) for name, value in batch.items()}, 0))
+                outputs += self.module.raw_outputs({name: value.to(device) for name, value in batch.items()})
         predicted = self.task.model.decode(outputs, encoded, examples, self.run)
         return self.task.model.apply_calibration(predicted, self.calibration)
 
@@ -134,6 +135,7 @@ def build_predictor(run: RunConfig, tokenizer: Tokenizer, calibration: Mapping[s
     task: Task = registry.load_task(run.task).for_run(run)
     module = task.model.build(build_core(run.core, tokenizer.get_vocab_size(), is_shell=True), run)
     module.eval()
+    module.parts = Parts(adapts=True)
     if torch.cuda.is_available():
         module.to("cuda")
     return Predictor(run, task, module, tokenizer, calibration)

@@ -13,6 +13,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from atinuke_bench.core.cost import TRAINING_FACTOR
+from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import CheckpointError, PrunedError
 from atinuke_bench.run_folder import RunFolder
@@ -126,8 +127,10 @@ class EpochSelection(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
-        self._num_tokens += batch["attention_mask"].sum()
-        self._losses.append(outputs["loss"].detach())
+        assert isinstance(module, TaskModule)
+        if not is_stand_in(batch):
+            self._num_tokens += batch["attention_mask"].sum()
+        self._losses.append(module.step_loss)
         if trainer.is_last_batch:
             wait_for(module.device)  # a GPU may have steps in its queue
         self._stopped = time.perf_counter()
@@ -184,10 +187,11 @@ class EpochSelection(pl.Callback):
         return TRAINING_FACTOR * forward_flops(module, trainer.datamodule.train)  # type: ignore[attr-defined]
 
     def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
-        """The epoch's tokens and its mean loss, over all processes."""
+        """The epoch's tokens and the mean loss of its steps, over all processes."""
         loss = torch.as_tensor(sum(self._losses) / len(self._losses))
         tokens = torch.as_tensor(self._num_tokens, device=loss.device)
-        return int(trainer.strategy.reduce(tokens, reduce_op="sum")), float(trainer.strategy.reduce(loss))
+        together = [trainer.strategy.reduce(part, reduce_op="sum") for part in (tokens, loss)]
+        return int(together[0]), float(together[1])
 
     def _rank(self, score: float | None) -> float:
         if score is None:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -32,6 +33,7 @@ from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.selection import EpochSelection, ask_again
@@ -173,6 +175,7 @@ def _fit_and_evaluate(
 
     selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, should_continue)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
+    module.parts = parts_for(trainer.strategy.root_device, execution.device_batch_tokens, partial(_warn, execution))
     _fit(trainer, module, RunData(train, held_out, prepared), selection)
     if all(record["score"] is None for record in selection.history):
         log.warning("no epoch has a selection score; the first epoch's weights are evaluated")
@@ -201,6 +204,11 @@ def _fit_and_evaluate(
     return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
 
 
+def _warn(execution: Execution, message: str) -> None:
+    log.warning(message)
+    _say(f"warning: {message}", execution)
+
+
 def _say(line: str, execution: Execution) -> None:
     """Print a line about the run on the terminal of whoever watches it, once."""
     if execution.show_progress and execution.rank == 0:
@@ -218,8 +226,7 @@ def _unknown_percents(
             f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
             f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
         )
-        log.warning(message)
-        _say(f"warning: {message}", execution)
+        _warn(execution, message)
     return percents
 
 

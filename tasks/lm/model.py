@@ -93,6 +93,10 @@ class LanguageModel(TaskModule):
         hidden, targets, _ = self._scored(batch, self.run.seed, self.current_epoch)
         return linear_cross_entropy(hidden, self.output_weight, self.bias, targets)
 
+    def num_units(self, batch: Batch) -> Tensor:
+        """Tokens that are scored in this epoch."""
+        return self._places(batch, self.run.seed, self.current_epoch).sum()
+
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """`nats` (B, T): each token's loss, or NOT_SCORED; `right` (B, T): 1 where it is the likeliest."""
         hidden, targets, places = self._scored(batch, EVALUATION_SEED, 0)
@@ -109,14 +113,19 @@ class LanguageModel(TaskModule):
 
     def _scored(self, batch: Batch, seed: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden vectors (N, D) that predict, the tokens (N) they should predict, and the places of these (B, T)."""
-        ids, mask = batch["input_ids"], batch["attention_mask"]
+        ids, places = batch["input_ids"], self._places(batch, seed, epoch)
         if self.objective == "causal":
-            places = next_token_places(ids, mask)
             hidden = self.encode(batch)[:, :-1]  # position t predicts token t + 1
             return hidden[places[:, 1:]], ids[places], places
-        places = masked_places(ids, mask, batch["rows"], seed, epoch)
         hidden_ids = corrupt(ids, places, batch["rows"], seed, epoch, self.vocab_size)
         return self.encode({**batch, "input_ids": hidden_ids})[places], ids[places], places
+
+    def _places(self, batch: Batch, seed: int, epoch: int) -> Tensor:  # (B, T) bool
+        """The tokens that are scored."""
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        if self.objective == "causal":
+            return next_token_places(ids, mask)
+        return masked_places(ids, mask, batch["rows"], seed, epoch)
 
 
 def _projection(vocab_size: int, size: int) -> Tensor:  # (V, D)

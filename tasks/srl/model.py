@@ -129,6 +129,11 @@ class SrlModule(TaskModule):
             logits.flatten(0, 1).float(), pairs.targets(batch["tags"]).flatten(), ignore_index=_IGNORED
         )
 
+    def num_units(self, batch: Batch) -> Tensor:
+        """Words, once for each predicate of their row."""
+        num_predicates = (batch["predicates"] >= 0).sum(dim=1)  # (B)
+        return (num_predicates * num_words(batch)).sum()
+
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         logits, pairs = self.logits(batch)
         best = decode_viterbi(self._hold_verb(logits.float(), pairs), pairs.is_word)  # (N, W)
@@ -162,14 +167,18 @@ class Pairs:
         """The pairs of a batch whose rows have at most `width` words."""
         predicates = batch["predicates"]  # (B, P), -1 where there is none
         row, slot = (predicates >= 0).nonzero(as_tuple=True)
-        num_words = batch["word"].amax(dim=1) + 1
-        return cls(row, slot, predicates[row, slot], num_words[row], width)
+        return cls(row, slot, predicates[row, slot], num_words(batch)[row], width)
 
     def targets(self, tags: Tensor) -> Tensor:  # (B, up to P * W) -> (N, W)
         """The right tags, from the tags of all a row's predicates, one after another."""
         places = self.slot[:, None] * self.num_words[:, None] + torch.arange(self.offset.shape[1], device=tags.device)
         found = tags[self.row].gather(1, places.clamp(max=tags.shape[1] - 1))
         return found.masked_fill(~self.is_word, _IGNORED)
+
+
+def num_words(batch: Batch) -> Tensor:  # (B)
+    """Words of each row."""
+    return batch["word"].amax(dim=1) + 1
 
 
 def predicate_distance_bucket(offset: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler, is_stand_in, make_loader
 from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
@@ -23,22 +23,35 @@ def encoded_of(lengths):
     )
 
 
-@given(LENGTHS, st.integers(1, 64), st.one_of(st.none(), st.integers(0, 5)), st.integers(1, 4), st.integers(0, 2))
-@settings(deadline=None, max_examples=60)
-def test_shards_together_hold_every_row_once(lengths, budget, seed, num_shards, epoch):
+def shards_of(lengths, budget, seed, num_shards, epoch=0):
     shards = []
     for shard in range(num_shards):
         sampler = TokenBudgetSampler(lengths, budget, seed=seed, num_epochs=3, shard=shard, num_shards=num_shards)
         sampler.set_epoch(epoch)
         shards.append(list(sampler))
         assert len(shards[-1]) == len(sampler)
-    rows = [row for shard in shards for batch in shard for row in batch.tolist()]
-    assert set(rows) == set(range(len(lengths)))
-    # A row comes twice only where there are fewer rows than shards, in a batch of training or in all of evaluation.
-    fewest = len(lengths) if seed is None else min(len(batch) for batch in shards[0])
-    assert len(rows) == len(lengths) or fewest < num_shards
-    assert all(shards)
-    for batch in (batch for shard in shards for batch in shard):
+    return shards
+
+
+@given(LENGTHS, st.integers(1, 64), st.integers(1, 8), st.integers(0, 2))
+@settings(deadline=None, max_examples=60)
+def test_shards_together_evaluate_every_row_once_and_none_is_idle(lengths, budget, num_shards, epoch):
+    shards = shards_of(lengths, budget, None, num_shards, epoch)
+    batches = [batch for shard in shards for batch in shard]
+    assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
+    assert all(shards), "every process has a batch, of no row where there are fewer rows than processes"
+    assert all(len(batch) <= 1 or len(batch) * lengths[batch].max() <= budget for batch in batches)
+    assert sum(not len(batch) for batch in batches) == max(0, num_shards - len(lengths))
+
+
+@given(LENGTHS, st.integers(1, 64), st.integers(0, 5), st.integers(1, 8), st.integers(0, 2))
+@settings(deadline=None, max_examples=60)
+def test_the_shards_of_a_step_are_the_batch_that_one_process_would_take(lengths, budget, seed, num_shards, epoch):
+    (alone,) = shards_of(lengths, budget, seed, 1, epoch)
+    assert set(np.concatenate(alone)) == set(range(len(lengths)))
+    for batch, *parts in zip(alone, *shards_of(lengths, budget, seed, num_shards, epoch), strict=True):
+        assert sorted(np.concatenate(parts)) == sorted(batch)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= budget
 
 
@@ -62,15 +75,6 @@ def test_every_epoch_and_shard_has_the_same_number_of_batches():
     assert counts == {sampler.num_batches} == {len(sampler)}
 
 
-def test_the_shards_of_a_step_are_the_batch_that_one_process_would_take():
-    lengths = np.random.default_rng(0).integers(1, 50, 301)
-    alone = list(TokenBudgetSampler(lengths, 200, seed=3))
-    shards = [list(TokenBudgetSampler(lengths, 200, seed=3, shard=shard, num_shards=2)) for shard in range(2)]
-    for batch, first, second in zip(alone, *shards, strict=True):
-        assert set(batch) == set(first) | set(second)
-        assert len(first) - len(second) in (0, 1)
-
-
 def test_padding_stays_under_a_tenth():
     lengths = np.random.default_rng(0).gamma(4, 7, 20_000).astype(int) + 2
     assert TokenBudgetSampler(lengths, 2048, seed=0).padding_fraction() < 0.1
@@ -85,6 +89,14 @@ def test_a_batch_is_padded_masked_and_names_its_rows():
     assert batch["label"].tolist() == [1, 0]
     assert batch["input_ids"].dtype == torch.int64
     assert set(batch) == {"input_ids", "attention_mask", "label", "rows"}, "no host column is sent to the device"
+
+
+def test_a_batch_of_no_rows_is_one_row_that_stands_in_for_none():
+    data = BatchDataset(encoded_of([3, 1, 2]))
+    batch = data[np.empty(0, dtype=np.int64)]
+    assert is_stand_in(batch)
+    assert batch["rows"].tolist() == [1], "the shortest"
+    assert not is_stand_in(data[np.array([1])])
 
 
 def test_features_survive_the_disk_and_damage_is_noticed(tmp_path):

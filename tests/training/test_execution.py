@@ -6,17 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from safetensors.torch import load_file
 
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.errors import ConfigError, DivergedError
+from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import cost
 from atinuke_bench.training.execution import Execution, rank_environment
@@ -94,14 +98,18 @@ def test_only_a_run_alone_takes_whatever_accelerator_there_is(monkeypatch):
 _SHARED_RUN = [
     *("run", "--task", "snli", "--core", "bilstm", "--preset", "nano", "--source", "microworld", "--wandb", "disabled"),
     *("--set", "source.microworld.train=60", "--set", "source.microworld.dev=8", "--set", "source.microworld.test=9"),
-    *("--set", "training.max_epochs=2", "--set", "training.batch_tokens=128", "--json"),
+    *("--set", "training.max_epochs=1", "--set", "training.batch_tokens=64", "--set", "core.dropout=0", "--json"),
 ]
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", "srun"])
-def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(launcher, cli, tmp_path):
-    """Two processes as torchrun or srun would start them, without any supervisor of ours."""
-    port = str(free_port())
+# Thirty tokens are a row or two. Under `auto` gradients are sent once all are there, not as they come.
+@pytest.mark.parametrize(("launcher", "device_tokens"), [("torchrun", "30"), ("srun", "auto")])
+def test_a_run_that_a_launcher_shares_gives_what_one_process_gives(launcher, device_tokens, cli, tmp_path):
+    """Two processes as torchrun or srun would start them, without any supervisor of ours.
+
+    Batches of one to three rows are shared unequally: a process has one row, two, or none.
+    """
+    port, command = str(free_port()), [sys.executable, "-m", "atinuke_bench", *_SHARED_RUN]
     processes = []
     for rank in range(2):
         if launcher == "torchrun":
@@ -121,7 +129,7 @@ def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(laun
             }
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-m", "atinuke_bench", *_SHARED_RUN, "--out", str(tmp_path / "shared")],
+                [*command, "--out", str(tmp_path / "shared"), "--device-batch-tokens", device_tokens],
                 env={**os.environ, **variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -137,29 +145,37 @@ def test_a_run_that_a_launcher_shares_ends_and_gives_what_one_process_gives(laun
     assert silence == ""
     shared, alone = json.loads(out), json.loads(cli(*_SHARED_RUN, "--out", tmp_path / "alone").out)
     assert shared["protocol"] == alone["protocol"]
-    assert shared["score"] == pytest.approx(alone["score"], abs=25)
-    folders = [pd.read_parquet(f"{record['folder']}/predictions.parquet") for record in (shared, alone)]
-    assert folders[0]["id"].tolist() == folders[1]["id"].tolist()
+    folders = [RunFolder(Path(record["folder"])) for record in (shared, alone)]
+    weights = [load_file(folder.best_checkpoint) for folder in folders]
+    for name, expected in weights[1].items():
+        assert (weights[0][name] - expected).norm() <= 1e-4 * expected.norm(), name
+    histories = [folder.read_history()[0] for folder in folders]
+    assert histories[0]["loss"] == pytest.approx(histories[1]["loss"], rel=1e-4)
+    assert histories[0]["tokens"] == histories[1]["tokens"], "a row that stands in for none is not counted"
+    predictions = [pd.read_parquet(folder.predictions)[["split", "id", "prediction"]] for folder in folders]
+    assert predictions[0].equals(predictions[1])
 
 
-class _Diverged(TaskModule):
-    """A module whose loss is no number and lies on a device whose values are not read at every step."""
-
-    def loss(self, batch):
-        return SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
+def test_the_tokens_that_a_device_computes_at_once_are_a_number_or_auto(cli):
+    for wrong in ("0", "-5", "many", "²", "9" * 5000):
+        found = cli(*_SHARED_RUN, f"--device-batch-tokens={wrong}")
+        assert found.status == 2
+        assert "from 1 on, or 'auto'" in found.err
 
 
 @pytest.mark.parametrize(("batch_index", "is_last", "is_seen"), [(0, False, True), (5, False, False), (5, True, True)])
 def test_the_last_loss_of_an_epoch_is_always_read(make_run, monkeypatch, batch_index, is_last, is_seen):
     run = make_run()
-    module = _Diverged(build_core(run.core, 9), run)
+    module = TaskModule(build_core(run.core, 9), run)
+    # It lies on a device whose values are not read at every step.
+    loss: Any = SimpleNamespace(device=SimpleNamespace(type="cuda"), item=lambda: float("nan"))
     trainer = SimpleNamespace(is_last_batch=is_last, global_step=0, current_epoch=0)
     monkeypatch.setattr(module, "_trainer", trainer)
     if not is_seen:
-        module.training_step({}, batch_index)
+        module._require_finite(loss, batch_index)
         return
     with pytest.raises(DivergedError):
-        module.training_step({}, batch_index)
+        module._require_finite(loss, batch_index)
 
 
 def test_latency_is_measured_in_the_precision_of_the_run(make_run):
