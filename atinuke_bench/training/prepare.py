@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.split_files import some_names
 from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION, cached_tokenizer, fingerprint, has_cut_words
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
@@ -24,8 +24,6 @@ from atinuke_bench.run_folder import identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.task import Task
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,30 @@ def prepare(run: RunConfig) -> PreparedRun:
             f"nearest: {limit}"
         )
     loaded = task.data.load(run.source, options)
-    for note in loaded.notes:
-        log.info("%s: %s", task.name, note)
+    _require_labels(task, run, loaded)
     options = task.data.resolve_options(options, loaded)
     return PreparedRun(run.model_copy(update={"options": options.model_dump(mode="json")}), task, loaded, code)
+
+
+def _require_labels(task: Task, run: RunConfig, loaded: Loaded) -> None:
+    """Refuse data that leaves nothing to report on, or nothing to select on where dev is asked for."""
+    names = tuple(dict.fromkeys((task.splits.dev, *task.splits.evaluated)))
+    labelled = [name for name in names if name in loaded.splits and task.is_labelled(loaded.splits[name])]
+    if not labelled or not any(name in loaded.splits for name in task.splits.evaluated):
+        raise DataError(
+            "a run needs a split with labels to report on; "
+            + "; ".join(_lack(loaded, name) for name in dict.fromkeys((task.splits.dev, *task.splits.headline))),
+            path=run.source.data_dir or task.name,
+        )
+    if run.training.select_on == "dev" and task.splits.dev not in labelled:
+        raise ConfigError(
+            f"training.select_on: dev needs a dev split with labels; {_lack(loaded, task.splits.dev)}; "
+            "nearest: held-out"
+        )
+
+
+def _lack(loaded: Loaded, split: str) -> str:
+    if split not in loaded.splits:
+        return f"found no {split}" + (f", looked for {loaded.absent[split]}" if split in loaded.absent else "")
+    files = [name.partition("/")[2] for name in loaded.files if name.startswith(f"{split}/")]
+    return f"{split} has no labels" + (f" ({some_names(files)})" if files else "")

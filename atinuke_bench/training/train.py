@@ -109,6 +109,8 @@ def _carry_out(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
+    for note in prepared.loaded.notes:
+        _say(f"{prepared.task.name}: {note}", execution)
     folder.write_config(prepared.run)
     code: SourceCode | None = prepared.code
     if folder.last_checkpoint.exists():
@@ -151,7 +153,6 @@ def _fit_and_evaluate(
     module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
-    log.info(prepared.sizes())
     _say(prepared.sizes(), execution)
 
     def on_epoch(record: dict[str, Any]) -> None:
@@ -190,7 +191,8 @@ def _fit_and_evaluate(
 
 
 def _say(line: str, execution: Execution) -> None:
-    """Print a line about the run on the terminal of whoever watches it, once."""
+    """A line for the run's log and, from the first process, for the screen of whoever watches it."""
+    log.info(line)
     if execution.show_progress and execution.rank == 0:
         Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -206,7 +208,6 @@ def _unknown_percents(
             f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
             f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
         )
-        log.warning(message)
         _say(f"warning: {message}", execution)
     return percents
 

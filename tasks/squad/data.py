@@ -22,6 +22,7 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.squad.files import (
     Columns,
+    find_squad_files,
     read_squad,
     repair_answers,
     require_squad_file,
@@ -73,7 +74,11 @@ class SquadData(TaskData):
             return load_microworld(self.task, FEATURES, source)
         folder = require_data_dir(source, self.task)
         files = {split: require_squad_file(folder, split, self.version) for split in ("train", "dev")}
-        return load_local({split: (path, partial(self._read_file, split)) for split, path in files.items()}, FEATURES)
+        return load_local(
+            {split: (path, partial(self._read_file, split)) for split, path in files.items()},
+            FEATURES,
+            unread={split: find_squad_files(folder, split, self.version)[1:] for split in files},
+        )
 
     def _read_file(self, split: str, path: Path) -> Table:
         return _repaired(read_squad(path, unanswerable=self.unanswerable), split)

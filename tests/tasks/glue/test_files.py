@@ -15,7 +15,7 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.glue.files import (
     LAYOUTS,
     GlueFiles,
-    find_glue_file,
+    find_glue_files,
     read_glue,
     read_glue_predictions,
     require_glue_file,
@@ -228,7 +228,7 @@ def test_original_mrpc_is_split_by_the_official_list(tmp_path) -> None:
 
 
 def test_missing_files(tmp_path) -> None:
-    assert find_glue_file(LAYOUTS["rte"], tmp_path, "dev") is None
+    assert find_glue_files(LAYOUTS["rte"], tmp_path, "dev") == []
     with pytest.raises(DataError, match=r"glue/RTE: no such folder \(looked here for dev.tsv\)"):
         require_glue_file(LAYOUTS["rte"], tmp_path, "dev")
     write(tmp_path / "RTE/train.tsv", ["x"])
@@ -259,7 +259,7 @@ STSB_FULL_HEAD = f"{STSB_HEAD} score".replace(" ", "\t")
         ("rte", [RTE_HEAD, "0\ta\tb\t7"], ":2: label: unknown label '7'; the labels are entailment, not_entailment"),
         ("sst2", ["sentence\tlabel", "a\tpositive"], ":2: label: unknown label 'positive'; the labels are 0, 1"),
         ("stsb", [STSB_FULL_HEAD, STSB_ROW + "high"], ":2: score: must be a number; found 'high'"),
-        ("stsb", [STSB_FULL_HEAD, STSB_ROW + "nan"], ":2: score: must be a number; found 'nan'"),
+        ("stsb", [STSB_FULL_HEAD, STSB_ROW + "inf"], ":2: score: must be a number; found 'inf'"),
         ("stsb", [STSB_FULL_HEAD, STSB_ROW + "5.2"], ":2: score: a score lies between 0 and 5; found '5.2'"),
         (
             "rte",
@@ -388,3 +388,39 @@ def test_real_files(task, split) -> None:
     table = read_glue(layout, require_glue_file(layout, os.environ["ATINUKE_DATA"], split), split)
     assert len(table) == len(set(table.columns["id"])) == COUNTS[task, split]
     assert (-1 in table.columns["label"]) == split.startswith("test")
+
+
+@pytest.mark.parametrize(
+    ("task", "head", "label"),
+    [
+        ("sst2", "sentence\tlabel", "-1"),
+        ("sst2", "sentence\tlabel", "nan"),
+        ("rte", "index\tsentence1\tsentence2\tlabel", "hidden"),
+        ("wnli", "index\tsentence1\tsentence2\tlabel", "null"),
+        ("rte", "index\tsentence1\tsentence2\tlabel", ""),
+        ("stsb", "index\tsentence1\tsentence2\tscore", "-1.0"),
+        ("stsb", "index\tsentence1\tsentence2\tscore", "NaN"),
+    ],
+)
+@pytest.mark.parametrize("split", ["test", "dev"])
+def test_hidden_labels_are_no_labels_in_any_split(tmp_path, task, head, label, split) -> None:
+    texts = ["a b"] if task == "sst2" else ["0", "a", "b"]
+    path = write(tmp_path / f"{split}.tsv", [head, "\t".join([*texts, label])])
+    table = read_glue(LAYOUTS[task], path, split)
+    (found,) = table.columns["label"]
+    assert math.isnan(found) if task == "stsb" else found == -1
+    assert table.notes == (f"{split}.tsv: 1 of 1 examples have no label",)
+
+
+def test_a_prediction_is_never_hidden(tmp_path) -> None:
+    path = write(tmp_path / "p.tsv", ["index\tprediction", "0\t-1"])
+    with pytest.raises(DataError, match="unknown label '-1'"):
+        read_glue_predictions(LAYOUTS["sst2"], path, "test")
+
+
+def test_files_of_one_split_are_all_found_best_first(tmp_path) -> None:
+    for name in ("MRPC/msr_paraphrase_test.txt", "MRPC/test.tsv.gz", "glue/MRPC/test.tsv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(path.relative_to(tmp_path)) for path in find_glue_files(LAYOUTS["mrpc"], tmp_path, "test")]
+    assert found == ["glue/MRPC/test.tsv", "MRPC/test.tsv.gz", "MRPC/msr_paraphrase_test.txt"]
