@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from datasets.exceptions import DatasetsError
 from datasets.packaged_modules.parquet.parquet import Parquet
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
+from atinuke_bench.data.split_files import SplitFiles
 from atinuke_bench.data.table import UNLABELLED, Table, is_hidden
 from atinuke_bench.data.text import content_sha256, require_whole_text
 from atinuke_bench.errors import DataError, first_line, nearest
@@ -82,21 +83,16 @@ def canonical_features(labels: tuple[str, ...] | None, *, pair: bool) -> dataset
 # --- local files ------------------------------------------------------------------------------------------------------
 
 
-def load_local(
-    files: Mapping[str, LocalFile],
-    features: datasets.Features,
-    *,
-    unread: Mapping[str, Sequence[Path]] | None = None,
-    absent: Mapping[str, str] | None = None,
-) -> Loaded:
+def load_local(files: Mapping[str, LocalFile], features: datasets.Features, found: SplitFiles | None = None) -> Loaded:
     """Read each split's file with its reader.
 
-    A file and its `.gz` have the same fingerprint, since it is taken from the unpacked content. `unread` are files that
-    might have been read in its place; `absent` says what was looked for and not found.
+    A file and its `.gz` have the same fingerprint, since it is taken from the unpacked content. `found` says how the
+    files were found.
     """
     splits: dict[str, datasets.Dataset] = {}
     hashes: dict[str, str] = {}
     notes: list[str] = []
+    also_read: set[Path] = set()
     for split, (path, reader) in files.items():
         table = reader(path)
         try:
@@ -106,9 +102,11 @@ def load_local(
             raise
         for read in (path, *table.also_read):
             hashes[f"{split}/{read.name.removesuffix('.gz')}"] = content_sha256(read)
+        also_read.update(table.also_read)
         notes += [f"{split}: {note}" for note in table.notes]
-        notes += [f"{split}: {path} is read, not {other}" for other in (unread or {}).get(split, ())]
-    return Loaded(splits, hashes, notes=tuple(notes), absent=absent or {})
+    if found is None:
+        return Loaded(splits, hashes, notes=tuple(notes))
+    return Loaded(splits, hashes, notes=(*found.notes(also_read), *notes), absent=found.absent)
 
 
 def _dataset(columns: Mapping[str, Any], features: datasets.Features) -> datasets.Dataset:

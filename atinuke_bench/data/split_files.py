@@ -8,8 +8,9 @@ meant in two ways is refused.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -91,12 +92,13 @@ class SplitFiles:
             for name, path in files.items()
         }
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, also_read: Collection[Path] = ()) -> tuple[str, ...]:
         """What a run says of its files: those that are read, and those that are not."""
         read = "; ".join(f"{split}: {some_names(files)}" for split, files in self.splits.items())
         reasons: dict[str, list[str]] = {}
         for name, reason in self.left.items():
-            reasons.setdefault(reason, []).append(name)
+            if self.folder / name not in also_read:
+                reasons.setdefault(reason, []).append(name)
         left = "; ".join(f"{some_names(names)} ({reason})" for reason, names in reasons.items())
         return (f"files of {self.folder}: {read}", *([f"not read in {self.folder}: {left}"] if left else []))
 
@@ -123,11 +125,10 @@ def look(
         top, name = relative.parts[0], str(relative).removesuffix(".gz")
         prefix = _prefix(top, splits)
         split = others if prefix is None else SPLIT_PREFIXES[prefix]
-        if prefix is None and (near := _unclear(top, splits)):
-            problems.append(
-                f"a split's name ends where no letter or digit follows; found {top}; nearest: {near}, or a name that "
-                "begins with no split's"
-            )
+        if not path.is_dir() and not name.endswith(tuple(endings)):
+            left[str(relative)] = f"no file of {' or '.join(endings)}"
+        elif problem := _doubt(top, splits):
+            problems.append(problem)
         elif split is None or path.is_dir():
             left[str(relative)] = "named after no split"
         else:
@@ -152,6 +153,27 @@ def look(
         if split not in read
     }
     return SplitFiles(folder, read, left, tuple(problems), absent)
+
+
+def official(folder: Path, copies: Mapping[str, Sequence[Path]], absent: Mapping[str, str]) -> SplitFiles:
+    """The file of each split where releases have one of a fixed name: the first of its copies below `folder`.
+
+    The other copies are left, and so are files of the same kind that lie beside those which are read.
+    """
+    read = {split: paths[0] for split, paths in copies.items() if paths}
+    left = {other: f"{_below(folder, paths[0])} is read" for paths in copies.values() for other in paths[1:]}
+    kinds = tuple({_suffix(path) for path in read.values()})
+    for place in dict.fromkeys(path.parent for path in read.values()):
+        for path in sorted(place.iterdir()):
+            if _suffix(path) in kinds and path.is_file():
+                left.setdefault(path, "no name of a split that is asked for")
+    return SplitFiles(
+        folder,
+        {split: {_below(folder, path).removesuffix(".gz"): path} for split, path in read.items()},
+        {_below(folder, path): reason for path, reason in left.items() if path not in read.values()},
+        (),
+        absent,
+    )
 
 
 def choose(places: Sequence[SplitFiles]) -> SplitFiles | None:
@@ -202,16 +224,6 @@ def language_of(name: str) -> str | None:
     return None
 
 
-def split_of(name: str, splits: Sequence[str] = (*SPLITS, "test_brown")) -> str | None:
-    """The split that a file or folder is named after: a prefix ends where no letter or digit follows.
-
-    >>> [split_of(name) for name in ("dev.v4_gold_conll", "development", "test.brown.props", "training.conll")]
-    ['dev', 'dev', 'test_brown', None]
-    """
-    prefix = _prefix(name, splits)
-    return None if prefix is None else SPLIT_PREFIXES[prefix]
-
-
 def some_names(names: Iterable[str]) -> str:
     """At most three names, and how many more there are.
 
@@ -232,7 +244,20 @@ def _prefix(name: str, splits: Sequence[str]) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def _unclear(name: str, splits: Sequence[str]) -> str | None:
+def _doubt(name: str, splits: Sequence[str]) -> str | None:
+    """Why the name of a file or folder may mean a split or not, or one of two."""
+    prefix = _prefix(name, splits)
+    if prefix is None:
+        near = _nearest(name, splits)
+        rule = "a split's name ends where no letter or digit follows"
+        return near and f"{rule}; found {name}; nearest: {near}, or a name that begins with no split's"
+    words = re.split(r"[^a-z0-9]+", name.lower()[len(prefix) :])
+    rest = set(SPLITS) - {SPLIT_PREFIXES[prefix]}  # parts of the Brown corpus are in any split
+    other = next((word for word in words if SPLIT_PREFIXES.get(word) in rest), None)
+    return other and f"a file or folder is named after one split; found {name}; nearest: a name without {other}"
+
+
+def _nearest(name: str, splits: Sequence[str]) -> str | None:
     """The clear name that is nearest to one which begins with a split's and goes on with a number or such a word."""
     for prefix, split in SPLIT_PREFIXES.items():
         match = _UNCLEAR.match(name.lower(), len(prefix)) if name.lower().startswith(prefix) else None
@@ -244,16 +269,38 @@ def _unclear(name: str, splits: Sequence[str]) -> str | None:
 def _files(folder: Path, endings: Sequence[str], splits: Sequence[str]) -> Iterator[Path]:
     """Files directly in `folder` and below its folders that are (or may be) named after a split.
 
-    Of other folders, those that hold such files are given themselves.
+    Of other folders, those that hold such files are given themselves, and of other files those named after a split.
     """
 
     def fits(path: Path) -> bool:
-        return path.name.removesuffix(".gz").endswith(tuple(endings)) and path.is_file()
+        return path.name.removesuffix(".gz").endswith(tuple(endings))
 
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.is_dir():
-            yield from filter(fits, (path,))
-        elif _prefix(path.name, splits) or _unclear(path.name, splits):
-            yield from sorted(filter(fits, path.rglob("*")))
-        elif any(map(fits, path.glob("*"))):
+            if fits(path) or _prefix(path.name, splits):
+                yield path
+        elif _prefix(path.name, splits) or _nearest(path.name, splits):
+            yield from sorted(filter(fits, _walk(path)))
+        elif not path.name.startswith(".") and any(map(fits, _walk(path))):
             yield path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """All files below a folder, those behind links too, each folder once."""
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()  # a link to a folder above
+            continue
+        seen.add(real)
+        yield from (Path(place, name) for name in files)
+
+
+def _below(folder: Path, path: Path) -> str:
+    """A path as it is named in notes: below the folder where it lies there."""
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _suffix(path: Path) -> str:
+    """The kind of a file, packed or not."""
+    return Path(path.name.removesuffix(".gz")).suffix

@@ -101,6 +101,12 @@ class PreparedRun:
         """The evaluated splits that the data has."""
         return {name: self.loaded.splits[name] for name in self.task.splits.evaluated if name in self.loaded.splits}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read and left, and which splits are predicted and not scored."""
+        hidden = [name for name, rows in self.evaluation_splits.items() if not self.task.is_labelled(rows)]
+        return (*self.loaded.notes, *(f"{name}: has no labels; predicted, not scored" for name in hidden))
+
     @cached_property
     def origin(self) -> Origin | None:
         """The run that this one starts from."""

@@ -109,7 +109,7 @@ def _carry_out(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
-    for note in prepared.loaded.notes:
+    for note in prepared.notes:
         _say(f"{prepared.task.name}: {note}", execution)
     folder.write_config(prepared.run)
     code: SourceCode | None = prepared.code
@@ -375,7 +375,7 @@ def _manifest(
             "fingerprint": loaded.fingerprint,
             "files": loaded.files,
             "revision": loaded.revision,
-            "notes": list(loaded.notes),
+            "notes": list(prepared.notes),
         },
         "tokenizer": tokenizer,
     }

@@ -12,6 +12,7 @@ from datasets import Dataset
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.data.sources import HubDataset, Loaded, LocalFile, load_hub, load_local
+from atinuke_bench.data.split_files import official
 from atinuke_bench.data.table import Table
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.sentences.data import SentenceData
@@ -58,16 +59,17 @@ class GlueData(SentenceData):
         return self._load_local(require_data_dir(source, self.task))
 
     def _load_local(self, folder: Path) -> Loaded:
-        files: dict[str, LocalFile] = {}
-        unread, absent = {}, {}
+        copies = {split: find_glue_files(part.layout, folder, part.split) for split, part in self.parts.items()}
+        absent: dict[str, str] = {}
         for split, part in self.parts.items():
-            found = find_glue_files(part.layout, folder, part.split)
-            if found or not part.is_optional:
-                path = found[0] if found else require_glue_file(part.layout, folder, part.split)
-                files[split], unread[split] = (path, partial(_read, part)), found[1:]
-            else:
+            if not copies[split] and part.is_optional:
                 absent[split] = f"{' or '.join(part.layout.files[part.split])}, plain or .gz, in {folder}"
-        return load_local(files, self.features, unread=unread, absent=absent)
+            elif not copies[split]:
+                copies[split] = [require_glue_file(part.layout, folder, part.split)]
+        files: dict[str, LocalFile] = {
+            split: (paths[0], partial(_read, self.parts[split])) for split, paths in copies.items() if paths
+        }
+        return load_local(files, self.features, official(folder, copies, absent))
 
     def _hub_datasets(self) -> list[HubDataset]:
         splits: dict[str, dict[str, str]] = {}

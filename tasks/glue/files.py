@@ -199,7 +199,8 @@ def read_glue(layout: GlueLayout, path: str | Path, split: str) -> Table:
     if not table["id"]:
         raise DataError(f"holds no example of split {split!r}", path=path)
     notes = [f"{path.name}: {num_malformed} malformed lines skipped"] if num_malformed else []
-    if columns.label_at is not None and (num_hidden := sum(not label >= 0 for label in table["label"])):
+    num_hidden = sum(not label >= 0 for label in table["label"])
+    if 0 < num_hidden < len(table["id"]):
         notes.append(f"{path.name}: {num_hidden} of {len(table['id'])} examples have no label")
     return Table(table, tuple(notes), also_read)
 

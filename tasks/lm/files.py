@@ -100,7 +100,7 @@ def read_squad_corpus(data_dir: Path) -> Corpus:
     splits: dict[str, list[TextDocument]] = {}
     files = {}
     for split, path in paths.items():
-        columns = read_squad(path, unanswerable=True)
+        columns = read_squad(path, unanswerable=True, needs_answers=False)
         paragraphs: dict[str, dict[str, None]] = {}
         for title, context in zip(columns["title"], columns["context"], strict=True):
             paragraphs.setdefault(title, {})[context.strip()] = None

@@ -65,7 +65,8 @@ def read_snli(path: str | Path, *, needs_label: bool = True) -> Table:
         label = _require_text(path, line, record, "gold_label") if is_given else ""
         columns["label"].append(_label(path, line, label, "gold_label") if is_given else UNLABELLED)
     notes = [f"{num_without} pairs have no consensus label ('-')"] if num_without else []
-    if num_hidden := columns["label"].count(UNLABELLED) - num_without:
+    num_hidden = columns["label"].count(UNLABELLED) - num_without
+    if 0 < num_hidden < len(columns["label"]):
         notes.append(f"{num_hidden} of {len(columns['label'])} pairs have no label")
     return Table(columns, tuple(notes))
 

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub, load_local
+from atinuke_bench.data.split_files import official
 from atinuke_bench.data.table import Table
 from atinuke_bench.data.tokenizer import unique_texts
 from atinuke_bench.errors import ConfigError
@@ -77,7 +78,7 @@ class SquadData(TaskData):
         return load_local(
             {split: (path, partial(self._read_file, split)) for split, path in files.items()},
             FEATURES,
-            unread={split: find_squad_files(folder, split, self.version)[1:] for split in files},
+            official(folder, {split: find_squad_files(folder, split, self.version) for split in files}, {}),
         )
 
     def _read_file(self, split: str, path: Path) -> Table:

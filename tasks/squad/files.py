@@ -129,11 +129,12 @@ def find_squad_files(data_dir: Path, split: str, version: str) -> list[Path]:
     return find_copies(places, [f"{split}-v{version}.json"])
 
 
-def read_squad(path: str | Path, *, unanswerable: bool) -> Columns:
+def read_squad(path: str | Path, *, unanswerable: bool, needs_answers: bool = True) -> Columns:
     """The columns (see the module) of an official SQuAD JSON file, plain or gzipped.
 
     `unanswerable` says whether questions without an answer are part of the task: true for v2.0 (which also reads
-    v1.1 files), false for v1.1 (which refuses v2.0 files). Raises DataError naming article, paragraph and question.
+    v1.1 files), false for v1.1 (which refuses v2.0 files). Where no question has an answer nor says `is_impossible`,
+    they are hidden, which is refused if it `needs_answers`. Raises DataError naming article, paragraph and question.
     """
     data = _load_json(path)
     top = _Place(path, "top level")
@@ -147,6 +148,13 @@ def read_squad(path: str | Path, *, unanswerable: bool) -> Columns:
         _read_article(article, _Place(path, f"article {number}"), unanswerable, columns, seen)
     if not columns["id"]:
         raise top.fail("no question in any article")
+    if needs_answers and not any(
+        question["answers"] or question.get("is_impossible")
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    ):
+        raise top.fail("no question has an answer or says is_impossible; nothing can be learned or scored here")
     return columns
 
 

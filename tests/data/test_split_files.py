@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atinuke_bench.data.split_files import choose, language_of, look, require_one_language
+from atinuke_bench.data.split_files import choose, language_of, look, official, require_one_language
 from atinuke_bench.errors import DataError
 
 ENDINGS = ("_conll", ".conll", ".words", ".props", ".txt")
@@ -38,7 +38,9 @@ def test_official_trees_are_known(tmp_path, path):
     assert (found.left, found.problems) == ({}, ())
 
 
-@pytest.mark.parametrize("path", ["training.conll", "notes.txt", "other/train.conll", "tests/a_conll", "testament.txt"])
+@pytest.mark.parametrize(
+    "path", ["training.conll", "notes.txt", "traindata/a.conll", "other/train.conll", "tests/a_conll", "testament.txt"]
+)
 def test_other_names_are_of_no_split(tmp_path, path):
     assert look(touch(tmp_path, path), ENDINGS).splits == {}
 
@@ -89,6 +91,51 @@ def test_two_names_for_one_split_are_refused(tmp_path, first, second):
     touch(tmp_path, "train.txt", first, second)
     with pytest.raises(DataError, match=r"files of one name, or a folder; found .* both for dev; nearest: one of them"):
         choose([look(tmp_path, ENDINGS)])
+
+
+@pytest.mark.parametrize(
+    "name", ["train_dev.props", "dev-test.props", "train.validation/a.props", "test.of.train.props"]
+)
+def test_a_name_of_two_splits_is_refused(tmp_path, name):
+    touch(tmp_path, name, "train.props", "train.brown.words")
+    with pytest.raises(DataError, match=f"named after one split; found {name.split('/')[0]}; nearest: a name without"):
+        choose([look(tmp_path, ENDINGS, splits=ALL)])
+
+
+def test_files_behind_links_are_read_and_broken_links_not_passed_over(tmp_path):
+    touch(tmp_path / "elsewhere", "deep/a.props")
+    touch(tmp_path / "data/train", "b.props")
+    (tmp_path / "data/train/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(tmp_path / "data/train")
+    (tmp_path / "data/dev.props").symlink_to(tmp_path / "nowhere")
+    found = look(tmp_path / "data", ENDINGS)
+    assert {split: list(files) for split, files in found.splits.items()} == {
+        "train": ["train/b.props", "train/linked/deep/a.props"],
+        "dev": ["dev.props"],
+    }
+    with pytest.raises(DataError, match=r"dev\.props: file not found"):
+        found.fingerprints()
+
+
+def test_what_has_another_form_or_lies_deep_is_said(tmp_path):
+    touch(tmp_path, "train.props", "train.csv", "dev.props.bz2", "a/b/c/d.props", ".git/e.props", "readme.md")
+    assert look(tmp_path, (".props", ".words")).left == {
+        "a": "named after no split",
+        "dev.props.bz2": "no file of .props or .words",
+        "train.csv": "no file of .props or .words",
+    }
+
+
+def test_official_names_take_the_best_copy_and_say_what_lies_beside_it(tmp_path):
+    touch(tmp_path, "SST-2/train.tsv", "SST-2/train01.tsv", "SST-2/dev.tsv.gz", "SST-2/notes.md", "dev.tsv", "more.tsv")
+    copies = {"train": [tmp_path / "SST-2/train.tsv"], "dev": [tmp_path / "SST-2/dev.tsv.gz", tmp_path / "dev.tsv"]}
+    found = official(tmp_path, {**copies, "test": []}, {"test": "test.tsv"})
+    assert found.notes() == (
+        f"files of {tmp_path}: train: SST-2/train.tsv; dev: SST-2/dev.tsv",
+        f"not read in {tmp_path}: dev.tsv (SST-2/dev.tsv.gz is read); "
+        "SST-2/train01.tsv (no name of a split that is asked for)",
+    )
+    assert len(found.notes(also_read=[tmp_path / "SST-2/train01.tsv", tmp_path / "dev.tsv"])) == 1
 
 
 def test_what_is_read_and_what_is_not_is_said(tmp_path):

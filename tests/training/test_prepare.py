@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 from atinuke_bench.config import SourceConfig
@@ -89,6 +90,17 @@ def snli_folder(official, tmp_path):
     return make
 
 
+@pytest.fixture
+def carry_out(tmp_path):
+    """`carry_out(run)`: the folder and the result of a run."""
+
+    def make(run):
+        folder = RunFolder(tmp_path / "run")
+        return folder, train_and_evaluate(prepare(run), folder, Execution())
+
+    return make
+
+
 @pytest.mark.parametrize("select_on", ["held-out", "dev"])
 @pytest.mark.parametrize("core", ["atinuke", "majority"])
 def test_data_with_nothing_to_report_on_is_refused_and_the_file_named(make_run, snli_folder, core, select_on):
@@ -147,4 +159,17 @@ def test_what_was_read_and_left_is_said_once_on_screen_and_in_the_log(make_run, 
     screen = capfd.readouterr().err
     for said in (screen, folder.log.read_text()):
         assert said.count("snli: dev: 1 pairs have no consensus label ('-')") == 1
-        assert said.count("snli_1.0_dev.jsonl is read, not") == 1
+        assert said.count("; dev: snli/snli_1.0_dev.jsonl; test:") == 1
+        assert said.count(": snli_1.0_dev.jsonl (snli/snli_1.0_dev.jsonl is read)") == 1
+
+
+@pytest.mark.parametrize("label", [None, "-1", "hidden"])
+def test_a_split_without_labels_is_predicted_and_said_not_to_be_scored(make_run, snli_folder, carry_out, label):
+    run = make_run("snli", "majority").model_copy(update={"source": snli_folder(hide=("test",), label=label)})
+    folder, result = carry_out(run)
+    assert (result["split"], set(result["scores"])) == ("dev", {"dev"})
+    rows = pd.read_parquet(folder.predictions).query("split == 'test'")
+    assert len(rows) == result["protocol"]["split_sizes"]["test"] > 0
+    assert rows[["gold", "score"]].isna().all(axis=None)
+    assert "snli: test: has no labels; predicted, not scored" in folder.log.read_text()
+    assert "test: has no labels; predicted, not scored" in json.loads(folder.manifest.read_text())["data"]["notes"]

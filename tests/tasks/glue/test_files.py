@@ -390,34 +390,6 @@ def test_real_files(task, split) -> None:
     assert (-1 in table.columns["label"]) == split.startswith("test")
 
 
-@pytest.mark.parametrize(
-    ("task", "head", "label"),
-    [
-        ("sst2", "sentence\tlabel", "-1"),
-        ("sst2", "sentence\tlabel", "nan"),
-        ("rte", "index\tsentence1\tsentence2\tlabel", "hidden"),
-        ("wnli", "index\tsentence1\tsentence2\tlabel", "null"),
-        ("rte", "index\tsentence1\tsentence2\tlabel", ""),
-        ("stsb", "index\tsentence1\tsentence2\tscore", "-1.0"),
-        ("stsb", "index\tsentence1\tsentence2\tscore", "NaN"),
-    ],
-)
-@pytest.mark.parametrize("split", ["test", "dev"])
-def test_hidden_labels_are_no_labels_in_any_split(tmp_path, task, head, label, split) -> None:
-    texts = ["a b"] if task == "sst2" else ["0", "a", "b"]
-    path = write(tmp_path / f"{split}.tsv", [head, "\t".join([*texts, label])])
-    table = read_glue(LAYOUTS[task], path, split)
-    (found,) = table.columns["label"]
-    assert math.isnan(found) if task == "stsb" else found == -1
-    assert table.notes == (f"{split}.tsv: 1 of 1 examples have no label",)
-
-
-def test_a_prediction_is_never_hidden(tmp_path) -> None:
-    path = write(tmp_path / "p.tsv", ["index\tprediction", "0\t-1"])
-    with pytest.raises(DataError, match="unknown label '-1'"):
-        read_glue_predictions(LAYOUTS["sst2"], path, "test")
-
-
 def test_files_of_one_split_are_all_found_best_first(tmp_path) -> None:
     for name in ("MRPC/msr_paraphrase_test.txt", "MRPC/test.tsv.gz", "glue/MRPC/test.tsv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -96,6 +96,22 @@ def test_columns_with_hidden_arguments_are_no_labels(conll2012, tmp_path, make_s
         prepare(make_srl_run(tmp_path, training__select_on="dev"))
 
 
+def test_columns_without_any_of_arguments_are_predicted_and_not_scored(conll2012, tmp_path, make_srl_run, carry_out):
+    shutil.copytree(conll2012, tmp_path / "data")
+    blind = tmp_path / "data/test.v4_gold_conll"
+    lines = [line.split() for line in blind.read_text().split("\n")]
+    kept = [cells[:11] + cells[-1:] if len(cells) > 11 else cells for cells in lines]
+    blind.write_text("\n".join(map(" ".join, kept)))
+    folder, result = carry_out(make_srl_run(tmp_path / "data", "majority"), tmp_path / "run")
+    assert (result["split"], set(result["scores"])) == ("dev", {"dev"})
+    assert len(pd.read_parquet(folder.predictions).query("split == 'test'")) == 20
+    assert "srl: test: has no labels; predicted, not scored" in folder.log.read_text()
+    whole = (conll2012 / "dev.v4_gold_conll").read_text()
+    blind.write_text("\n".join(map(" ".join, kept)) + whole)
+    with pytest.raises(DataError, match="0 argument columns for 2 predicates"):
+        prepare(make_srl_run(tmp_path / "data"))
+
+
 @pytest.mark.data
 def test_the_cut_of_ewt_is_read_whole(data_dir, make_srl_run):
     prepared = prepare(make_srl_run(data_dir))
