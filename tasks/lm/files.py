@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from atinuke_bench.data.split_files import choose, look, some_names
+from atinuke_bench.data.split_files import choose, look, official, some_names
 from atinuke_bench.data.text import content_sha256, read_text
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.coref.files import find_files, read_split
@@ -96,10 +96,10 @@ def _documents(path: Path, name: str, rule: str) -> list[TextDocument]:
 
 def read_squad_corpus(data_dir: Path) -> Corpus:
     """The articles of SQuAD. The official dev file is cut into dev and test, since no test file is published."""
-    paths = _squad_files(data_dir)
+    copies = _squad_files(data_dir)
     splits: dict[str, list[TextDocument]] = {}
     files = {}
-    for split, path in paths.items():
+    for split, (path, *_) in copies.items():
         columns = read_squad(path, unanswerable=True, needs_answers=False)
         paragraphs: dict[str, dict[str, None]] = {}
         for title, context in zip(columns["title"], columns["context"], strict=True):
@@ -108,17 +108,23 @@ def read_squad_corpus(data_dir: Path) -> Corpus:
         files[f"{split}/{path.name.removesuffix('.gz')}"] = content_sha256(path)
     order = sorted(splits["dev"], key=_digest)
     splits["dev"], splits["test"] = order[::2], order[1::2]
-    return Corpus(splits, files)
+    return Corpus(splits, files, official(data_dir, copies, {}).notes())
 
 
-def _squad_files(data_dir: Path) -> dict[str, Path]:
-    """The files of v1.1 or, where one of them is missing and v2.0 is whole, those of v2.0; never one of each."""
+def _squad_files(data_dir: Path) -> dict[str, list[Path]]:
+    """The files of v1.1 or, where one of them is missing and v2.0 is whole, those of v2.0; never one of each.
+
+    Each is the first of its copies.
+    """
     splits = ("train", "dev")
     num_found = {
         version: sum(bool(find_squad_files(data_dir, split, version)) for split in splits) for version in ("1.1", "2.0")
     }
     version = max(num_found, key=num_found.__getitem__)
-    return {split: require_squad_file(data_dir, split, version) for split in splits}
+    return {
+        split: find_squad_files(data_dir, split, version) or [require_squad_file(data_dir, split, version)]
+        for split in splits
+    }
 
 
 def read_litbank_corpus(data_dir: Path) -> Corpus:

@@ -82,6 +82,10 @@ def test_articles_are_of_one_version(tmp_path):
     corpus = read_squad_corpus(tmp_path)
     assert set(corpus.files) == {"train/train-v2.0.json", "dev/dev-v2.0.json"}
     assert texts(corpus.splits["train"]) == ["second"]
+    assert corpus.notes == (
+        f"files of {tmp_path}: train: train-v2.0.json; dev: dev-v2.0.json",
+        f"not read in {tmp_path}: train-v1.1.json (no name of a split that is asked for)",
+    )
 
 
 def test_a_file_can_be_a_document_and_be_packed(tmp_path):
