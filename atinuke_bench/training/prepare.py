@@ -208,7 +208,11 @@ def prepare(run: RunConfig) -> PreparedRun:
 
 
 def _require_labels(task: Task, run: RunConfig, loaded: Loaded) -> None:
-    """Refuse data that leaves nothing to report on, or nothing to select on where dev is asked for."""
+    """Refuse data that leaves nothing to train or report on, or nothing to select on where dev is asked for."""
+    train = task.splits.train
+    if train not in loaded.splits:
+        why = [_lack(loaded, train), *(note for note in loaded.notes if note.startswith(f"{train}:"))]
+        raise DataError(f"a run needs a split to train on; {'; '.join(why)}", path=run.source.data_dir or task.name)
     names = tuple(dict.fromkeys((task.splits.dev, *task.splits.evaluated)))
     labelled = [name for name in names if name in loaded.splits and task.is_labelled(loaded.splits[name])]
     if not labelled or not any(name in loaded.splits for name in task.splits.evaluated):

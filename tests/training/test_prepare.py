@@ -61,8 +61,15 @@ def test_data_of_no_release_is_the_users_own():
 
 def test_files_of_a_task_without_releases_are_not_called_official(make_run, tmp_path):
     for split in ("train", "dev", "test"):
-        (tmp_path / f"{split}.txt").write_text("one line of my own\n\nand another\n\nand a third\n")
+        (tmp_path / f"{split}.txt").write_text(f"one line of my own {split}\n\nand another {split}\n\nand a third\n")
     assert prepare(make_run("lm", source__data_dir=tmp_path)).protocol()["is_cut"] is True
+
+
+def test_a_train_split_that_is_held_out_whole_is_refused(make_run, tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.txt").write_text("one line of my own\n\nand another\n")
+    with pytest.raises(DataError, match="split to train on; found no train; train: 2 documents that occur elsewhere"):
+        prepare(make_run("lm", source__data_dir=tmp_path))
 
 
 def test_words_that_are_cut_are_part_of_the_key_of_a_suites_cell(make_run, monkeypatch):
