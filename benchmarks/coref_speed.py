@@ -177,7 +177,7 @@ def main() -> None:
     if arguments.memory is not None:
         measure_memory(arguments)
         return
-    key = find_files(arguments.data_dir)["dev"][0].path
+    key = next(iter(find_files(arguments.data_dir).splits["dev"].values()))
     measure_scoring(key, arguments.response or key)
     measure_prediction(arguments)
     for length in LENGTHS:

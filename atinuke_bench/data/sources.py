@@ -22,7 +22,8 @@ from datasets.exceptions import DatasetsError
 from datasets.packaged_modules.parquet.parquet import Parquet
 from huggingface_hub.errors import HTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
-from atinuke_bench.data.table import UNLABELLED, Table
+from atinuke_bench.data.split_files import SplitFiles
+from atinuke_bench.data.table import UNLABELLED, Table, is_hidden
 from atinuke_bench.data.text import content_sha256, require_whole_text
 from atinuke_bench.errors import DataError, first_line, nearest
 from atinuke_bench.files import git_blob_id
@@ -41,6 +42,8 @@ class Loaded:
     #: The commit that was read (hub only).
     revision: str | None = None
     notes: tuple[str, ...] = ()
+    #: Which file was looked for, for each split that was not found.
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -80,14 +83,16 @@ def canonical_features(labels: tuple[str, ...] | None, *, pair: bool) -> dataset
 # --- local files ------------------------------------------------------------------------------------------------------
 
 
-def load_local(files: Mapping[str, LocalFile], features: datasets.Features) -> Loaded:
+def load_local(files: Mapping[str, LocalFile], features: datasets.Features, found: SplitFiles | None = None) -> Loaded:
     """Read each split's file with its reader.
 
-    A file and its `.gz` have the same fingerprint, since it is taken from the unpacked content.
+    A file and its `.gz` have the same fingerprint, since it is taken from the unpacked content. `found` says how the
+    files were found.
     """
     splits: dict[str, datasets.Dataset] = {}
     hashes: dict[str, str] = {}
     notes: list[str] = []
+    also_read: set[Path] = set()
     for split, (path, reader) in files.items():
         table = reader(path)
         try:
@@ -97,8 +102,11 @@ def load_local(files: Mapping[str, LocalFile], features: datasets.Features) -> L
             raise
         for read in (path, *table.also_read):
             hashes[f"{split}/{read.name.removesuffix('.gz')}"] = content_sha256(read)
+        also_read.update(table.also_read)
         notes += [f"{split}: {note}" for note in table.notes]
-    return Loaded(splits, hashes, notes=tuple(notes))
+    if found is None:
+        return Loaded(splits, hashes, notes=tuple(notes))
+    return Loaded(splits, hashes, notes=(*found.notes(also_read), *notes), absent=found.absent)
 
 
 def _dataset(columns: Mapping[str, Any], features: datasets.Features) -> datasets.Dataset:
@@ -225,15 +233,15 @@ def _canonical(source: HubDataset, rows: datasets.Dataset, split: str, features:
 
 
 def _labels(values: list[Any], hub: Any, canonical: Any, where: str) -> list[Any]:
-    """Labels of the Hub as canonical ones; an unknown one (None, -1) is -1, or NaN where labels are scores."""
+    """Labels of the Hub as canonical ones; an unknown one (None, NaN, -1) is -1, or NaN where labels are scores."""
     if not isinstance(canonical, datasets.ClassLabel):
         return [_score(value) for value in values]
     order = _label_order(hub, canonical, where)
-    known = [UNLABELLED if value is None else value for value in values]
+    known = [UNLABELLED if is_hidden(value) else value for value in values]
     for value in known:
         if value != UNLABELLED and not 0 <= value < len(order):
             raise DataError(f"a label lies between 0 and {len(order) - 1}, or is -1; found {value}", path=where)
-    return [UNLABELLED if value == UNLABELLED else order[value] for value in known]
+    return [UNLABELLED if value == UNLABELLED else order[int(value)] for value in known]
 
 
 def _label_order(hub: Any, canonical: datasets.ClassLabel, where: str) -> list[int]:
@@ -252,4 +260,4 @@ def _score(value: float | None) -> float:
     >>> _score(3.799999952316284), _score(-1.0)
     (3.8, nan)
     """
-    return math.nan if value is None or value == UNLABELLED else float(str(np.float32(value)))
+    return math.nan if is_hidden(value) else float(str(np.float32(value)))

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 #: Label of an example whose class is not known: a hidden test label, or one on which annotators disagreed.
 UNLABELLED = -1
+#: How files write that a label is not given.
+_HIDDEN = frozenset(["", "-", "?", "-1", "-1.0", "nan", "none", "null", "hidden"])
+
+
+def is_hidden(label: object) -> bool:
+    """Whether a label, as a file has it, says that it is not given.
+
+    >>> [is_hidden(label) for label in (None, "hidden", "-1", -1.0, math.nan, "0", 0)]
+    [True, True, True, True, True, False, False]
+    """
+    if isinstance(label, str):
+        return label.strip().lower() in _HIDDEN
+    return label is None or label == UNLABELLED or (isinstance(label, float) and math.isnan(label))
 
 
 @dataclass(frozen=True)

@@ -5,30 +5,31 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import DataError
 
 
-def find_file(folder: Path, *names: str) -> Path | None:
-    """The first of `names` that exists in `folder`, plain or with `.gz` appended; None when there is none."""
-    for name in names:
-        for candidate in (folder / name, folder / f"{name}.gz"):
-            if candidate.is_file():
-                return candidate
-    return None
+def find_copies(folders: Iterable[Path], names: Sequence[str]) -> list[Path]:
+    """Every file by one of `names`, plain or with `.gz` appended, best first: by folder, then name, then plain."""
+    places = (folder / f"{name}{ending}" for folder in folders for name in names for ending in ("", ".gz"))
+    found: dict[tuple[int, int], Path] = {}
+    for place in places:
+        if place.is_file():
+            status = place.stat()
+            found.setdefault((status.st_dev, status.st_ino), place)
+    return list(found.values())
 
 
 def require_file(folder: Path, *names: str) -> Path:
-    """Like `find_file`, but a missing file is a `DataError` that lists what was looked for."""
-    found = find_file(folder, *names)
-    if found is None:
-        if not folder.is_dir():
-            raise DataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
-        raise DataError(f"file not found; looked for {' or '.join(names)}, plain or .gz", path=folder)
-    return found
+    """The first of these files in a folder; a missing one is a DataError that lists what was looked for."""
+    if found := find_copies([folder], names):
+        return found[0]
+    if not folder.is_dir():
+        raise DataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
+    raise DataError(f"file not found; looked for {' or '.join(names)}, plain or .gz", path=folder)
 
 
 def read_bytes(path: str | Path) -> bytes:

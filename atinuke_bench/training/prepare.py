@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,16 +15,15 @@ from atinuke_bench.config import Pretraining, RunConfig
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.split_files import some_names
 from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION, cached_tokenizer, fingerprint, has_cut_words
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import sha256_json
-from atinuke_bench.run_folder import identity
+from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.task import Task
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,6 +109,12 @@ class PreparedRun:
         """Whether a result of this run has predictions of every split that is evaluated."""
         # Results without the field are of versions that predicted every split.
         return self.evaluation_splits.keys() <= result.get("unknown_percent", self.evaluation_splits).keys()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read and left, and which splits are predicted and not scored."""
+        hidden = [name for name, rows in self.evaluation_splits.items() if not self.task.is_labelled(rows)]
+        return (*self.loaded.notes, *(f"{name}: has no labels; predicted, not scored" for name in hidden))
 
     @cached_property
     def origin(self) -> Origin | None:
@@ -207,8 +211,46 @@ def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun
             f"nearest: {limit}"
         )
     loaded = task.data.load(run.source, options)
-    for note in loaded.notes:
-        log.info("%s: %s", task.name, note)
+    _require_labels(task, run, loaded)
     options = task.data.resolve_options(options, loaded)
     run = run.model_copy(update={"options": options.model_dump(mode="json")})
     return PreparedRun(run, task, loaded, code, predicts_unlabelled)
+
+
+def _require_labels(task: Task, run: RunConfig, loaded: Loaded) -> None:
+    """Refuse data that leaves nothing to train or report on, or nothing to select on where dev is asked for."""
+    train = task.splits.train
+    if train not in loaded.splits:
+        why = [_lack(loaded, train), *(note for note in loaded.notes if note.startswith(f"{train}:"))]
+        raise DataError(f"a run needs a split to train on; {'; '.join(why)}", path=run.source.data_dir or task.name)
+    names = tuple(dict.fromkeys((task.splits.dev, *task.splits.evaluated)))
+    labelled = [name for name in names if name in loaded.splits and task.is_labelled(loaded.splits[name])]
+    if not labelled or not any(name in loaded.splits for name in task.splits.evaluated):
+        raise DataError(
+            "a run needs a split with labels to report on; "
+            + "; ".join(_lack(loaded, name) for name in dict.fromkeys((task.splits.dev, *task.splits.headline))),
+            path=run.source.data_dir or task.name,
+        )
+    if run.training.select_on == "dev" and task.splits.dev not in labelled:
+        raise ConfigError(
+            f"training.select_on: dev needs a dev split with labels; {_lack(loaded, task.splits.dev)}; "
+            "nearest: held-out"
+        )
+
+
+def _lack(loaded: Loaded, split: str) -> str:
+    if split not in loaded.splits:
+        return f"found no {split}" + (f", looked for {loaded.absent[split]}" if split in loaded.absent else "")
+    files = [name.partition("/")[2] for name in loaded.files if name.startswith(f"{split}/")]
+    return f"{split} has no labels" + (f" ({some_names(files)})" if files else "")
+
+
+def unknown_warning(percents: Mapping[str, float | None]) -> str | None:
+    """What to say of splits of whose tokens many are [UNK]; None where there is none."""
+    high = [f"{percent:.1f} % of {name}" for name, percent in percents.items() if (percent or 0) > MOST_UNKNOWN_PERCENT]
+    if not high:
+        return None
+    return (
+        f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over {MOST_UNKNOWN_PERCENT} %: "
+        "a word is unknown where the train split lacks one of its characters"
+    )

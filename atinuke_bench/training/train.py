@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -23,7 +22,7 @@ from atinuke_bench.errors import DivergedError
 from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.metrics.units import too_few
-from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, RunFolder
+from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
@@ -34,7 +33,7 @@ from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
-from atinuke_bench.training.prepare import PreparedRun
+from atinuke_bench.training.prepare import PreparedRun, unknown_warning
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
@@ -119,6 +118,8 @@ def _carry_out(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
+    for note in prepared.notes:
+        _say(f"{prepared.task.name}: {note}", execution)
     folder.write_config(prepared.run)
     code: SourceCode | None = prepared.code
     if folder.last_checkpoint.exists() or folder.best_checkpoint.exists():  # weights that other code may have trained
@@ -138,7 +139,6 @@ def _carry_out(
     result = _result(prepared, evaluations)
     drawn = result["resampled"]
     if drawn is not None and (reason := too_few(drawn["unit"], drawn["num_units"])):
-        log.warning("no interval: %s", reason)
         _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
     result["artefacts"] = _checksums(folder)
@@ -157,7 +157,9 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
     parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
-    unknown = _unknown_percents(prepared, parts, execution)
+    unknown = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
+    if message := unknown_warning(unknown):
+        _say(f"warning: {message}", execution)
 
     # Otherwise cuDNN computes an LSTM with 10 bits of mantissa at any precision of the run.
     torch.backends.cudnn.allow_tf32 = False
@@ -165,7 +167,6 @@ def _fit_and_evaluate(
     module = task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run)
     _start_from_origin(prepared, module, folder, execution)
     progress = RunProgress(run, Console(stderr=True)) if execution.show_progress else None
-    log.info(prepared.sizes())
     _say(prepared.sizes(), execution)
 
     def on_epoch(record: dict[str, Any]) -> None:
@@ -175,7 +176,9 @@ def _fit_and_evaluate(
 
     selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, should_continue)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
-    module.parts = parts_for(trainer.strategy.root_device, execution.device_batch_tokens, partial(_warn, execution))
+    module.parts = parts_for(
+        trainer.strategy.root_device, execution.device_batch_tokens, lambda line: _say(f"warning: {line}", execution)
+    )
     _fit(trainer, module, RunData(train, held_out, prepared), selection)
     if all(record["score"] is None for record in selection.history):
         log.warning("no epoch has a selection score; the first epoch's weights are evaluated")
@@ -204,30 +207,11 @@ def _fit_and_evaluate(
     return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
 
 
-def _warn(execution: Execution, message: str) -> None:
-    log.warning(message)
-    _say(f"warning: {message}", execution)
-
-
 def _say(line: str, execution: Execution) -> None:
-    """Print a line about the run on the terminal of whoever watches it, once."""
+    """A line for the run's log and, from the first process, for the screen of whoever watches it."""
+    log.info(line)
     if execution.show_progress and execution.rank == 0:
         Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _unknown_percents(
-    prepared: PreparedRun, parts: Mapping[str, Encoded], execution: Execution
-) -> dict[str, float | None]:
-    """The share of [UNK] in each part of the data; a warning where it is large."""
-    percents = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
-    high = [f"{percent:.1f} % of {name}" for name, percent in percents.items() if (percent or 0) > MOST_UNKNOWN_PERCENT]
-    if high and execution.rank == 0:
-        message = (
-            f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
-            f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
-        )
-        _warn(execution, message)
-    return percents
 
 
 def _start_from_origin(prepared: PreparedRun, module: TaskModule, folder: RunFolder, execution: Execution) -> None:
@@ -395,7 +379,7 @@ def _manifest(
             "fingerprint": loaded.fingerprint,
             "files": loaded.files,
             "revision": loaded.revision,
-            "notes": list(loaded.notes),
+            "notes": list(prepared.notes),
         },
         "tokenizer": tokenizer,
     }

@@ -18,7 +18,7 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
 from atinuke_bench.tasks.coref.documents import FEATURES, as_dataset, sentences_of
-from atinuke_bench.tasks.coref.files import find_files, fingerprints, read_split
+from atinuke_bench.tasks.coref.files import find_files, read_split
 from atinuke_bench.tasks.coref.model import CorefOptions
 from atinuke_bench.tasks.coref.rows import encode_document, genre_id
 from atinuke_bench.training.task import TaskData, options_of, require_data_dir
@@ -36,11 +36,13 @@ class CorefData(TaskData):
                 "--data-dir, a folder of CoNLL-2012 files"
             )
         files = find_files(require_data_dir(source, "coref"))
-        documents = {split: list(read_split(found)) for split, found in files.items()}
+        documents = {split: list(read_split(found)) for split, found in files.splits.items()}
+        repeats = [note for split, found in documents.items() for note in _repeat_notes(split, found)]
         return Loaded(
             {split: as_dataset(found) for split, found in documents.items()},
-            fingerprints(files),
-            notes=tuple(note for split, found in documents.items() for note in _repeat_notes(split, found)),
+            files.fingerprints(),
+            notes=(*files.notes(), *repeats),
+            absent=files.absent,
         )
 
     def resolve_options(self, options: CorefOptions, loaded: Loaded) -> CorefOptions:

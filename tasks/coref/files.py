@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from datasets import Dataset
 from atinuke_bench.config import RunConfig
 from atinuke_bench.data.conll.read import Document, read_documents
 from atinuke_bench.data.conll.write import begin_line, write_documents
-from atinuke_bench.data.split_files import find_split_files
-from atinuke_bench.data.text import content_sha256
+from atinuke_bench.data.split_files import SplitFiles, choose, look, require_one_language
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
 from atinuke_bench.tasks.coref.counts import require_few_repeats
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 
 #: Folders below the data folder that are searched, the first with a train file being taken.
 FOLDERS = ("coref/litbank", "coref", ".")
-SPLITS = ("train", "dev", "test")
 #: Endings of files, better ones first: where files with gold annotation lie beside others, they alone are read.
 ENDINGS = ("_gold_conll", "_conll", ".conll")
 
@@ -63,21 +61,12 @@ class CorefFiles(OfficialFiles):
         return printed_scores(total(map(counts_of, overlaps))).as_dict()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file, and its name in fingerprints: its path below the searched folder without `.gz`."""
-
-    path: Path
-    name: str
-
-
-def find_files(data_dir: Path) -> dict[str, list[Found]]:
-    """The files of each split, in order of name; DataError when no train file is found."""
-    for folder in FOLDERS:
-        by_split = find_split_files(data_dir / folder)
-        files = {split: found for split in SPLITS if (found := _gold_files(by_split.get(split, {})))}
-        if "train" in files:
-            return files
+def find_files(data_dir: Path) -> SplitFiles:
+    """The files of each split; DataError when no train file is found, or when files are of several languages."""
+    found = choose([look(data_dir / folder, ENDINGS[1:], prefer=_gold_files) for folder in FOLDERS])
+    if found is not None:
+        require_one_language(found)
+        return found
     if not data_dir.is_dir():
         raise DataError("no such folder", path=data_dir)
     raise DataError(
@@ -87,25 +76,25 @@ def find_files(data_dir: Path) -> dict[str, list[Found]]:
     )
 
 
-def read_split(files: Sequence[Found]) -> Iterator[Document]:
-    """The documents of all files; DataError for one that has no words, or that two files have."""
+def read_split(files: Mapping[str, Path]) -> Iterator[Document]:
+    """The documents of all files by name; DataError for one that has no words, or that two files have."""
     seen: dict[tuple[str, int | None], Document] = {}
-    for file in files:
-        for document in (_named(document, file) for document in read_documents(file.path)):
+    for name, path in files.items():
+        for document in (_named(document, name) for document in read_documents(path)):
             earlier = seen.setdefault((document.name, document.part), document)
             if earlier is not document:
                 problem = f"{document.label} is in {earlier.path}:{earlier.line} too"
-                raise DataError(problem, path=file.path, line=document.line)
+                raise DataError(problem, path=path, line=document.line)
             if not document.words:
-                raise DataError(f"{document.label} has no words", path=file.path, line=document.line)
+                raise DataError(f"{document.label} has no words", path=path, line=document.line)
             yield document
 
 
-def _named(document: Document, file: Found) -> Document:
+def _named(document: Document, file: str) -> Document:
     """The document, named after its file where its header names none (OntoGUM)."""
     if document.name:
         return document
-    name = Path(file.name).stem
+    name = Path(file).stem
     return replace(document, name=name, header=begin_line(name, document.part))
 
 
@@ -123,13 +112,5 @@ def _warn_of_repeats(side: str, documents: Mapping[str, Document], what: str) ->
         log.warning("%s: %d mentions are twice in one cluster or in two; %s; %s", side, len(repeats), what, first)
 
 
-def fingerprints(splits: Mapping[str, Sequence[Found]]) -> dict[str, str]:
-    """sha256 of every file's unpacked content, by `<split>/<name>`."""
-    return {f"{split}/{file.name}": content_sha256(file.path) for split, files in splits.items() for file in files}
-
-
-def _gold_files(files: Mapping[str, Path]) -> list[Found]:
-    for ending in ENDINGS:
-        if any(name.endswith(ending) for name in files):
-            return [Found(path, name) for name, path in files.items() if name.endswith(ending)]
-    return []
+def _gold_files(names: Sequence[str]) -> list[str]:
+    return next(kept for ending in ENDINGS if (kept := [name for name in names if name.endswith(ending)]))

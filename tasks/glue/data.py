@@ -12,10 +12,11 @@ from datasets import Dataset
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.data.sources import HubDataset, Loaded, LocalFile, load_hub, load_local
+from atinuke_bench.data.split_files import official
 from atinuke_bench.data.table import Table
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.sentences.data import SentenceData
-from atinuke_bench.tasks.glue.files import GlueLayout, find_glue_file, read_glue, require_glue_file
+from atinuke_bench.tasks.glue.files import GlueLayout, find_glue_files, read_glue, require_glue_file
 from atinuke_bench.training.task import require_data_dir
 
 HUB_REPOSITORY = "nyu-mll/glue"
@@ -55,16 +56,20 @@ class GlueData(SentenceData):
             return _merge([load_hub(part, self.features, source.revision) for part in self._hub_datasets()])
         if source.kind == "microworld":
             return load_microworld(self.task, self.features, source)
-        return load_local(self._local_files(require_data_dir(source, self.task)), self.features)
+        return self._load_local(require_data_dir(source, self.task))
 
-    def _local_files(self, folder: Path) -> dict[str, LocalFile]:
-        files: dict[str, LocalFile] = {}
+    def _load_local(self, folder: Path) -> Loaded:
+        copies = {split: find_glue_files(part.layout, folder, part.split) for split, part in self.parts.items()}
+        absent: dict[str, str] = {}
         for split, part in self.parts.items():
-            find = find_glue_file if part.is_optional else require_glue_file
-            path = find(part.layout, folder, part.split)
-            if path is not None:
-                files[split] = (path, partial(_read, part))
-        return files
+            if not copies[split] and part.is_optional:
+                absent[split] = f"{' or '.join(part.layout.files[part.split])}, plain or .gz, in {folder}"
+            elif not copies[split]:
+                copies[split] = [require_glue_file(part.layout, folder, part.split)]
+        files: dict[str, LocalFile] = {
+            split: (paths[0], partial(_read, self.parts[split])) for split, paths in copies.items() if paths
+        }
+        return load_local(files, self.features, official(folder, copies, absent))
 
     def _hub_datasets(self) -> list[HubDataset]:
         splits: dict[str, dict[str, str]] = {}

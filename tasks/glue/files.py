@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.data.table import UNLABELLED, Table
-from atinuke_bench.data.text import find_file, read_lines, require_file, whole_number
+from atinuke_bench.data.table import UNLABELLED, Table, is_hidden
+from atinuke_bench.data.text import find_copies, read_lines, require_file, whole_number
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.glue.metric import METRICS
@@ -152,20 +152,16 @@ class GlueFiles(OfficialFiles):
         return score_aligned(self.metric, self.layout.labels, truth, answers, where=str(predictions))
 
 
-def find_glue_file(layout: GlueLayout, data_dir: str | Path, split: str) -> Path | None:
-    """The official file of `split` under `data_dir` (also in its `glue` folder), plain or `.gz`; None if absent."""
-    for folder in _folders(layout, data_dir):
-        found = find_file(folder, *layout.files[split])
-        if found is not None:
-            return found
-    return None
+def find_glue_files(layout: GlueLayout, data_dir: str | Path, split: str) -> list[Path]:
+    """The official files of `split` under `data_dir` (also in its `glue` folder), plain or `.gz`, best first."""
+    return find_copies(_folders(layout, data_dir), layout.files[split])
 
 
 def require_glue_file(layout: GlueLayout, data_dir: str | Path, split: str) -> Path:
-    """Like `find_glue_file`, but DataError when there is none."""
-    found = find_glue_file(layout, data_dir, split)
-    if found is not None:
-        return found
+    """The official file of `split`; DataError when there is none."""
+    found = find_glue_files(layout, data_dir, split)
+    if found:
+        return found[0]
     present = [folder for folder in _folders(layout, data_dir) if folder.is_dir()]
     return require_file(present[0] if present else Path(data_dir) / "glue" / layout.folders[0], *layout.files[split])
 
@@ -177,9 +173,9 @@ def _folders(layout: GlueLayout, data_dir: str | Path) -> list[Path]:
 def read_glue(layout: GlueLayout, path: str | Path, split: str) -> Table:
     """The examples of one official file.
 
-    When `split` starts with `test`, labels may be missing and no row is skipped. Raises DataError, naming line and
-    column, for a wrong header or number of columns, an unknown label, a score outside 0 to 5, a repeated index or a
-    file without rows.
+    When `split` starts with `test`, the column of labels may be missing and no row is skipped; where single labels are
+    hidden, a note says how many. Raises DataError, naming line and column, for a wrong header or number of columns, an
+    unknown label, a score outside 0 to 5, a repeated index or a file without rows.
     """
     path = Path(path)
     header, rows = _open(layout, path)
@@ -202,8 +198,11 @@ def read_glue(layout: GlueLayout, path: str | Path, split: str) -> Table:
             table[name].append(text)
     if not table["id"]:
         raise DataError(f"holds no example of split {split!r}", path=path)
-    notes = (f"{path.name}: {num_malformed} malformed lines skipped",) if num_malformed else ()
-    return Table(table, notes, also_read)
+    notes = [f"{path.name}: {num_malformed} malformed lines skipped"] if num_malformed else []
+    num_hidden = sum(not label >= 0 for label in table["label"])
+    if 0 < num_hidden < len(table["id"]):
+        notes.append(f"{path.name}: {num_hidden} of {len(table['id'])} examples have no label")
+    return Table(table, tuple(notes), also_read)
 
 
 def _open(layout: GlueLayout, path: Path) -> tuple[list[str], Iterator[Row]]:
@@ -266,7 +265,7 @@ class _Columns:
         return [fields[at] for at in self.texts_at]
 
     def label(self, line: int, fields: list[str]) -> Label:
-        if self.label_at is None:
+        if self.label_at is None or is_hidden(fields[self.label_at]):
             return math.nan if self.layout.labels is None else UNLABELLED
         return _parse_label(self.layout, self.path, line, self.label_name, fields[self.label_at])
 

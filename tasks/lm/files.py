@@ -2,8 +2,8 @@
 
 A document is what language modelling packs, holds out and scores: nothing of it is on two sides of a cut.
 
-    text            `<folder>/lm/*.txt` or `<folder>/*.txt` (`.gz` accepted); one document a blank-line-separated
-                    block, or one a file
+    text            `<folder>/lm/*.txt` or `<folder>/*.txt`, or below folders named after a split (`.gz` accepted);
+                    one document a blank-line-separated block, or one a file
     squad           one an article: its paragraphs, each once, from the file of v1.1, or of v2.0 where that is missing
     litbank         one a document of the CoNLL-2012 files of coreference
 """
@@ -16,13 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from atinuke_bench.data.split_files import choose, look, official, some_names
 from atinuke_bench.data.text import content_sha256, read_text
 from atinuke_bench.errors import DataError
-from atinuke_bench.tasks.coref.files import find_files, fingerprints, read_split
-from atinuke_bench.tasks.squad.files import read_squad, require_squad_file
-
-#: What the names of a split's text files begin with. Other files are cut.
-SPLIT_NAMES = {"train": ("train",), "dev": ("dev", "valid"), "test": ("test",)}
+from atinuke_bench.tasks.coref.files import find_files, read_split
+from atinuke_bench.tasks.squad.files import find_squad_files, read_squad, require_squad_file
 
 #: Of documents without splits, one in so many goes to dev and one to test.
 ONE_IN = 20
@@ -59,34 +57,33 @@ def cut_blocks(text: str) -> list[str]:
 def read_text_corpus(data_dir: Path, rule: str) -> Corpus:
     """Documents of text files, by `rule` "blank-line" or "file"; DataError when there is no file.
 
-    Files whose names begin with train, dev (or valid) and test are those splits. Where none does, and for a split that
-    has no file, documents are cut off the others by `cut_documents`.
+    Files that are named after no split are trained on (`split_files` says which name means which split). For a split
+    that has no file, documents are cut off the others by `cut_documents`.
     """
-    found = _text_files(data_dir)
-    by_split: dict[str, list[TextDocument]] = {}
-    files = {}
-    for name, path in found.items():
-        split = next((split for split, names in SPLIT_NAMES.items() if name.startswith(names)), "train")
-        by_split.setdefault(split, []).extend(_documents(path, name, rule))
-        files[f"{split}/{name}"] = content_sha256(path)
-    if not by_split.get("train"):
+    places = [look(data_dir / folder, [".txt"], others="train") for folder in ("lm", ".")]
+    first = next((place for place in places if place.splits or place.problems), None)
+    if first is None:
+        raise DataError(_no_text(data_dir), path=data_dir)
+    first.require_clear()
+    if "train" not in first.splits:
+        names = some_names(name for files in first.splits.values() for name in files)
         problem = "no text to train on; the name of a train file begins with train, or with no split's name"
-        raise DataError(f"{problem}; found {', '.join(found)}", path=data_dir)
-    return Corpus(cut_documents(by_split), files)
+        raise DataError(f"{problem}; found {names}", path=data_dir)
+    found = choose(places)
+    assert found is not None, "one place has text to train on"
+    by_split = {
+        split: [document for name, path in files.items() for document in _documents(path, name, rule)]
+        for split, files in found.splits.items()
+    }
+    return Corpus(cut_documents(by_split), found.fingerprints(), found.notes())
 
 
-def _text_files(data_dir: Path) -> dict[str, Path]:
-    for folder in (data_dir / "lm", data_dir):
-        paths = sorted([*folder.glob("*.txt"), *folder.glob("*.txt.gz")])
-        if paths:
-            found = {path.name.removesuffix(".gz"): path for path in reversed(paths)}  # a plain file before its .gz
-            return dict(sorted(found.items()))
+def _no_text(data_dir: Path) -> str:
     if not data_dir.is_dir():
-        raise DataError("no such folder (looked here for lm/*.txt and *.txt)", path=data_dir)
-    raise DataError(
+        return "no such folder (looked here for lm/*.txt and *.txt)"
+    return (
         "no text files; looked for lm/*.txt and *.txt, plain or .gz; the text of SQuAD and LitBank is read with "
-        "--set options.corpus=squad+litbank",
-        path=data_dir,
+        "--set options.corpus=squad+litbank"
     )
 
 
@@ -99,11 +96,11 @@ def _documents(path: Path, name: str, rule: str) -> list[TextDocument]:
 
 def read_squad_corpus(data_dir: Path) -> Corpus:
     """The articles of SQuAD. The official dev file is cut into dev and test, since no test file is published."""
-    paths = {split: _squad_file(data_dir, split) for split in ("train", "dev")}
+    copies = _squad_files(data_dir)
     splits: dict[str, list[TextDocument]] = {}
     files = {}
-    for split, path in paths.items():
-        columns = read_squad(path, unanswerable=True)
+    for split, (path, *_) in copies.items():
+        columns = read_squad(path, unanswerable=True, needs_answers=False)
         paragraphs: dict[str, dict[str, None]] = {}
         for title, context in zip(columns["title"], columns["context"], strict=True):
             paragraphs.setdefault(title, {})[context.strip()] = None
@@ -111,14 +108,23 @@ def read_squad_corpus(data_dir: Path) -> Corpus:
         files[f"{split}/{path.name.removesuffix('.gz')}"] = content_sha256(path)
     order = sorted(splits["dev"], key=_digest)
     splits["dev"], splits["test"] = order[::2], order[1::2]
-    return Corpus(splits, files)
+    return Corpus(splits, files, official(data_dir, copies, {}).notes())
 
 
-def _squad_file(data_dir: Path, split: str) -> Path:
-    try:
-        return require_squad_file(data_dir, split, "1.1")
-    except DataError:
-        return require_squad_file(data_dir, split, "2.0")
+def _squad_files(data_dir: Path) -> dict[str, list[Path]]:
+    """The files of v1.1 or, where one of them is missing and v2.0 is whole, those of v2.0; never one of each.
+
+    Each is the first of its copies.
+    """
+    splits = ("train", "dev")
+    num_found = {
+        version: sum(bool(find_squad_files(data_dir, split, version)) for split in splits) for version in ("1.1", "2.0")
+    }
+    version = max(num_found, key=num_found.__getitem__)
+    return {
+        split: find_squad_files(data_dir, split, version) or [require_squad_file(data_dir, split, version)]
+        for split in splits
+    }
 
 
 def read_litbank_corpus(data_dir: Path) -> Corpus:
@@ -132,9 +138,9 @@ def read_litbank_corpus(data_dir: Path) -> Corpus:
             )
             for document in read_split(files)
         ]
-        for split, files in found.items()
+        for split, files in found.splits.items()
     }
-    return Corpus(splits, fingerprints(found))
+    return Corpus(splits, found.fingerprints(), found.notes())
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.data.table import UNLABELLED, Table
-from atinuke_bench.data.text import find_file, read_lines, require_file, require_whole_text
+from atinuke_bench.data.table import UNLABELLED, Table, is_hidden
+from atinuke_bench.data.text import find_copies, read_lines, require_file, require_whole_text
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.snli.metric import METRICS
@@ -32,41 +32,43 @@ class SnliFiles(OfficialFiles):
         return score_aligned(METRICS["snli"][0], LABELS, truth, answers, where=str(predictions))
 
 
-def find_snli_file(data_dir: str | Path, split: str) -> Path | None:
-    """The official file of `split` under `data_dir`, plain or `.gz`; None when there is none."""
-    for folder in FOLDERS:
-        found = find_file(Path(data_dir) / folder, *FILES[split])
-        if found is not None:
-            return found
-    return None
+def find_snli_files(data_dir: str | Path, split: str) -> list[Path]:
+    """The official files of `split` under `data_dir`, plain or `.gz`; the first is the one to read."""
+    return find_copies([Path(data_dir) / folder for folder in FOLDERS], FILES[split])
 
 
 def require_snli_file(data_dir: str | Path, split: str) -> Path:
-    """Like `find_snli_file`, but DataError when there is none."""
-    found = find_snli_file(data_dir, split)
-    return found if found is not None else require_file(Path(data_dir) / FOLDERS[0], *FILES[split])
+    """The official file of `split`; DataError when there is none."""
+    found = find_snli_files(data_dir, split)
+    return found[0] if found else require_file(Path(data_dir) / FOLDERS[0], *FILES[split])
 
 
-def read_snli(path: str | Path) -> Table:
+def read_snli(path: str | Path, *, needs_label: bool = True) -> Table:
     """The pairs of an official jsonl file; the id is `pairID`.
 
-    Pairs without a consensus (`-`) are kept, with label -1 and a note of how many there are. Raises DataError, naming
-    line and field, for a line that is no JSON object, a missing field, an unknown label or a repeated pairID.
+    Pairs without a consensus (`-`) or with a hidden label are kept, with label -1 and a note of how many there are;
+    unless `needs_label`, the field may be missing. Raises DataError, naming line and field, for a line that is no JSON
+    object, a missing field, an unknown label or a repeated pairID.
     """
     columns: dict[str, list[Any]] = {"id": [], "sentence1": [], "sentence2": [], "label": []}
     lines: dict[str, int] = {}
+    num_without = 0
     for line, record in _records(path):
         identifier = _require_text(path, line, record, "pairID")
         _require_new(path, line, identifier, lines)
-        label = _require_text(path, line, record, "gold_label")
+        given = record.get("gold_label")
+        is_given = not is_hidden(given) or (needs_label and "gold_label" not in record)
+        num_without += given == NO_CONSENSUS
         columns["id"].append(identifier)
         columns["sentence1"].append(_require_text(path, line, record, "sentence1"))
         columns["sentence2"].append(_require_text(path, line, record, "sentence2"))
-        known = UNLABELLED if label == NO_CONSENSUS else _label(path, line, label, "gold_label")
-        columns["label"].append(known)
-    num_without = columns["label"].count(UNLABELLED)
-    notes = (f"{num_without} pairs have no consensus label ('-')",) if num_without else ()
-    return Table(columns, notes)
+        label = _require_text(path, line, record, "gold_label") if is_given else ""
+        columns["label"].append(_label(path, line, label, "gold_label") if is_given else UNLABELLED)
+    notes = [f"{num_without} pairs have no consensus label ('-')"] if num_without else []
+    num_hidden = columns["label"].count(UNLABELLED) - num_without
+    if 0 < num_hidden < len(columns["label"]):
+        notes.append(f"{num_hidden} of {len(columns['label'])} pairs have no label")
+    return Table(columns, tuple(notes))
 
 
 def read_snli_predictions(path: str | Path) -> dict[str, int]:

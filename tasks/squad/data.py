@@ -16,12 +16,14 @@ from tokenizers import Tokenizer
 from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub, load_local
+from atinuke_bench.data.split_files import official
 from atinuke_bench.data.table import Table
 from atinuke_bench.data.tokenizer import unique_texts
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.squad.files import (
     Columns,
+    find_squad_files,
     read_squad,
     repair_answers,
     require_squad_file,
@@ -73,7 +75,11 @@ class SquadData(TaskData):
             return load_microworld(self.task, FEATURES, source)
         folder = require_data_dir(source, self.task)
         files = {split: require_squad_file(folder, split, self.version) for split in ("train", "dev")}
-        return load_local({split: (path, partial(self._read_file, split)) for split, path in files.items()}, FEATURES)
+        return load_local(
+            {split: (path, partial(self._read_file, split)) for split, path in files.items()},
+            FEATURES,
+            official(folder, {split: find_squad_files(folder, split, self.version) for split in files}, {}),
+        )
 
     def _read_file(self, split: str, path: Path) -> Table:
         return _repaired(read_squad(path, unanswerable=self.unanswerable), split)

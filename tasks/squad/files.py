@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from datasets import Dataset
 
 from atinuke_bench.config import RunConfig, is_finite_number
-from atinuke_bench.data.text import find_file, read_text, require_file
+from atinuke_bench.data.text import find_copies, read_text, require_file
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.scores import missing_ids, squad_v1, squad_v2
@@ -115,24 +115,26 @@ def require_squad_file(data_dir: str | Path, split: str, version: str) -> Path:
     there, the DataError names the task for it.
     """
     folder, other = Path(data_dir), {"1.1": "2.0", "2.0": "1.1"}[version]
-    found = _find(folder, split, version)
-    if found is not None:
-        return found
-    if (wrong := _find(folder, split, other)) is not None:
-        raise DataError(f"no {split}-v{version}.json, but {wrong.name}; use task squad-v{other}", path=wrong.parent)
+    if found := find_squad_files(folder, split, version):
+        return found[0]
+    if wrong := find_squad_files(folder, split, other):
+        problem = f"no {split}-v{version}.json, but {wrong[0].name}; use task squad-v{other}"
+        raise DataError(problem, path=wrong[0].parent)
     return require_file(folder / "squad" / f"v{version}", f"{split}-v{version}.json")
 
 
-def _find(folder: Path, split: str, version: str) -> Path | None:
-    places = (folder / "squad" / f"v{version}", folder / f"v{version}", folder)
-    return next((found for place in places if (found := find_file(place, f"{split}-v{version}.json"))), None)
+def find_squad_files(data_dir: Path, split: str, version: str) -> list[Path]:
+    """The official files of a split of a version, plain or `.gz`, best first."""
+    places = (data_dir / "squad" / f"v{version}", data_dir / f"v{version}", data_dir)
+    return find_copies(places, [f"{split}-v{version}.json"])
 
 
-def read_squad(path: str | Path, *, unanswerable: bool) -> Columns:
+def read_squad(path: str | Path, *, unanswerable: bool, needs_answers: bool = True) -> Columns:
     """The columns (see the module) of an official SQuAD JSON file, plain or gzipped.
 
     `unanswerable` says whether questions without an answer are part of the task: true for v2.0 (which also reads
-    v1.1 files), false for v1.1 (which refuses v2.0 files). Raises DataError naming article, paragraph and question.
+    v1.1 files), false for v1.1 (which refuses v2.0 files). Where no question has an answer nor says `is_impossible`,
+    they are hidden, which is refused if it `needs_answers`. Raises DataError naming article, paragraph and question.
     """
     data = _load_json(path)
     top = _Place(path, "top level")
@@ -146,6 +148,13 @@ def read_squad(path: str | Path, *, unanswerable: bool) -> Columns:
         _read_article(article, _Place(path, f"article {number}"), unanswerable, columns, seen)
     if not columns["id"]:
         raise top.fail("no question in any article")
+    if needs_answers and not any(
+        question["answers"] or question.get("is_impossible")
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for question in paragraph["qas"]
+    ):
+        raise top.fail("no question has an answer or says is_impossible; nothing can be learned or scored here")
     return columns
 
 

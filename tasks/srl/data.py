@@ -19,7 +19,7 @@ from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
 from atinuke_bench.errors import DataError
 from atinuke_bench.microworld import load_microworld
-from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, fingerprints, read_located
+from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, pair_files, read_located
 from atinuke_bench.tasks.srl.model import SrlOptions
 from atinuke_bench.tasks.srl.rows import Row
 from atinuke_bench.training.task import TaskData, options_of
@@ -49,15 +49,26 @@ class SrlData(TaskData):
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
         if source.kind == "microworld":
             return _with_documents(load_microworld("srl", WORLD_FEATURES, source))
-        corpus = find_corpus(source)
-        splits = {split: read_split(split, files, verbs_only=options.verbs_only) for split, files in corpus.items()}
-        return Loaded(splits, fingerprints(corpus))
+        found = find_corpus(source)
+        splits = {
+            split: read_split(split, pair_files(files), verbs_only=options.verbs_only)
+            for split, files in found.splits.items()
+        }
+        return Loaded(splits, found.fingerprints(), notes=found.notes(), absent=found.absent)
 
     def resolve_options(self, options: SrlOptions, loaded: Loaded) -> SrlOptions:
         if options.roles:
             return options
         roles = {role for row in loaded.splits["train"]["roles"][:] for role in row}
         return options.model_copy(update={"roles": tuple(sorted(roles))})
+
+    def labelled(self, examples: Dataset) -> Dataset:
+        """All predicates where any has an argument: without one, a predicate of an annotated split is right as it is.
+
+        Files whose arguments are hidden may still mark each predicate as its own `V`.
+        """
+        roles = (role for row in examples["roles"] for role in row)
+        return examples if any(role.removeprefix("C-") != "V" for role in roles) else examples.select(())
 
     def gold(self, examples: Dataset) -> list[list[LabelledSpan]]:
         return spans_of(examples)

@@ -6,11 +6,12 @@ CoNLL-2005's `test.wsj/props/test.wsj.props.gz` with `test.wsj/words/test.wsj.wo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from datasets import Dataset
@@ -19,8 +20,7 @@ from atinuke_bench.config import RunConfig, SourceConfig
 from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.data.conll.read import Predicate, Sentence, read_documents
 from atinuke_bench.data.conll.spans import Argument
-from atinuke_bench.data.split_files import find_split_files
-from atinuke_bench.data.text import content_sha256
+from atinuke_bench.data.split_files import SPLITS, SplitFiles, choose, look, require_one_language
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.tasks.srl.model import SrlOptions
 from atinuke_bench.tasks.srl.propositions import Propositions
@@ -69,7 +69,7 @@ class SrlFiles(OfficialFiles):
 def _from_corpus(
     split: str, predictions: Mapping[str, Sequence[LabelledSpan]], run: RunConfig
 ) -> Iterator[tuple[Sentence, list[str]]]:
-    files = find_corpus(run.source)[split]
+    files = pair_files(find_corpus(run.source).splits[split])
     for located in read_located(files, verbs_only=options_of(run, SrlOptions).verbs_only):
         ids = [located.example_id(split, predicate) for predicate in located.sentence.predicates]
         if any(id_ not in predictions for id_ in ids):
@@ -107,9 +107,9 @@ class CorpusFile:
     """One file of CoNLL-2012 columns, or a `.props` file with its `.words`."""
 
     path: Path
-    words_path: Path | None
-    #: What names the file in example ids and fingerprints: its path below the folder without `.gz`.
-    name: str
+    words_path: Path | None = None
+    #: What names the sentences of a `.props` file in example ids.
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,36 +133,75 @@ class Located:
         return f"{self.sentence_id(split)}-{predicate.index}"
 
 
-def find_corpus(source: SourceConfig) -> dict[str, list[CorpusFile]]:
-    """The files of each split below the data folder; ConfigError for the Hub, DataError without a train split."""
+def find_corpus(source: SourceConfig) -> SplitFiles:
+    """The files of each split below the data folder; ConfigError for the Hub.
+
+    Raises DataError without a train split, and when files are of several languages.
+    """
     if source.kind == "hub":
         raise ConfigError(
             "task 'srl' has no source 'hub', since its corpora are licensed or not there; "
             "nearest: --source local --data-dir DIR with CoNLL-2012 or CoNLL-2005 files"
         )
     folder = require_data_dir(source, "srl")
-    for place in FOLDERS:
-        corpus = find_files(folder / place)
-        if "train" in corpus:
-            return corpus
-    raise DataError(
-        "no train split; looked for files named train*_conll, or train*.props with train*.words, plain or .gz, in "
-        + ", ".join(FOLDERS),
-        path=folder,
-    )
+    found = choose([look_in(folder / place) for place in FOLDERS])
+    if found is None:
+        raise DataError(
+            "no train split; looked for files named train*_conll, or train*.props with train*.words, plain or .gz, in "
+            + ", ".join(FOLDERS),
+            path=folder,
+        )
+    require_one_language(found)
+    return found
 
 
-def find_files(folder: Path) -> dict[str, list[CorpusFile]]:
-    """The files of each split in `folder`, in order of name; empty when there are none.
+def look_in(folder: Path) -> SplitFiles:
+    """The files of predicates that one folder has.
 
-    Of CoNLL-2012 files, gold columns have precedence over automatic ones (`_auto_conll`), and a plain file over its
-    `.gz`. Raises DataError for a `.props` or `.words` file without its other half.
+    Of a split's files, CoNLL-2012 columns have precedence over others, and gold columns over automatic ones
+    (`_auto_conll`).
     """
-    found = {}
-    for split, files in find_split_files(folder).items():
-        known = {name: path for name, path in files.items() if name.endswith((_CONLL2012, _WORDS, _PROPS))}
-        if known:
-            found[split] = _pair(known)
+    return look(folder, (_CONLL2012, _WORDS, _PROPS), splits=(*SPLITS, "test_brown"), prefer=_best_columns)
+
+
+def _best_columns(names: Sequence[str]) -> Sequence[str]:
+    has_gold = any(name.endswith("gold_conll") for name in names)
+    columns = [name for name in names if name.endswith(_CONLL2012) and not (has_gold and name.endswith("auto_conll"))]
+    return columns or names
+
+
+def pair_files(files: Mapping[str, Path]) -> list[CorpusFile]:
+    """The files of a split as they are read together, in order of name.
+
+    A `.props` file and its `.words` have one path but for the folders `props` and `words`, or else are the only ones of
+    their file name. Raises DataError for one without its other half.
+    """
+    words, props = _by_stem(files, _WORDS), _by_stem(files, _PROPS)
+    for stem in sorted(words.keys() - props.keys()):
+        twins = [one for one in props.keys() - words.keys() if PurePath(one).name == PurePath(stem).name]
+        if len(twins) == 1:
+            words[twins[0]] = words.pop(stem)
+    for stem in sorted(words.keys() ^ props.keys()):
+        path, missing = (words[stem], _PROPS) if stem in words else (props[stem], _WORDS)
+        problem = f"this file needs its other half: no {PurePath(stem).name}{missing} was found"
+        raise DataError(problem, path=path)
+    counts = Counter(PurePath(stem).name for stem in props)
+    columns = [CorpusFile(path) for name, path in files.items() if name.endswith(_CONLL2012)]
+    return columns + [
+        CorpusFile(path, words[stem], stem if counts[PurePath(stem).name] > 1 else PurePath(stem).name)
+        for stem, path in sorted(props.items())
+    ]
+
+
+def _by_stem(files: Mapping[str, Path], ending: str) -> dict[str, Path]:
+    """Files by what a `.words` file and its `.props` have in common; official releases keep each in a folder."""
+    found: dict[str, Path] = {}
+    for name, path in files.items():
+        if name.endswith(ending):
+            place = PurePath(name.removesuffix(ending))
+            stem = PurePath(*(part for part in place.parent.parts if part != ending[1:]), place.name)
+            if found.setdefault(str(stem), path) != path:
+                raise DataError(f"a sentence is in one file; this one and {found[str(stem)]} have one name", path=path)
     return found
 
 
@@ -193,45 +232,10 @@ def keep_verbs(sentence: Sentence, path: Path) -> Sentence:
     return replace(sentence, predicates=tuple(verbs))
 
 
-def fingerprints(corpus: Mapping[str, list[CorpusFile]]) -> dict[str, str]:
-    """sha256 of every file's unpacked content, by `<split>/<name>`."""
-    return {
-        f"{split}/{name}": content_sha256(path)
-        for split, files in corpus.items()
-        for file in files
-        for name, path in _names(file)
-    }
-
-
-def _names(file: CorpusFile) -> Iterator[tuple[str, Path]]:
-    yield file.name, file.path
-    if file.words_path is not None:
-        yield file.name.removesuffix(_PROPS) + _WORDS, file.words_path
-
-
-def _pair(files: dict[str, Path]) -> list[CorpusFile]:
-    has_gold = any(name.endswith("gold_conll") for name in files)
-    conll = [name for name in files if name.endswith(_CONLL2012) and not (has_gold and name.endswith("auto_conll"))]
-    if conll:
-        return [CorpusFile(files[name], None, name) for name in sorted(conll)]
-    words = {_stem(name, _WORDS): path for name, path in files.items() if name.endswith(_WORDS)}
-    props = {_stem(name, _PROPS): name for name in files if name.endswith(_PROPS)}
-    for stem in sorted(words.keys() ^ props.keys()):
-        path, missing = (words[stem], _PROPS) if stem in words else (files[props[stem]], _WORDS)
-        raise DataError(f"this file needs its other half: no {stem}{missing} was found", path=path)
-    return [CorpusFile(files[props[stem]], words[stem], props[stem]) for stem in sorted(props)]
-
-
-def _stem(name: str, ending: str) -> str:
-    """What a `.words` file and its `.props` have in common; official releases keep each in a folder."""
-    return Path(name).name.removesuffix(ending)
-
-
 def _sentences(file: CorpusFile) -> Iterator[tuple[str, int, Sentence, str]]:
     if file.words_path is not None:
-        stem = _stem(file.name, _PROPS)
         for number, sentence in enumerate(read_props(file.path, file.words_path)):
-            yield stem, number, sentence, ""
+            yield file.document, number, sentence, ""
         return
     for document in read_documents(file.path):
         name = document.name if document.part is None else f"{document.name}.{document.part}"

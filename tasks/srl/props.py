@@ -57,15 +57,24 @@ def read_props(props_path: str | Path, words_path: str | Path | None = None) -> 
 
     `line` of a sentence is its line in the `.props` file. Raises DataError naming file, line and column for column
     counts that vary inside a sentence, argument columns that do not match the predicates, brackets that do not
-    match, and `.words` and `.props` of different length.
+    match, and `.words` and `.props` of different length. With a `.words` file, a `.props` file that has no column of
+    arguments at all hides them: then no predicate has any.
     """
-    blocks = _read_blocks(props_path)
+    blocks = list(_read_blocks(props_path))
     if words_path is None:
         for block in blocks:
             yield _build_sentence(props_path, block, (_NO_WORDS,) * len(block.lines))
         return
-    for block, words in _align(props_path, blocks, words_path, _read_blocks(words_path)):
+    if all(len(block.columns) == 1 for block in blocks):
+        blocks = [_hidden(block) for block in blocks]
+    for block, words in _align(props_path, iter(blocks), words_path, _read_blocks(words_path)):
         yield _build_sentence(props_path, block, words.columns[0])
+
+
+def _hidden(block: Block) -> Block:
+    """The sentence with an empty column for each of its predicates."""
+    num_predicates = sum(lemma != "-" for lemma in block.columns[0])
+    return Block(block.lines, [*block.columns, *[("*",) * len(block.lines)] * num_predicates])
 
 
 def read_aligned_props(gold_path: str | Path, predicted_path: str | Path) -> Iterator[tuple[Sentence, Sentence]]:

@@ -190,7 +190,7 @@ def test_reads_gzip_and_windows_line_ends_one_document_at_a_time(tmp_path: Path)
         (rows("(A0*", "*A1)", "*"), r"file_conll:3: .*'\*A1\)' closes 'A1', but 'A0' is the innermost open span"),
         (rows("* *", "(V*) *", "* *"), r"file_conll:2: column 13: 2 argument columns for 1 predicates"),
         (rows("*", "(V*)", "*", lemmas="-ab"), r"file_conll:4: column 13: 1 argument columns for 2 predicates"),
-        (rows("", "", ""), r"file_conll:3: column 12: 0 argument columns for 1 predicates"),
+        (rows("", "", "") + rows("*", "(V*)", "*"), r"file_conll:3: column 12: 0 argument columns for 1 predicates"),
     ],
 )
 def test_bad_input_is_named_with_file_line_and_column(tmp_path: Path, text: str, message: str) -> None:

@@ -10,9 +10,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import datasets
 import pytest
 
-from atinuke_bench.data.sources import Loaded, canonical_features, load_local
+from atinuke_bench.data.sources import Loaded, _labels, canonical_features, load_local
 from atinuke_bench.data.table import Table
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.glue.files import LAYOUTS, read_glue
@@ -100,3 +101,8 @@ def test_half_a_character_in_a_readers_table_is_named(tmp_path: Path) -> None:
     table = Table({"id": ["a", "b"], "sentence1": ["x", "\ud83d"], "label": [0, 1]})
     with pytest.raises(DataError, match=r"dev.txt: sentence1\[1\]: holds an unpaired surrogate at character 0"):
         load_local({"dev": (path, lambda _: table)}, canonical_features(("0", "1"), pair=False))
+
+
+def test_labels_of_the_hub_may_be_hidden_as_no_number() -> None:
+    names = canonical_features(("0", "1"), pair=False)["label"]
+    assert _labels([1.0, float("nan"), -1, None], datasets.Value("float64"), names, "here") == [1, -1, -1, -1]

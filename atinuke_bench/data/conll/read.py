@@ -5,14 +5,16 @@ One word a line, columns separated by spaces or by tabs, a blank line between se
 parse bit, predicate lemma, predicate frameset, word sense, speaker, named entities, one column of arguments for each
 predicate, coreference. Files with fewer than 12 columns hold only coreference (last column) and, from three columns
 on, words (the fourth column, or the last but one where there are fewer than five). `-`, `_` and, where columns are
-separated by tabs, an empty cell say that there is nothing.
+separated by tabs, an empty cell say that there is nothing. A file with predicates and no
+column of arguments at all hides them: then no predicate has any.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -182,7 +184,13 @@ def read_documents(path: str | Path) -> Iterator[Document]:
     seen: dict[tuple[str, int | None], int] = {}
     begun: tuple[int, str] | None = None
     body: list[tuple[int, str]] = []
-    for number, line in read_lines(path):
+    lines = list(read_lines(path))
+
+    @cache
+    def hides_arguments() -> bool:
+        return all(len(split_columns(line)) <= NUM_FIXED_COLUMNS for _, line in lines if not line.startswith("#"))
+
+    for number, line in lines:
         if line.startswith("#"):
             if read_header(line) is not None:
                 if begun is not None:
@@ -193,7 +201,7 @@ def read_documents(path: str | Path) -> Iterator[Document]:
             elif line.startswith(("#end document", "# end document")):
                 if begun is None:
                     raise DataError("'#end document' without '#begin document'", path=path, line=number)
-                yield _build_document(path, begun, body, seen)
+                yield _build_document(path, begun, body, seen, hides_arguments)
                 begun = None
         elif begun is not None:
             body.append((number, line))
@@ -250,7 +258,11 @@ def _num_empty_at_end(columns: list[str]) -> int:
 
 
 def _build_document(
-    path: str | Path, begun: tuple[int, str], body: list[tuple[int, str]], seen: dict[tuple[str, int | None], int]
+    path: str | Path,
+    begun: tuple[int, str],
+    body: list[tuple[int, str]],
+    seen: dict[tuple[str, int | None], int],
+    hides_arguments: Callable[[], bool],
 ) -> Document:
     line, header = begun
     named = read_header(header)
@@ -265,7 +277,7 @@ def _build_document(
         if len(block.columns) < 2:
             raise DataError(f"a token line has two columns or more, in {label}", path=path, line=block.lines[0])
     mentions = tuple(_read_mentions(path, blocks, label))
-    sentences = tuple(_build_sentence(path, block) for block in blocks)
+    sentences = tuple(_build_sentence(path, block, hides_arguments) for block in blocks)
     return Document(*named, sentences, mentions, str(path), line, header)
 
 
@@ -288,18 +300,17 @@ def _read_mentions(path: str | Path, blocks: list[Block], label: str) -> list[Me
     return reader.mentions
 
 
-def _build_sentence(path: str | Path, block: Block) -> Sentence:
+def _build_sentence(path: str | Path, block: Block, hides_arguments: Callable[[], bool]) -> Sentence:
     columns, num_columns, line = block.columns, len(block.columns), block.lines[0]
     if num_columns < NUM_FIXED_COLUMNS:
         words = columns[min(3, num_columns - 2)] if num_columns > 2 else ("_",) * len(block.lines)
         return Sentence(words, line=line)
     words, pos, parse, lemmas, framesets, senses, speakers, entities = columns[3:FIRST_ARGUMENT_COLUMN]
-    return Sentence(
-        words, _build_predicates(path, block), pos, parse, lemmas, framesets, senses, speakers, entities, line
-    )
+    predicates = _build_predicates(path, block, hides_arguments)
+    return Sentence(words, predicates, pos, parse, lemmas, framesets, senses, speakers, entities, line)
 
 
-def _build_predicates(path: str | Path, block: Block) -> tuple[Predicate, ...]:
+def _build_predicates(path: str | Path, block: Block, hides_arguments: Callable[[], bool]) -> tuple[Predicate, ...]:
     """Predicates are the words with a frameset, and those with a lemma where a `V` opens (some lack the frameset)."""
     lemmas, framesets = block.columns[6], block.columns[7]
     # Files without predicates (LitBank) may keep an argument column, with a cell that says nothing at every word.
@@ -314,6 +325,8 @@ def _build_predicates(path: str | Path, block: Block) -> tuple[Predicate, ...]:
         for index, lemma in enumerate(lemmas)
         if framesets[index] not in BLANK or (lemma not in BLANK and any("(V*" in column[index] for column in arguments))
     ]
+    if indices and not arguments and hides_arguments():
+        return tuple(Predicate(index, lemmas[index], framesets[index]) for index in indices)
     require_columns(path, block, indices, FIRST_ARGUMENT_COLUMN, len(arguments))
     spans = [parse_column(path, block, number) for number in numbers]
     return tuple(

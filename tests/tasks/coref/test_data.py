@@ -46,7 +46,7 @@ def test_a_mention_of_two_clusters_is_reported_and_learned_in_the_last(folder, t
     (tmp_path / "train.v4_gold_conll").write_text(text.replace("(0)\n", "(0)|(555)\n", 1))
     prepared = prepare(coref_run(tmp_path, training__held_out_fraction=0.3))
     loaded = CorefData().load(SourceConfig(data_dir=tmp_path), CorefOptions())
-    assert loaded.notes[0].startswith(
+    assert loaded.notes[1].startswith(
         "train: 1 mentions are twice in one cluster or in two; they are learned in the last"
     )
     clusters = loaded.splits["train"][0]["clusters"]
@@ -134,6 +134,25 @@ def test_a_split_is_labelled_where_any_document_has_a_mention(folder):
     last = examples.map(lambda row, number: {"clusters": row["clusters"] if number == 2 else []}, with_indices=True)
     assert len(data.labelled(last)) == len(examples) == 3
     assert len(data.labelled(last.select([0, 1]))) == 0
+
+
+def test_two_languages_are_refused(folder, tmp_path):
+    for split in ("train", "dev"):
+        for language in ("english", "chinese"):
+            (tmp_path / f"coref/{split}").mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / f"{split}.v4_gold_conll", tmp_path / f"coref/{split}/{language}.v4_gold_conll")
+    with pytest.raises(DataError, match=r"coref: one language is one data set; found chinese \(train/chinese.*english"):
+        CorefData().load(SourceConfig(data_dir=tmp_path), CorefOptions())
+
+
+def test_automatic_columns_and_other_places_are_named(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "coref/litbank")
+    shutil.copytree(folder, tmp_path / "coref", dirs_exist_ok=True)
+    (tmp_path / "coref/litbank/train.v4_auto_conll").touch()
+    read, left = CorefData().load(SourceConfig(data_dir=tmp_path), CorefOptions()).notes
+    assert "coref/litbank: train: train.v4_gold_conll; dev: dev.v4_gold_conll; test:" in read
+    assert "train.v4_auto_conll (other files of train are read)" in left
+    assert f"{tmp_path / 'coref'} ({tmp_path / 'coref/litbank'} comes first)" in left
 
 
 @pytest.mark.data

@@ -19,7 +19,7 @@ def test_files_are_found_in_the_usual_places(folder, tmp_path):
     for place in ("coref/litbank", "coref", "."):
         data_dir = tmp_path / place.replace("/", "-")
         shutil.copytree(folder, data_dir / place, dirs_exist_ok=True)
-        assert {split: [file.name for file in files] for split, files in find_files(data_dir).items()} == names
+        assert {split: list(files) for split, files in find_files(data_dir).splits.items()} == names
 
 
 def test_folders_without_files_are_named(folder):

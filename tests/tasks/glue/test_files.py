@@ -15,7 +15,7 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.glue.files import (
     LAYOUTS,
     GlueFiles,
-    find_glue_file,
+    find_glue_files,
     read_glue,
     read_glue_predictions,
     require_glue_file,
@@ -228,7 +228,7 @@ def test_original_mrpc_is_split_by_the_official_list(tmp_path) -> None:
 
 
 def test_missing_files(tmp_path) -> None:
-    assert find_glue_file(LAYOUTS["rte"], tmp_path, "dev") is None
+    assert find_glue_files(LAYOUTS["rte"], tmp_path, "dev") == []
     with pytest.raises(DataError, match=r"glue/RTE: no such folder \(looked here for dev.tsv\)"):
         require_glue_file(LAYOUTS["rte"], tmp_path, "dev")
     write(tmp_path / "RTE/train.tsv", ["x"])
@@ -259,7 +259,7 @@ STSB_FULL_HEAD = f"{STSB_HEAD} score".replace(" ", "\t")
         ("rte", [RTE_HEAD, "0\ta\tb\t7"], ":2: label: unknown label '7'; the labels are entailment, not_entailment"),
         ("sst2", ["sentence\tlabel", "a\tpositive"], ":2: label: unknown label 'positive'; the labels are 0, 1"),
         ("stsb", [STSB_FULL_HEAD, STSB_ROW + "high"], ":2: score: must be a number; found 'high'"),
-        ("stsb", [STSB_FULL_HEAD, STSB_ROW + "nan"], ":2: score: must be a number; found 'nan'"),
+        ("stsb", [STSB_FULL_HEAD, STSB_ROW + "inf"], ":2: score: must be a number; found 'inf'"),
         ("stsb", [STSB_FULL_HEAD, STSB_ROW + "5.2"], ":2: score: a score lies between 0 and 5; found '5.2'"),
         (
             "rte",
@@ -388,3 +388,11 @@ def test_real_files(task, split) -> None:
     table = read_glue(layout, require_glue_file(layout, os.environ["ATINUKE_DATA"], split), split)
     assert len(table) == len(set(table.columns["id"])) == COUNTS[task, split]
     assert (-1 in table.columns["label"]) == split.startswith("test")
+
+
+def test_files_of_one_split_are_all_found_best_first(tmp_path) -> None:
+    for name in ("MRPC/msr_paraphrase_test.txt", "MRPC/test.tsv.gz", "glue/MRPC/test.tsv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(path.relative_to(tmp_path)) for path in find_glue_files(LAYOUTS["mrpc"], tmp_path, "test")]
+    assert found == ["glue/MRPC/test.tsv", "MRPC/test.tsv.gz", "MRPC/msr_paraphrase_test.txt"]

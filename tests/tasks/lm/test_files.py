@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pytest
 
@@ -40,6 +41,51 @@ def test_named_files_are_splits_and_blank_lines_separate_documents(tmp_path):
         "test": ["e", "f"],
     }
     assert set(corpus.files) == {"train/train.txt", "dev/valid.txt", "test/test_set.txt"}
+
+
+def test_books_whose_names_begin_like_a_split_are_trained_on(tmp_path):
+    book = "a\n\nb\n\nc\n\nd\n"
+    write(tmp_path / "lm", testament_new=book, devotions=book, validity=book, genesis=book)
+    corpus = read_text_corpus(tmp_path, "blank-line")
+    assert {split: len(own) for split, own in corpus.splits.items()} == {"train": 14, "dev": 1, "test": 1}
+    assert all(name.startswith("train/") for name in corpus.files)
+    assert corpus.notes == (
+        f"files of {tmp_path / 'lm'}: train: devotions.txt, genesis.txt, testament_new.txt and 1 more",
+    )
+
+
+def test_folders_of_splits_are_read(tmp_path):
+    write(tmp_path / "lm/train", a="one\n", b="two\n")
+    write(tmp_path / "lm/validation", a="three\n")
+    write(tmp_path / "lm/test", a="four\n")
+    corpus = read_text_corpus(tmp_path, "file")
+    assert {split: texts(own) for split, own in corpus.splits.items()} == {
+        "train": ["one", "two"],
+        "dev": ["three"],
+        "test": ["four"],
+    }
+    assert set(corpus.files) == {"train/train/a.txt", "train/train/b.txt", "dev/validation/a.txt", "test/test/a.txt"}
+
+
+@pytest.mark.parametrize("name", ["test2016", "testset", "dev1"])
+def test_text_that_may_be_held_out_is_never_trained_on(tmp_path, name):
+    write(tmp_path / "lm", train="a\n\nb\n\nc\n\nd\n", **{name: "e\n"})
+    with pytest.raises(DataError, match=f"no letter or digit follows; found {name}.txt"):
+        read_text_corpus(tmp_path, "blank-line")
+
+
+def test_articles_are_of_one_version(tmp_path):
+    for name, text in (("train-v1.1", "first"), ("train-v2.0", "second"), ("dev-v2.0", "third")):
+        question = {"id": name, "question": "?", "answers": [{"text": text, "answer_start": 0}]}
+        article = {"title": name, "paragraphs": [{"context": text, "qas": [question]}]}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"version": name[-3:], "data": [article]}))
+    corpus = read_squad_corpus(tmp_path)
+    assert set(corpus.files) == {"train/train-v2.0.json", "dev/dev-v2.0.json"}
+    assert texts(corpus.splits["train"]) == ["second"]
+    assert corpus.notes == (
+        f"files of {tmp_path}: train: train-v2.0.json; dev: dev-v2.0.json",
+        f"not read in {tmp_path}: train-v1.1.json (no name of a split that is asked for)",
+    )
 
 
 def test_a_file_can_be_a_document_and_be_packed(tmp_path):

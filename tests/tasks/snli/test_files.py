@@ -11,7 +11,7 @@ import pytest
 
 from atinuke_bench.errors import DataError
 from atinuke_bench.tasks.snli.files import (
-    find_snli_file,
+    find_snli_files,
     read_snli,
     read_snli_predictions,
     require_snli_file,
@@ -50,8 +50,23 @@ def test_half_a_character_is_named_by_line_and_field(tmp_path, field) -> None:
         read_snli(path)
 
 
+@pytest.mark.parametrize("label", [None, "hidden", "-1", -1, "nan"])
+def test_hidden_labels_are_no_labels(tmp_path, label) -> None:
+    table = read_snli(write(tmp_path / "x.jsonl", PAIR, {**PAIR, "pairID": "a", "gold_label": label}))
+    assert table.columns["label"] == [1, -1]
+    assert table.notes == ("1 of 2 pairs have no label",)
+
+
+def test_a_test_file_may_have_no_labels_at_all(tmp_path) -> None:
+    blind = {name: text for name, text in PAIR.items() if name != "gold_label"}
+    path = write(tmp_path / "x.jsonl", blind)
+    assert read_snli(path, needs_label=False).columns["label"] == [-1]
+    with pytest.raises(DataError, match="gold_label: field is missing"):
+        read_snli(path)
+
+
 def test_missing_file(tmp_path) -> None:
-    assert find_snli_file(tmp_path, "test") is None
+    assert find_snli_files(tmp_path, "test") == []
     with pytest.raises(DataError, match=r"snli: no such folder \(looked here for snli_1.0_test.jsonl\)"):
         require_snli_file(tmp_path, "test")
 

@@ -15,8 +15,11 @@ from typer.testing import CliRunner
 from atinuke_bench.cli import app
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.tasks.squad.task import SQUAD_V1, SQUAD_V2
+from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import train_and_evaluate
 
 
 def cli(*arguments):
@@ -54,11 +57,11 @@ def test_misplaced_answers_are_mended_or_dropped_and_noted(write_squad, tmp_path
     loaded = SQUAD_V1.data.load(
         SourceConfig(data_dir=write_squad(tmp_path / "a", "1.1", partial(shift_answer, by=1))), None
     )
-    assert loaded.notes == ("train: 1 answers were not at their answer_start, which was moved to their text",)
+    assert loaded.notes[1:] == ("train: 1 answers were not at their answer_start, which was moved to their text",)
     gone = partial(spoil, answers=[{"text": "nowhere", "answer_start": 3}])
     loaded = SQUAD_V1.data.load(SourceConfig(data_dir=write_squad(tmp_path / "b", "1.1", gone)), None)
     assert len(loaded.splits["train"]) == 5 * 4 * 3 - 1
-    assert "dropped, and with them 1 questions; first: 'train-0-0-0'" in loaded.notes[0]
+    assert "dropped, and with them 1 questions; first: 'train-0-0-0'" in loaded.notes[1]
 
 
 @pytest.mark.parametrize(
@@ -150,3 +153,39 @@ except DataError as error:
     assert json.loads(found) == [commit, {split: rows.to_list() for split, rows in local.items()}]
     assert refused.startswith("rajpurkar/squad (plain_text), split train: row 3 (id 'train-0-0-2')")
     assert refused.endswith("use task squad-v2.0")
+
+
+def hide_answers(content, *, keeps_flag):
+    for article in content["data"]:
+        for paragraph in article["paragraphs"]:
+            for question in paragraph["qas"]:
+                question["answers"] = []
+                if not keeps_flag:
+                    question.pop("is_impossible", None)
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_hidden_answers_are_not_scored_as_unanswerable(write_squad, tmp_path, squad_run, split):
+    folder = write_squad(tmp_path, "2.0")
+    path = folder / f"squad/v2.0/{split}-v2.0.json"
+    content = json.loads(path.read_text())
+    hide_answers(content, keeps_flag=True)
+    path.write_text(json.dumps(content))
+    run = squad_run("2.0", "majority").model_copy(update={"source": SourceConfig(data_dir=folder)})
+    assert prepare(run).loaded.splits["dev"]  # those that say so are unanswerable
+    hide_answers(content, keeps_flag=False)
+    path.write_text(json.dumps(content))
+    with pytest.raises(
+        DataError, match=rf"{split}-v2\.0\.json: top level: no question has an answer or says is_imposs"
+    ):
+        prepare(run)
+
+
+@pytest.mark.parametrize("core", ["atinuke", "majority"])
+def test_questions_that_are_dropped_are_said_on_screen_and_in_the_log(write_squad, tmp_path, squad_run, capfd, core):
+    folder = write_squad(tmp_path, "1.1", partial(spoil, answers=[{"text": "nowhere", "answer_start": 3}]))
+    run = squad_run("1.1", core, training__max_epochs=1).model_copy(update={"source": SourceConfig(data_dir=folder)})
+    place = RunFolder(tmp_path / "run")
+    train_and_evaluate(prepare(run), place, Execution())
+    for said in (capfd.readouterr().err, place.log.read_text()):
+        assert said.count("1 answers are not at their answer_start and were dropped, and with them 1 questions") == 1

@@ -14,8 +14,12 @@ from atinuke_bench.cli import app
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.data.conll.read import Predicate, Sentence
 from atinuke_bench.errors import ConfigError, DataError
-from atinuke_bench.tasks.srl.files import find_files, keep_verbs
+from atinuke_bench.tasks.srl.files import keep_verbs, look_in, pair_files
 from atinuke_bench.training.prepare import prepare
+
+
+def find_files(folder):
+    return {split: pair_files(files) for split, files in look_in(folder).splits.items()}
 
 
 def test_official_layouts_are_found(tmp_path):
@@ -53,6 +57,63 @@ def test_half_a_pair_is_refused(conll2005, tmp_path):
         (tmp_path / name).write_bytes((conll2005 / name).read_bytes())
     with pytest.raises(DataError, match=r"dev\.props: this file needs its other half: no dev\.words was found"):
         find_files(tmp_path)
+
+
+def test_equal_file_names_in_two_folders_are_all_read(conll2005, tmp_path, make_srl_run):
+    for split in ("train", "dev"):
+        for corpus in ("ewt", "wsj"):
+            for half in ("words", "props"):
+                # As one corpus keeps its files, and as the official release does.
+                place = tmp_path / split / corpus / (half if corpus == "wsj" else "")
+                place.mkdir(parents=True, exist_ok=True)
+                (place / f"part1.{half}").write_bytes((conll2005 / f"{split}.{half}").read_bytes())
+    loaded = prepare(make_srl_run(tmp_path)).loaded
+    assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 200, "dev": 40}
+    assert len(loaded.files) == 8
+    ids = loaded.splits["dev"]["id"][:]
+    assert (len(set(ids)), ids[0]) == (40, "dev-dev/ewt/part1-0-2")
+    changed = tmp_path / "dev/wsj/props/part1.props"
+    changed.write_text(changed.read_text().replace("AM-NEG", "AM-ADV"))
+    assert prepare(make_srl_run(tmp_path)).loaded.fingerprint != loaded.fingerprint
+
+
+def test_halves_in_other_folders_are_paired_by_their_file_name(tmp_path):
+    for name in ("train/text/a.words", "train/roles/a.props", "train/roles/b.props", "train/text/b.words"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    pairs = [(file.path.name, file.words_path.name, file.document) for file in find_files(tmp_path)["train"]]
+    assert pairs == [("a.props", "a.words", "a"), ("b.props", "b.words", "b")]
+    (tmp_path / "train/more").mkdir()
+    (tmp_path / "train/more/a.props").touch()
+    with pytest.raises(DataError, match=r"a\.props: this file needs its other half: no a\.words was found"):
+        find_files(tmp_path)
+    (tmp_path / "train/text/words").mkdir()
+    (tmp_path / "train/text/words/a.words").touch()
+    with pytest.raises(DataError, match=r"a\.words: a sentence is in one file; this one and .*a\.words have one name"):
+        find_files(tmp_path)
+
+
+def test_files_beside_those_that_are_read_are_named(conll2005, tmp_path, make_srl_run):
+    for name in ("train.props", "train.words", "dev.props", "dev.words"):
+        (tmp_path / name).write_bytes((conll2005 / name).read_bytes())
+    (tmp_path / "extra.props").touch()
+    read, left = prepare(make_srl_run(tmp_path)).loaded.notes
+    assert read == f"files of {tmp_path}: train: train.props, train.words; dev: dev.props, dev.words"
+    assert left == f"not read in {tmp_path}: extra.props (named after no split)"
+    (tmp_path / "train01.props").touch()
+    with pytest.raises(DataError, match=r"no letter or digit follows; found train01\.props; nearest: train\.01\.props"):
+        prepare(make_srl_run(tmp_path))
+
+
+def test_two_languages_are_refused(conll2012, tmp_path, make_srl_run):
+    for split in ("train", "dev"):
+        for language in ("english", "arabic"):
+            content = (conll2012 / "dev.v4_gold_conll").read_bytes()
+            (tmp_path / f"{split}.{language}.v4_gold_conll").write_bytes(content)
+    with pytest.raises(
+        DataError, match=r"found arabic \(train\.arabic.*\), english \(train\.english.*a folder for each"
+    ):
+        prepare(make_srl_run(tmp_path))
 
 
 def test_a_folder_without_a_train_split_and_the_hub_are_refused(tmp_path, make_srl_run):
