@@ -20,7 +20,7 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, fingerprints, read_located
 from atinuke_bench.tasks.srl.model import SrlOptions
-from atinuke_bench.tasks.srl.rows import Row
+from atinuke_bench.tasks.srl.rows import Question
 from atinuke_bench.training.task import TaskData, options_of
 
 FEATURES = Features(
@@ -65,17 +65,18 @@ class SrlData(TaskData):
         words = examples["words"][:]
         pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
         predicates, spans = examples["predicate"][:], spans_of(examples)
-        groups = _sentences(examples) if options.predicate_feature == "late" else [[row] for row in range(len(words))]
-        rows = [
-            Row.build(
+        late = options.predicate_feature == "late"
+        groups = _sentences(examples) if late else [[row] for row in range(len(words))]
+        rows, example_index = [], []
+        for group in groups:
+            question = Question(
                 [pieces[word] for word in words[group[0]]],
                 [predicates[number] for number in group],
                 [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
-                run.training.max_length,
-                specials,
             )
-            for group in groups
-        ]
+            found = question.rows(run.training.max_length, specials, centred=not late)
+            rows += found
+            example_index += [group[0]] * len(found)
         return Encoded(
             {
                 "input_ids": Ragged.from_rows((row.input_ids for row in rows), padding=PAD_ID),
@@ -83,8 +84,9 @@ class SrlData(TaskData):
                 "predicates": Ragged.from_rows((row.predicates for row in rows), padding=-1),
                 "tags": Ragged.from_rows(row.tags for row in rows),
             },
-            np.array([group[0] for group in groups], dtype=np.int64),
+            np.array(example_index, dtype=np.int64),
             {"first_word": np.array([row.first_word for row in rows], dtype=np.int64)},
+            {"asked": Ragged.from_rows(row.asked for row in rows)},
         )
 
 

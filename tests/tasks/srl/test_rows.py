@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from atinuke_bench.tasks.srl.rows import window_around
+from atinuke_bench.data.conll.read import Document, Predicate, Sentence
+from atinuke_bench.data.conll.spans import Argument
+from atinuke_bench.data.conll.write import write_documents
+from atinuke_bench.data.tokenizer import SpecialTokens
+from atinuke_bench.tasks.srl.rows import Question, window_around
+from atinuke_bench.training.predict import load_predictor
 from atinuke_bench.training.prepare import prepare
 
 
@@ -18,7 +26,66 @@ def test_a_long_sentence_is_cut_around_its_predicate(conll2012, make_srl_run):
     assert encoded.fixed["first_word"].max() > 0
     # One word in each place: the second of two predicates does not fit where a sentence is read once.
     late = prepare(make_srl_run(conll2012, training__max_length=8, options__predicate_feature="late"))
-    assert -1 in late.encode("dev", late.loaded.splits["dev"]).ragged["predicates"].values
+    encoded = late.encode("dev", late.loaded.splits["dev"])
+    assert len(encoded) == 20
+    assert encoded.lengths.max() <= 8
+    assert (encoded.ragged["predicates"].lengths == 1).all()
+    assert (encoded.ragged["predicates"].values >= 0).all()
+
+
+def _rows(lengths, predicates, room, *, centred=False):
+    pieces = [[10 + word] * length for word, length in enumerate(lengths)]
+    tags = [np.arange(len(lengths)) + 100 * predicate for predicate in predicates]
+    return Question(pieces, predicates, tags).rows(room + 2, SpecialTokens(1, 2, 3, 4, 5), centred=centred)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_predicates_row_does_not_depend_on_what_else_is_asked(data):
+    lengths = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=40))
+    room = data.draw(st.integers(1, 20))
+    words = st.integers(0, len(lengths) - 1)
+    predicates = data.draw(st.lists(words, min_size=1, max_size=8))
+    centred = data.draw(st.booleans())
+    rows = _rows(lengths, predicates, room, centred=centred)
+    assert sorted(number for row in rows for number in row.asked) == list(range(len(predicates)))
+    for row in rows:
+        assert len(row.input_ids) <= room + 2
+        width = max(row.word) + 1
+        for slot, number in enumerate(row.asked):
+            predicate = predicates[number]
+            assert row.predicates[slot] + row.first_word == predicate
+            assert row.tags[slot * width] == row.first_word + 100 * predicate
+            (alone,) = _rows(lengths, [predicate], room, centred=centred)
+            assert (alone.input_ids, alone.first_word) == (row.input_ids, row.first_word)
+
+
+def test_a_sentence_that_fits_is_one_row_and_a_long_one_has_few():
+    (row,) = _rows([1] * 9, [7, 2], room=9)
+    assert (row.asked, row.predicates, row.first_word) == ([0, 1], [7, 2], 0)
+    rows = _rows([1] * 64, list(range(64)), room=8)
+    assert len(rows) == 15
+    for row in rows:  # at least a quarter of a row on both sides, where the sentence has so much
+        assert all(2 <= place <= 5 or row.first_word in (0, 56) for place in row.predicates)
+
+
+def test_every_predicate_of_a_long_sentence_is_learned_and_answered(tmp_path, make_srl_run, carry_out):
+    """Its answer has `V` at its own word, alone and in a list."""
+    words = ("so", "on", "and", "Ada", "sees", "Ben", ",") * 12
+    spans = (("ARG0", -1), ("V", 0), ("ARG1", 1))
+    predicates = tuple(
+        Predicate(at, "see", "01", tuple(Argument(at + by, at + by, role) for role, by in spans))
+        for at in range(4, len(words), 7)
+    )
+    for split in ("train", "dev"):
+        write_documents(tmp_path / f"{split}.v4_gold_conll", [Document(split, 0, (Sentence(words, predicates),) * 6)])
+    run = make_srl_run(tmp_path, training__max_length=24, training__max_epochs=3, training__batch_tokens=96)
+    folder, result = carry_out(run, tmp_path / "run")
+    assert result["score"] == 100
+    records = [{"words": list(words), "predicate": asked} for asked in ([81, 4, 39], 81, 4, 39)]
+    together, *alone = (answer.prediction for answer in load_predictor(folder).predict(records))
+    assert together == alone
+    assert [[span for span in spans if span[2] == "V"] for spans in together] == [[[at, at, "V"]] for at in (81, 4, 39)]
 
 
 def test_a_cut_sentence_keeps_word_positions(conll2012, tmp_path, make_srl_run, carry_out):
