@@ -29,7 +29,8 @@ COREF = Task(
     files=CorefFiles(),
     inputs=CorefInputs(),
     group_column="name",
-    result_version=2,
+    # 3: a document without mentions on either side has no score, where it had 0.
+    result_version=3,
     # Document parts of OntoNotes 5, the shared task's English data.
     official_sizes=({"train": 2_802, "dev": 343, "test": 348},),
     options_class=CorefOptions,

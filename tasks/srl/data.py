@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -20,8 +21,10 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, fingerprints, read_located
 from atinuke_bench.tasks.srl.model import SrlOptions
-from atinuke_bench.tasks.srl.rows import Question
+from atinuke_bench.tasks.srl.rows import Question, Row
 from atinuke_bench.training.task import TaskData, options_of
+
+log = logging.getLogger(__name__)
 
 FEATURES = Features(
     {
@@ -61,22 +64,26 @@ class SrlData(TaskData):
 
     def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
         options = options_of(run, SrlOptions)
-        tags = BioTags(options.roles)
-        words = examples["words"][:]
-        pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
-        predicates, spans = examples["predicate"][:], spans_of(examples)
-        late = options.predicate_feature == "late"
-        groups = _sentences(examples) if late else [[row] for row in range(len(words))]
-        rows, example_index = [], []
-        for group in groups:
-            question = Question(
-                [pieces[word] for word in words[group[0]]],
-                [predicates[number] for number in group],
-                [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
-            )
-            found = question.rows(run.training.max_length, specials, centred=not late)
+        tags, centred = BioTags(options.roles), options.predicate_feature == "indicator"
+        groups = _sentences(examples)
+        sentences = examples.select([group[0] for group in groups])["words"][:]
+        pieces = encode_words(tokenizer, (word for words in sentences for word in words))
+        specials, predicates, spans = special_tokens(tokenizer), examples["predicate"][:], spans_of(examples)
+        rows: list[Row] = []
+        example_index = []
+        for words, group in zip(sentences, groups, strict=True):
+            own = slice(group[0], group[-1] + 1)
+            question = Question([pieces[word] for word in words], predicates[own], spans[own])
+            found = question.rows(tags, run.training.max_length, specials, centred=centred)
             rows += found
             example_index += [group[0]] * len(found)
+        log.info(
+            "%d predicates of %d sentences make %d rows; %d arguments are not wholly in the row of their predicate",
+            len(examples),
+            len(groups),
+            len(rows),
+            sum(row.num_cut for row in rows),
+        )
         return Encoded(
             {
                 "input_ids": Ragged.from_rows((row.input_ids for row in rows), padding=PAD_ID),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.data.tokenizer import SpecialTokens
 from atinuke_bench.data.windows import overlapping_windows, owners
 
@@ -20,53 +21,55 @@ class Row:
     predicates: list[int]  # their words, counted from `first_word`
     tags: list[int]  # of every word, for one predicate after another
     first_word: int
+    num_cut: int  # gold arguments of these predicates that are not wholly inside
 
 
 @dataclass(frozen=True)
 class Question:
-    """The predicates of a sentence, given as the pieces of its words; `tags` has one array a predicate."""
+    """The predicates of a sentence, given as the pieces of its words, with the gold arguments of each."""
 
     pieces: list[list[int]]
     predicates: list[int]
-    tags: list[np.ndarray]
+    arguments: list[list[LabelledSpan]]
 
-    def rows(self, max_length: int, specials: SpecialTokens, *, centred: bool) -> list[Row]:
-        """One row where the sentence fits, else several, so that every predicate is asked of one.
+    def rows(self, tags: BioTags, max_length: int, specials: SpecialTokens, *, centred: bool) -> list[Row]:
+        """Rows of at most `max_length` tokens that ask every predicate once, each beside the words around it.
 
-        The row of a predicate depends on the sentence and that predicate alone: with `centred` it is the part of the
-        sentence around it, else the one of overlapping windows whose nearer edge is farthest from it.
+        With `centred` a predicate has a row to itself, the part of the sentence around it. Otherwise a sentence that
+        fits is one row, and of a longer one a predicate is asked in that of several overlapping windows whose nearer
+        edge is farthest from it. So its row depends on the sentence and on it alone.
         """
         room = max_length - 2
-        pieces = [word[:room] for word in self.pieces]
-        lengths = [len(word) for word in pieces]
-        asked: dict[tuple[int, int], list[int]] = {}
-        for number, window in enumerate(self._windows(lengths, room, centred=centred)):
-            asked.setdefault(window, []).append(number)
-        return [self._row(pieces, window, numbers, specials) for window, numbers in sorted(asked.items())]
-
-    def _windows(self, lengths: list[int], room: int, *, centred: bool) -> list[tuple[int, int]]:
-        """First word and end of each predicate's window."""
-        if sum(lengths) <= room:
-            return [(0, len(lengths))] * len(self.predicates)
+        lengths = [min(len(word), room) for word in self.pieces]
         if centred:
-            return [window_around(lengths, predicate, room) for predicate in self.predicates]
+            windows = [window_around(lengths, predicate, room) for predicate in self.predicates]
+            return [self._row(window, [number], room, tags, specials) for number, window in enumerate(windows)]
+        asked: dict[tuple[int, int], list[int]] = {}
+        for number, window in enumerate(self._shared_windows(lengths, room)):
+            asked.setdefault(window, []).append(number)
+        return [self._row(window, numbers, room, tags, specials) for window, numbers in sorted(asked.items())]
+
+    def _shared_windows(self, lengths: list[int], room: int) -> list[tuple[int, int]]:
+        """First word and end of each predicate's window."""
         offsets = np.concatenate([[0], np.cumsum(lengths)])  # (W + 1,)
         windows = overlapping_windows(offsets, room, room // 2)
         return [windows[number] for number in owners(offsets, windows)[self.predicates].tolist()]
 
-    def _row(self, pieces: list[list[int]], window: tuple[int, int], asked: list[int], specials: SpecialTokens) -> Row:
+    def _row(self, window: tuple[int, int], asked: list[int], room: int, tags: BioTags, specials: SpecialTokens) -> Row:
         first, end = window
         ids, word = [specials.cls], [-1]
-        for number, own in enumerate(pieces[first:end]):
-            ids += own
-            word += [number] * len(own)
+        for number, own in enumerate(self.pieces[first:end]):
+            ids += own[:room]
+            word += [number] * len(own[:room])
+        encoded = (tags.encode(self.arguments[number], len(self.pieces))[0] for number in asked)
         return Row(
             [*ids, specials.sep],
             [*word, -1],
             asked,
             [self.predicates[number] - first for number in asked],
-            [tag for number in asked for tag in self.tags[number][first:end].tolist()],
+            [tag for own in encoded for tag in own[first:end].tolist()],
             first,
+            sum(start < first or last >= end for number in asked for start, last, _ in self.arguments[number]),
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import islice, permutations
 
-import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from atinuke_bench.data.bio import BioTags
 from atinuke_bench.data.conll.read import Document, Predicate, Sentence
 from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.data.conll.write import write_documents
@@ -34,9 +36,12 @@ def test_a_long_sentence_is_cut_around_its_predicate(conll2012, make_srl_run):
 
 
 def _rows(lengths, predicates, room, *, centred=False):
-    pieces = [[10 + word] * length for word, length in enumerate(lengths)]
-    tags = [np.arange(len(lengths)) + 100 * predicate for predicate in predicates]
-    return Question(pieces, predicates, tags).rows(room + 2, SpecialTokens(1, 2, 3, 4, 5), centred=centred)
+    """Rows of words of so many pieces; every word is an argument of every predicate, and no role is equal."""
+    words = range(len(lengths))
+    tags = BioTags(tuple(f"{predicate}-{word}" for predicate in words for word in words))
+    arguments = [[(word, word, f"{predicate}-{word}") for word in words] for predicate in predicates]
+    question = Question([[10 + word] * length for word, length in enumerate(lengths)], predicates, arguments)
+    return question.rows(tags, room + 2, SpecialTokens(1, 2, 3, 4, 5), centred=centred)
 
 
 @settings(max_examples=60, deadline=None)
@@ -51,11 +56,12 @@ def test_a_predicates_row_does_not_depend_on_what_else_is_asked(data):
     assert sorted(number for row in rows for number in row.asked) == list(range(len(predicates)))
     for row in rows:
         assert len(row.input_ids) <= room + 2
+        assert row.num_cut == (len(lengths) - max(row.word) - 1) * len(row.asked)
         width = max(row.word) + 1
         for slot, number in enumerate(row.asked):
             predicate = predicates[number]
             assert row.predicates[slot] + row.first_word == predicate
-            assert row.tags[slot * width] == row.first_word + 100 * predicate
+            assert row.tags[slot * width] == 1 + 2 * (row.first_word + len(lengths) * predicate)
             (alone,) = _rows(lengths, [predicate], room, centred=centred)
             assert (alone.input_ids, alone.first_word) == (row.input_ids, row.first_word)
 
@@ -63,6 +69,7 @@ def test_a_predicates_row_does_not_depend_on_what_else_is_asked(data):
 def test_a_sentence_that_fits_is_one_row_and_a_long_one_has_few():
     (row,) = _rows([1] * 9, [7, 2], room=9)
     assert (row.asked, row.predicates, row.first_word) == ([0, 1], [7, 2], 0)
+    assert [row.asked for row in _rows([1] * 9, [7, 2], room=9, centred=True)] == [[0], [1]]
     rows = _rows([1] * 64, list(range(64)), room=8)
     assert len(rows) == 15
     for row in rows:  # at least a quarter of a row on both sides, where the sentence has so much
@@ -86,6 +93,28 @@ def test_every_predicate_of_a_long_sentence_is_learned_and_answered(tmp_path, ma
     together, *alone = (answer.prediction for answer in load_predictor(folder).predict(records))
     assert together == alone
     assert [[span for span in spans if span[2] == "V"] for spans in together] == [[[at, at, "V"]] for at in (81, 4, 39)]
+
+
+@pytest.mark.parametrize("feature", ["late", "indicator"])
+def test_rare_words_make_a_short_sentence_long(tmp_path, make_srl_run, feature):
+    """Pieces count, not words: both predicates have a row with their `V` in it, though no row holds them both."""
+    words = ("sees", *("".join(letters) for letters in islice(permutations("qxzjkvwy"), 29)), "sees")
+    predicates = tuple(Predicate(at, "see", "01", (Argument(at, at, "V"),)) for at in (0, 30))
+    rare = Document("rare", 0, (Sentence(words, predicates),))
+    pairs = ("qx", "xz", "zj", "jk", "kv", "vw", "wy", "yq", "sees")  # so that the letters are known
+    plain = Sentence(pairs, (Predicate(8, "see", "01", (Argument(8, 8, "V"),)),))
+    write_documents(tmp_path / "train.v4_gold_conll", [Document(name, 0, (plain,)) for name in ("one", "other")])
+    write_documents(tmp_path / "dev.v4_gold_conll", [rare])
+    prepared = prepare(make_srl_run(tmp_path, training__max_length=64, options__predicate_feature=feature))
+    examples = prepared.loaded.splits["dev"]
+    encoded = prepared.encode("dev", examples)
+    assert encoded.host["asked"].values.tolist() == [0, 1]
+    assert (encoded.ragged["predicates"].values + encoded.fixed["first_word"]).tolist() == [0, 30]
+    tags = [encoded.ragged["tags"][row][encoded.ragged["predicates"][row][0]] for row in (0, 1)]
+    begins_verb = 1 + 2 * prepared.run.options["roles"].index("V")
+    assert tags == [begins_verb] * 2
+    alone = prepared.task.data.rows(examples.select([1]), prepared.tokenizer, prepared.run)
+    assert alone.ragged["input_ids"][0].tolist() == encoded.ragged["input_ids"][1].tolist()
 
 
 def test_a_cut_sentence_keeps_word_positions(conll2012, tmp_path, make_srl_run, carry_out):
