@@ -7,6 +7,7 @@ from 0, both ends inside.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,12 +28,15 @@ def place_spans(spans: Iterable[LabelledSpan]) -> tuple[list[LabelledSpan], list
     >>> place_spans([(0, 5, "A1"), (1, 2, "A0"), (6, 6, "V"), (7, 8, "A2")])
     ([(0, 5, 'A1'), (6, 6, 'V'), (7, 8, 'A2')], [(1, 2, 'A0')])
     """
-    placed: list[LabelledSpan] = []
+    placed: list[LabelledSpan] = []  # always in order
     dropped: list[LabelledSpan] = []
     for start, end, label in sorted(spans, key=lambda span: (span[2] != "V", span[0], -span[1])):
-        free = all(end < other[0] or other[1] < start for other in placed)
-        (placed if free else dropped).append((start, end, label))
-    return sorted(placed), dropped
+        place = bisect(placed, (start, end, label))
+        if (place == 0 or placed[place - 1][1] < start) and (place == len(placed) or end < placed[place][0]):
+            placed.insert(place, (start, end, label))
+        else:
+            dropped.append((start, end, label))
+    return placed, dropped
 
 
 @dataclass(frozen=True)

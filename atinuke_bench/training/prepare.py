@@ -251,6 +251,6 @@ def unknown_warning(percents: Mapping[str, float | None]) -> str | None:
     if not high:
         return None
     return (
-        f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over {MOST_UNKNOWN_PERCENT} %: "
-        "a word is unknown where the train split lacks one of its characters"
+        f"the tokenizer should know the text; of its tokens {', '.join(high)} are [UNK], over "
+        f"{MOST_UNKNOWN_PERCENT} %: a word is unknown where the train split lacks one of its characters"
     )

@@ -25,8 +25,7 @@ class CorefMetric(Metric):
     def measure(self, answers: Answers) -> Measured:
         counts = list(map(counts_of, _overlaps(answers)))
         conll_counts = [[getattr(document, name) for name in CONLL_METRICS] for document in counts]
-        per_document = [scores(document).conll_f1 for document in counts]
-        return Measured(flat_scores(total(counts)), per_document, _sample(answers.ids, conll_counts))
+        return Measured(flat_scores(total(counts)), list(map(_own_score, counts)), _sample(answers.ids, conll_counts))
 
     def sample(self, answers: Answers) -> SumSample:
         return _sample(answers.ids, [[muc(both), b_cubed(both), ceaf_e(both)] for both in _overlaps(answers)])
@@ -46,6 +45,12 @@ def flat_scores(counts: DocumentCounts) -> Figures:
     found = scores(counts)
     parts = {f"{name}_{part}": value for name in NAMES for part, value in vars(getattr(found, name)).items()}
     return {"conll_f1": found.conll_f1, **parts}
+
+
+def _own_score(counts: DocumentCounts) -> float | None:
+    """A document's CoNLL F1; None where neither side has a mention: nothing was to be found, and nothing is wrong."""
+    has_mentions = counts.mentions.recall_den or counts.mentions.precision_den
+    return scores(counts).conll_f1 if has_mentions else None
 
 
 def _overlaps(answers: Answers) -> list[Overlap]:

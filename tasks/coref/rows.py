@@ -101,9 +101,9 @@ def speaker_ids(speakers: Sequence[str]) -> np.ndarray:  # (W,) int32
     >>> speaker_ids(["-", "ann", "bob", "ann"]).tolist()
     [0, 1, 2, 1]
     """
-    numbers: dict[str, int] = {"-": 0, "_": 0, "": 0}
-    for speaker in speakers:
-        numbers.setdefault(speaker, max(numbers.values()) + 1)
+    nobody = dict.fromkeys(("-", "_", ""), 0)
+    named = (speaker for speaker in dict.fromkeys(speakers) if speaker not in nobody)
+    numbers = nobody | {speaker: number for number, speaker in enumerate(named, start=1)}
     return np.array([numbers[speaker] for speaker in speakers], dtype=np.int32)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atinuke_bench.data.windows import overlapping_windows, owners
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -38,8 +40,8 @@ def cut_segments(
     room = segment_length - 2
     pieces = [word[:room] for word in pieces]
     offsets = np.concatenate([[0], np.cumsum([len(word) for word in pieces])]).astype(np.int64)  # (W + 1,)
-    spans = _segment_spans(offsets, room, overlap)
-    owner = _owners(offsets, spans)
+    spans = overlapping_windows(offsets, room, overlap)
+    owner = owners(offsets, spans)
     ids: list[int] = []
     readers: list[int] = []
     lengths = []
@@ -53,34 +55,3 @@ def cut_segments(
         readers.append(-1)
         lengths.append(2 + int(offsets[end] - offsets[first]))
     return Segments(np.array(ids, np.int32), np.array(readers, np.int32), np.array(lengths, np.int32))
-
-
-def _segment_spans(offsets: np.ndarray, room: int, overlap: int) -> list[tuple[int, int]]:
-    """First word and end of every segment. Each segment brings at least one new word."""
-    num_words = len(offsets) - 1
-    spans, first = [], 0
-    while True:
-        end = int(np.searchsorted(offsets, offsets[first] + room, side="right")) - 1
-        spans.append((first, end))
-        if end >= num_words:
-            return spans
-        back = int(np.searchsorted(offsets, offsets[end] - overlap, side="right")) - 1
-        # The next segment must reach past this one's end, however long the next word is.
-        while offsets[end + 1] - offsets[max(back, 0)] > room:
-            back += 1
-        first = max(back, first + 1)
-
-
-def _owners(offsets: np.ndarray, spans: Sequence[tuple[int, int]]) -> np.ndarray:  # (W,)
-    """The segment that each word is read from: the first of those where its nearer edge is farthest."""
-    num_words = len(offsets) - 1
-    owner = np.zeros(num_words, dtype=np.int64)
-    best = np.full(num_words, -1.0)
-    for number, (first, end) in enumerate(spans):
-        left = offsets[first:end] - offsets[first] if first > 0 else np.full(end - first, np.inf)
-        right = offsets[end] - offsets[first + 1 : end + 1] if end < num_words else np.full(end - first, np.inf)
-        context = np.minimum(left, right)
-        better = context > best[first:end]
-        owner[first:end][better] = number
-        best[first:end][better] = context[better]
-    return owner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -21,8 +22,10 @@ from atinuke_bench.errors import DataError
 from atinuke_bench.microworld import load_microworld
 from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, pair_files, read_located
 from atinuke_bench.tasks.srl.model import SrlOptions
-from atinuke_bench.tasks.srl.rows import Row
+from atinuke_bench.tasks.srl.rows import Question, Row
 from atinuke_bench.training.task import TaskData, options_of
+
+log = logging.getLogger(__name__)
 
 FEATURES = Features(
     {
@@ -78,21 +81,26 @@ class SrlData(TaskData):
 
     def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
         options = options_of(run, SrlOptions)
-        tags = BioTags(options.roles)
-        words = examples["words"][:]
-        pieces, specials = encode_words(tokenizer, (word for row in words for word in row)), special_tokens(tokenizer)
-        predicates, spans = examples["predicate"][:], spans_of(examples)
-        groups = _sentences(examples) if options.predicate_feature == "late" else [[row] for row in range(len(words))]
-        rows = [
-            Row.build(
-                [pieces[word] for word in words[group[0]]],
-                [predicates[number] for number in group],
-                [tags.encode(spans[number], len(words[group[0]]))[0] for number in group],
-                run.training.max_length,
-                specials,
-            )
-            for group in groups
-        ]
+        tags, centred = BioTags(options.roles), options.predicate_feature == "indicator"
+        groups = _sentences(examples)
+        sentences = examples.select([group[0] for group in groups])["words"][:]
+        pieces = encode_words(tokenizer, (word for words in sentences for word in words))
+        specials, predicates, spans = special_tokens(tokenizer), examples["predicate"][:], spans_of(examples)
+        rows: list[Row] = []
+        example_index = []
+        for words, group in zip(sentences, groups, strict=True):
+            own = slice(group[0], group[-1] + 1)
+            question = Question([pieces[word] for word in words], predicates[own], spans[own])
+            found = question.rows(tags, run.training.max_length, specials, centred=centred)
+            rows += found
+            example_index += [group[0]] * len(found)
+        log.info(
+            "%d predicates of %d sentences make %d rows; %d arguments are not wholly in the row of their predicate",
+            len(examples),
+            len(groups),
+            len(rows),
+            sum(row.num_cut for row in rows),
+        )
         return Encoded(
             {
                 "input_ids": Ragged.from_rows((row.input_ids for row in rows), padding=PAD_ID),
@@ -100,8 +108,9 @@ class SrlData(TaskData):
                 "predicates": Ragged.from_rows((row.predicates for row in rows), padding=-1),
                 "tags": Ragged.from_rows(row.tags for row in rows),
             },
-            np.array([group[0] for group in groups], dtype=np.int64),
+            np.array(example_index, dtype=np.int64),
             {"first_word": np.array([row.first_word for row in rows], dtype=np.int64)},
+            {"asked": Ragged.from_rows(row.asked for row in rows)},
         )
 
 

@@ -6,6 +6,7 @@ CoNLL-2005's `test.wsj/props/test.wsj.props.gz` with `test.wsj/words/test.wsj.wo
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,12 +24,14 @@ from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.data.split_files import SPLITS, SplitFiles, choose, look, require_one_language
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.tasks.srl.model import SrlOptions
-from atinuke_bench.tasks.srl.propositions import Propositions
+from atinuke_bench.tasks.srl.propositions import Propositions, mismatches
 from atinuke_bench.tasks.srl.props import read_aligned_props, read_props, rename_roles, write_props
 from atinuke_bench.tasks.srl.props_table import read_props_tables
 from atinuke_bench.tasks.srl.totals import totals_of
 from atinuke_bench.training.capabilities import OfficialFiles
 from atinuke_bench.training.task import options_of, require_data_dir
+
+log = logging.getLogger(__name__)
 
 #: Where files are looked for below the data folder; the first place with a train split is taken.
 FOLDERS = ("srl/ewt/conll2012", "srl/ewt/conll2005", "srl/conll2012", "srl/conll2005", "srl", ".")
@@ -60,6 +63,8 @@ class SrlFiles(OfficialFiles):
                 Propositions.of_sentences(ours.predicates for ours, _ in pairs),
                 Propositions.of_sentences(theirs.predicates for _, theirs in pairs),
             )
+        for line in mismatches(*tables):
+            log.warning("%s", line)
         return totals_of(*tables).rounded()
 
 

@@ -59,7 +59,7 @@ class SrlModel(TaskModel):
     ) -> dict[str, list[LabelledSpan]]:
         tags = BioTags(options_of(run, SrlOptions).roles)
         ids = examples["id"][:]
-        num_predicates = encoded.ragged["predicates"].lengths
+        asked = encoded.host["asked"]  # which predicates of its sentence each row answers
         predictions: dict[str, list[LabelledSpan]] = {}
         for output in outputs:
             _, num_slots, width = output["tags"].shape
@@ -67,9 +67,9 @@ class SrlModel(TaskModel):
             spans = tags.decode_batch(flat, np.full(len(flat), width))
             for place, row in enumerate(output["rows"].tolist()):
                 first = int(encoded.fixed["first_word"][row])
-                for slot in range(num_predicates[row]):
+                for slot, number in enumerate(asked[row].tolist()):
                     found = spans[place * num_slots + slot]
-                    id_ = ids[encoded.example_index[row] + slot]
+                    id_ = ids[encoded.example_index[row] + number]
                     predictions[id_] = [(start + first, end + first, role) for start, end, role in found]
         return predictions
 

@@ -5,7 +5,7 @@ Letters in shapes: P propositions (one a predicate), N spans.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,10 @@ class Propositions:
             (predicate.arguments for _, predicate in rows),
         )
 
+    def places(self) -> list[tuple[int, int]]:
+        """Sentence and word of each proposition."""
+        return list(zip(self.sentence.tolist(), self.index.tolist(), strict=True))
+
 
 def match_propositions(gold: Propositions, predicted: Propositions) -> Integers:
     """For each predicted proposition [P] the gold one at the same word with the same lemma, or -1."""
@@ -74,8 +78,36 @@ def match_propositions(gold: Propositions, predicted: Propositions) -> Integers:
         and np.array_equal(gold.index, predicted.index)
     ):
         return np.arange(num_gold)
-    gold_places = zip(gold.sentence.tolist(), gold.index.tolist(), gold.lemmas, strict=True)
-    rows = {place: row for row, place in enumerate(gold_places)}
-    places = list(zip(predicted.sentence.tolist(), predicted.index.tolist(), predicted.lemmas, strict=True))
+    rows = {place: row for row, place in enumerate(zip(gold.places(), gold.lemmas, strict=True))}
+    places = list(zip(predicted.places(), predicted.lemmas, strict=True))
     # Of two predictions at one word the last counts, as in srl-eval.pl.
     return np.array([rows.pop(place, -1) for place in reversed(places)][::-1], dtype=np.int64)
+
+
+def mismatches(gold: Propositions, predicted: Propositions) -> Iterator[str]:
+    """A line for each kind of predicate that one side lacks, as srl-eval.pl warns; it counts them all the same.
+
+    >>> gold, predicted = (Propositions.build(1, [0], [2], [lemma], [[]]) for lemma in ("see", "sees"))
+    >>> list(mismatches(gold, predicted))
+    ["1 of 1 gold predicates have another lemma in the predictions; all their arguments count as missed; \
+first 'see', found 'sees' (sentence 1, word 3)"]
+    """
+    if np.all(match_propositions(gold, predicted) >= 0) and len(gold.lemmas) == len(predicted.lemmas):
+        return
+    ours, theirs = (dict(zip(side.places(), side.lemmas, strict=True)) for side in (gold, predicted))
+    missed = "all their arguments count as missed; first"
+    other = [place for place, lemma in ours.items() if theirs.get(place, lemma) != lemma]
+    if other:
+        found = f"{ours[other[0]]!r}, found {theirs[other[0]]!r} {_place(other[0])}"
+        yield f"{len(other)} of {len(ours)} gold predicates have another lemma in the predictions; {missed} {found}"
+    if absent := [place for place in ours if place not in theirs]:
+        found = f"{ours[absent[0]]!r} {_place(absent[0])}"
+        yield f"{len(absent)} of {len(ours)} gold predicates are not among the predictions; {missed} {found}"
+    if skipped := [place for place in theirs if place not in ours]:
+        found = f"{theirs[skipped[0]]!r} {_place(skipped[0])}"
+        yield f"{len(skipped)} predicted predicates are not in the gold file and are skipped; first {found}"
+
+
+def _place(place: tuple[int, int]) -> str:
+    sentence, index = place
+    return f"(sentence {sentence + 1}, word {index + 1})"

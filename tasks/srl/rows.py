@@ -1,4 +1,4 @@
-"""Inputs of the core for semantic roles: a sentence as tokens, or the part of it around its predicate that fits."""
+"""Inputs of the core for semantic roles: a sentence as tokens, or the parts of it that fit around its predicates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.data.tokenizer import SpecialTokens
+from atinuke_bench.data.windows import overlapping_windows, owners
 
 
 @dataclass(frozen=True)
@@ -15,32 +17,59 @@ class Row:
 
     input_ids: list[int]
     word: list[int]  # of each token, counted from `first_word`; -1 at [CLS] and [SEP]
-    predicates: list[int]  # counted from `first_word`; -1 where it does not fit
+    asked: list[int]  # which of the sentence's predicates
+    predicates: list[int]  # their words, counted from `first_word`
     tags: list[int]  # of every word, for one predicate after another
     first_word: int
+    num_cut: int  # gold arguments of these predicates that are not wholly inside
 
-    @classmethod
-    def build(
-        cls,
-        pieces: list[list[int]],
-        predicates: list[int],
-        tags: list[np.ndarray],
-        max_length: int,
-        specials: SpecialTokens,
-    ) -> Row:
-        """The row of a sentence, given as the pieces of its words; `tags` has one array a predicate."""
-        pieces = [word[: max_length - 2] for word in pieces]
-        first, end = window_around([len(word) for word in pieces], predicates[0], max_length - 2)
+
+@dataclass(frozen=True)
+class Question:
+    """The predicates of a sentence, given as the pieces of its words, with the gold arguments of each."""
+
+    pieces: list[list[int]]
+    predicates: list[int]
+    arguments: list[list[LabelledSpan]]
+
+    def rows(self, tags: BioTags, max_length: int, specials: SpecialTokens, *, centred: bool) -> list[Row]:
+        """Rows of at most `max_length` tokens that ask every predicate once, each beside the words around it.
+
+        With `centred` a predicate has a row to itself, the part of the sentence around it. Otherwise a sentence that
+        fits is one row, and of a longer one a predicate is asked in that of several overlapping windows whose nearer
+        edge is farthest from it. So its row depends on the sentence and on it alone.
+        """
+        room = max_length - 2
+        lengths = [min(len(word), room) for word in self.pieces]
+        if centred:
+            windows = [window_around(lengths, predicate, room) for predicate in self.predicates]
+            return [self._row(window, [number], room, tags, specials) for number, window in enumerate(windows)]
+        asked: dict[tuple[int, int], list[int]] = {}
+        for number, window in enumerate(self._shared_windows(lengths, room)):
+            asked.setdefault(window, []).append(number)
+        return [self._row(window, numbers, room, tags, specials) for window, numbers in sorted(asked.items())]
+
+    def _shared_windows(self, lengths: list[int], room: int) -> list[tuple[int, int]]:
+        """First word and end of each predicate's window."""
+        offsets = np.concatenate([[0], np.cumsum(lengths)])  # (W + 1,)
+        windows = overlapping_windows(offsets, room, room // 2)
+        return [windows[number] for number in owners(offsets, windows)[self.predicates].tolist()]
+
+    def _row(self, window: tuple[int, int], asked: list[int], room: int, tags: BioTags, specials: SpecialTokens) -> Row:
+        first, end = window
         ids, word = [specials.cls], [-1]
-        for number, own in enumerate(pieces[first:end]):
-            ids += own
-            word += [number] * len(own)
-        return cls(
+        for number, own in enumerate(self.pieces[first:end]):
+            ids += own[:room]
+            word += [number] * len(own[:room])
+        encoded = (tags.encode(self.arguments[number], len(self.pieces))[0] for number in asked)
+        return Row(
             [*ids, specials.sep],
             [*word, -1],
-            [index - first if first <= index < end else -1 for index in predicates],
-            [tag for own in tags for tag in own[first:end].tolist()],
+            asked,
+            [self.predicates[number] - first for number in asked],
+            [tag for own in encoded for tag in own[first:end].tolist()],
             first,
+            sum(start < first or last >= end for number in asked for start, last, _ in self.arguments[number]),
         )
 
 

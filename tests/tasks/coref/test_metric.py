@@ -10,6 +10,7 @@ import pytest
 from atinuke_bench.data.conll.read import read_documents
 from atinuke_bench.errors import DataError
 from atinuke_bench.metrics.metric import Answers, SumSample
+from atinuke_bench.tasks.coref.clusters import Clusters
 from atinuke_bench.tasks.coref.metric import METRICS, flat_scores
 from atinuke_bench.tasks.coref.scorer import DocumentCounts, count_document, scores, total
 
@@ -41,6 +42,18 @@ def test_the_sample_alone_is_that_of_the_measure(answers):
     assert isinstance(alone, SumSample)
     assert alone.units == sample.units == tuple(answers.ids)
     assert (alone.statistics == sample.statistics).all()
+
+
+def test_a_document_without_mentions_on_either_side_has_no_score():
+    nothing: Clusters = []
+    found, missed = [[(0, 0), (2, 2)]], [[(4, 4), (5, 5)]]
+    answers = Answers(["a", "b", "c", "d"], [nothing, found, nothing, found], [nothing, nothing, missed, found])
+    measured = METRIC.measure(answers)
+    assert measured.scores == [None, 0, 0, 100]
+    # It adds nothing to what resamples are made of, and a corpus of such documents has the score that scorer.pl prints.
+    assert not METRIC.sample(answers).statistics[0].any()
+    alone = METRIC.measure(Answers(["a"], [nothing], [nothing]))
+    assert (alone.scores, alone.figures["conll_f1"]) == ([None], 0)
 
 
 def test_stored_answers_are_read_back(answers):

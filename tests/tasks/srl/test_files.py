@@ -14,7 +14,7 @@ from atinuke_bench.cli import app
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.data.conll.read import Predicate, Sentence
 from atinuke_bench.errors import ConfigError, DataError
-from atinuke_bench.tasks.srl.files import keep_verbs, look_in, pair_files
+from atinuke_bench.tasks.srl.files import SrlFiles, keep_verbs, look_in, pair_files
 from atinuke_bench.training.prepare import prepare
 
 
@@ -147,6 +147,34 @@ def test_score_prints_overall_and_every_role(conll2005):
     table = _invoke("score", "srl", "--gold", gold, "--predictions", gold).stdout
     assert "AM-TMP" in table
     assert "missed" in table
+
+
+@pytest.mark.parametrize(
+    ("predictions", "warning"),
+    [
+        ("see (V*) *\ncall * (V*)\n\n- \n\n", None),
+        (
+            "sees (V*) *\ncall * (V*)\n\n- \n\n",
+            "1 of 2 gold predicates have another lemma in the predictions; all their arguments count as missed; "
+            "first 'see', found 'sees' (sentence 1, word 1)",
+        ),
+        (
+            "see (V*)\n- *\n\n- \n\n",
+            "1 of 2 gold predicates are not among the predictions; all their arguments count as missed; "
+            "first 'call' (sentence 1, word 2)",
+        ),
+        (
+            "see (V*) *\ncall * (V*)\n\nhelp (V*)\n\n",
+            "1 predicted predicates are not in the gold file and are skipped; first 'help' (sentence 2, word 1)",
+        ),
+    ],
+)
+def test_predicates_that_do_not_match_are_warned_of(tmp_path, caplog, predictions, warning):
+    gold, response = tmp_path / "gold.props", tmp_path / "response.props"
+    gold.write_text("see (V*) *\ncall * (V*)\n\n- \n\n")
+    response.write_text(predictions)
+    SrlFiles().score(gold, response)
+    assert caplog.messages == ([] if warning is None else [warning])
 
 
 BAD_FILES = {
