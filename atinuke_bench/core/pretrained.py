@@ -31,6 +31,8 @@ _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 # Operations of a text grow at most with the square of its length, so counts at three lengths give them at any. Some are
 # the same at every length: DeBERTa projects its table of relative positions once a text.
 _COUNTED = (8, 16, 32)
+# Weights that a model may have beyond those in its files.
+_ALLOWANCE = 10_000_000
 
 
 class PretrainedCore(Core[PretrainedConfig]):
@@ -67,6 +69,13 @@ class PretrainedCore(Core[PretrainedConfig]):
         config = config.model_copy(update={**changes, "architecture": found.architecture})
         with torch.device("meta"):  # holds no numbers: only the sizes are needed
             encoder = _build(config)
+        num_weights = sum(weight.numel() for weight in encoder.parameters())
+        # A weight takes at least a byte. The pooler's and the buffers' share is far below this allowance.
+        if num_weights > found.num_bytes + _ALLOWANCE:
+            raise CheckpointError(
+                f"{found.path}: config.json has sizes of {num_weights:,} weights; the files have "
+                f"{found.num_bytes:,} bytes"
+            )
         return config.model_copy(update={"max_positions": _max_positions(encoder)})
 
     @classmethod
@@ -161,8 +170,11 @@ class PretrainedCore(Core[PretrainedConfig]):
 def _build(config: PretrainedConfig) -> Any:
     """The encoder with random weights."""
     model_class, configuration, options = _plan(config)
-    with _quiet():
-        return model_class._from_config(configuration, dtype=torch.float32, **options)
+    try:
+        with _quiet():
+            return model_class._from_config(configuration, dtype=torch.float32, **options)
+    except Exception as error:  # of any class: each architecture checks its own sizes, if it does
+        raise ConfigError(f"core.model: config.json makes no encoder: {first_line(error)}") from error
 
 
 def _plan(config: PretrainedConfig) -> tuple[Any, Any, dict[str, Any]]:
@@ -184,8 +196,11 @@ def _plan(config: PretrainedConfig) -> tuple[Any, Any, dict[str, Any]]:
             f"code that comes with a model is never run; found model_type {kind!r}"
             + (f"; nearest: {near!r}" if near else "")
         )
-    with _quiet():
-        configuration = transformers.AutoConfig.for_model(kind, **record)
+    try:
+        with _quiet():
+            configuration = transformers.AutoConfig.for_model(kind, **record)
+    except Exception as error:  # the library checks types by classes of its own
+        raise ConfigError(f"core.model: config.json: {first_line(error)}") from error
     if configuration.is_encoder_decoder:
         raise ConfigError(f"core.model: an encoder is needed; {kind!r} is an encoder with a decoder")
     for names, rate in ((_DROPOUT, config.dropout), (_ATTENTION_DROPOUT, config.attention_dropout)):

@@ -35,13 +35,14 @@ WEIGHTS = "model.safetensors"
 #: Names the files of weights that come in parts.
 INDEX = f"{WEIGHTS}.index.json"
 
-# Entries of a config.json that are particular to one task, program or file, and change no hidden vector.
+# Entries of a config.json that are particular to one task, program or file, and change no hidden vector. So are all
+# that begin with "_": they are the library's own, and one of them names code on the Hub that it would fetch and run.
 _INCIDENTAL = {
-    "_commit_hash",
-    "_name_or_path",
     "architectures",
+    "attn_implementation",
     "auto_map",
     "dtype",
+    "experts_implementation",
     "finetuning_task",
     "gradient_checkpointing",
     "id2label",
@@ -52,7 +53,10 @@ _INCIDENTAL = {
     "torch_dtype",
     "transformers_version",
     "use_cache",
+    "use_kernels",
 }
+# No encoder has more layers, nor any size above this; a larger number takes the memory before anything is checked.
+_MOST_LAYERS, _LARGEST_SIZE = 1_000, 100_000_000
 
 #: Models that also circulate as folders without a name, by the SHA-256 of their single file of weights.
 KNOWN_WEIGHTS = {
@@ -82,6 +86,11 @@ class ModelFolder:
     architecture: dict[str, Any]
     weights: tuple[Path, ...]
     checksum: str
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of the files of weights."""
+        return sum(file.stat().st_size for file in self.weights)
 
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer; CheckpointError when its file is damaged."""
@@ -115,7 +124,8 @@ def read_folder(path: Path, name: str | None = None, revision: str | None = None
         should = file.resolve().name
         if len(should) == len(found) and file.is_symlink() and should != found:
             raise CheckpointError(f"{file.resolve()}: not the file that the Hub has (its checksum differs); delete it")
-    kept = {key: value for key, value in architecture.items() if key not in _INCIDENTAL}
+    _require_plausible(architecture, path / ARCHITECTURE)
+    kept = {key: value for key, value in architecture.items() if not _is_incidental(key)}
     checksum = sha256_json({"weights": sums, "tokenizer": sha256_file(path / TOKENIZER), "architecture": kept})
     known_as = KNOWN_WEIGHTS.get(sums[0]) if len(sums) == 1 else None
     return ModelFolder(path, known_as or name or path.absolute().name, revision, kept, weights, checksum)
@@ -159,6 +169,22 @@ def _require(path: Path, present: set[str]) -> None:
             f"{where}: the tokenizer must be in {TOKENIZER}; found {_some(present)}; "
             "transformers writes it: AutoTokenizer.from_pretrained(MODEL).save_pretrained(DIR)"
         )
+
+
+def _is_incidental(key: str) -> bool:
+    return key.startswith("_") or key in _INCIDENTAL
+
+
+def _require_plausible(architecture: dict[str, Any], where: Path) -> None:
+    """Refuse what would take all memory, or read weights by code for packed ones; CheckpointError."""
+    if "quantization_config" in architecture:
+        raise CheckpointError(f"{where}: weights must be plain numbers; found 'quantization_config'")
+    for key, value in architecture.items():
+        if isinstance(value, dict):
+            _require_plausible(value, where)
+        limit = _MOST_LAYERS if "layers" in key else _LARGEST_SIZE
+        if isinstance(value, int) and value > limit:
+            raise CheckpointError(f"{where}: {key}: at most {limit:,}; found {value:,}")
 
 
 def _weight_files(path: Path, present: set[str]) -> tuple[Path, ...]:

@@ -202,6 +202,42 @@ def test_code_of_a_model_and_other_kinds_are_refused(copy, architecture, message
         config_of(copy(config__json=architecture, evil__py="raise SystemExit('run')"))
 
 
+def architecture_of(folder, **changes):
+    return json.loads((folder / "config.json").read_text(encoding="utf-8")) | changes
+
+
+@pytest.mark.parametrize("name", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal"])
+def test_code_on_the_hub_that_a_config_names_is_not_asked_for(model_folder, copy, name, monkeypatch):
+    asked = []
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *a, **k: asked.append(a))
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *a, **k: asked.append(a))
+    folder = copy(config__json=architecture_of(model_folder("bert"), **{name: "owner/kernel"}))
+    config = config_of(folder)
+    assert config.checksum == config_of(model_folder("bert")).checksum
+    assert build_core(config, 60).encoder.config._attn_implementation == "sdpa"
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_size": 10**9}, "hidden_size: at most 100,000,000; found 1,000,000,000"),
+        ({"hidden_size": 32 * 10**5}, "has sizes of .* weights; the files have"),
+        ({"vocab_size": 9 * 10**7}, "has sizes of .* weights; the files have"),
+        ({"num_hidden_layers": 10**6}, "num_hidden_layers: at most 1,000; found 1,000,000"),
+        ({"hidden_size": "wide"}, "core.model: config.json"),
+        ({"num_attention_heads": 7}, "core.model: config.json"),
+        ({"hidden_act": "no_such"}, "core.model: config.json"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "weights must be plain numbers"),
+    ],
+)
+def test_sizes_and_kinds_that_no_encoder_has_are_refused_before_memory_is_taken(model_folder, copy, changes, message):
+    folder = copy(config__json=architecture_of(model_folder("bert"), **changes))
+    with pytest.raises((CheckpointError, ConfigError), match=message) as caught:
+        config_of(folder)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("file", "keep"), [("model.safetensors", 1000), ("tokenizer.json", 50), ("config.json", 10)])
 def test_a_cut_file_is_found_damaged(copy, file, keep):
     folder = copy()
