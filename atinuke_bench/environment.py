@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.util
 import os
 import platform
 import subprocess
+import sys
+import tempfile
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +102,25 @@ def processor_has_bfloat16() -> bool:
     """True where the processor does bfloat16 matrix products in hardware; elsewhere torch emulates them, slowly."""
     flags = _processor_flags()
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def fit_surroundings() -> None:
+    """Let commands work where the system gives them less than usual, as containers and batch systems do.
+
+    What the terminal's encoding lacks is shown as `?`. A user without a home gets one among the temporary files, since
+    libraries would make a folder called `~`; a user without a name is called by number.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = str(Path(tempfile.gettempdir()) / f"atinuke-bench-{os.getuid()}")
+    try:
+        getpass.getuser()
+    except (OSError, KeyError):  # KeyError before Python 3.13
+        os.environ["USER"] = f"user-{os.getuid()}"
 
 
 def cache_folder() -> Path:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from atinuke_bench.environment import git_state
+from atinuke_bench.environment import fit_surroundings, git_state
 
 NOTHING = {"commit": None, "diff": None}
 
@@ -77,3 +80,23 @@ def test_a_diff_can_be_left_out(paper, monkeypatch):
 
 def test_what_is_no_file_has_no_checkout():
     assert git_state("sys") == git_state("no_such_module_anywhere") == NOTHING
+
+
+def test_a_user_without_home_and_name_gets_both(monkeypatch, tmp_path):
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    fit_surroundings()
+    assert Path.home() == tmp_path / f"atinuke-bench-{os.getuid()}"
+    assert getpass.getuser() == f"user-{os.getuid()}"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_what_a_terminal_cannot_show_is_no_error(encoding):
+    code = "from atinuke_bench.environment import fit_surroundings; fit_surroundings(); print('47 \\u2013 53 \\u03c3')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONIOENCODING": encoding}, capture_output=True, check=True
+    )
+    assert done.stdout.startswith(b"47 ")
+    assert done.stdout.endswith(b" ?\n")

@@ -9,6 +9,7 @@ import typer
 
 from atinuke_bench.cli import inspect, predict, results, suites, sweeps, training
 from atinuke_bench.cli.shared import app
+from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError
 
 __all__ = ["app", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
@@ -31,6 +32,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 def main() -> None:
     """Entry point: users' mistakes end in one line on standard error and status 2."""
+    fit_surroundings()
     try:
         app()
     except AtinukeBenchError as error:
