@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from atinuke_bench.secrets import without_secrets
+
 
 class FailureClass(StrEnum):
     """Why a run has no result, as it is filed in `failure.json`."""
@@ -39,6 +41,10 @@ class AtinukeBenchError(Exception):
 
     #: The failure class of a run that this error ends.
     failure_class = FailureClass.DATA
+
+    def __str__(self) -> str:
+        # A message may quote a setting, an address or another package's words.
+        return without_secrets(super().__str__())
 
 
 class ConfigError(AtinukeBenchError):
@@ -137,22 +143,24 @@ class PluginError(AtinukeBenchError):
 def first_line(error: BaseException, *, with_class: bool = False) -> str:
     """The first line of an error's message, after its class if asked for; the class alone where there is no message.
 
+    Other packages quote addresses with their passwords; these are left out.
+
     >>> first_line(ValueError("too short\\nby 3")), first_line(KeyError()), first_line(OSError("full"), with_class=True)
     ('too short', 'KeyError', 'OSError: full')
     """
-    lines, name = str(error).strip().splitlines(), type(error).__name__
+    lines, name = without_secrets(str(error)).strip().splitlines(), type(error).__name__
     if not lines:
         return name
     return f"{name}: {lines[0]}" if with_class else lines[0]
 
 
 def one_line(error: BaseException) -> str:
-    """An error's whole message on one line; its class where there is no message.
+    """An error's whole message on one line, without secrets; its class where there is no message.
 
     >>> one_line(ValueError("too short\\n  by 3"))
     'too short by 3'
     """
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(without_secrets(str(error)).split()) or type(error).__name__
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

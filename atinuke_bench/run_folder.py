@@ -7,6 +7,8 @@ history.jsonl         one line an epoch
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
 checkpoints/          best.safetensors with the selected weights; until the run is finished, last.safetensors to resume
 log.txt               what happened, with times
+wandb/                only where W&B is told: its record, made from the files above
+.wandb.json           the run's name, project and group there; .wandb-sent.json: what it was sent last
 .earlier-<n>/         only after `--rerun`: what the folder held before
 failure.json          only where the run failed: its class and traceback
 result.json           written last: the run is finished if and only if it is there and valid
@@ -94,9 +96,7 @@ class RunFolder:
         left = [path for path in self.path.iterdir() if not path.name.startswith(".") and path != self.log]
         if not any(path.is_file() for path in left):
             return None
-        numbers = [path.name.removeprefix(_SET_ASIDE) for path in self.path.glob(f"{_SET_ASIDE}*")]
-        number = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
-        place = make_folder(self.path / f"{_SET_ASIDE}{number}")
+        place = make_folder(self.path / f"{_SET_ASIDE}{self.num_set_aside() + 1}")
         # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
         order = [self.result, self.last_checkpoint.parent, self.history]
         try:
@@ -105,6 +105,11 @@ class RunFolder:
         except OSError as error:
             raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
         return place
+
+    def num_set_aside(self) -> int:
+        """How often what a training left was set aside."""
+        numbers = [path.name.removeprefix(_SET_ASIDE) for path in self.path.glob(f"{_SET_ASIDE}*")]
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
     def has_past(self) -> bool:
         """Whether a training would find something of an earlier one."""
@@ -209,11 +214,14 @@ def folder_of_result(store: str | Path, result: dict[str, Any]) -> RunFolder:
 
 
 def find_runs(*places: str | Path) -> list[RunFolder]:
-    """Every run folder at or below the given places, in order of path; not what was set aside for a rerun."""
+    """Every run folder at or below the given places, in order of path; not what was set aside for a rerun.
+
+    What lies within a run's folder is no run: W&B keeps files of the same name there.
+    """
     found = {
         path.parent
         for place in places
         for path in Path(place).rglob("config.yaml")
         if not any(part.startswith(_SET_ASIDE) for part in path.relative_to(place).parts)
     }
-    return [RunFolder(path) for path in sorted(found)]
+    return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]

@@ -12,6 +12,7 @@ from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
+from atinuke_bench.secrets import HIDDEN
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
     default_url,
@@ -84,11 +85,12 @@ def _database(folder: Path, written: str | None, given: str | None) -> str:
     """The address to open: the given one, unless it is another database than the study was made in."""
     known = written or default_url(folder)
     if given is None:
-        if "***" in known:
+        if HIDDEN in known:
             raise StudyError(f"study database {known}: give its address with the password, by --storage")
         return known
-    if (folder / "study.yaml").exists() and without_password(given) != known:
-        raise StudyError(f"study {folder.name!r} of this store lies in {known}, not in {without_password(given)}")
+    if (folder / "study.yaml").exists() and without_password(given) != without_password(known):
+        shown = without_password(known)
+        raise StudyError(f"study {folder.name!r} of this store lies in {shown}, not in {without_password(given)}")
     return given
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError, one_line
 from atinuke_bench.files import make_folder
+from atinuke_bench.secrets import shown_url
 
 #: How long a process waits for another one's lock before it gives up; drawing a trial takes milliseconds.
 LOCK_SECONDS = 120.0
@@ -30,12 +31,12 @@ CONNECT_SECONDS = 10
 
 
 class Storage:
-    """An open study database. `url` has no password, for messages and files."""
+    """An open study database. `url` has no secrets, for messages and files."""
 
     def __init__(self, url: str) -> None:
         """Connect, and make the tables where they are missing; StorageError, ConfigError or MissingDependencyError."""
         parsed = _parse(url)
-        self.url = parsed.render_as_string(hide_password=True)
+        self.url = _shown(parsed)
         self._lock = _FileLock(parsed) if parsed.get_backend_name() == "sqlite" else _ServerLock(parsed)
         with self.errors(), self._lock.held():
             self.optuna: BaseStorage = _open(parsed)
@@ -73,7 +74,11 @@ def without_password(url: str) -> str:
     >>> without_password("postgresql://ada:secret@host/studies")
     'postgresql+psycopg://ada:***@host/studies'
     """
-    return _parse(url).render_as_string(hide_password=True)
+    return _shown(_parse(url))
+
+
+def _shown(url: URL) -> str:
+    return shown_url(url.render_as_string(hide_password=False))
 
 
 class _FileLock:
@@ -146,16 +151,18 @@ def _parse(url: str) -> URL:
     example = "such as sqlite:////folder/study.db or postgresql://user@host/database"
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigError(f"--storage takes a database URL {example}; found {url.split('@')[-1]!r}") from error
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(f"--storage takes a database URL {example}; found {shown_url(url)!r}") from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql", "mysql", "mariadb"):
         raise ConfigError(
             f"--storage takes SQLite, PostgreSQL or MySQL; found {parsed.get_backend_name()!r}, {example}"
         )
+    if "@" in (parsed.host or ""):
+        raise ConfigError(f"--storage: an '@' in a password is written %40; found {shown_url(url)!r}")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ConfigError(f"--storage: an SQLite study is a file, {example}; found {url!r}")
+        raise ConfigError(f"--storage: an SQLite study is a file, {example}; found {shown_url(url)!r}")
     return parsed
 
 

@@ -18,12 +18,14 @@ PACKAGE = "atinuke_bench"
 FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
-_BASE = {"errors", "files", "registry", "config", "run_folder", "environment", "source_code"}
+_BASE = {"errors", "secrets", "files", "registry", "config", "run_folder", "environment", "source_code"}
 _PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
-    "errors": set(),
+    "secrets": set(),
+    "wandb_settings": set(),
+    "errors": {"secrets"},
     "registry": {"errors"},
     "config": {"config", "errors", "registry"},
     "files": {"errors"},
@@ -38,10 +40,10 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"training"} | _PARTS | _BASE,
     "sentences": {"sentences", "training"} | _PARTS | _BASE,
     "tasks": {"tasks", "sentences", "training"} | _PARTS | _BASE,
-    "runs": {"runs", "training", "tasks"} | _PARTS | _BASE,
+    "runs": {"runs", "wandb_settings", "training", "tasks"} | _PARTS | _BASE,
     "testing": {"training"} | _PARTS | _BASE,
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
-    "reports": {"reports", "metrics", "formatting"} | _BASE,
+    "reports": {"reports", "wandb_settings", "metrics", "formatting"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
     "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,

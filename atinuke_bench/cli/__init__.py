@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from atinuke_bench.cli import inspect, predict, results, suites, sweeps, trainin
 from atinuke_bench.cli.shared import app
 from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError
+from atinuke_bench.secrets import without_secrets
 
 __all__ = ["app", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
 
@@ -38,6 +40,10 @@ def main() -> None:
     except AtinukeBenchError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except Exception:
+        # A mistake of this package; the message may quote an address with its password.
+        typer.echo(without_secrets(traceback.format_exc()).rstrip(), err=True)
+        sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
             typer.echo("interrupted; the same command goes on where it stopped", err=True)

@@ -122,9 +122,9 @@ def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) 
         typer.echo(f"warning: {error}", err=True)
         return
     if upload:
-        from atinuke_bench.runs.tracking import start_upload
+        from atinuke_bench.runs.wandb_upload import start_upload_of_record
 
-        start_upload(out)
+        start_upload_of_record(record, out)
         typer.echo(f"W&B: {record} is being uploaded; see {out / 'wandb' / 'upload.txt'}", err=True)
     else:
         typer.echo(f"W&B: recorded in {record}; `wandb sync` uploads it", err=True)

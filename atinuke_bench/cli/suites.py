@@ -26,12 +26,15 @@ from atinuke_bench.cli.shared import (
     stdout,
     wandb_mode,
 )
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import AtinukeBenchError, ConfigError
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.suite import Suite
+
+#: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
+_MOST_SILENT = 3
 
 
 @app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
@@ -136,20 +139,32 @@ def sync(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for the upload of a run.")] = 120,
 ) -> None:
-    """Upload to W&B what runs have recorded offline. What is uploaded already is left alone."""
+    """Upload to W&B what runs have to tell, also while they are under way. What is uploaded already is left alone."""
     from atinuke_bench.run_folder import find_runs
-    from atinuke_bench.runs.tracking import sync as sync_run
-    from atinuke_bench.runs.tracking import unsynced_records
+    from atinuke_bench.runs.wandb_record import is_tracked
+    from atinuke_bench.runs.wandb_upload import needs_upload
+    from atinuke_bench.runs.wandb_upload import sync as sync_run
 
-    waiting = [folder for folder in find_runs(*_existing(runs)) if unsynced_records(folder.path)]
-    if not waiting:
-        typer.echo("nothing to upload", err=True)
-    for done, folder in enumerate(waiting):
-        if (problem := sync_run(folder.path, timeout)) is not None:
-            typer.echo(f"{folder.path}: not uploaded: {problem}", err=True)
-            typer.echo(f"{done} of {len(waiting)} runs uploaded; the same command goes on", err=True)
-            raise typer.Exit(1)
-        typer.echo(f"[{done + 1}/{len(waiting)}] {folder.path}", err=True)
+    num_uploaded = num_left = num_silent = 0
+    for folder in filter(is_tracked, find_runs(*_existing(runs))):
+        try:
+            if not needs_upload(folder):
+                continue
+            sync_run(folder, timeout)
+        except (AtinukeBenchError, TimeoutError) as error:
+            num_left += 1
+            num_silent = num_silent + 1 if isinstance(error, TimeoutError) else 0
+            typer.echo(f"{folder.path}: not uploaded: {error}", err=True)
+            if num_silent == _MOST_SILENT:
+                typer.echo(f"W&B has not answered {num_silent} times in a row; the rest waits", err=True)
+                break
+            continue
+        num_uploaded, num_silent = num_uploaded + 1, 0
+        typer.echo(f"{folder.path}: uploaded", err=True)
+    if num_left:
+        typer.echo(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
 
 
 def _existing(places: list[Path]) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from atinuke_bench import environment
+from atinuke_bench.secrets import shown_url
 
 _CONNECT_SECONDS = 1.0
 
@@ -28,8 +29,8 @@ def examine() -> dict[str, Any]:
             "default per run": 1,
         },
         "bfloat16": _bfloat16(),
-        "cache": {"folder": str(cache), "bytes": _size(cache), "free_bytes": _free(cache)},
-        "data": {"ATINUKE_DATA": os.environ.get("ATINUKE_DATA")},
+        "cache": {"folder": shown_url(str(cache)), "bytes": _size(cache), "free_bytes": _free(cache)},
+        "data": {"ATINUKE_DATA": None if (data := os.environ.get("ATINUKE_DATA")) is None else shown_url(data)},
         "services": {
             "W&B": _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")),
             "Hugging Face Hub": _reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co")),
@@ -46,14 +47,18 @@ def _bfloat16() -> str:
 
 
 def _reach(url: str) -> str:
-    """Whether a connection to the service opens within a second; nothing is sent."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    """Whether a connection to the service opens within a second; nothing is sent. Credentials are not shown."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return f"no address: {shown_url(url)}"
+    place = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     try:
         with socket.create_connection((parts.hostname or "", port), timeout=_CONNECT_SECONDS):
-            return f"reachable at {parts.netloc}"
+            return f"reachable at {place}"
     except OSError as error:
-        return f"not reachable at {parts.netloc} ({error.strerror or error})"
+        return f"not reachable at {place} ({error.strerror or error})"
 
 
 def _size(folder: Path) -> int:

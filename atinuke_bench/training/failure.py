@@ -11,6 +11,7 @@ import torch
 from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError
 from atinuke_bench.files import write_json
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.secrets import without_secrets
 
 
 def classify(error: BaseException) -> FailureClass:
@@ -39,6 +40,7 @@ def write_failure(folder: RunFolder, error: BaseException) -> None:
 
 
 def failure_record(failure_class: FailureClass, kind: str, message: str, text: str = "") -> dict[str, Any]:
-    """What `failure.json` holds; `text` is the traceback where there is one."""
+    """What `failure.json` holds, without secrets; `text` is the traceback where there is one."""
     now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return {"class": failure_class, "type": kind, "message": message, "traceback": text, "time": now}
+    shown, trace = without_secrets(message), without_secrets(text)
+    return {"class": failure_class, "type": kind, "message": shown, "traceback": trace, "time": now}

@@ -15,6 +15,7 @@ from filelock import Timeout
 
 from atinuke_bench.errors import BusyError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.secrets import without_secrets
 
 
 @contextlib.contextmanager
@@ -27,14 +28,19 @@ def only_holder(folder: RunFolder) -> Iterator[None]:
         raise BusyError(f"{folder.path}: another process is carrying out this run") from None
 
 
+class _WithoutSecrets(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
 @contextlib.contextmanager
 def log_to(folder: RunFolder) -> Iterator[None]:
-    """Append the package's log to the run's `log.txt`."""
+    """Append the package's log to the run's `log.txt`, without secrets."""
     try:
         handler = logging.FileHandler(folder.log, encoding="utf-8")
     except OSError as error:
         raise RunFolderError(f"{folder.log}: cannot be written ({error.strerror})") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_WithoutSecrets("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("atinuke_bench")
     level = logger.level
     logger.setLevel(logging.INFO)

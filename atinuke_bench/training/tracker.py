@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-import pandas as pd
+from typing import Protocol
 
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.prepare import PreparedRun
 
 
 class Tracker(Protocol):
-    """What training reports to a tracker, in this order; `finish` is always called, with None when the run failed."""
+    """Told when a run begins and when it has ended, by a result or not: what there is to report is in its folder."""
 
     def start(self, prepared: PreparedRun, folder: RunFolder) -> None: ...
 
-    def epoch(self, record: dict[str, Any]) -> None: ...
-
-    def finish(self, result: dict[str, Any] | None, predictions: pd.DataFrame | None) -> None: ...
+    def finish(self, folder: RunFolder) -> None: ...
 
 
 class NoTracker:
@@ -26,8 +22,5 @@ class NoTracker:
     def start(self, prepared: PreparedRun, folder: RunFolder) -> None:
         pass
 
-    def epoch(self, record: dict[str, Any]) -> None:
-        pass
-
-    def finish(self, result: dict[str, Any] | None, predictions: pd.DataFrame | None) -> None:
+    def finish(self, folder: RunFolder) -> None:
         pass

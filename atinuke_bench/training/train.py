@@ -73,18 +73,15 @@ def train_and_evaluate(
             ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
         folder.result.unlink(missing_ok=True)
-        result, predictions = None, None
         try:
             tracker.start(prepared, folder)
-            result, predictions = _carry_out(prepared, folder, execution, tracker, should_continue)
-            folder.write_result(result)
+            folder.write_result(_carry_out(prepared, folder, execution, should_continue))
         except BaseException as error:
-            result = None
             write_failure(folder, error)
             log.error("failed: %s: %s", type(error).__name__, error)
             raise
         finally:
-            tracker.finish(result, predictions)
+            tracker.finish(folder)
         return folder.read_result()
 
 
@@ -105,7 +102,7 @@ def _help_first_process(
         if _has_all(folder, prepared):
             return folder.read_result()
         torch.set_num_threads(execution.threads)
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, NoTracker(), None)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, None)
         return _result(prepared, evaluations) | {"selection": selection, "cost": cost}
 
 
@@ -113,9 +110,8 @@ def _carry_out(
     prepared: PreparedRun,
     folder: RunFolder,
     execution: Execution,
-    tracker: Tracker,
     should_continue: Callable[[dict[str, Any]], bool] | None,
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> dict[str, Any]:
     started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     for note in prepared.notes:
@@ -132,7 +128,7 @@ def _carry_out(
     else:
         write_json(folder.manifest, _manifest(prepared, execution, code, tokenizer=fingerprint(prepared.tokenizer)))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, tracker, should_continue)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
@@ -142,14 +138,13 @@ def _carry_out(
         _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
     result["artefacts"] = _checksums(folder)
-    return result, predictions
+    return result
 
 
 def _fit_and_evaluate(
     prepared: PreparedRun,
     folder: RunFolder,
     execution: Execution,
-    tracker: Tracker,
     should_continue: Callable[[dict[str, Any]], bool] | None,
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
@@ -170,7 +165,6 @@ def _fit_and_evaluate(
     _say(prepared.sizes(), execution)
 
     def on_epoch(record: dict[str, Any]) -> None:
-        tracker.epoch(record)
         if progress is not None:
             progress.epoch_done(record)
 

@@ -82,7 +82,7 @@ def _result(config: Mapping[str, Any], summary: Mapping[str, Any], identity: str
         part, slash, rest = name.partition("/")
         if slash and part == "cost":
             cost[rest] = value
-        elif slash and part != "selection":
+        elif slash and part not in ("selection", "interval"):
             scores.setdefault(part, {})[rest] = value
     return {
         **{name: summary[name] for name in _NEEDED},
@@ -103,7 +103,9 @@ def _records(run: Any) -> list[dict[str, Any]]:
 
 
 def _history(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted((one for one in records if one.get("epoch") is not None), key=lambda one: one["epoch"])
+    """The epochs, as `history.jsonl` has them; where a score has no name of a selection's, an older version sent it."""
+    epochs = sorted((one for one in records if one.get("epoch") is not None), key=lambda one: one["epoch"])
+    return [{**one, "score": one.get("selection_score", one.get("score"))} for one in epochs]
 
 
 def _unwrapped(value: Any) -> Any:

@@ -6,6 +6,7 @@ import importlib.metadata
 from pathlib import Path
 
 from atinuke_bench.errors import TrackerError
+from atinuke_bench.wandb_settings import offline_settings
 
 from ..report import Report
 
@@ -21,12 +22,11 @@ def log_report(report: Report, out: Path, project: str = "atinuke-bench") -> Pat
     """
     import wandb
 
-    quiet = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True)
     config = {"num_runs": len(report.frame.runs), "version": importlib.metadata.version("atinuke-bench")}
     try:
         with wandb.init(
             project=project, job_type=JOB_TYPE, name=f"report {out.name}", config=config, dir=str(out), mode="offline",
-            settings=quiet,
+            settings=offline_settings(),
         ) as run:  # fmt: skip
             for table in report.tables:
                 # All columns of one kind each, since W&B refuses a column of mixed ones.

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from matplotlib import get_configdir
 
 from atinuke_bench.errors import UnknownNameError
-from atinuke_bench.reports.reading.wandb_project import project_of
+from atinuke_bench.reports.reading.collect import Collector
+from atinuke_bench.reports.reading.wandb_project import _collect, _result, project_of
 
 _ACCOUNT = {"id": "u", "entity": "ada", "username": "ada", "email": "", "flags": "{}", "teams": {"edges": []}}
 _PROTOCOL = {"task": "snli", "is_cut": True, "source": "local", "selection": "held-out", "pretraining": "none"}
@@ -56,7 +58,7 @@ class _StandIn(BaseHTTPRequestHandler):
         if "viewer" in query:
             return {"viewer": _ACCOUNT}
         if "history(" in query:
-            lines = [{"epoch": n, "loss": 1.0 - n / 10, "score": 50.0 + n} for n in (1, 0)]
+            lines = [{"epoch": n, "loss": 1.0 - n / 10, "selection_score": 50.0 + n} for n in (1, 0)]
             return {"project": {"run": {"history": [json.dumps(line) for line in lines]}}}
         if "runs(" in query and variables["project"] == "encoders":
             start = int(variables.get("cursor") or 0)
@@ -149,6 +151,29 @@ def test_a_project_that_cannot_be_read_is_one_line(stand_in, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_an_interval_is_no_split():
+    summary = json.loads(_node("a0", **{"interval/low": 60.0, "interval/high": 80.0})["summaryMetrics"])
+    config = {"task": "snli", "core": {"name": "atinuke"}, "seed": 0}
+    assert set(_result(config, summary, "a0")["scores"]) == {"test"}
+
+
+def test_an_epochs_score_is_that_of_selection():
+    node = _node("a0")
+    lines = [{"epoch": 1, "selection_score": 51.0}, {"epoch": 0, "score": 50.0}, {"predictions": {}}]
+    run = SimpleNamespace(
+        id="a0",
+        state="finished",
+        config={name: item["value"] for name, item in json.loads(node["config"]).items()},
+        summary=json.loads(node["summaryMetrics"]),
+        history=lambda **_: lines,
+    )
+    collector = Collector()
+    _collect(run, "ada/encoders", collector)
+    frame = collector.frame()
+    assert not frame.gaps
+    assert [record["score"] for record in frame.history(0)] == [50.0, 51.0]
+
+
 @pytest.mark.parametrize("source", ["wandb:ada", "ada/encoders", "wandb:a/b/c", "wandb:/x"])
 def test_a_source_of_another_form_is_refused(source):
     with pytest.raises(UnknownNameError, match="wandb:ENTITY/PROJECT"):
@@ -161,12 +186,14 @@ def test_a_report_is_recorded_offline_with_its_tables_and_files(tmp_path, write_
     # A host that answers nothing: recording must not ask it.
     done = _command(
         tmp_path, "report", tmp_path / "runs", "--out", tmp_path / "out", "--wandb", "offline",
-        WANDB_BASE_URL="http://127.0.0.1:9", WANDB_API_KEY="0" * 40,
+        WANDB_BASE_URL="http://ada:swordfish@127.0.0.1:9", WANDB_API_KEY="0" * 40,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "torch was" not in done.stderr
     assert done.stderr.strip().endswith("False")
     (record,) = (tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb")
     content = record.read_bytes()
+    for path in (tmp_path / "out").rglob("*"):
+        assert not path.is_file() or b"swordfish" not in path.read_bytes(), path
     for name in (b"report/headline-1", b"report/cost", b"report/published", b"report.html", b"tables/cost.csv"):
         assert name in content, name

@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,8 @@ import pytest
 from atinuke_bench.cli import main
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.execute import execute
-from atinuke_bench.runs.tracking import make_tracker, unsynced_records
+from atinuke_bench.runs.tracking import make_tracker
+from atinuke_bench.runs.wandb_upload import needs_upload
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
@@ -47,17 +47,6 @@ def records_of(path: Path) -> list:
     return records
 
 
-def whole_record(path: Path) -> list:
-    """The records of a run that has ended; W&B's own process writes the last of them moments after `finish`."""
-    until = time.monotonic() + 30
-    records = records_of(path)
-    while not any(record.HasField("exit") for record in records):
-        assert time.monotonic() < until, "W&B has not ended its record"
-        time.sleep(0.05)
-        records = records_of(path)
-    return records
-
-
 def name_of(item) -> str:
     return item.key or ".".join(item.nested_key)
 
@@ -74,7 +63,7 @@ def test_one_offline_record_holds_config_history_summary_and_predictions(make_ru
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline", group="grid"))
     (file,) = (folder.path / "wandb").rglob("*.wandb")
-    records = whole_record(file)
+    records = records_of(file)
     (header,) = [record.run for record in records if record.HasField("run")]
     assert header.run_id == result["identity"]
     assert header.run_group == "grid"
@@ -87,9 +76,10 @@ def test_one_offline_record_holds_config_history_summary_and_predictions(make_ru
         for record in records
         if record.HasField("history")
     ]
-    losses = [row["loss"] for row in history if "loss" in row]
-    assert losses == pytest.approx([record["loss"] for record in folder.read_history()])
-    (table,) = [row for row in history if "predictions._type" in row]
+    *epochs, table = history
+    assert [row["loss"] for row in epochs] == pytest.approx([record["loss"] for record in folder.read_history()])
+    assert [row["_step"] for row in epochs] == [row["epoch"] for row in epochs]
+    assert not [row for row in history if "score" in row], "an epoch's score is not the run's"
     assert table["predictions._type"] == "table-file"
     assert table["predictions.nrows"] == 20
 
@@ -100,17 +90,26 @@ def test_one_offline_record_holds_config_history_summary_and_predictions(make_ru
     assert json.loads(summary["score"]) == pytest.approx(result["score"])
 
 
-def test_a_tracker_that_fails_is_logged_and_the_run_goes_on(make_run, tmp_path, monkeypatch):
-    import wandb
-
-    def fail(**_):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(wandb, "init", fail)
+def test_a_tracker_that_fails_is_logged_and_the_run_goes_on(make_run, tmp_path, offline_home):
     folder = RunFolder(tmp_path / "run")
+    folder.create()
+    (folder.path / "wandb").write_text("in the way of W&B's folder")
     train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline"))
     assert folder.is_finished()
-    assert "W&B records nothing more of this run: OSError: no space left" in folder.log.read_text()
+    assert "W&B has no record of this run: " in folder.log.read_text()
+
+
+def test_no_command_line_and_no_variable_of_the_shell_is_recorded(make_run, tmp_path, offline_home, monkeypatch):
+    secret = "swordfish-" + "0" * 30
+    monkeypatch.setattr("sys.argv", ["atinuke-bench", "--storage", f"postgresql://ada:{secret}@host/studies"])
+    monkeypatch.setenv("WANDB_API_KEY", secret)
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://ada:{secret}@127.0.0.1:9")
+    folder = RunFolder(tmp_path / "run")
+    train_and_evaluate(prepare(make_run("snli", "majority")), folder, QUIET, make_tracker("offline"))
+    (file,) = (folder.path / "wandb").rglob("*.wandb")
+    assert not [record for record in records_of(file) if record.HasField("environment")]
+    for path in folder.path.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
 def test_disabled_leaves_no_record(make_run, tmp_path):
@@ -139,7 +138,7 @@ def test_a_host_that_cannot_be_talked_to_holds_up_no_run(make_run, tmp_path, bad
         return uploads[-1]
 
     really = subprocess.Popen
-    monkeypatch.setattr("atinuke_bench.runs.tracking.subprocess.Popen", start)
+    monkeypatch.setattr("atinuke_bench.runs.wandb_upload.subprocess.Popen", start)
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("online"))
     assert folder.is_finished()
@@ -148,7 +147,7 @@ def test_a_host_that_cannot_be_talked_to_holds_up_no_run(make_run, tmp_path, bad
     (upload,) = [process for process in uploads if isinstance(process.args, list) and "sync" in process.args]
     os.killpg(upload.pid, signal.SIGKILL)
     upload.wait()
-    assert unsynced_records(folder.path)
+    assert needs_upload(folder)
 
 
 def test_sync_says_why_it_could_not_upload(make_run, tmp_path, bad_host, capsys, monkeypatch):
@@ -159,5 +158,5 @@ def test_sync_says_why_it_could_not_upload(make_run, tmp_path, bad_host, capsys,
         main()
     printed = capsys.readouterr().err
     assert f"{folder.path}: not uploaded: " in printed
-    assert "0 of 1 runs uploaded" in printed
-    assert unsynced_records(folder.path)
+    assert "0 runs uploaded, 1 not" in printed
+    assert needs_upload(folder)

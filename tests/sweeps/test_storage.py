@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from atinuke_bench.errors import AtinukeBenchError, ConfigError, StorageError, StudyError
-from atinuke_bench.sweeps.opening import create_or_join, open_study
+from atinuke_bench.files import make_folder
+from atinuke_bench.sweeps.definition import write_definition
+from atinuke_bench.sweeps.opening import create_or_join, open_study, study_folder
 from atinuke_bench.sweeps.storage import Storage, without_password
 
 
@@ -152,6 +154,8 @@ def test_a_study_is_kept_with_its_own_database_only(config, tmp_path):
     [
         ("postgresql://ada@127.0.0.1:1/studies", "study database postgresql+psycopg://ada@127.0.0.1:1/studies: "),
         ("nonsense", "--storage takes a database URL such as"),
+        ("postgresql://ada:p@ss@host/studies", "an '@' in a password is written %40"),
+        ("postgresql://ada:pass@host:port/studies", "--storage takes a database URL such as"),
         ("redis://host/0", "--storage takes SQLite, PostgreSQL or MySQL"),
         ("sqlite://", "an SQLite study is a file"),
         ("sqlite:////proc/studies/study.db", "/proc/studies"),
@@ -162,6 +166,7 @@ def test_a_database_that_cannot_be_reached_is_one_line(config, tmp_path, url, me
         pytest.importorskip("psycopg", reason="needs the driver psycopg")
     with pytest.raises(AtinukeBenchError) as caught:
         create_or_join(config(), tmp_path / "runs", url)
+    assert "ss@host" not in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
@@ -185,6 +190,12 @@ def test_a_study_of_another_program_is_left_alone(config, tmp_path):
 
 def test_passwords_are_neither_written_nor_shown(config, tmp_path):
     assert "secret" not in without_password("mysql://ada:secret@host/studies")
+    assert without_password("mysql://ada@host/studies?password=secret").endswith("?password=***")
+    folder = make_folder(study_folder(tmp_path, "tiny"))
+    write_definition(config(), folder, without_password("postgresql://ada@host/studies?sslpassword=secret"))
+    assert "secret" not in (folder / "study.yaml").read_text()
+    with pytest.raises(StudyError, match="give its address with the password"):
+        open_study("tiny", tmp_path)
     with pytest.raises(ConfigError) as caught:
         without_password("oracle://ada:secret@host/studies")
     assert "secret" not in str(caught.value)
