@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -214,7 +215,8 @@ def test_code_on_the_hub_that_a_config_names_is_not_asked_for(model_folder, copy
     folder = copy(config__json=architecture_of(model_folder("bert"), **{name: "owner/kernel"}))
     config = config_of(folder)
     assert config.checksum == config_of(model_folder("bert")).checksum
-    assert build_core(config, 60).encoder.config._attn_implementation == "sdpa"
+    encoder: Any = build_core(config, 60).encoder
+    assert encoder.config._attn_implementation == "sdpa"
     assert asked == []
 
 
