@@ -48,7 +48,7 @@ def test_a_core_is_pretrained_on_text_and_fine_tuned_and_both_are_compared(cli, 
     ("more", "message"),
     [
         (["--init-from", "nowhere"], "nowhere: not a finished run"),
-        (["--set", "init_from.weights=false"], "run.init_from.run: Field required"),
+        (["--set", "init_from.weights=false"], "run.init_from.run: the field is missing"),
         (["--set", "init_from=nowhere"], "'init_from' is a group of fields; set one of them, such as 'init_from.run'"),
         (["--set", "init_from.wights=1"], "nearest: 'weights'"),
     ],

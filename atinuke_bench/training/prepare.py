@@ -112,9 +112,11 @@ class PreparedRun:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was read and left, and which splits are predicted and not scored."""
-        hidden = [name for name, rows in self.evaluation_splits.items() if not self.task.is_labelled(rows)]
-        return (*self.loaded.notes, *(f"{name}: has no labels; predicted, not scored" for name in hidden))
+        """What was read and left, and which splits are not scored."""
+        names = [name for name in self.task.splits.evaluated if name in self.loaded.splits]
+        hidden = [name for name in names if not self.task.is_labelled(self.loaded.splits[name])]
+        done = {name: "predicted" if name in self.evaluation_splits else "not predicted" for name in hidden}
+        return (*self.loaded.notes, *(f"{name}: has no labels; {done[name]}, not scored" for name in hidden))
 
     @cached_property
     def origin(self) -> Origin | None:

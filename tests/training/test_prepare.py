@@ -99,11 +99,11 @@ def snli_folder(official, tmp_path):
 
 @pytest.fixture
 def carry_out(tmp_path):
-    """`carry_out(run)`: the folder and the result of a run."""
+    """`carry_out(run, **asked)`: the folder and the result of a run; `asked` is of `prepare`."""
 
-    def make(run):
+    def make(run, **asked):
         folder = RunFolder(tmp_path / "run")
-        return folder, train_and_evaluate(prepare(run), folder, Execution())
+        return folder, train_and_evaluate(prepare(run, **asked), folder, Execution())
 
     return make
 
@@ -173,7 +173,10 @@ def test_what_was_read_and_left_is_said_once_on_screen_and_in_the_log(make_run, 
 @pytest.mark.parametrize("label", [None, "-1", "hidden"])
 def test_a_split_without_labels_is_predicted_and_said_not_to_be_scored(make_run, snli_folder, carry_out, label):
     run = make_run("snli", "majority").model_copy(update={"source": snli_folder(hide=("test",), label=label)})
-    folder, result = carry_out(run)
+    folder, _ = carry_out(run)
+    assert set(pd.read_parquet(folder.predictions)["split"]) == {"dev"}
+    assert "snli: test: has no labels; not predicted, not scored" in folder.log.read_text()
+    folder, result = carry_out(run, predicts_unlabelled=True)
     assert (result["split"], set(result["scores"])) == ("dev", {"dev"})
     rows = pd.read_parquet(folder.predictions).query("split == 'test'")
     assert len(rows) == result["protocol"]["split_sizes"]["test"] > 0

@@ -29,8 +29,8 @@ def test_a_run_learns_and_beats_nothing_at_all(finished):
     assert result["score"] > 60
     assert result["metric"] == "conll_f1"
     assert result["split"] == "test"
-    low, high = result["interval"]
-    assert low <= result["score"] <= high
+    assert result["interval"] is None, "so few documents have none"
+    assert result["resampled"]["unit"] == "document"
     assert set(result["slices"]["test"]) == {"mention type", "antecedent distance in sentences"}
     pronouns = result["slices"]["test"]["mention type"]["pronoun"]
     assert pronouns["num"] == 8 * 3

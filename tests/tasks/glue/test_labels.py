@@ -72,7 +72,7 @@ def test_a_test_file_as_the_hub_writes_it_is_predicted_and_not_scored(
     write(copy, [head, *map("\t".join, cells)])
     run = make_run(f"glue/{task}", "majority").model_copy(update={"source": SourceConfig(data_dir=tmp_path / "data")})
     folder = RunFolder(tmp_path / "run")
-    result = train_and_evaluate(prepare(run), folder, Execution())
+    result = train_and_evaluate(prepare(run, predicts_unlabelled=True), folder, Execution())
     assert (result["split"], set(result["scores"])) == ("dev", {"dev"})
     answers = pd.read_parquet(folder.predictions).query("split == 'test'")
     assert len(answers) > 0

@@ -100,10 +100,10 @@ def _run(folder, core="bilstm", **overrides):
 
 @pytest.fixture
 def carry_out():
-    """`carry_out(run, place)`: the run's folder and result."""
+    """`carry_out(run, place, **asked)`: the run's folder and result; `asked` is of `prepare`."""
 
-    def call(run, place):
+    def call(run, place, **asked):
         folder = RunFolder(place)
-        return folder, train_and_evaluate(prepare(run), folder, Execution(show_progress=False))
+        return folder, train_and_evaluate(prepare(run, **asked), folder, Execution(show_progress=False))
 
     return call

@@ -69,7 +69,7 @@ def test_a_test_split_with_hidden_arguments_is_predicted_and_not_scored(
     blind = tmp_path / "data/test.props"
     blind.write_text("\n".join(map(HIDDEN[kind], blind.read_text().split("\n"))))
     run = make_srl_run(tmp_path / "data", training__max_epochs=1)
-    folder, result = carry_out(run, tmp_path / "run")
+    folder, result = carry_out(run, tmp_path / "run", predicts_unlabelled=True)
     assert result["split"] == "dev"
     assert set(result["scores"]) == {"dev"}
     rows = pd.read_parquet(folder.predictions).query("split == 'test'")
@@ -102,7 +102,7 @@ def test_columns_without_any_of_arguments_are_predicted_and_not_scored(conll2012
     lines = [line.split() for line in blind.read_text().split("\n")]
     kept = [cells[:11] + cells[-1:] if len(cells) > 11 else cells for cells in lines]
     blind.write_text("\n".join(map(" ".join, kept)))
-    folder, result = carry_out(make_srl_run(tmp_path / "data", "majority"), tmp_path / "run")
+    folder, result = carry_out(make_srl_run(tmp_path / "data", "majority"), tmp_path / "run", predicts_unlabelled=True)
     assert (result["split"], set(result["scores"])) == ("dev", {"dev"})
     assert len(pd.read_parquet(folder.predictions).query("split == 'test'")) == 20
     assert "srl: test: has no labels; predicted, not scored" in folder.log.read_text()

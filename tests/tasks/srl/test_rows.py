@@ -99,10 +99,10 @@ def test_every_predicate_of_a_long_sentence_is_learned_and_answered(tmp_path, ma
 def test_rare_words_make_a_short_sentence_long(tmp_path, make_srl_run, feature):
     """Pieces count, not words: both predicates have a row with their `V` in it, though no row holds them both."""
     words = ("sees", *("".join(letters) for letters in islice(permutations("qxzjkvwy"), 29)), "sees")
-    predicates = tuple(Predicate(at, "see", "01", (Argument(at, at, "V"),)) for at in (0, 30))
+    predicates = tuple(Predicate(at, "see", "01", (Argument(at, at, "V"), Argument(9, 9, "ARG1"))) for at in (0, 30))
     rare = Document("rare", 0, (Sentence(words, predicates),))
     pairs = ("qx", "xz", "zj", "jk", "kv", "vw", "wy", "yq", "sees")  # so that the letters are known
-    plain = Sentence(pairs, (Predicate(8, "see", "01", (Argument(8, 8, "V"),)),))
+    plain = Sentence(pairs, (Predicate(8, "see", "01", (Argument(8, 8, "V"), Argument(0, 0, "ARG1"))),))
     write_documents(tmp_path / "train.v4_gold_conll", [Document(name, 0, (plain,)) for name in ("one", "other")])
     write_documents(tmp_path / "dev.v4_gold_conll", [rare])
     prepared = prepare(make_srl_run(tmp_path, training__max_length=64, options__predicate_feature=feature))
