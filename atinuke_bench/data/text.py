@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import DataError
+from atinuke_bench.errors import DataError, nearest
 
 
 def find_copies(folders: Iterable[Path], names: Sequence[str]) -> list[Path]:
@@ -29,7 +29,11 @@ def require_file(folder: Path, *names: str) -> Path:
         return found[0]
     if not folder.is_dir():
         raise DataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
-    raise DataError(f"file not found; looked for {' or '.join(names)}, plain or .gz", path=folder)
+    present = sorted(entry.name for entry in folder.iterdir())
+    stems = [name.partition(".")[0] for name in names]
+    near = next((name for name in present if name.partition(".")[0] in stems), None) or nearest(names[0], present)
+    there = f"; {near} is there" if near else ""
+    raise DataError(f"file not found; looked for {' or '.join(names)}, plain or .gz{there}", path=folder)
 
 
 def read_bytes(path: str | Path) -> bytes:
