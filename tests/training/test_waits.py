@@ -133,7 +133,7 @@ def test_no_training_step_waits_for_a_gpu(case, monkeypatch):
 
 def test_processes_ask_each_other_for_signals_at_every_16th_step():
     asked: list[int] = []
-    trainer = SimpleNamespace(global_step=0)
+    trainer: Any = SimpleNamespace(global_step=0)
     loop = SimpleNamespace(_broadcast_sigterm_tensor=lambda: asked.append(trainer.global_step))
     trainer.fit_loop = SimpleNamespace(epoch_loop=loop)
     ask_seldom(trainer)
