@@ -51,6 +51,10 @@ class Ragged:
         """Length of every row, (N,)."""
         return np.diff(self.offsets)
 
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Length of each of the given rows."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
     def pad(self, rows: Sequence[int] | np.ndarray, length: int | None = None) -> np.ndarray:
         """The given rows, filled up to the longest of them or to `length`: (B, L)."""
         rows = np.asarray(rows)

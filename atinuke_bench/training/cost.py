@@ -74,7 +74,7 @@ def _attention_kernel(module: TaskModule, train: Encoded) -> str | None:
 
 
 def _batch(module: TaskModule, rows: Encoded, numbers: np.ndarray) -> dict[str, torch.Tensor]:
-    return {name: value.to(module.device) for name, value in BatchDataset(rows)[numbers].items()}
+    return module.feed(BatchDataset(rows)[numbers])
 
 
 def _precision_of(module: TaskModule) -> torch.autocast:

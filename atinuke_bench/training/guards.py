@@ -70,6 +70,21 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
+def ask_seldom(trainer: pl.Trainer) -> None:
+    """Let the processes of a run tell each other of signals at every 16th step.
+
+    Lightning does so at every step, and reads the answer from the device, which must finish its queue for it.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    ask = loop._broadcast_sigterm_tensor
+
+    def ask_now_and_then() -> None:
+        if trainer.global_step % 16 == 0:
+            ask()
+
+    loop._broadcast_sigterm_tensor = ask_now_and_then  # type: ignore[method-assign]
+
+
 @contextlib.contextmanager
 def exit_as_interrupt() -> Iterator[None]:
     """Undo what Lightning makes of Ctrl-C: it raises SystemExit instead, and leaves the signal ignored."""

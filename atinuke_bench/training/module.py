@@ -14,6 +14,8 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.errors import DivergedError
+from atinuke_bench.training.feed import move, sizes_of, with_sizes
+from atinuke_bench.training.guards import ask_seldom
 from atinuke_bench.training.parts import Parts
 
 Batch = dict[str, Tensor]
@@ -52,6 +54,22 @@ class TaskModule(pl.LightningModule):
         """
         return batch["rows"].new_full((), len(batch["rows"]))
 
+    def row_sizes(self, batch: Batch) -> dict[str, Tensor]:
+        """Numbers of each row (B) that shapes depend on, such as its words: a function of the batch alone."""
+        return {}
+
+    def sizes(self, batch: Batch) -> dict[str, Tensor]:
+        """The `row_sizes` of a batch, on the host where the batch was fed to a GPU, which need not be waited for."""
+        return sizes_of(batch) or self.row_sizes(batch)
+
+    def feed(self, batch: Batch) -> Batch:
+        """A batch of a loader on the device of the module; what Python must know of its rows is read before."""
+        known = with_sizes(batch, self.row_sizes(batch)) if self.device.type == "cuda" else batch
+        return move(known, self.device)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        return self.feed(batch)
+
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """Raw outputs for decoding, each with one entry a row of the batch in its first dimension."""
         raise NotImplementedError
@@ -63,6 +81,9 @@ class TaskModule(pl.LightningModule):
     def core_flops(self, num_tokens: int) -> int:
         """Operations of the core's forward pass over a row of `num_tokens` tokens."""
         return num_tokens * self.core.flops_per_token(num_tokens)
+
+    def on_fit_start(self) -> None:
+        ask_seldom(self.trainer)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         total = self._units_of_all(batch)

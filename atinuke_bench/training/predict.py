@@ -110,8 +110,8 @@ class Predictor:
         device = next(self.module.parameters()).device
         outputs: Outputs = []
         with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):
-            for batch in make_loader(encoded, sampler):
-                outputs += self.module.raw_outputs({name: value.to(device) for name, value in batch.items()})
+            for batch in make_loader(encoded, sampler, device):
+                outputs += self.module.raw_outputs(self.module.feed(batch))
         predicted = self.task.model.decode(outputs, encoded, examples, self.run)
         return self.task.model.apply_calibration(predicted, self.calibration)
 

@@ -251,7 +251,7 @@ class RunData(pl.LightningDataModule):
         module = self.trainer.lightning_module
         assert isinstance(module, TaskModule)
         module.num_training_steps = len(sampler) * training.max_epochs
-        return make_loader(self.train, sampler)
+        return make_loader(self.train, sampler, self.trainer.strategy.root_device)
 
     def val_dataloader(self) -> Any:
         assert self.trainer is not None, "the trainer asks for its own loaders"
@@ -264,7 +264,7 @@ def _evaluation_loader(encoded: Encoded, batch_tokens: int, trainer: pl.Trainer)
     sampler = TokenBudgetSampler(
         encoded.lengths, 2 * batch_tokens, seed=None, shard=trainer.global_rank, num_shards=trainer.world_size
     )
-    return make_loader(encoded, sampler)
+    return make_loader(encoded, sampler, trainer.strategy.root_device)
 
 
 def _trainer(

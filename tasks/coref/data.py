@@ -65,8 +65,8 @@ class CorefData(TaskData):
         return [" ".join(sentence) for example in examples for sentence in sentences_of(example)]
 
     def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
-        overlap = options_of(run, CorefOptions).overlap
-        rows = [encode_document(example, tokenizer, run.training.max_length, overlap) for example in examples]
+        options, length = options_of(run, CorefOptions), run.training.max_length
+        rows = [encode_document(example, tokenizer, length, options.overlap, options.max_width) for example in examples]
         padding = {"input_ids": PAD_ID, "sentence": -1, "gold_cluster": -1}
         types: dict[str, Any] = {"word_id": np.int64}
         ragged = {

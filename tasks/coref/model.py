@@ -11,7 +11,7 @@ size, H size of the head, L widest mention in words, K candidates, A antecedents
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from datasets import Dataset
@@ -21,8 +21,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
+from atinuke_bench.data.batching import padded_length
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import ConfigError
+from atinuke_bench.heads.places import true_places
 from atinuke_bench.tasks.coref.clusters import Clusters
 from atinuke_bench.tasks.coref.decode import Scored, decode_clusters
 from atinuke_bench.tasks.coref.lexicon import WORD_CLASSES
@@ -103,7 +105,7 @@ class CorefModule(TaskModule):
         return num_tokens * self.core.flops_per_token(min(num_tokens, self.run.training.max_length))
 
     def loss(self, batch: Batch) -> Tensor:
-        documents = zip(self.documents(batch), _gold(batch), strict=True)
+        documents = zip(self.documents(batch), self._gold(batch), strict=True)
         with torch.autocast(self.device.type, enabled=False):  # sums over a document are too long for bfloat16
             return torch.stack([self._document_loss(document, *gold) for document, gold in documents]).mean()
 
@@ -117,11 +119,11 @@ class CorefModule(TaskModule):
 
     def documents(self, batch: Batch) -> list[EncodedDocument]:
         """The documents of a batch; a word's vector is the mean of its pieces in the segment it is read from."""
-        hidden = self._encode_segments(batch).float()  # (all pieces of the batch, D)
+        sizes = self.sizes(batch)
+        hidden = self._encode_segments(batch, sizes).float()  # (all pieces of the batch, D)
         documents, place = [], 0
-        for row in range(len(batch["rows"])):
-            num_pieces = int(batch["attention_mask"][row].sum())
-            num_words = int((batch["sentence"][row] >= 0).sum())
+        numbers = zip(sizes["num_pieces"].tolist(), sizes["num_words"].tolist(), strict=True)
+        for row, (num_pieces, num_words) in enumerate(numbers):
             pieces, readers = hidden[place : place + num_pieces], batch["piece_word"][row, :num_pieces]
             place += num_pieces
             columns = {
@@ -133,31 +135,49 @@ class CorefModule(TaskModule):
             )
         return documents
 
-    def _encode_segments(self, batch: Batch) -> Tensor:
+    def row_sizes(self, batch: Batch) -> dict[str, Tensor]:
+        return {
+            "num_pieces": batch["attention_mask"].sum(dim=1),
+            "num_words": (batch["sentence"] >= 0).sum(dim=1),
+            "num_gold": (batch["gold_cluster"] >= 0).sum(dim=1),
+            "num_segments": (batch["segment_lengths"] > 0).sum(dim=1),
+            "longest_segment": batch["segment_lengths"].amax(dim=1),
+        }
+
+    def _encode_segments(self, batch: Batch, sizes: dict[str, Tensor]) -> Tensor:
         """Hidden vectors of all pieces, documents and segments in order, padding left out."""
-        lengths = batch["segment_lengths"][batch["segment_lengths"] > 0]  # (G,)
-        ids = batch["input_ids"][batch["attention_mask"]]
-        mask = torch.arange(int(lengths.max()), device=ids.device) < lengths[:, None]  # (G, S)
+        num_pieces, longest = int(sizes["num_pieces"].sum()), int(sizes["longest_segment"].max())
+        lengths = batch["segment_lengths"].flatten()
+        lengths = lengths[true_places(lengths > 0, int(sizes["num_segments"].sum()))]  # (G,)
+        ids = batch["input_ids"].flatten()[true_places(batch["attention_mask"], num_pieces)]
+        width = padded_length(longest, self.run.training.max_length, ids.device)
+        mask = torch.arange(width, device=ids.device) < lengths[:, None]  # (G, S)
         padded = torch.zeros(mask.shape, dtype=ids.dtype, device=ids.device)
-        padded[mask] = ids
+        places = true_places(mask, num_pieces)
+        padded.view(-1)[places] = ids
         # All of one type; without any, the core's embedding of types would be a parameter that never learns.
-        return self.core(padded, mask, segment_ids=torch.zeros_like(padded))[mask]
+        return self.core(padded, mask, segment_ids=torch.zeros_like(padded)).flatten(0, 1)[places]
+
+    def _gold(self, batch: Batch) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Start, end and cluster of the gold mentions of each document."""
+        columns = (batch["gold_start"], batch["gold_end"], batch["gold_cluster"])
+        numbers = self.sizes(batch)["num_gold"].tolist()
+        rows = zip(numbers, *columns, strict=True)
+        return [(starts[:number], ends[:number], clusters[:number]) for number, starts, ends, clusters in rows]
 
     def _document_loss(self, document: EncodedDocument, starts: Tensor, ends: Tensor, clusters: Tensor) -> Tensor:
         scores = self.mentions(document)  # (W, L)
-        width = ends - starts
-        findable = (width < scores.shape[1]) & (document.sentence[starts] == document.sentence[ends])
-        gold = starts[findable] * scores.shape[1] + width[findable]
+        gold = starts * scores.shape[1] + ends - starts
         is_gold = torch.zeros(scores.numel(), device=scores.device)
         is_gold[gold] = 1.0
         mention_loss = F.binary_cross_entropy_with_logits(scores.flatten(), is_gold, reduction="sum")
         # Gold mentions always take part: links can be learned before mentions are found.
-        candidates = self._select(document, scores, always=gold)
+        candidates = self._select(document, scores, always=gold, is_fixed=scores.device.type != "cpu")
         cluster_of = torch.full((scores.numel(),), -1, device=scores.device)
-        cluster_of[gold] = clusters[findable]
+        cluster_of[gold] = clusters
         cluster = cluster_of[candidates.starts * scores.shape[1] + candidates.ends - candidates.starts]  # (K,)
         links, antecedents = self.antecedents(document, candidates)
-        link_loss = marginal_loss(links, antecedents, cluster)
+        link_loss = marginal_loss(links, antecedents, cluster, candidates.is_real)
         return mention_loss / max(1, len(gold)) + link_loss
 
     def _document_outputs(self, document: EncodedDocument) -> dict[str, Tensor]:
@@ -172,9 +192,11 @@ class CorefModule(TaskModule):
             "link_score": links,
         }
 
-    def _select(self, document: EncodedDocument, scores: Tensor, always: Tensor | None = None) -> Candidates:
+    def _select(
+        self, document: EncodedDocument, scores: Tensor, always: Tensor | None = None, *, is_fixed: bool = False
+    ) -> Candidates:
         num = math.ceil(self.options.candidates_per_word * len(document))
-        return select_candidates(scores, num, self.options.min_mention_score, always)
+        return select_candidates(scores, num, self.options.min_mention_score, always, is_fixed=is_fixed)
 
 
 class MentionScorer(nn.Module):
@@ -263,8 +285,8 @@ class AntecedentScorer(nn.Module):
         keys = self.coarse(spans) / math.sqrt(spans.shape[-1])  # (K, H)
         kept = []
         for begin in range(0, num, 256):
-            rows = torch.arange(begin, min(begin + 256, num), device=spans.device)
-            others = torch.arange(int(rows[-1]) + 1, device=spans.device)
+            end = min(begin + 256, num)
+            rows, others = torch.arange(begin, end, device=spans.device), torch.arange(end, device=spans.device)
             scores = spans[rows] @ keys[others].T + F.logsigmoid(mention_scores[others])
             scores = scores + self.coarse_pairs(traits.take(rows[:, None]), traits.take(others[None]))[..., 0]
             scores = scores.masked_fill(others >= rows[:, None], _NEVER)
@@ -293,14 +315,25 @@ class AntecedentScorer(nn.Module):
         return self.score(F.gelu(hidden) * mask)[..., 0]
 
 
-def marginal_loss(links: Tensor, antecedents: Tensor, cluster: Tensor) -> Tensor:  # (K, A), (K, A), (K,)
-    """Mean over candidates of -log of the probability of all antecedents in the same gold cluster, or of no link."""
+def marginal_loss(
+    links: Tensor,  # (K, A)
+    antecedents: Tensor,  # (K, A)
+    cluster: Tensor,  # (K,)
+    is_real: Tensor | None = None,  # (K,) bool
+) -> Tensor:
+    """Mean over candidates of -log of the probability of all antecedents in the same gold cluster, or of no link.
+
+    Only real candidates count, by default all.
+    """
     if len(cluster) == 0:
         return links.sum()
     right = (cluster[antecedents] == cluster[:, None]) & (cluster >= 0)[:, None] & (links > _NEVER / 2)
     scores = F.pad(links, (1, 0))  # (K, 1 + A)
     right = torch.cat([~right.any(dim=1, keepdim=True), right], dim=1)
-    return (scores.logsumexp(dim=1) - scores.masked_fill(~right, -math.inf).logsumexp(dim=1)).mean()
+    losses = scores.logsumexp(dim=1) - scores.masked_fill(~right, -math.inf).logsumexp(dim=1)
+    if is_real is None:
+        return losses.mean()
+    return torch.where(is_real, losses, 0.0).sum() / is_real.sum().clamp(min=1)
 
 
 def mean_pieces(pieces: Tensor, readers: Tensor, num_words: int) -> Tensor:  # (P, D), (P,) -> (W, D)
@@ -309,24 +342,16 @@ def mean_pieces(pieces: Tensor, readers: Tensor, num_words: int) -> Tensor:  # (
     >>> mean_pieces(torch.tensor([[9.0], [1.0], [3.0]]), torch.tensor([-1, 0, 0]), 1).tolist()
     [[2.0]]
     """
-    read = readers >= 0
-    counts = readers[read].bincount(minlength=num_words)
-    total = pieces.new_zeros(num_words, pieces.shape[1]).index_add(0, readers[read], pieces[read])
-    return total / counts[:, None]
+    # What nobody reads is added up behind the words.
+    readers = torch.where(readers >= 0, readers, num_words)
+    counts = readers.new_zeros(num_words + 1).index_add(0, readers, torch.ones_like(readers))
+    total = pieces.new_zeros(num_words + 1, pieces.shape[1]).index_add(0, readers, pieces)
+    return total[:num_words] / counts[:num_words, None]
 
 
 def _shifted(words: Tensor, by: int) -> Tensor:  # (W, H)
     """The vectors of the words `by` places before; zero outside the document."""
     return F.pad(words[:-by], (0, 0, by, 0)) if by > 0 else F.pad(words[-by:], (0, 0, 0, -by))
-
-
-def _gold(batch: Batch) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Start, end and cluster of the gold mentions of each document."""
-    rows: list[Any] = []
-    for starts, ends, clusters in zip(batch["gold_start"], batch["gold_end"], batch["gold_cluster"], strict=True):
-        real = clusters >= 0
-        rows.append((starts[real], ends[real], clusters[real]))
-    return rows
 
 
 def _stack(rows: list[Tensor], padding: float) -> Tensor:

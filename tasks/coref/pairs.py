@@ -6,6 +6,8 @@ Legend of shapes: W words of a document, D hidden size, K candidates, A antecede
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import reduce
+from operator import or_
 
 import torch
 from torch import Tensor, nn
@@ -126,7 +128,9 @@ def antecedent_distance_bucket(distance: Tensor) -> Tensor:
     >>> antecedent_distance_bucket(torch.tensor([-1, 0, 1, 4, 5, 7, 8, 63, 64, 900])).tolist()
     [0, 0, 1, 4, 5, 5, 6, 8, 9, 9]
     """
-    limits = torch.tensor([1, 2, 3, 4, 5, 8, 16, 32, 64], device=distance.device)
+    # Made on the device: to send numbers there, a GPU is waited for.
+    few, many = torch.arange(1, 5, device=distance.device), torch.arange(3, 7, device=distance.device)
+    limits = torch.cat([few, few.new_full((1,), 5), 2**many])
     return torch.bucketize(distance, limits, right=True)
 
 
@@ -162,14 +166,14 @@ def categories(start_class: Tensor, head_class: Tensor, one_word: Tensor) -> Ten
     place = {name: base + number for number, name in enumerate(_CATEGORIES)}
     kind = torch.full_like(start_class, place["other"])
     for name in ("definite", "demonstrative", "indefinite"):
-        kind[start_class == CLASS_ID[name]] = place[name]
-    kind[start_class <= LAST_AGREEMENT] = place["possessive"]
+        kind.masked_fill_(start_class == CLASS_ID[name], place[name])
+    kind.masked_fill_(start_class <= LAST_AGREEMENT, place["possessive"])
     male, female = CLASS_ID["male noun"], CLASS_ID["female noun"]
-    kind[head_class == male] = base + len(_CATEGORIES)
-    kind[head_class == female] = base + len(_CATEGORIES) + 1
-    is_name = (head_class[..., None] == torch.tensor(NAME_CLASSES, device=head_class.device)).any(dim=-1)
-    kind[is_name] = place["name"]
-    kind[is_name & (start_class == male)] = place["male name"]
-    kind[is_name & (start_class == female)] = place["female name"]
+    kind.masked_fill_(head_class == male, base + len(_CATEGORIES))
+    kind.masked_fill_(head_class == female, base + len(_CATEGORIES) + 1)
+    is_name = reduce(or_, (head_class == number for number in NAME_CLASSES))
+    kind.masked_fill_(is_name, place["name"])
+    kind.masked_fill_(is_name & (start_class == male), place["male name"])
+    kind.masked_fill_(is_name & (start_class == female), place["female name"])
     is_pronoun = one_word & (start_class <= LAST_PRONOUN)
     return torch.where(is_pronoun, start_class, kind)

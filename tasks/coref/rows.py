@@ -32,22 +32,30 @@ GENRES = ("bc", "bn", "mz", "nw", "pt", "tc", "wb")
 
 
 def encode_document(
-    example: Mapping[str, Any], tokenizer: Tokenizer, segment_length: int, overlap: int
+    example: Mapping[str, Any], tokenizer: Tokenizer, segment_length: int, overlap: int, max_width: int
 ) -> dict[str, Any]:
-    """All columns of a document: of its pieces, of its segments, of its words and of its gold mentions."""
+    """All columns of a document: of its pieces, of its segments, of its words and of its gold mentions.
+
+    Gold mentions are those that can be found: of at most `max_width` words, within a sentence.
+    """
     words, sentences = example["words"], sentences_of(example)
     pieces, specials = encode_words(tokenizer, words), special_tokens(tokenizer)
     frame = (specials.cls, specials.sep)
     segments = cut_segments([pieces[word] for word in words], segment_length, overlap, frame)
     number_of = cluster_by_mention(as_spans(example["clusters"]))  # a mention is learned in one cluster
-    gold = [(start, end, number) for (start, end), number in number_of.items()]
+    sentence = np.repeat(np.arange(len(sentences)), example["sentence_lengths"])
+    gold = [
+        (start, end, number)
+        for (start, end), number in number_of.items()
+        if end - start < max_width and sentence[start] == sentence[end]
+    ]
     starts, ends, clusters = zip(*gold, strict=True) if gold else ((), (), ())
     speakers = example["speakers"]
     return {
         "input_ids": segments.piece_ids,
         "piece_word": segments.piece_word,
         "segment_lengths": segments.lengths,
-        "sentence": np.repeat(np.arange(len(sentences)), example["sentence_lengths"]),
+        "sentence": sentence,
         **lexical_columns(sentences),
         "speaker": speaker_ids(speakers) if speakers else np.zeros(len(words), dtype=np.int32),
         "gold_start": starts,

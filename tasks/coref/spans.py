@@ -25,25 +25,32 @@ class Candidates:
     starts: Tensor  # (K,) int64
     ends: Tensor  # (K,) int64, inside
     scores: Tensor  # (K,) log-odds of being a mention
+    is_real: Tensor | None = None  # (K,) bool, False for those that fill up a fixed number; None where all are real
 
     def __len__(self) -> int:
         return len(self.starts)
 
 
-def select_candidates(scores: Tensor, num: int, least: float, always: Tensor | None = None) -> Candidates:
+def select_candidates(
+    scores: Tensor, num: int, least: float, always: Tensor | None = None, *, is_fixed: bool = False
+) -> Candidates:
     """The `num` best spans of at least `least` in a band of scores (W, L), and those at the flat positions `always`.
 
-    They come in text order.
+    They come in text order. How many there are must be read from the device; with `is_fixed` there are always as many,
+    and behind the real ones are others that only fill up.
     """
     flat = scores.flatten()
     ranked = flat.detach().clone()
     if always is not None:
         ranked[always] = math.inf
         num = max(num, len(always))
-    num = min(num, int((ranked >= least).sum()))
-    picked = ranked.topk(num).indices.sort().values
+    num = min(num, len(ranked) if is_fixed else int((ranked >= least).sum()))
+    best, picked = ranked.topk(num)
+    place = (picked + len(ranked) * (best < least)).sort().values if is_fixed else picked.sort().values
+    picked = place % len(ranked) if is_fixed else place
     starts = picked // scores.shape[1]
-    return Candidates(starts, starts + picked % scores.shape[1], flat[picked])
+    is_real = place < len(ranked) if is_fixed else None
+    return Candidates(starts, starts + picked % scores.shape[1], flat[picked], is_real)
 
 
 def band(values: Tensor, width: int, padding: float) -> Tensor:  # (W,) -> (W, L)

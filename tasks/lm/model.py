@@ -20,8 +20,10 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import ConfigError
+from atinuke_bench.heads.places import true_places
 from atinuke_bench.tasks.lm.decode import NOT_SCORED, sum_documents
 from atinuke_bench.tasks.lm.rows import EVALUATION_SEED, Objective, corrupt, masked_places, next_token_places
+from atinuke_bench.training.feed import sizes_of
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
 
@@ -90,12 +92,15 @@ class LanguageModel(TaskModule):
         return self.core.token_embedding.weight if self.projection is None else self.projection
 
     def loss(self, batch: Batch) -> Tensor:
-        hidden, targets, _ = self._scored(batch, self.run.seed, self.current_epoch)
+        hidden, targets, _ = self._scored(batch, self.run.seed, self.current_epoch, sizes_of(batch).get("num_scored"))
         return linear_cross_entropy(hidden, self.output_weight, self.bias, targets)
 
     def num_units(self, batch: Batch) -> Tensor:
         """Tokens that are scored in this epoch."""
         return self._places(batch, self.run.seed, self.current_epoch).sum()
+
+    def row_sizes(self, batch: Batch) -> dict[str, Tensor]:
+        return {"num_scored": self._places(batch, self.run.seed, self.current_epoch).sum(dim=1)}
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """`nats` (B, T): each token's loss, or NOT_SCORED; `right` (B, T): 1 where it is the likeliest."""
@@ -111,14 +116,21 @@ class LanguageModel(TaskModule):
             nats[places], right[places] = torch.cat(losses), torch.cat(likeliest).float()
         return {"nats": nats, "right": right}
 
-    def _scored(self, batch: Batch, seed: int, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden vectors (N, D) that predict, the tokens (N) they should predict, and the places of these (B, T)."""
+    def _scored(
+        self, batch: Batch, seed: int, epoch: int, num_scored: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden vectors (N, D) that predict, the tokens (N) they should predict, and the places of these (B, T).
+
+        Without the numbers of each row (B), which are on the host, they are read from the device.
+        """
         ids, places = batch["input_ids"], self._places(batch, seed, epoch)
+        scored = true_places(places, int((places if num_scored is None else num_scored).sum()))
+        targets = ids.flatten()[scored]
         if self.objective == "causal":
-            hidden = self.encode(batch)[:, :-1]  # position t predicts token t + 1
-            return hidden[places[:, 1:]], ids[places], places
+            # Position t predicts token t + 1; a row's first token is never scored.
+            return self.encode(batch).flatten(0, 1)[scored - 1], targets, places
         hidden_ids = corrupt(ids, places, batch["rows"], seed, epoch, self.vocab_size)
-        return self.encode({**batch, "input_ids": hidden_ids})[places], ids[places], places
+        return self.encode({**batch, "input_ids": hidden_ids}).flatten(0, 1)[scored], targets, places
 
     def _places(self, batch: Batch, seed: int, epoch: int) -> Tensor:  # (B, T) bool
         """The tokens that are scored."""

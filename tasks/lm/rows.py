@@ -105,8 +105,8 @@ def _uniform(like: Tensor, rows: Tensor, seed: int, epoch: int, draw: int) -> Te
     if like.device.type == "mps":  # which has no float64
         return _uniform(like.cpu(), rows.cpu(), seed, epoch, draw).float().to(like.device)
     places = torch.arange(like.shape[1], device=like.device)
-    key = _mix(_mix(_mix(torch.tensor(seed, device=like.device)) + epoch) + draw)
-    mixed = _mix(_mix(key + rows.to(like.device)[:, None]) + places)
+    key = _mix(_mix(_mix(torch.tensor(seed)) + epoch) + draw)  # on the host: to send a number, a GPU is waited for
+    mixed = _mix(_mix(rows.to(like.device)[:, None] + int(key)) + places)
     return _shift(mixed, 11).double() / 2**53
 
 

@@ -112,7 +112,7 @@ class SquadModule(TaskModule):
         """The core's vectors, with the overlap features added to its token embeddings."""
         if self.overlap_embedding is None:
             return self.encode(batch)
-        features = question_overlap(batch["input_ids"], batch["segment_ids"], batch["context_mask"].bool())
+        features = question_overlap(batch["shared_count"])
         if self.overlap == "token":
             features = features[..., :1]
         embedded = self.core.token_embedding(batch["input_ids"]) + self.overlap_embedding(features)
@@ -154,24 +154,13 @@ class Comparison(nn.Module):
         return self.logits(self.vector(vectors) + self.question(asked) + self.product(vectors * asked))
 
 
-def question_overlap(
-    input_ids: Tensor,  # (B, T) int64
-    segment_ids: Tensor,  # (B, T) int64, 0 up to the first [SEP]
-    context_mask: Tensor,  # (B, T) bool
-) -> Tensor:  # (B, T, W) float32
+def question_overlap(shared_count: Tensor) -> Tensor:  # (B, T) int64 -> (B, T, W) float32
     """How much of the question recurs around each token of the text: the features of the sliding-window baseline.
 
     A token that the question has too weighs log(1 + 1 / its count in the window), so that rare words count more
     (Richardson et al. 2013); the weights are summed over neighbourhoods of `WIDTHS` tokens to each side.
     """
-    # A window's special tokens are found by place, not by id: its first token, and its last one of segment 1.
-    first, last = input_ids[:, :1], input_ids.gather(1, segment_ids.cumsum(1).argmax(1, keepdim=True))
-    asked = (segment_ids == 0) & (input_ids != first) & (input_ids != last)
-    length = int(asked.sum(dim=1).max()) + 2
-    same = (input_ids[:, :, None] == input_ids[:, None, :length]) & asked[:, None, :length]
-    in_question = same.any(dim=-1) & context_mask
-    counts = torch.zeros(len(input_ids), int(input_ids.max()) + 1, device=input_ids.device)
-    counts.scatter_add_(1, input_ids, context_mask.float())
-    weights = torch.where(in_question, torch.log1p(1 / counts.gather(1, input_ids).clamp(min=1)), 0.0)  # (B, T)
+    counts = shared_count.float()
+    weights = torch.where(shared_count > 0, torch.log1p(1 / counts.clamp(min=1)), 0.0)  # (B, T)
     sums = [F.avg_pool1d(weights[:, None], 2 * w + 1, 1, w)[:, 0] * (2 * w + 1) for w in WIDTHS]
     return torch.stack(sums, dim=-1)

@@ -128,7 +128,7 @@ def _encoded(arrays: Mapping[str, Array]) -> Encoded:
     return Encoded(
         {
             "input_ids": Ragged(arrays["input_ids"], offsets, padding=PAD_ID),
-            **{name: Ragged(arrays[name], offsets) for name in ("segment_ids", "context_mask")},
+            **{name: Ragged(arrays[name], offsets) for name in ("segment_ids", "context_mask", "shared_count")},
         },
         arrays["example_index"],
         fixed={name: arrays[name] for name in ("start_label", "end_label")},
@@ -289,12 +289,15 @@ def _build_chunk(
     char_base = tokens.char_base[context_row[question]][window][mask]
     chars[0, mask], chars[1, mask] = tokens.starts[token] - char_base, tokens.ends[token] - char_base
 
+    in_text = mask & (chars[1] > chars[0])
+    special = (ids == layout.specials.cls) | (ids == layout.specials.sep)
     labels, is_lost = _labels(question, start, length, context_at, spans)
     return {
         "lengths": np.diff(offsets),
         "input_ids": ids,
         "segment_ids": (in_context >= 0).astype(np.int32),
-        "context_mask": mask & (chars[1] > chars[0]),
+        "context_mask": in_text,
+        "shared_count": shared_counts(ids, window, asked & ~special, in_text),
         "char_starts": chars[0],
         "char_ends": chars[1],
         "example_index": question + first_question,
@@ -303,6 +306,27 @@ def _build_chunk(
         "is_truncated": full_lengths > question_lengths,
         "is_lost": is_lost,
     }
+
+
+def shared_counts(
+    ids: Array,  # int32 [P], of all windows
+    window: Array,  # int64 [P]
+    is_question: Array,  # bool [P]
+    is_text: Array,  # bool [P]
+) -> Array:  # int32 [P]
+    """How often each token of the text that the question has too is in its window's text; 0 for all other tokens.
+
+    >>> flags = np.array([True, True, False, False, False]), np.array([False, False, True, True, True])
+    >>> shared_counts(np.array([7, 9, 7, 8, 7]), np.zeros(5, int), *flags).tolist()
+    [0, 0, 2, 0, 2]
+    """
+    key = window * (int(ids.max(initial=0)) + 1) + ids
+    text = key[is_text]
+    shared = np.isin(text, key[is_question])
+    _, place, count = np.unique(text[shared], return_inverse=True, return_counts=True)
+    counts = np.zeros(len(ids), np.int32)
+    counts[np.flatnonzero(is_text)[shared]] = count[place]
+    return counts
 
 
 def _labels(question: Array, start: Array, length: Array, context_at: Array, spans: Array) -> tuple[Array, Array]:

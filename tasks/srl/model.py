@@ -17,6 +17,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.bio import BioTags, LabelledSpan
 from atinuke_bench.data.features import Encoded
+from atinuke_bench.heads.places import true_places
 from atinuke_bench.heads.pooling import pool_words
 from atinuke_bench.heads.viterbi import decode_viterbi
 from atinuke_bench.training.module import Batch, TaskModule
@@ -114,9 +115,11 @@ class SrlModule(TaskModule):
 
     def logits(self, batch: Batch) -> tuple[Tensor, Pairs]:  # (N, W, K)
         """Scores of every tag of every word for every predicate of the batch, in the order of `Pairs`."""
-        words = pool_words(self.encode(batch), batch["word"], self.pooling)  # (B, W, D)
+        sizes = self.sizes(batch)
+        width = int(sizes["num_words"].max())
+        words = pool_words(self.encode(batch), batch["word"], width, self.pooling)  # (B, W, D)
         words = self.dropout(words)
-        pairs = Pairs.of(batch, words.shape[1])
+        pairs = Pairs.of(batch, width, int(sizes["num_predicates"].sum()))
         hidden = self.word_part(words)[pairs.row]  # (N, W, D)
         hidden = hidden + self.predicate_part(words[pairs.row, pairs.predicate])[:, None]
         if self.distance_part is not None:
@@ -131,8 +134,10 @@ class SrlModule(TaskModule):
 
     def num_units(self, batch: Batch) -> Tensor:
         """Words, once for each predicate of their row."""
-        num_predicates = (batch["predicates"] >= 0).sum(dim=1)  # (B)
-        return (num_predicates * num_words(batch)).sum()
+        return (num_predicates(batch) * num_words(batch)).sum()
+
+    def row_sizes(self, batch: Batch) -> dict[str, Tensor]:
+        return {"num_words": num_words(batch), "num_predicates": num_predicates(batch)}
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         logits, pairs = self.logits(batch)
@@ -163,10 +168,11 @@ class Pairs:
         self.offset = places - predicate[:, None]  # (N, W)
 
     @classmethod
-    def of(cls, batch: Batch, width: int) -> Pairs:
-        """The pairs of a batch whose rows have at most `width` words."""
+    def of(cls, batch: Batch, width: int, number: int) -> Pairs:
+        """The pairs of a batch of `number` predicates whose rows have at most `width` words."""
         predicates = batch["predicates"]  # (B, P), -1 where there is none
-        row, slot = (predicates >= 0).nonzero(as_tuple=True)
+        place, num_slots = true_places(predicates >= 0, number), predicates.shape[1]
+        row, slot = place // num_slots, place % num_slots
         return cls(row, slot, predicates[row, slot], num_words(batch)[row], width)
 
     def targets(self, tags: Tensor) -> Tensor:  # (B, up to P * W) -> (N, W)
@@ -179,6 +185,11 @@ class Pairs:
 def num_words(batch: Batch) -> Tensor:  # (B)
     """Words of each row."""
     return batch["word"].amax(dim=1) + 1
+
+
+def num_predicates(batch: Batch) -> Tensor:  # (B)
+    """Predicates of each row that fit into it."""
+    return (batch["predicates"] >= 0).sum(dim=1)
 
 
 def predicate_distance_bucket(offset: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.batching import BatchDataset, TokenBudgetSampler, is_stand_in, make_loader
+from atinuke_bench.data.batching import BatchDataset, PrefetchingLoader, TokenBudgetSampler, is_stand_in, make_loader
 from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
@@ -89,6 +90,27 @@ def test_a_batch_is_padded_masked_and_names_its_rows():
     assert batch["label"].tolist() == [1, 0]
     assert batch["input_ids"].dtype == torch.int64
     assert set(batch) == {"input_ids", "attention_mask", "label", "rows"}, "no host column is sent to the device"
+
+
+def test_for_a_gpu_rows_are_as_long_as_a_multiple_of_8_and_no_longer_than_the_longest():
+    encoded = encoded_of([3, 9, 20])
+    data = BatchDataset(encoded, torch.device("cuda"))
+    widths = [data[np.arange(number)]["input_ids"].shape[1] for number in (1, 2, 3)]
+    assert widths == [8, 16, 20]
+    assert data[np.array([0])]["attention_mask"].sum() == 3
+
+
+def test_a_thread_makes_the_same_batches_and_passes_errors_on():
+    encoded = encoded_of([3, 1, 2, 4])
+    plain = make_loader(encoded, TokenBudgetSampler(encoded.lengths, 4, seed=1))
+    sampler = TokenBudgetSampler(encoded.lengths, 4, seed=1)
+    ahead = PrefetchingLoader(BatchDataset(encoded), sampler=sampler, batch_size=None, generator=torch.Generator())
+    rows = [batch["rows"].tolist() for batch in plain]
+    assert [batch["rows"].tolist() for batch in ahead] == rows
+    assert next(iter(ahead))["rows"].tolist() == rows[0], "one that is left early ends its thread"
+    sampler.lengths = np.append(sampler.lengths, 1)  # of a row that is not there
+    with pytest.raises(IndexError):
+        list(ahead)
 
 
 def test_a_batch_of_no_rows_is_one_row_that_stands_in_for_none():

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from atinuke_bench.config import TokenizerConfig
 from atinuke_bench.data.tokenizer import SpecialTokens, encode_texts, encode_words, special_tokens, train_tokenizer
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.tasks.squad.model import question_overlap
 from atinuke_bench.tasks.squad.rows import build_windows
 
 TEXT = "Ada sees Ben and Ben sees Ada again"
@@ -136,13 +134,3 @@ def test_windows_have_both_separators_and_exact_offsets():
         begin = encoded.host["char_starts"][window][encoded.fixed["start_label"][window]]
         end = encoded.host["char_ends"][window][encoded.fixed["end_label"][window]]
         assert context[begin:end] == "Ada"
-
-
-def test_overlap_with_the_question_knows_no_numbers_of_special_tokens():
-    ours = torch.tensor([[2, 7, 8, 3, 7, 9, 7, 8, 9, 3, 0]])
-    segments = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0]])
-    context = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0]]).bool()
-    theirs = ours.masked_fill(ours == 2, 30).masked_fill(ours == 3, 31)
-    torch.testing.assert_close(
-        question_overlap(ours, segments, context), question_overlap(theirs, segments, context), atol=0, rtol=0
-    )

@@ -128,6 +128,18 @@ def test_parts_of_a_batch_have_its_gradient_together(family, processes, monkeypa
     assert shared_loss == pytest.approx(loss, rel=1e-5)
 
 
+def test_the_wider_rows_of_a_gpu_have_the_same_gradient(family, processes):
+    module, encoded = family
+    order = np.argsort(encoded.lengths, kind="stable")
+    rows = order[encoded.lengths[order] % 8 != 0][:5]
+    narrow, wide = (BatchDataset(encoded, torch.device(device))[rows] for device in ("cpu", "cuda"))
+    assert any(wide[name].shape != narrow[name].shape for name in encoded.ragged)
+    expected, loss = processes(module, [narrow])
+    found, wide_loss = processes(module, [wide])
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert wide_loss == pytest.approx(loss, rel=1e-5)
+
+
 def test_a_batch_that_does_not_fit_is_halved_and_this_is_said_once(family, processes, monkeypatch):
     module, encoded = family
     batch = BatchDataset(encoded)[np.arange(6)]

@@ -52,7 +52,7 @@ def test_a_mention_of_two_clusters_is_reported_and_learned_in_the_last(folder, t
     clusters = loaded.splits["train"][0]["clusters"]
     places = [number for number, cluster in enumerate(clusters) if [1, 1] in cluster]
     assert len(places) == 2
-    row = encode_document(loaded.splits["train"][0], prepared.tokenizer, 24, 8)
+    row = encode_document(loaded.splits["train"][0], prepared.tokenizer, 24, 8, max_width=20)
     spans = list(zip(row["gold_start"], row["gold_end"], strict=True))
     assert len(spans) == len(set(spans))
     assert row["gold_cluster"][spans.index((1, 1))] == places[-1]
@@ -160,3 +160,17 @@ def test_litbank_is_read_whole(data_dir):
     loaded = CorefData().load(SourceConfig(data_dir=data_dir), CorefOptions())
     assert {split: len(rows) for split, rows in loaded.splits.items()} == {"train": 80, "dev": 10, "test": 10}
     assert CorefData().resolve_options(CorefOptions(), loaded).keeps_singletons is True
+
+
+def test_gold_mentions_that_no_span_can_be_are_not_learned(folder, coref_run):
+    prepared = prepare(coref_run(folder))
+    example = {
+        "words": ["Ada", "and", "Ben", "left", ".", "She", "came", "."],
+        "sentence_lengths": [5, 3],
+        "speakers": [],
+        "clusters": [[[0, 0], [5, 5]], [[0, 2], [4, 5]]],  # the last one crosses a sentence's end
+    }
+    row = encode_document(example, prepared.tokenizer, 24, 8, max_width=2)
+    assert list(zip(row["gold_start"], row["gold_end"], strict=True)) == [(0, 0), (5, 5)]
+    row = encode_document(example, prepared.tokenizer, 24, 8, max_width=3)
+    assert list(zip(row["gold_start"], row["gold_end"], strict=True)) == [(0, 0), (5, 5), (0, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,39 @@ def test_links_point_back_and_gold_mentions_are_candidates_in_training(folder, m
     assert ((antecedents < order) | (links < -1000)).all()
 
 
+@pytest.mark.parametrize("least", [0.0, 1.0])
+def test_a_fixed_number_of_candidates_learns_what_the_real_ones_do(folder, module_of, monkeypatch, least):
+    module, encoded, _ = module_of(folder)
+    batch = BatchDataset(encoded)[np.arange(3)]
+    module.eval()
+    scores = module.mentions(module.documents(batch)[0]).flatten()
+    module.options = CorefOptions(
+        candidates_per_word=1.0, min_mention_score=scores.quantile(least).item() + (least == 1.0)
+    )
+    select, found = module._select, []
+    for is_fixed in (False, True):
+        chosen: list[Any] = []
+
+        def choose(*given, fixed=is_fixed, chosen=chosen, **options):
+            chosen.append(select(*given, **{**options, "is_fixed": fixed}))
+            return chosen[-1]
+
+        monkeypatch.setattr(module, "_select", choose)
+        module.zero_grad()
+        loss = module.loss(batch)
+        loss.backward()
+        found.append((loss, torch.cat([weight.grad.flatten() for weight in module.parameters()]), chosen))
+    (loss, gradient, exact), (fixed_loss, fixed_gradient, fixed) = found
+    torch.testing.assert_close(fixed_loss, loss, rtol=1e-5, atol=0)
+    assert (fixed_gradient - gradient).norm() <= 1e-5 * gradient.norm()
+    for own, filled in zip(exact, fixed, strict=True):
+        assert own.is_real is None
+        assert torch.equal(filled.starts[filled.is_real], own.starts)
+        assert filled.is_real[: len(own)].all(), "what fills up comes last"
+        assert len(filled) >= len(own)
+    assert (least == 1.0) == any(len(filled) > len(own) for own, filled in zip(exact, fixed, strict=True))
+
+
 def test_documents_without_mentions_or_with_one_word(tmp_path, module_of):
     one = Document("one", 0, (Sentence(("Hello",)),))
     two = Document("two", 0, (Sentence(("Ada", "left", ".")),), (Mention(0, 0, 0),))
@@ -119,7 +153,7 @@ def test_documents_without_mentions_or_with_one_word(tmp_path, module_of):
     assert set(prepared.task.model.decode(outputs, encoded, prepared.train_examples, prepared.run)) == set(
         prepared.train_examples["id"]
     )
-    module.options = CorefOptions(min_mention_score=50)  # no candidate at all
+    module.options = CorefOptions(candidates_per_word=1.0, min_mention_score=50)  # no candidate at all
     assert module.outputs(batch)["starts"].shape[1] == 0
 
 

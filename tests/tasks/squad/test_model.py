@@ -8,7 +8,6 @@ import torch
 
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
-from atinuke_bench.data.tokenizer import CLS_ID, PAD_ID, SEP_ID
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.model import WIDTHS, question_overlap
 from atinuke_bench.tasks.squad.task import SQUAD_V1, SQUAD_V2
@@ -45,10 +44,7 @@ def test_no_answer_is_judged_from_the_whole_text_even_by_a_causal_core(squad_run
 
 
 def test_overlap_weighs_words_of_the_question_by_their_rarity_and_nearness():
-    ids = torch.tensor([[CLS_ID, 7, 8, SEP_ID, 7, 9, 7, 8, 9, SEP_ID, PAD_ID]])
-    segments = torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0]])
-    context = torch.tensor([[False] * 4 + [True] * 5 + [False] * 2])
-    features = question_overlap(ids, segments, context)
+    features = question_overlap(torch.tensor([[0, 0, 0, 0, 2, 0, 2, 1, 0, 0, 0]]))
     twice, once = np.log1p(1 / 2), np.log1p(1)
     assert WIDTHS[:2] == (0, 2)
     torch.testing.assert_close(features[0, 4:9, 0], torch.tensor([twice, 0, twice, once, 0]).float())

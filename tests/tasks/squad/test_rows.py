@@ -214,7 +214,8 @@ def test_dtypes_are_as_declared():
     encoded = build_windows(TOKENIZERS["uncased"], ["a"], ["word"], [{"text": [], "answer_start": []}]).encoded
     kinds = {name: column.values.dtype for name, column in {**encoded.ragged, **encoded.host}.items()}
     assert kinds.pop("context_mask") == np.bool_
-    assert kinds == dict.fromkeys(("input_ids", "segment_ids", "char_starts", "char_ends"), np.dtype(np.int32))
+    names = ("input_ids", "segment_ids", "shared_count", "char_starts", "char_ends")
+    assert kinds == dict.fromkeys(names, np.dtype(np.int32))
     for array in (encoded.example_index, *encoded.fixed.values(), encoded.ragged["input_ids"].offsets):
         assert array.dtype == np.int64
 
@@ -290,3 +291,23 @@ def test_official_answers_are_inside_their_labels():
     for window in np.flatnonzero(encoded.fixed["start_label"]):
         row = encoded.example_index[window]
         assert columns["answers"][row]["text"][0] in labelled_text(encoded, window, columns["context"][row])
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_token_that_the_question_has_too_is_counted_in_its_window(name):
+    context = "word cafe, word 1999. a cafe a word"
+    encoded = build_windows(
+        TOKENIZERS[name], ["word [SEP] a?", "1999"], [context] * 2, None, max_length=28, stride=6, min_context=6
+    ).encoded
+    columns = ("input_ids", "segment_ids", "context_mask", "shared_count")
+    largest = 0
+    for row in range(len(encoded)):
+        ids, segments, in_text, counts = (encoded.ragged[column][row] for column in columns)
+        asked, text = set(ids[segments == 0].tolist()) - {CLS, SEP}, ids[in_text.astype(bool)].tolist()
+        right = [
+            text.count(token) if inside and token in asked else 0
+            for token, inside in zip(ids.tolist(), in_text, strict=True)
+        ]
+        assert counts.tolist() == right
+        largest = max(largest, *right)
+    assert largest > 1

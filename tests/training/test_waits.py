@@ -1,0 +1,142 @@
+"""A training step on a GPU asks it nothing: to read a value, or a shape that depends on values, is to wait for it.
+
+torch's `meta` device, which every machine has, holds no values: what would read one raises. A watch adds what that
+device lets pass: numbers that are sent from the host, and masks that are assigned to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
+from atinuke_bench.core.build import build_core
+from atinuke_bench.data.batching import BatchDataset
+from atinuke_bench.training.feed import move, with_sizes
+from atinuke_bench.training.guards import ask_seldom
+from atinuke_bench.training.parts import Parts
+from atinuke_bench.training.prepare import prepare
+
+DEVICE = torch.device("meta")
+#: A task of every kind of loss, and cores of every kind.
+CASES = {
+    "classes": ("snli", "transformer", {}),
+    "score": ("glue/stsb", "atinuke", {}),
+    "squad": ("squad-v2.0", "transformer", {}),
+    "squad, token": ("squad-v1.1", "atinuke", {"options.overlap": "token"}),
+    "coref": ("coref", "transformer", {}),
+    "coref, causal": ("coref", "atinuke", {}),
+    "srl": ("srl", "transformer", {}),
+    "srl, indicator": ("srl", "transformer", {"options.predicate_feature": "indicator", "options.pooling": "first"}),
+    "masked": ("lm", "bilstm", {}),
+    "causal": ("lm", "atinuke", {}),
+}
+
+
+class _Sent(TorchFunctionMode):
+    """Refuses numbers of Python that become a tensor on the device: the copy is waited for."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        device = torch.device((kwargs or {}).get("device") or "cpu")
+        assert function not in (torch.tensor, torch.as_tensor) or device.type == "cpu", "numbers are sent to the device"
+        return function(*args, **(kwargs or {}))
+
+
+class _Copied(TorchDispatchMode):
+    """Refuses copies between host and device, and assignments to a mask, whose places must be read."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = function(*args, **(kwargs or {}))
+        name = function.overloadpacket.__name__
+        if name in ("_to_copy", "copy_"):
+            devices = {part.device.type for part in (*args, result) if isinstance(part, Tensor)}
+            assert len(devices) == 1, "a tensor is copied between host and device"
+        if name.startswith(("index_put", "_index_put")):
+            masks = [part for part in args[1] if part is not None and part.dtype in (torch.bool, torch.uint8)]
+            assert not masks or args[2].ndim == 0, "the places of a mask are read"
+        return result
+
+
+@contextmanager
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Raises inside where a GPU would be waited for."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # which knows no such device
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
+    with ExitStack() as stack:
+        stack.enter_context(_Sent())
+        stack.enter_context(_Copied())
+        yield
+
+
+def assign(values: Tensor, mask: Tensor) -> None:
+    values[mask] = torch.ones(3, device=values.device)
+
+
+WAITS: dict[str, Callable[[Tensor], Any]] = {
+    "item": lambda values: values.sum().item(),
+    "int": lambda values: int(values.max()),
+    "bool": lambda values: bool((values > 0).any()),
+    "list": lambda values: values.tolist(),
+    "nonzero": lambda values: values.nonzero(),
+    "mask": lambda values: values[values > 0],
+    "assigned mask": lambda values: assign(values, values > 0),
+    "select": lambda values: values.masked_select(values > 0),
+    "bincount": lambda values: values.long().bincount(minlength=3),
+    "repeats": lambda values: values.repeat_interleave(values.long()),
+    "to host": lambda values: values.cpu(),
+    "to device": lambda values: values + torch.ones(3).to(values.device),
+    "number": lambda values: torch.tensor(3, device=values.device),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_the_watch_sees_what_a_gpu_would_be_waited_for(name, monkeypatch):
+    values = torch.zeros(3, device=DEVICE)
+    with pytest.raises((AssertionError, RuntimeError, NotImplementedError)), no_wait(monkeypatch):
+        WAITS[name](values)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_training_step_waits_for_a_gpu(case, monkeypatch):
+    task, core, options = CASES[case]
+    run = make_run_config(
+        task,
+        core,
+        preset="nano",
+        source=SourceConfig(kind="microworld", microworld=MicroworldConfig(train=20, dev=4, test=4)),
+        overrides={"tokenizer.vocab_size": 300, "training.max_length": 32, **options},
+    )
+    prepared = prepare(run)
+    run = prepared.run
+    module = prepared.task.model.build(build_core(run.core, prepared.tokenizer.get_vocab_size()), run).to(DEVICE)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda number: number)
+    encoded = prepared.encode("train", prepared.train_examples)
+    batch = BatchDataset(encoded, DEVICE)[np.arange(4)]
+    batch = move(with_sizes(batch, module.row_sizes(batch)), DEVICE)
+    for num_processes, parts in ((1, Parts()), (2, Parts(batch["input_ids"].numel() // 2)), (2, Parts(adapts=True))):
+        trainer = SimpleNamespace(world_size=num_processes, global_step=1, current_epoch=0, is_last_batch=False)
+        monkeypatch.setattr(module, "_trainer", trainer)
+        module.parts = parts
+        with no_wait(monkeypatch):
+            module.training_step(batch, 1).backward()  # the first of each 16 steps reads the loss
+            module.configure_gradient_clipping(None, run.training.gradient_clip)
+
+
+def test_processes_ask_each_other_for_signals_at_every_16th_step():
+    asked: list[int] = []
+    trainer: Any = SimpleNamespace(global_step=0)
+    loop = SimpleNamespace(_broadcast_sigterm_tensor=lambda: asked.append(trainer.global_step))
+    trainer.fit_loop = SimpleNamespace(epoch_loop=loop)
+    ask_seldom(trainer)
+    for trainer.global_step in range(40):
+        loop._broadcast_sigterm_tensor()
+    assert asked == [0, 16, 32]
