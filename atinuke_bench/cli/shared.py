@@ -86,6 +86,14 @@ DeviceBatchTokensOption = Annotated[
         help="Tokens of a batch that a device computes at once. [default: all; on GPUs auto: what fits]",
     ),
 ]
+CheckpointMinutesOption = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-minutes",
+        min=0,
+        help="An epoch that takes longer is saved on the way as often, so that a resumed run goes on from there.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 

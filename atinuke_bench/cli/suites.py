@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.shared import (
+    CheckpointMinutesOption,
     DataDirOption,
     DeviceBatchTokensOption,
     JsonOption,
@@ -47,6 +48,7 @@ def suite(
     executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
     devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
     device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
     ] = None,
@@ -87,7 +89,12 @@ def suite(
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
     tokens = device_batch_tokens(device_tokens)
-    execution = Execution(devices=devices_per_run, show_progress=False, device_batch_tokens=tokens)
+    execution = Execution(
+        devices=devices_per_run,
+        show_progress=False,
+        device_batch_tokens=tokens,
+        checkpoint_minutes=checkpoint_minutes,
+    )
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)
