@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.files import file_problem, finite, make_folder, read_json, sha256_json, write_json, write_text
 
 RESULT_SCHEMA = 1
 _SET_ASIDE = ".earlier-"
@@ -179,6 +179,10 @@ class RunFolder:
         record = read_json(self.result)
         if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
+        if not isinstance(record.get("artefacts", {}), dict):
+            raise RunFolderError(f"{self.result}: not a result; its artefacts are no table of checksums")
+        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
+            raise RunFolderError(f"{self.result}: not as the run wrote it (its checksum differs)")
         return record
 
     def contains(self, name: str) -> bool:
@@ -241,16 +245,21 @@ class RunFolder:
 
     def write_result(self, record: dict[str, Any]) -> None:
         """Finish the run. Nothing may be written to the folder afterwards."""
-        write_json(self.result, {"schema": RESULT_SCHEMA, **record})
+        write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         self.failure.unlink(missing_ok=True)
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
         for state in self.states:
             state.unlink(missing_ok=True)
 
 
+def sealed(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with the checksum of all it says, by which a changed one is known."""
+    return {**result, _CHECKSUM: _digest(finite(result))}
+
+
 def history_lines(records: Iterable[dict[str, Any]]) -> list[str]:
     """Records of epochs as lines of JSON, each with the checksum of its record."""
-    return [json.dumps({**record, _CHECKSUM: _digest_of_epoch(record)}) for record in records]
+    return [json.dumps({**record, _CHECKSUM: _digest(record)}) for record in records]
 
 
 def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], str | None]:
@@ -271,14 +280,14 @@ def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], s
             return records, f"line {number} is not the record of epoch {number - 1}"
         if not isinstance(record.get("score"), int | float | None):
             return records, f"line {number} has a score that is no number"
-        if record.pop(_CHECKSUM, None) not in (None, _digest_of_epoch(record)):
+        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
             return records, f"line {number} is not as it was written (its checksum differs)"
         records.append(record)
     return records, None
 
 
-def _digest_of_epoch(record: dict[str, Any]) -> str:
-    # As it is read back: an epoch's record may have numpy's numbers, tuples, and numbers that are not finite.
+def _digest(record: dict[str, Any]) -> str:
+    # As it is read back: a record may have numpy's numbers, tuples, and numbers that are not finite.
     text = json.dumps(json.loads(json.dumps(record)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -119,7 +119,12 @@ def wandb_mode(mode: str) -> Any:
     return mode
 
 
-def device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
+def on_device(device_tokens: str | None, checkpoint_minutes: float) -> dict[str, Any]:
+    """Fields of `Execution` that every command which trains has options for."""
+    return {"device_batch_tokens": _device_batch_tokens(device_tokens), "checkpoint_minutes": checkpoint_minutes}
+
+
+def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
     if text is None:
         return None
     if text == "auto":

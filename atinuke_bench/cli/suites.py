@@ -18,7 +18,7 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
-    device_batch_tokens,
+    on_device,
     print_code_note_of_cells,
     print_json,
     print_notes,
@@ -88,14 +88,10 @@ def suite(
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    tokens = device_batch_tokens(device_tokens)
-    execution = Execution(
-        devices=devices_per_run,
-        show_progress=False,
-        device_batch_tokens=tokens,
-        checkpoint_minutes=checkpoint_minutes,
+    how = {"show_progress": False, **on_device(device_tokens, checkpoint_minutes)}
+    options = SuiteOptions(
+        out, wandb_mode(wandb), Execution(devices=devices_per_run, **how), timeout, rerun, predict_unlabelled
     )
-    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)
     states = [state for state in states if state.cell.path in chosen]
@@ -125,6 +121,8 @@ def verify(
         if verdict.not_checked:
             not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
             typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
+        if verdict.note:
+            typer.echo(f"{verdict.folder.path}: {verdict.note}", err=True)
         if not verdict.problems:
             continue
         damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})

@@ -23,8 +23,8 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
-    device_batch_tokens,
     model_override,
+    on_device,
     print_code_note,
     print_json,
     print_notes,
@@ -79,12 +79,7 @@ def run(
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
-    execution = Execution(
-        threads=threads,
-        devices=devices,
-        device_batch_tokens=device_batch_tokens(device_tokens),
-        checkpoint_minutes=checkpoint_minutes,
-    )
+    execution = Execution(threads=threads, devices=devices, **on_device(device_tokens, checkpoint_minutes))
     asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
     if execution.under_launcher().rank > 0:

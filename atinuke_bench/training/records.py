@@ -111,8 +111,8 @@ def _unlike(attempts: list[dict[str, Any]], last: dict[str, Any]) -> list[dict[s
 
 def checksums(folder: RunFolder) -> dict[str, str]:
     """SHA-256 of the run's artefacts, by name."""
-    # The log keeps growing, and an earlier attempt's failure is not part of the result.
-    excluded = {folder.log, folder.failure}
+    # The log keeps growing, and an earlier attempt's failure is not part of the result, which has its own checksum.
+    excluded = {folder.log, folder.failure, folder.result}
     found = [path for path in folder.path.iterdir() if path.is_file() and not path.name.startswith(".")]
     paths = [path for path in [*sorted(found), folder.best_checkpoint] if path not in excluded and path.exists()]
     return {str(path.relative_to(folder.path)): sha256_file(path) for path in paths}

@@ -74,7 +74,10 @@ def train_and_evaluate(
             ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
         clock = Clock(folder.read_result().get("seconds", 0.0) if folder.is_finished() else 0.0)
-        folder.result.unlink(missing_ok=True)
+        if folder.is_finished():
+            folder.result.unlink()
+        elif (aside := folder.set_damaged_aside([folder.result])) is not None:
+            _warn(execution, f"{folder.result}: damaged; what was there is in {aside}")
         try:
             tracker.start(prepared, folder)
             folder.write_result(_carry_out(prepared, folder, execution, should_continue, clock))

@@ -16,7 +16,6 @@ from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.run_folder import RunFolder, find_runs
 from atinuke_bench.runs.verify import reset, verify
 from atinuke_bench.source_code import code_note
-from atinuke_bench.training.checkpoint import load_checkpoint, save_checkpoint
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -27,23 +26,6 @@ QUIET = Execution(show_progress=False)
 def carry_out(run, place, **asked):
     folder = RunFolder(place)
     return folder, train_and_evaluate(prepare(run, **asked), folder, QUIET)
-
-
-@pytest.fixture
-def last_states(monkeypatch):
-    """The last state that each finished run had, clocks aside, by the name of its folder."""
-    seen = {}
-    finish = RunFolder.write_result
-
-    def write_result(self, record):
-        state = load_checkpoint(self.last_checkpoint)
-        del state["callbacks"]["EpochSelection"]
-        save_checkpoint(self.last_checkpoint, state)
-        seen[self.path.name] = sha256_file(self.last_checkpoint)
-        finish(self, record)
-
-    monkeypatch.setattr(RunFolder, "write_result", write_result)
-    return seen
 
 
 def predictions_of(folder):
@@ -92,42 +74,6 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(make_run, tmp_path, 
 
 class Killed(BaseException):
     """Stands for a kill: nothing in between may catch it."""
-
-
-@pytest.mark.parametrize("last_epoch", [0, 1, 2])
-def test_a_run_killed_between_epochs_and_resumed_is_the_run_that_was_not(
-    make_run, tmp_path, monkeypatch, last_states, last_epoch
-):
-    run = make_run(training__max_epochs=3, core__dropout=0.3)
-    whole, expected = carry_out(run, tmp_path / "whole")
-
-    def kill(self, trainer, module):
-        if trainer.current_epoch == last_epoch:
-            raise Killed
-        return original(self, trainer, module)
-
-    from atinuke_bench.training.selection import EpochSelection
-
-    original = EpochSelection.on_train_epoch_end
-    with monkeypatch.context() as patch:
-        patch.setattr(EpochSelection, "on_train_epoch_end", kill)
-        with pytest.raises(Killed):
-            carry_out(run, tmp_path / "cut")
-    cut = RunFolder(tmp_path / "cut")
-    assert not cut.is_finished()
-    assert cut.failure.exists()
-    assert len(cut.read_history()) == last_epoch
-
-    cut, result = carry_out(run, tmp_path / "cut")
-    assert sha256_file(cut.predictions) == sha256_file(whole.predictions)
-    assert sha256_file(cut.best_checkpoint) == sha256_file(whole.best_checkpoint)
-    assert last_states["cut"] == last_states["whole"]
-    for record, reference in zip(cut.read_history(), whole.read_history(), strict=True):
-        assert {k: record[k] for k in ("epoch", "loss", "score", "step")} == {
-            k: reference[k] for k in ("epoch", "loss", "score", "step")
-        }
-    assert result["scores"] == expected["scores"]
-    assert not cut.failure.exists()
 
 
 def test_a_run_that_goes_on_with_other_code_keeps_both_digests(make_run, tmp_path, monkeypatch):
