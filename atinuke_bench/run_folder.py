@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -309,14 +310,21 @@ def folder_of_result(store: str | Path, result: dict[str, Any]) -> RunFolder:
 
 
 def find_runs(*places: str | Path) -> list[RunFolder]:
-    """Every run folder at or below the given places, in order of path; not what was set aside for a rerun.
+    """Every run folder at or below the given places, in order of path.
 
-    What lies within a run's folder is no run: W&B keeps files of the same name there.
+    Folders that were moved and linked are followed. What lies within a run's folder is no run: what was set aside, and
+    W&B keeps files of the same name there.
     """
-    found = {
-        path.parent
-        for place in places
-        for path in Path(place).rglob("config.yaml")
-        if not any(part.startswith((_SET_ASIDE, _DAMAGED)) for part in path.relative_to(place).parts)
-    }
-    return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]
+    found, seen = set(), set()
+    for place in places:
+        for folder, below, files in os.walk(place, followlinks=True):
+            if (real := os.path.realpath(folder)) in seen:  # a link to a folder above, or a place in another one
+                below.clear()
+                continue
+            if "config.yaml" in files:
+                found.add(Path(folder))
+                below.clear()
+            else:
+                seen.add(real)
+                below[:] = [name for name in below if not name.startswith((_SET_ASIDE, _DAMAGED))]
+    return [RunFolder(path) for path in sorted(found)]

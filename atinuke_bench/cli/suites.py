@@ -70,8 +70,7 @@ def suite(
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
     config = read_suite(name_or_file)
-    place = _source(config, source, data_dir)
-    record = open_record(out, config.name)
+    place, record = _source(config, source, data_dir), open_record(out, config.name)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
@@ -89,9 +88,8 @@ def suite(
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
     how = {"show_progress": False, **on_device(device_tokens, checkpoint_minutes)}
-    options = SuiteOptions(
-        out, wandb_mode(wandb), Execution(devices=devices_per_run, **how), timeout, rerun, predict_unlabelled
-    )
+    execution = Execution(devices=devices_per_run, **how)
+    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)
     states = [state for state in states if state.cell.path in chosen]
