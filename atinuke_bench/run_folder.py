@@ -3,20 +3,26 @@
 config.yaml           the resolved config
 manifest.json         versions, commit, data fingerprints, hardware, threads, seeds
 tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
-history.jsonl         one line an epoch
+history.jsonl         one line an epoch, with its checksum
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
-checkpoints/          best.safetensors with the selected weights; until the run is finished, last.safetensors to resume
+checkpoints/          best.safetensors with the selected weights; until the run is finished also what it resumes from:
+                      last.safetensors (after an epoch), middle.safetensors (within one), next.safetensors (weights that
+                      are the best once their epoch is recorded)
 log.txt               what happened, with times
 wandb/                only where W&B is told: its record, made from the files above
 .wandb.json           the run's name, project and group there; .wandb-sent.json: what it was sent last
 .earlier-<n>/         only after `--rerun`: what the folder held before
+.damaged-<n>/         only after damage: the files that did not fit
 failure.json          only where the run failed: its class and traceback
 result.json           written last: the run is finished if and only if it is there and valid
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +32,12 @@ from filelock import FileLock, Timeout
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.files import file_problem, finite, make_folder, read_json, sha256_json, write_json, write_text
 
 RESULT_SCHEMA = 1
 _SET_ASIDE = ".earlier-"
+_DAMAGED = ".damaged-"
+_CHECKSUM = "sha256"
 #: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
 MOST_UNKNOWN_PERCENT = 5
 
@@ -69,8 +77,26 @@ class RunFolder:
         return self.checkpoints / "last.safetensors"
 
     @property
+    def middle_checkpoint(self) -> Path:
+        return self.checkpoints / "middle.safetensors"
+
+    @property
     def best_checkpoint(self) -> Path:
         return self.checkpoints / "best.safetensors"
+
+    @property
+    def next_checkpoint(self) -> Path:
+        return self.checkpoints / "next.safetensors"
+
+    @property
+    def states(self) -> list[Path]:
+        """What only resuming reads."""
+        return [self.last_checkpoint, self.middle_checkpoint, self.next_checkpoint]
+
+    @property
+    def weights(self) -> list[Path]:
+        """Every file with weights that a run may have."""
+        return [self.best_checkpoint, *self.states]
 
     @property
     def log(self) -> Path:
@@ -96,7 +122,7 @@ class RunFolder:
         left = [path for path in self.path.iterdir() if not path.name.startswith(".") and path != self.log]
         if not any(path.is_file() for path in left):
             return None
-        place = make_folder(self.path / f"{_SET_ASIDE}{self.num_set_aside() + 1}")
+        place = self._next_place(_SET_ASIDE)
         # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
         order = [self.result, self.last_checkpoint.parent, self.history]
         try:
@@ -106,14 +132,36 @@ class RunFolder:
             raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
         return place
 
+    def set_damaged_aside(self, paths: Iterable[Path]) -> Path | None:
+        """Move files of the run that are no use into a folder that counts as no run; None where none of them is there.
+
+        Nothing is deleted: who wants to know what happened to a file finds it there.
+        """
+        found = [path for path in paths if path.exists() or path.is_symlink()]
+        if not found:
+            return None
+        place = self._next_place(_DAMAGED)
+        try:
+            for path in found:
+                path.rename(place / path.name)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
+        return place
+
     def num_set_aside(self) -> int:
         """How often what a training left was set aside."""
-        numbers = [path.name.removeprefix(_SET_ASIDE) for path in self.path.glob(f"{_SET_ASIDE}*")]
+        return self._num_places(_SET_ASIDE)
+
+    def _num_places(self, prefix: str) -> int:
+        numbers = [path.name.removeprefix(prefix) for path in self.path.glob(f"{prefix}*")]
         return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+    def _next_place(self, prefix: str) -> Path:
+        return make_folder(self.path / f"{prefix}{self._num_places(prefix) + 1}")
 
     def has_past(self) -> bool:
         """Whether a training would find something of an earlier one."""
-        return any(path.exists() for path in (self.result, self.history, self.last_checkpoint))
+        return any(path.exists() for path in (self.result, self.history, *self.states))
 
     def is_finished(self) -> bool:
         """True when a valid `result.json` is there."""
@@ -132,6 +180,10 @@ class RunFolder:
         record = read_json(self.result)
         if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
+        if not isinstance(record.get("artefacts", {}), dict):
+            raise RunFolderError(f"{self.result}: not a result; its artefacts are no table of checksums")
+        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
+            raise RunFolderError(f"{self.result}: not as the run wrote it (its checksum differs)")
         return record
 
     def contains(self, name: str) -> bool:
@@ -175,26 +227,70 @@ class RunFolder:
         write_text(self.config, yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
 
     def read_history(self) -> list[dict[str, Any]]:
-        """Records of the finished epochs. A torn last line, left by a kill in mid-write, is dropped."""
-        records = []
-        text = self.history.read_text(encoding="utf-8") if self.history.exists() else ""
-        for line in text.splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                break
-        return records
+        """Records of the finished epochs, up to the first line that is not as it was written."""
+        return self.check_history()[0]
+
+    def check_history(self) -> tuple[list[dict[str, Any]], str | None]:
+        """Records of the finished epochs that are as they were written, and what is wrong with the line after them."""
+        try:
+            lines = self.history.read_bytes().splitlines()
+        except FileNotFoundError:
+            return [], None
+        except OSError as error:
+            return [], f"cannot be read ({error.strerror or error})"
+        return parse_history(lines)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
         """Replace the history. It has one short line an epoch, so writing it whole costs nothing."""
-        write_text(self.history, "".join(json.dumps(record) + "\n" for record in records))
+        write_text(self.history, "".join(line + "\n" for line in history_lines(records)))
 
     def write_result(self, record: dict[str, Any]) -> None:
         """Finish the run. Nothing may be written to the folder afterwards."""
-        write_json(self.result, {"schema": RESULT_SCHEMA, **record})
+        write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         self.failure.unlink(missing_ok=True)
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
-        self.last_checkpoint.unlink(missing_ok=True)
+        for state in self.states:
+            state.unlink(missing_ok=True)
+
+
+def sealed(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with the checksum of all it says, by which a changed one is known."""
+    return {**result, _CHECKSUM: _digest(finite(result))}
+
+
+def history_lines(records: Iterable[dict[str, Any]]) -> list[str]:
+    """Records of epochs as lines of JSON, each with the checksum of its record."""
+    return [json.dumps({**record, _CHECKSUM: _digest(record)}) for record in records]
+
+
+def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], str | None]:
+    """The records of lines, up to the first one that is not as it was written, and what is wrong with that one.
+
+    Lines of versions that wrote no checksum are taken as they are.
+
+    >>> parse_history([*history_lines([{"epoch": 0, "score": 60.5}]), '{"epoch": 1, "score": 99.9, "sha256": "f7"}'])
+    ([{'epoch': 0, 'score': 60.5}], 'line 2 is not as it was written (its checksum differs)')
+    """
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            return records, f"line {number} is not JSON"
+        if not isinstance(record, dict) or record.get("epoch") != number - 1:
+            return records, f"line {number} is not the record of epoch {number - 1}"
+        if not isinstance(record.get("score"), int | float | None):
+            return records, f"line {number} has a score that is no number"
+        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
+            return records, f"line {number} is not as it was written (its checksum differs)"
+        records.append(record)
+    return records, None
+
+
+def _digest(record: dict[str, Any]) -> str:
+    # As it is read back: a record may have numpy's numbers, tuples, and numbers that are not finite.
+    text = json.dumps(json.loads(json.dumps(record)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def identity(run: RunConfig, data_fingerprint: str, result_versions: dict[str, int]) -> str:
@@ -214,14 +310,21 @@ def folder_of_result(store: str | Path, result: dict[str, Any]) -> RunFolder:
 
 
 def find_runs(*places: str | Path) -> list[RunFolder]:
-    """Every run folder at or below the given places, in order of path; not what was set aside for a rerun.
+    """Every run folder at or below the given places, in order of path.
 
-    What lies within a run's folder is no run: W&B keeps files of the same name there.
+    Folders that were moved and linked are followed. What lies within a run's folder is no run: what was set aside, and
+    W&B keeps files of the same name there.
     """
-    found = {
-        path.parent
-        for place in places
-        for path in Path(place).rglob("config.yaml")
-        if not any(part.startswith(_SET_ASIDE) for part in path.relative_to(place).parts)
-    }
-    return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]
+    found, seen = set(), set()
+    for place in places:
+        for folder, below, files in os.walk(place, followlinks=True):
+            if (real := os.path.realpath(folder)) in seen:  # a link to a folder above, or a place in another one
+                below.clear()
+                continue
+            if "config.yaml" in files:
+                found.add(Path(folder))
+                below.clear()
+            else:
+                seen.add(real)
+                below[:] = [name for name in below if not name.startswith((_SET_ASIDE, _DAMAGED))]
+    return [RunFolder(path) for path in sorted(found)]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
 from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
+from sqlalchemy.engine import URL
 
 from atinuke_bench import registry
 from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse, read_yaml
@@ -216,7 +217,8 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
 
 def default_url(folder: Path) -> str:
     """The SQLite file of a study for which no other database was given."""
-    return f"sqlite:///{folder.absolute() / 'study.db'}"
+    # Not as text: a `?` would end the path, and a `%` begin a number.
+    return URL.create("sqlite", database=str(folder.absolute() / "study.db")).render_as_string()
 
 
 def write_definition(config: StudyConfig, folder: Path, url: str) -> None:

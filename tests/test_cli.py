@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from atinuke_bench.run_folder import sealed
+
 QUICK = [
     "--preset",
     "nano",
@@ -75,6 +77,9 @@ def test_a_finished_run_is_shown_where_its_plug_in_is_not_installed(run, cli):
     for name in ("config.yaml", "result.json"):
         text = (folder / name).read_text()
         (folder / name).write_text(text.replace("majority", "gone"))
+    result = json.loads((folder / "result.json").read_text())
+    del result["sha256"]
+    (folder / "result.json").write_text(json.dumps(sealed(result)))
     shown = cli("show", folder)
     assert "gone" in shown.out
     assert shown.err == ""
@@ -215,15 +220,18 @@ def test_a_store_that_cannot_be_written_is_said(cli, official, tmp_path):
     assert "folder cannot be created (Not a directory)" in done.err
 
 
-def test_a_damaged_best_checkpoint_is_refused(run, tmp_path):
+def test_damaged_best_weights_are_set_aside_and_trained_again(run, tmp_path):
     run("--task", "snli", "--core", "atinuke")
     (result,) = (tmp_path / "runs").rglob("result.json")
     result.unlink()
     best = result.parent / "checkpoints" / "best.safetensors"
-    best.write_bytes(best.read_bytes()[:-9])
+    whole = best.read_bytes()
+    best.write_bytes(whole[:-9])
     done = run("--task", "snli", "--core", "atinuke")
-    assert done.status == 2
-    assert "checkpoint is damaged" in done.err
+    assert done.status == 0
+    assert "training starts anew" in done.err
+    assert best.read_bytes() == whole
+    assert (result.parent / ".damaged-1" / best.name).read_bytes() == whole[:-9]
 
 
 def test_score_prints_official_names(cli, tmp_path):

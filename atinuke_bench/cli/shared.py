@@ -86,6 +86,14 @@ DeviceBatchTokensOption = Annotated[
         help="Tokens of a batch that a device computes at once. [default: all; on GPUs auto: what fits]",
     ),
 ]
+CheckpointMinutesOption = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-minutes",
+        min=0,
+        help="An epoch that takes longer is saved on the way as often, so that a resumed run goes on from there.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
@@ -111,7 +119,12 @@ def wandb_mode(mode: str) -> Any:
     return mode
 
 
-def device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
+def on_device(device_tokens: str | None, checkpoint_minutes: float) -> dict[str, Any]:
+    """Fields of `Execution` that every command which trains has options for."""
+    return {"device_batch_tokens": _device_batch_tokens(device_tokens), "checkpoint_minutes": checkpoint_minutes}
+
+
+def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
     if text is None:
         return None
     if text == "auto":

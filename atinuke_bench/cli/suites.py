@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.shared import (
+    CheckpointMinutesOption,
     DataDirOption,
     DeviceBatchTokensOption,
     JsonOption,
@@ -17,7 +18,7 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
-    device_batch_tokens,
+    on_device,
     print_code_note_of_cells,
     print_json,
     print_notes,
@@ -47,6 +48,7 @@ def suite(
     executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
     devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
     device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
     ] = None,
@@ -68,8 +70,7 @@ def suite(
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
     config = read_suite(name_or_file)
-    place = _source(config, source, data_dir)
-    record = open_record(out, config.name)
+    place, record = _source(config, source, data_dir), open_record(out, config.name)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
@@ -86,8 +87,8 @@ def suite(
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    tokens = device_batch_tokens(device_tokens)
-    execution = Execution(devices=devices_per_run, show_progress=False, device_batch_tokens=tokens)
+    how = {"show_progress": False, **on_device(device_tokens, checkpoint_minutes)}
+    execution = Execution(devices=devices_per_run, **how)
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)
@@ -118,6 +119,8 @@ def verify(
         if verdict.not_checked:
             not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
             typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
+        if verdict.note:
+            typer.echo(f"{verdict.folder.path}: {verdict.note}", err=True)
         if not verdict.problems:
             continue
         damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})

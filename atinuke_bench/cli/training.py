@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from atinuke_bench.cli.shared import (
+    CheckpointMinutesOption,
     CoreOption,
     DataDirOption,
     DeviceBatchTokensOption,
@@ -22,8 +23,8 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
-    device_batch_tokens,
     model_override,
+    on_device,
     print_code_note,
     print_json,
     print_notes,
@@ -54,6 +55,7 @@ def run(
     devices: Annotated[int, typer.Option("--devices", min=1, help="Processes that share the run (DDP).")] = 1,
     rerun: RerunOption = False,
     device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
@@ -77,7 +79,7 @@ def run(
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
-    execution = Execution(threads=threads, devices=devices, device_batch_tokens=device_batch_tokens(device_tokens))
+    execution = Execution(threads=threads, devices=devices, **on_device(device_tokens, checkpoint_minutes))
     asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
     if execution.under_launcher().rank > 0:

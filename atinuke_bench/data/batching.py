@@ -83,6 +83,7 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         self.shard = shard
         self.num_shards = num_shards
         self.epoch = 0
+        self.begin: tuple[int, int] | None = None
         epochs = range(num_epochs if seed is not None else 1)
         self.num_batches = max(len(self._cut(epoch)) for epoch in epochs)
         if seed is None:
@@ -92,6 +93,10 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order the next iteration has."""
         self.epoch = epoch
+
+    def begin_at(self, epoch: int, num_done: int) -> None:
+        """Leave out the first batches of one epoch, which an interrupted training has done."""
+        self.begin = epoch, num_done
 
     def all_batches(self, epoch: int) -> list[np.ndarray]:
         """The batches of all shards in one epoch, in their order."""
@@ -106,6 +111,8 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         batches = self.all_batches(self.epoch)
+        if self.begin is not None and self.epoch == self.begin[0]:
+            batches = batches[self.begin[1] :]
         if self.seed is None:
             own = batches[self.shard :: self.num_shards]
             yield from own if own or not batches else [np.empty(0, dtype=np.int64)]

@@ -1,18 +1,17 @@
-"""Is what a run left still what it wrote? Every artefact against its checksum, every score against its predictions."""
+"""Is what a run left still what it wrote? Every file against its checksum, every score against its predictions."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from atinuke_bench import registry
-from atinuke_bench.errors import RunFolderError, first_line
-from atinuke_bench.metrics.metric import Metric
+from atinuke_bench.errors import AtinukeBenchError, RunFolderError, first_line
+from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.runs.recompute import NotComparableError, contradictions
 
 
 @dataclass
@@ -24,8 +23,10 @@ class Verdict:
     problems: list[str] = field(default_factory=list)
     #: Names of the files that the problems lie in.
     damaged: list[str] = field(default_factory=list)
-    #: Why the score was not computed again, where the run is not to blame for that.
+    #: Why the scores were not computed again, where the run is not to blame for that.
     not_checked: str = ""
+    #: What is unusual and no damage.
+    note: str = ""
 
 
 def verify_runs(places: list[Path]) -> Iterator[Verdict]:
@@ -41,9 +42,9 @@ def verify(folder: RunFolder) -> Verdict:
     verdict = Verdict(folder, is_finished=True)
     try:
         result = folder.read_result()
-        artefacts = dict(result["artefacts"])
-        recorded = None if result["score"] is None else _Recorded.of(result)
-    except (RunFolderError, KeyError, TypeError, ValueError) as error:
+        # Results of earlier versions may name themselves, as they were before.
+        artefacts = {name: sum_ for name, sum_ in result["artefacts"].items() if name != folder.result.name}
+    except (RunFolderError, KeyError) as error:
         verdict.problems.append(f"result.json: {first_line(error)}")
         verdict.damaged.append("result.json")
         return verdict
@@ -51,79 +52,61 @@ def verify(folder: RunFolder) -> Verdict:
         if problem := folder.artefact_problem(name, checksum):
             verdict.problems.append(f"{name}: {problem}")
             verdict.damaged.append(name)
+    if folder.predictions.name not in verdict.damaged:
+        _check_scores(verdict, result)
+    verdict.problems += [f"{name}: result.json has no checksum of it" for name in _dropped(folder, artefacts)]
+    verdict.problems += _strangers(folder, result)
     if not folder.path.name.endswith(str(result.get("identity"))):
-        verdict.problems.append(f"the folder's name is not that of run {result.get('identity')}")
-    if folder.predictions.name not in verdict.damaged and recorded is not None:
-        _check_score(verdict, recorded, is_listed=folder.predictions.name in artefacts)
+        verdict.note = f"the folder's name is not that of run {result.get('identity')}, which it holds"
     return verdict
 
 
 def reset(verdict: Verdict) -> None:
-    """Set a damaged run to run again: what is damaged goes, and what is whole and can be used stays."""
+    """Set a damaged run to run again: what is damaged is set aside, and what is whole and can be used stays."""
     if not verdict.problems:
         return
     folder = verdict.folder
-    folder.result.unlink(missing_ok=True)
-    names = [name for name in verdict.damaged if folder.contains(name)]
-    if any(name.startswith("checkpoints/") for name in names):
+    paths = [folder.path / name for name in verdict.damaged if folder.contains(name)]
+    if folder.best_checkpoint in paths:
         # The best weights can only come from training again.
-        folder.last_checkpoint.unlink(missing_ok=True)
-        folder.history.unlink(missing_ok=True)
-    for name in names:
-        (folder.path / name).unlink(missing_ok=True)
-    if not folder.config.exists():
+        paths += [folder.history, *folder.states]
+    if folder.config in paths or not folder.config.exists():
         # A folder without a config would not be found; the run that returns here writes its own.
-        folder.failure.unlink(missing_ok=True)
+        paths.append(folder.failure)
+    folder.set_damaged_aside(dict.fromkeys([folder.result, *paths]))
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """The score that a result has, and what it is of."""
-
-    task: str
-    split: str
-    metric: str
-    score: float
-    #: The version of the task that measured it; None where the protocol does not say.
-    version: int | None
-
-    @classmethod
-    def of(cls, result: dict[str, Any]) -> _Recorded:
-        version = (result.get("protocol") or {}).get("result_version")
-        return cls(result["task"], result["split"], result["metric"], float(result["score"]), version)
-
-
-def _check_score(verdict: Verdict, recorded: _Recorded, *, is_listed: bool) -> None:
-    """Compute the score again from the stored predictions; a run is only blamed for a computed score.
-
-    Predictions that are `is_listed` among the artefacts are those that the run wrote, readable here or not.
-    """
-    what = f"{recorded.metric} of {recorded.task}"
+def _check_scores(verdict: Verdict, result: dict[str, Any]) -> None:
+    """Compute the scores again; a run is only blamed for what could be computed."""
     try:
-        rows = pd.read_parquet(verdict.folder.predictions)
-        rows = rows[(rows["split"] == recorded.split) & rows["gold"].notna()]
-        columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
-    except (OSError, KeyError, ValueError) as error:
-        if is_listed:
-            verdict.not_checked = f"{what}: predictions.parquet cannot be read ({first_line(error)})"
-        else:
-            verdict.problems.append(f"predictions.parquet: cannot be read ({first_line(error)})")
-        return
+        verdict.problems += contradictions(verdict.folder, result)
+    except NotComparableError as reason:
+        verdict.not_checked = str(reason)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        verdict.problems.append(f"result.json: {first_line(error, with_class=True)}")
+        verdict.damaged.append("result.json")
+
+
+def _dropped(folder: RunFolder, artefacts: dict[str, str]) -> list[str]:
+    """Files of the run that its result does not vouch for, though every run's does."""
+    own = [folder.config, folder.manifest, folder.history, folder.predictions, folder.best_checkpoint]
+    names = [str(path.relative_to(folder.path)) for path in own if path.exists()]
+    return [name for name in names if name not in artefacts]
+
+
+def _strangers(folder: RunFolder, result: dict[str, Any]) -> list[str]:
+    """What the result says of the run, where config and manifest say otherwise."""
     try:
-        metric: Metric = registry.load_metric(recorded.task, recorded.metric)
-        figure = metric.measure(metric.read(columns)).figures[recorded.metric]
-        computed = None if figure is None else float(figure)
-        if computed is not None and abs(computed - recorded.score) < 1e-6:
-            return
-        version = registry.load_task(recorded.task).result_version
-    # The plug-in may not be installed, and its metric may fail in any way.
-    except Exception as error:
-        verdict.not_checked = f"{what}: {first_line(error)}"
-        return
-    if recorded.version not in (None, version):
-        verdict.not_checked = f"{what}: measured by version {recorded.version} of the task; this is version {version}"
-        return
-    shown = "none" if computed is None else f"{computed:.4f}"
-    verdict.problems.append(
-        f"the predictions do not give the recorded {recorded.metric} {recorded.score:.4f}; they give {shown}"
-    )
+        run = folder.read_config()
+    except (AtinukeBenchError, OSError):  # damage that its checksum tells, or a plug-in that is not installed
+        return []
+    own = {"task": run.task, "core": run.core.name, "seed": run.seed}
+    found = [
+        f"result.json: {name} {result.get(name)!r} is not that of config.yaml, {value!r}"
+        for name, value in own.items()
+        if result.get(name) != value
+    ]
+    with contextlib.suppress(RunFolderError, AttributeError):  # damage that its checksum tells
+        if (identity := read_json(folder.manifest).get("identity")) != result.get("identity"):
+            found.append(f"result.json: identity {result.get('identity')!r} is not that of manifest.json, {identity!r}")
+    return found

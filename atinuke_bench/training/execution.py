@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +32,8 @@ class Execution:
     #: Tokens of a batch that a device computes at once, padding counted. The default is all, and on GPUs `auto`: all
     #: while the memory is large enough, then half as many, and so on.
     device_batch_tokens: int | Literal["auto"] | None = None
+    #: A longer epoch is saved on the way as often, so that a resumed run goes on from there.
+    checkpoint_minutes: float = 30.0
 
     @property
     def is_shared(self) -> bool:
@@ -101,6 +104,40 @@ def _launched_world() -> tuple[int, int, int] | None:
         num_nodes = int(env.get("SLURM_STEP_NUM_NODES", "1"))
         return size // num_nodes, num_nodes, int(env["SLURM_PROCID"])
     return None
+
+
+@dataclass
+class Clock:
+    """The time that a run has taken; `before` is that of earlier attempts whose work it goes on from."""
+
+    before: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
+
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.started
+
+
+def generator_states(device: torch.device) -> dict[str, torch.Tensor]:
+    """The states of the generators that a training on this device draws from."""
+    import torch
+
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_generator_states(device: torch.device, states: dict[str, torch.Tensor]) -> None:
+    """Let the generators go on from these states; one that was saved on another kind of device is left as it is."""
+    import torch
+
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
 
 
 def wait_for(device: torch.device) -> None:

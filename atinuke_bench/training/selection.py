@@ -9,22 +9,24 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from datasets import Dataset
 from torch import Tensor
 
 from atinuke_bench.core.cost import TRAINING_FACTOR
 from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.errors import CheckpointError, PrunedError
-from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.training.checkpoint import load_checkpoint
+from atinuke_bench.errors import PrunedError
+from atinuke_bench.run_folder import RunFolder, history_lines
 from atinuke_bench.training.cost import forward_flops
 from atinuke_bench.training.evaluate import evaluate
-from atinuke_bench.training.execution import wait_for
-from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.execution import Clock, generator_states, set_generator_states, wait_for
+from atinuke_bench.training.module import TaskModule, gather_outputs
 from atinuke_bench.training.prepare import PreparedRun
+from atinuke_bench.training.resume import STATE_KEY, ResumePoint
+from atinuke_bench.training.selection_rule import History, SelectionRule
 
 log = logging.getLogger(__name__)
+# Processes must agree whether a state is due, and a step in which they talk waits for the device.
+_ASK_EVERY = 16
 
 
 def ask_again(
@@ -52,88 +54,112 @@ def _pruned_after(record: dict[str, Any], max_epochs: int) -> PrunedError:
 class EpochSelection(pl.Callback):
     """Epoch-wise selection over a run folder.
 
-    Its whole memory is the folder's history, so that a resumed run knows what the interrupted one knew. An epoch is
-    written in the order best weights, history, last state: a kill between two of them only repeats the epoch, and
-    repeating an epoch gives the same weights on a processor, and nearly the same on a GPU, which adds in any order.
+    Its whole memory is the history, which every state of the training has too, so that a resumed run knows what the
+    interrupted one knew. `training/resume.py` says in which order an epoch is written, and what a kill leaves.
     """
 
     def __init__(
         self,
         prepared: PreparedRun,
         folder: RunFolder,
-        examples: Dataset,
         encoded: Encoded,
         on_epoch: Callable[[dict[str, Any]], None],
-        should_continue: Callable[[dict[str, Any]], bool] | None = None,
+        should_continue: Callable[[dict[str, Any]], bool] | None,
+        clock: Clock,
+        checkpoint_minutes: float,
     ) -> None:
         """`on_epoch` gets each epoch's record and whether it is the best one so far. `should_continue` gets the record
         once the epoch is on disk; by returning False before the last epoch it ends the run as pruned. Of several
-        processes only the first calls it, for all.
+        processes only the first calls it, for all. An epoch of more than `checkpoint_minutes` is saved on the way.
         """
         self.prepared = prepared
         self.folder = folder
-        self.examples = examples
+        self.examples = prepared.selection_examples
         self.encoded = encoded
         self.on_epoch = on_epoch
         self.should_continue = should_continue
-        self.history = folder.read_history()
+        self.clock = clock
+        self.checkpoint_minutes = checkpoint_minutes
+        self.rule = SelectionRule.of(prepared)
+        self.history: History = []
+        self._within: dict[str, Any] | None = None
+        self._num_tokens: Tensor | int = 0
+        #: The sum over the epoch's steps of this process's share of their losses.
+        self._loss: Tensor | int = 0
 
-    def resume_point(self) -> Any:
-        """What training goes on from, or None to start anew; drops history that the last state has not seen.
-
-        Where no epoch is left the best weights will do. A damaged last state is no reason to lose the run: it starts
-        anew and says so.
-        """
-        path = self.folder.last_checkpoint
-        if not path.exists():
-            if self.is_over() and self.folder.best_checkpoint.exists():
-                return self.folder.best_checkpoint
-            self.history = []
-            return None
-        try:
-            num_epochs = load_checkpoint(path)["epoch"] + 1
-        except CheckpointError as error:
-            log.warning("%s; training starts anew", error)
-            path.unlink(missing_ok=True)  # every process of the run gets here
-            self.history = []
-            return None
-        if len(self.history) < num_epochs:
-            log.warning("%s: the history of %d epochs is gone; training starts anew", self.folder.history, num_epochs)
-            self.history = []
-            return None
-        self.history = self.history[:num_epochs]
-        return path
+    def resume(self, point: ResumePoint) -> None:
+        """Know what the run knew at this point."""
+        self.history = list(point.history)
+        self.clock.before = max(self.clock.before, point.seconds)
+        self._within = point.within
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch with the best selection score, the earliest of equals; None before the first."""
-        if not self.history:
-            return None
-        return max(self.history, key=lambda record: (self._rank(record["score"]), -record["epoch"]))["epoch"]
+        return self.rule.best_epoch(self.history)
 
     def is_over(self) -> bool:
         """True when no epoch is left or `patience` epochs have not improved."""
-        training = self.prepared.run.training
-        if self.best_epoch is None:
-            return False
-        last = self.history[-1]["epoch"]
-        return last + 1 >= training.max_epochs or last - self.best_epoch >= training.patience
+        return self.rule.is_over(self.history)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint has of the run besides weights and optimiser."""
+        lines = history_lines(self.history)
+        return {"history": lines, "seconds": self.clock.seconds(), "within": self._within}
+
+    @property
+    def state_key(self) -> str:
+        return STATE_KEY
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._within is None:
+            return
+        # The epoch goes on: Lightning calls no hook for its start.
+        own = self._within["processes"][trainer.global_rank]
+        self._started = self._saved = time.perf_counter()
+        self._started -= self._within["seconds"]
+        self._num_tokens, self._num_steps = own["tokens"].to(module.device), self._within["steps"]
+        self._loss = own["loss"].to(module.device)
+        set_generator_states(module.device, own["generators"])
+        self._within = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._started = self._stopped = time.perf_counter()
+        self._started = self._stopped = self._saved = time.perf_counter()
         self._num_tokens = 0
-        self._losses: list[Tensor] = []
+        self._num_steps = 0
+        self._loss = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
         assert isinstance(module, TaskModule)
         if not is_stand_in(batch):
-            self._num_tokens += batch["attention_mask"].sum()
-        self._losses.append(module.step_loss)
+            self._num_tokens = self._num_tokens + batch["attention_mask"].sum()
+        self._loss = self._loss + module.step_loss
+        self._num_steps += 1
         if trainer.is_last_batch:
             wait_for(module.device)  # a GPU may have steps in its queue
+        elif self._num_steps % _ASK_EVERY == 0:
+            is_due = time.perf_counter() - self._saved >= 60 * self.checkpoint_minutes
+            if trainer.strategy.broadcast(is_due):
+                self._save_within(trainer, module)
         self._stopped = time.perf_counter()
+
+    def _save_within(self, trainer: pl.Trainer, module: TaskModule) -> None:
+        """Save the state in the middle of an epoch."""
+        wait_for(module.device)
+        own = {
+            "tokens": torch.as_tensor(self._num_tokens),
+            "loss": torch.as_tensor(self._loss),
+            "generators": generator_states(module.device),
+        }
+        own = {name: value.cpu() if isinstance(value, Tensor) else value for name, value in own.items()}
+        seconds = time.perf_counter() - self._started
+        self._within = {"steps": self._num_steps, "seconds": seconds, "processes": gather_outputs([own])}
+        trainer.save_checkpoint(self.folder.middle_checkpoint)
+        self._within = None
+        self._saved = time.perf_counter()
+        log.info("saved at step %d of epoch %d", self._num_steps, trainer.current_epoch)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit":
@@ -164,14 +190,19 @@ class EpochSelection(pl.Callback):
         }
         self.history.append(record)
         is_best = self.best_epoch == record["epoch"]
-        # The weights alone: no optimiser state is needed to evaluate.
+        # The weights alone: no optimiser state is needed to evaluate. Those that were the best stay until the last
+        # state knows that they no longer are.
         if is_best:
-            trainer.save_checkpoint(self.folder.best_checkpoint, weights_only=True)
+            trainer.save_checkpoint(self.folder.next_checkpoint, weights_only=True)
         if trainer.is_global_zero:
             self.folder.write_history(self.history)
             log.info("epoch %d: loss %.4f, selection %s", record["epoch"], record["loss"], record["metrics"])
             self.on_epoch({**record, "is_best": is_best})
         trainer.save_checkpoint(self.folder.last_checkpoint)
+        if trainer.is_global_zero:
+            if is_best:
+                self.folder.next_checkpoint.replace(self.folder.best_checkpoint)
+            self.folder.middle_checkpoint.unlink(missing_ok=True)
         is_over, answer = self.is_over(), True
         if self.should_continue is not None and trainer.is_global_zero:
             answer = self.should_continue(record)
@@ -188,12 +219,7 @@ class EpochSelection(pl.Callback):
 
     def _over_all_processes(self, trainer: pl.Trainer) -> tuple[int, float]:
         """The epoch's tokens and the mean loss of its steps, over all processes."""
-        loss = torch.as_tensor(sum(self._losses) / len(self._losses))
+        loss = torch.as_tensor(self._loss / self._num_steps)
         tokens = torch.as_tensor(self._num_tokens, device=loss.device)
         together = [trainer.strategy.reduce(part, reduce_op="sum") for part in (tokens, loss)]
         return int(together[0]), float(together[1])
-
-    def _rank(self, score: float | None) -> float:
-        if score is None:
-            return float("-inf")
-        return score if self.prepared.task.metric.higher_is_better else -score

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,21 +14,19 @@ import pytorch_lightning as pl
 import torch
 from rich.console import Console
 
-from atinuke_bench import environment, registry
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
-from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
-from atinuke_bench.metrics.bootstrap import percentile_interval
+from atinuke_bench.files import write_bytes, write_json, write_text
 from atinuke_bench.metrics.units import too_few
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
-from atinuke_bench.training.execution import Execution
+from atinuke_bench.training.execution import Clock, Execution
 from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
 from atinuke_bench.training.initialise import initialise, record_initialisation
@@ -35,6 +34,8 @@ from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun, unknown_warning
 from atinuke_bench.training.progress import RunProgress
+from atinuke_bench.training.records import checksums, manifest_record, recorded_attempts, result_record
+from atinuke_bench.training.resume import ResumePoint, Resumption
 from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
@@ -53,7 +54,7 @@ def train_and_evaluate(
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again, unless `rerun` sets aside what it holds; predictions that it lacks are made
-    with its weights. An interrupted one resumes from its last whole epoch. An error leaves `failure.json` and is
+    with its weights. An interrupted one resumes from its last whole state. An error leaves `failure.json` and is
     raised. `should_continue` is asked after every epoch, of those that were trained before too; when it says False,
     PrunedError is raised.
 
@@ -72,10 +73,14 @@ def train_and_evaluate(
             log.info("%s is finished; nothing to do", folder.path)
             ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
             return folder.read_result()
-        folder.result.unlink(missing_ok=True)
+        clock = Clock(folder.read_result().get("seconds", 0.0) if folder.is_finished() else 0.0)
+        if folder.is_finished():
+            folder.result.unlink()
+        elif (aside := folder.set_damaged_aside([folder.result])) is not None:
+            _warn(execution, f"{folder.result}: damaged; what was there is in {aside}")
         try:
             tracker.start(prepared, folder)
-            folder.write_result(_carry_out(prepared, folder, execution, should_continue))
+            folder.write_result(_carry_out(prepared, folder, execution, should_continue, clock))
         except BaseException as error:
             write_failure(folder, error)
             log.error("failed: %s: %s", type(error).__name__, error)
@@ -96,14 +101,14 @@ def _help_first_process(
     """The part of the other processes of a distributed run, which compute and write nothing."""
     with sigterm_as_interrupt():
         if prepared.run.core.is_floor:
-            return _result(prepared, _evaluate_floor(prepared, None))
+            return result_record(prepared, _evaluate_floor(prepared, None))
         while rerun and folder.has_past():  # the first process sets it aside, and trains once all are there
             time.sleep(0.05)
         if _has_all(folder, prepared):
             return folder.read_result()
         torch.set_num_threads(execution.threads)
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, None)
-        return _result(prepared, evaluations) | {"selection": selection, "cost": cost}
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, None, Clock())
+        return result_record(prepared, evaluations) | {"selection": selection, "cost": cost}
 
 
 def _carry_out(
@@ -111,33 +116,36 @@ def _carry_out(
     folder: RunFolder,
     execution: Execution,
     should_continue: Callable[[dict[str, Any]], bool] | None,
+    clock: Clock,
 ) -> dict[str, Any]:
-    started = time.perf_counter()
     torch.set_num_threads(execution.threads)
     for note in prepared.notes:
         _say(f"{prepared.task.name}: {note}", execution)
     folder.write_config(prepared.run)
     code: SourceCode | None = prepared.code
-    if folder.last_checkpoint.exists() or folder.best_checkpoint.exists():  # weights that other code may have trained
+    attempts: list[dict[str, Any]] = []
+    if any(path.exists() for path in folder.weights):  # which other code may have trained, on another machine
         code = code_of_resumed(recorded_code(folder.manifest), prepared.code)
+        attempts = recorded_attempts(folder.manifest)
     cost: dict[str, Any] = {}
     selection: dict[str, Any] = {}
     if prepared.run.core.is_floor:
-        write_json(folder.manifest, _manifest(prepared, execution, code, tokenizer=None))
+        write_json(folder.manifest, manifest_record(prepared, execution, code, attempts, tokenizer=None))
         evaluations = _evaluate_floor(prepared, folder)
     else:
-        write_json(folder.manifest, _manifest(prepared, execution, code, tokenizer=fingerprint(prepared.tokenizer)))
+        tokenizer = fingerprint(prepared.tokenizer)
+        write_json(folder.manifest, manifest_record(prepared, execution, code, attempts, tokenizer=tokenizer))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue)
+        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue, clock)
     rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
     predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
     write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
-    result = _result(prepared, evaluations)
+    result = result_record(prepared, evaluations)
     drawn = result["resampled"]
     if drawn is not None and (reason := too_few(drawn["unit"], drawn["num_units"])):
         _say(f"warning: no interval: {reason}", execution)
-    result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
-    result["artefacts"] = _checksums(folder)
+    result |= {"selection": selection, "cost": cost, "seconds": clock.seconds()}
+    result["artefacts"] = checksums(folder)
     return result
 
 
@@ -146,6 +154,7 @@ def _fit_and_evaluate(
     folder: RunFolder,
     execution: Execution,
     should_continue: Callable[[dict[str, Any]], bool] | None,
+    clock: Clock,
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
     train = prepared.encode("train", prepared.train_examples)
@@ -168,12 +177,11 @@ def _fit_and_evaluate(
         if progress is not None:
             progress.epoch_done(record)
 
-    selection = EpochSelection(prepared, folder, prepared.selection_examples, held_out, on_epoch, should_continue)
+    minutes = execution.checkpoint_minutes
+    selection = EpochSelection(prepared, folder, held_out, on_epoch, should_continue, clock, minutes)
     trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
-    module.parts = parts_for(
-        trainer.strategy.root_device, execution.device_batch_tokens, lambda line: _say(f"warning: {line}", execution)
-    )
-    _fit(trainer, module, RunData(train, held_out, prepared), selection)
+    module.parts = parts_for(trainer.strategy.root_device, execution.device_batch_tokens, partial(_warn, execution))
+    _fit(trainer, module, RunData(train, held_out, prepared), selection, partial(_warn, execution))
     if all(record["score"] is None for record in selection.history):
         log.warning("no epoch has a selection score; the first epoch's weights are evaluated")
     load_weights(folder.best_checkpoint, module)
@@ -199,6 +207,10 @@ def _fit_and_evaluate(
     }
     summary = {"best_epoch": selection.best_epoch, "num_epochs": len(selection.history)}
     return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
+
+
+def _warn(execution: Execution, message: str) -> None:
+    _say(f"warning: {message}", execution)
 
 
 def _say(line: str, execution: Execution) -> None:
@@ -230,6 +242,8 @@ class RunData(pl.LightningDataModule):
         self.train = train
         self.held_out = held_out
         self.run = prepared.run
+        #: Epoch and number of its batches that an interrupted training has done.
+        self.begin: tuple[int, int] | None = None
 
     def train_dataloader(self) -> Any:
         assert self.trainer is not None, "the trainer asks for its own loaders"
@@ -242,6 +256,8 @@ class RunData(pl.LightningDataModule):
             shard=self.trainer.global_rank,
             num_shards=self.trainer.world_size,
         )
+        if self.begin is not None:
+            sampler.begin_at(*self.begin)
         log.info(
             "%d rows, %d batches an epoch, %.1f%% padding",
             len(self.train),
@@ -292,18 +308,33 @@ def _trainer(
         )
 
 
-def _fit(trainer: pl.Trainer, module: TaskModule, data: RunData, selection: EpochSelection) -> None:
-    resume = selection.resume_point()
+def _fit(
+    trainer: pl.Trainer, module: TaskModule, data: RunData, selection: EpochSelection, say: Callable[[str], None]
+) -> None:
+    point = _resume_point(trainer, selection, say)
     max_epochs = selection.prepared.run.training.max_epochs
+    if point is not None:
+        selection.resume(point)
     ask_again(selection.history, selection.should_continue, max_epochs, is_over=selection.is_over())
-    if resume is not None and selection.is_over():
+    if point is not None and selection.is_over() and point.within is None:
         return  # interrupted after its last epoch
-    if resume is not None:
-        log.info("resuming after epoch %d", selection.history[-1]["epoch"])
+    if point is not None:
+        log.info("resuming %s", point.place)
+        data.begin = (len(point.history), point.within["steps"]) if point.within else None
     with exit_as_interrupt(), quiet_lightning():
-        trainer.fit(module, datamodule=data, ckpt_path=resume)
+        trainer.fit(module, datamodule=data, ckpt_path=None if point is None else point.path)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")
+
+
+def _resume_point(trainer: pl.Trainer, selection: EpochSelection, say: Callable[[str], None]) -> ResumePoint | None:
+    """Where the run goes on, found by its first process for all."""
+    # Lightning does this first in `fit`; done here, the processes can be told before it.
+    trainer.strategy.setup_environment()
+    point = None
+    if trainer.is_global_zero:
+        point = Resumption(selection.folder, selection.rule, trainer.world_size, say).find()
+    return trainer.strategy.broadcast(point)
 
 
 def _evaluate_floor(prepared: PreparedRun, folder: RunFolder | None) -> dict[str, Evaluation]:
@@ -318,70 +349,3 @@ def _evaluate(prepared: PreparedRun, folder: RunFolder | None, split: str, predi
     if folder is not None and task.files is not None:
         task.files.write(folder.path, split, examples, predictions, prepared.run)
     return evaluate(task, examples, predictions)
-
-
-def _result(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
-    run, task = prepared.run, prepared.task
-    scored = {split: evaluation for split, evaluation in evaluations.items() if evaluation.sample is not None}
-    headline = next((split for split in task.splits.headline if split in scored), None)
-    score, interval, resampled = None, None, None
-    if headline is not None:
-        score, sample = scored[headline].figures[task.metric.name], scored[headline].sample
-        if score is not None and sample is not None:
-            interval = percentile_interval(sample, seed=run.seed)
-            resampled = {"unit": scored[headline].unit, "num_units": len(sample.units)}
-    return {
-        "task": task.name,
-        "core": run.core.name,
-        "core_label": run.core.label(),
-        "seed": run.seed,
-        "identity": prepared.identity,
-        "score": score,
-        "metric": task.metric.name,
-        "higher_is_better": task.metric.higher_is_better,
-        "split": headline,
-        "interval": interval,
-        "resampled": resampled,
-        "scores": {split: evaluation.figures for split, evaluation in scored.items()},
-        "slices": {split: evaluation.slices for split, evaluation in scored.items()},
-        "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},
-        "protocol": prepared.protocol(),
-    }
-
-
-def _manifest(
-    prepared: PreparedRun, execution: Execution, code: SourceCode | None, tokenizer: str | None
-) -> dict[str, Any]:
-    run, loaded = prepared.run, prepared.loaded
-    core_class = registry.load_core(run.core.name)
-    modules = (core_class.__module__, type(prepared.task.model).__module__, type(prepared.task.data).__module__)
-    plugins = {name.partition(".")[0] for name in modules} - {environment.OURS}
-    return {
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "identity": prepared.identity,
-        "result_versions": {"task": prepared.task.result_version, "core": core_class.result_version},
-        "code": None if code is None else asdict(code),
-        "versions": environment.package_versions(),
-        "git": environment.git_state(),
-        "plugins": {name: environment.git_state(name) for name in sorted(plugins)},
-        "hardware": environment.hardware(),
-        "execution": asdict(execution),
-        "precision": run.training.precision,
-        "seeds": {"run": run.seed},
-        "data": {
-            "source": run.source.kind,
-            "fingerprint": loaded.fingerprint,
-            "files": loaded.files,
-            "revision": loaded.revision,
-            "notes": list(prepared.notes),
-        },
-        "tokenizer": tokenizer,
-    }
-
-
-def _checksums(folder: RunFolder) -> dict[str, str]:
-    # The log keeps growing, and an earlier attempt's failure is not part of the result.
-    excluded = {folder.log, folder.failure}
-    found = [path for path in folder.path.iterdir() if path.is_file() and not path.name.startswith(".")]
-    paths = [path for path in [*sorted(found), folder.best_checkpoint] if path not in excluded and path.exists()]
-    return {str(path.relative_to(folder.path)): sha256_file(path) for path in paths}

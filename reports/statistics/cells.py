@@ -68,7 +68,10 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
     cells: Cells = {}
     for column, rows in frame.runs[is_scored].groupby("column", sort=False):
         assert isinstance(column, Column)
-        samples, drawn = paired_samples(frame, rows, gaps)
+        samples, drawn, contradicted = paired_samples(frame, rows, gaps)
+        rows = rows.drop(index=list(contradicted))
+        if rows.empty:
+            continue
         resampled = _resample(samples, column, num_resamples) if drawn is not None and not drawn.too_few else {}
         if drawn is not None and drawn.too_few:
             gaps.append(Gap(str(column), f"{drawn.too_few}: no interval, no test"))

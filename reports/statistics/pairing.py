@@ -15,7 +15,7 @@ from atinuke_bench.metrics.metric import Sample
 from atinuke_bench.metrics.units import too_few, unit_noun
 
 from ..reading.frame import Frame, Gap
-from .samples import StoredSample, Units, read_sample
+from .samples import ContradictedError, StoredSample, Units, read_sample
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -39,16 +39,23 @@ class Drawn:
         return f"not at all, since {reason}" if reason else f"by {self.noun} ({number(self.num_units, 0)})"
 
 
-def paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> tuple[dict[int, Sample], Drawn | None]:
-    """The samples of a column's runs on one test set, all of the same units, by run; and what these are.
+def paired_samples(
+    frame: Frame, rows: pd.DataFrame, gaps: list[Gap]
+) -> tuple[dict[int, Sample], Drawn | None, set[int]]:
+    """The samples of a column's runs on one test set, all of the same units, by run; what these are; and which runs
+    have predictions that do not give their score.
 
     Of several test sets the one of most runs is taken. Which unit an example lies in is a fact of the data: a run that
     recorded none, as older ones did, is drawn by the units that others recorded. What is left out is added to the gaps.
     """
     stored: dict[int, StoredSample] = {}
+    contradicted: set[int] = set()
     for run in rows.index[~rows["is_remote"]]:
         try:
             stored[run] = read_sample(frame, run)
+        except ContradictedError as error:
+            contradicted.add(run)
+            gaps.append(Gap(frame.value(run, "folder"), f"not counted: {error}"))
         except (RunFolderError, ValueError) as error:
             gaps.append(Gap(frame.value(run, "folder"), str(error)))
     same = _most_common({run: one.ids for run, one in stored.items()})
@@ -62,11 +69,11 @@ def paired_samples(frame: Frame, rows: pd.DataFrame, gaps: list[Gap]) -> tuple[d
             reason = f"its examples differ from those of {len(kept)} other runs, so it is not paired"
             gaps.append(Gap(frame.value(run, "folder"), reason))
     if not kept:
-        return {}, None
+        return {}, None, contradicted
     first = stored[kept[0]]
     noun = unit_noun(first.metric, units, frame.value(recorded[0], "unit") if recorded else None)
     drawn = Drawn(noun, len(samples[kept[0]].units), first.ids, units)
-    return {run: samples[run] for run in kept}, drawn
+    return {run: samples[run] for run in kept}, drawn, contradicted
 
 
 def resampled_note(found: Iterable[tuple[str, Drawn | None]]) -> str:

@@ -17,6 +17,10 @@ from ..reading.frame import Frame
 Units = tuple[str | None, ...]
 
 
+class ContradictedError(ValueError):
+    """A run's predictions do not give the score that it recorded."""
+
+
 @dataclass(frozen=True)
 class StoredSample:
     """What a metric makes of the predictions of a run, and the units of these that the run recorded, if it did."""
@@ -55,6 +59,7 @@ def sample_of(predictions: pa.Table, task: str, metric: str, recorded: float) ->
     except Exception as error:
         raise ValueError(f"not tested: {metric} of {task} failed ({type(error).__name__}: {error})") from error
     if not abs(value - recorded) < 1e-6:
-        raise ValueError(f"the predictions do not give the recorded {metric} {recorded:.4f}; they give {value:.4f}")
+        shown = f"{recorded:.4f}; they give {value:.4f}"
+        raise ContradictedError(f"the predictions do not give the recorded {metric} {shown}")
     units = None if answers.units is None or not any(answers.units) else tuple(answers.units)
     return StoredSample(judge, tuple(answers.ids), units, sample)

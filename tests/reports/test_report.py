@@ -17,7 +17,9 @@ from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
 from atinuke_bench.reports.reading.published import read_published
 from atinuke_bench.reports.report import make_report
+from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.writing.render import render_html, write_report
+from atinuke_bench.run_folder import find_runs
 
 EVIL = "<script>alert(1)</script>"
 
@@ -257,3 +259,30 @@ def test_every_published_row_has_its_source_and_the_claim_has_no_figure():
     assert len(claims) == 5
     assert claims["value"].isna().all()
     assert rows.loc[rows["kind"] != "claim", "value"].between(0, 100).all()
+
+
+def test_a_run_that_its_predictions_contradict_is_a_gap_and_counts_in_no_mean(tmp_path, write_run):
+    folders = [write_run(tmp_path, seed=seed) for seed in range(3)]
+    result = json.loads((folders[0] / "result.json").read_text())
+    (folders[0] / "result.json").write_text(json.dumps({**result, "score": 99.9}))
+    frame = read_frame([tmp_path])
+    cells, gaps = measure(frame)
+    ((cell,),) = (column.values() for column in cells.values())
+    assert cell.num_seeds == 2
+    assert cell.mean < 99
+    (gap,) = [gap for gap in gaps if gap.where == str(folders[0])]
+    assert gap.reason.startswith("not counted: the predictions do not give the recorded accuracy 99.9000")
+
+
+def test_linked_folders_are_followed_and_what_lies_in_a_run_is_none(tmp_path, write_run):
+    folder = write_run(tmp_path / "elsewhere")
+    for inner in ("wandb/offline-run-1/files", ".damaged-1"):
+        (folder / inner).mkdir(parents=True)
+        (folder / inner / "config.yaml").write_text("lr: 1")
+    store = tmp_path / "runs"
+    store.mkdir()
+    (store / "snli").symlink_to(tmp_path / "elsewhere")
+    (store / "circle").symlink_to(store)
+    (found,) = find_runs(store)
+    assert found.path.is_relative_to(store / "snli")
+    assert len(read_frame([store]).runs) == 1

@@ -11,8 +11,11 @@ import pytest
 
 from atinuke_bench import registry
 from atinuke_bench.cli import main
+from atinuke_bench.config import SourceConfig, make_run_config
+from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.metrics.metric import Measured, Metric, SumSample, mean_sample
+from atinuke_bench.run_folder import sealed
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.verify import reset, verify, verify_runs
 from atinuke_bench.training.execution import Execution
@@ -25,6 +28,17 @@ def finished(make_run, tmp_path):
     run = make_run("glue/wnli")
     folder, _ = execute(run, tmp_path, wandb="disabled", execution=QUIET)
     return run, folder
+
+
+def rewrite(folder, result):
+    """Write a result as one who knows its checksum would, with a config of the same task."""
+    config = folder.config.read_text()
+    changed = config.replace(f"task: {folder.read_config().task}", f"task: {result.get('task')}")
+    if changed != config:
+        folder.config.write_text(changed)
+        result["artefacts"]["config.yaml"] = sha256_file(folder.config)
+    result = {name: value for name, value in result.items() if name != "sha256"}
+    folder.result.write_text(json.dumps(sealed(result)))
 
 
 def problems(folder):
@@ -61,7 +75,7 @@ def test_a_changed_or_missing_file_is_named_and_the_run_comes_back(finished, tmp
 def test_a_score_that_its_predictions_do_not_give_is_named(finished):
     _, folder = finished
     result = json.loads(folder.result.read_text())
-    folder.result.write_text(json.dumps({**result, "score": result["score"] + 0.5}))
+    rewrite(folder, {**result, "score": result["score"] + 0.5})
     (problem,) = problems(folder)
     assert "the predictions do not give the recorded accuracy" in problem
 
@@ -73,9 +87,8 @@ def test_predictions_that_were_exchanged_are_found_even_with_a_new_checksum(fini
     rows.to_parquet(folder.predictions, index=False)
     result = json.loads(folder.result.read_text())
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
-    folder.result.write_text(json.dumps(result))
-    (problem,) = problems(folder)
-    assert problem.endswith("; they give 0.0000")
+    rewrite(folder, result)
+    assert problems(folder)[0].endswith("; they give 0.0000")
 
 
 class SpanF1(Metric):
@@ -101,9 +114,10 @@ def span_run(finished, monkeypatch):
     spans = {"prediction": ["[[0, 1]]", "[[2, 3]]"], "gold": ["[[0, 1]]", "[[4, 5]]"]}
     pd.DataFrame({"split": "dev", "id": ["a", "b"], "score": [None, None], **spans}).to_parquet(folder.predictions)
     result = json.loads(folder.result.read_text()) | {"task": "spans", "metric": "f1", "score": 50.0, "split": "dev"}
+    result |= {"scores": {"dev": {"f1": 50.0}}, "slices": {}, "resampled": None, "interval": None}
     result["protocol"]["result_version"] = 1
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
-    folder.result.write_text(json.dumps(result))
+    rewrite(folder, result)
     return folder
 
 
@@ -148,7 +162,7 @@ def assert_left_alone(folder, monkeypatch, capsys, reason):
 @pytest.mark.parametrize("change", [{"task": "of-a-plug-in"}, {"metric": "exactness"}, {"metric": "f1"}])
 def test_a_score_whose_metric_is_not_known_is_no_problem_of_the_run(finished, monkeypatch, capsys, change):
     _, folder = finished
-    folder.result.write_text(json.dumps(json.loads(folder.result.read_text()) | change))
+    rewrite(folder, json.loads(folder.result.read_text()) | change)
     assert_left_alone(folder, monkeypatch, capsys, "no task" if "task" in change else "no metric")
 
 
@@ -156,7 +170,7 @@ def test_span_f1_of_a_plug_in_is_computed_by_its_own_metric(span_run, register):
     register(SpanF1())
     verdict = verify(span_run)
     assert (verdict.problems, verdict.not_checked) == ([], "")
-    span_run.result.write_text(span_run.result.read_text().replace('"score": 50.0', '"score": 60.0'))
+    rewrite(span_run, json.loads(span_run.result.read_text()) | {"score": 60.0})
     (problem,) = verify(span_run).problems
     assert problem == "the predictions do not give the recorded f1 60.0000; they give 50.0000"
 
@@ -208,10 +222,10 @@ def test_predictions_that_are_as_the_run_wrote_them_are_no_damage_even_where_the
     folder.predictions.write_bytes(b"in a format to come")
     result = json.loads(folder.result.read_text())
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
-    folder.result.write_text(json.dumps(result))
+    rewrite(folder, result)
     assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet cannot be read")
     del result["artefacts"]["predictions.parquet"]
-    folder.result.write_text(json.dumps(result))
+    rewrite(folder, result)
     assert problems(folder)[0].startswith("predictions.parquet: cannot be read")
 
 
@@ -219,15 +233,15 @@ def test_predictions_that_are_as_the_run_wrote_them_are_no_damage_even_where_the
 def test_a_result_without_a_score_that_is_a_number_is_damaged_in_one_line(finished, change):
     _, folder = finished
     result = json.loads(folder.result.read_text()) | change
-    folder.result.write_text(json.dumps({name: value for name, value in result.items() if value is not None}))
+    rewrite(folder, {name: value for name, value in result.items() if value is not None})
     assert problems(folder)[0].startswith("result.json: ")
 
 
 def test_a_damaged_result_and_a_name_outside_the_folder_are_named(finished):
     _, folder = finished
     result = json.loads(folder.result.read_text())
-    folder.result.write_text(json.dumps({**result, "artefacts": {"../../secret": "0"}}))
-    assert problems(folder) == ["../../secret: lies outside the run folder"]
+    rewrite(folder, {**result, "artefacts": {"../../secret": "0"}})
+    assert problems(folder)[0] == "../../secret: lies outside the run folder"
     folder.result.write_text("{")
     assert problems(folder)[0].startswith("result.json: ")
 
@@ -252,3 +266,102 @@ def test_the_command_names_damage_and_fails_until_it_is_reset(finished, tmp_path
     code, printed = call()
     assert code == 0
     assert "1 not finished" in printed.err
+
+
+def edited(result, path, value):
+    """A copy of a result with the value at a path of keys; DROP leaves the key out."""
+    copy = json.loads(json.dumps(result))
+    *parents, last = path
+    place = copy
+    for key in parents:
+        place = place[key]
+    if value is DROP:
+        del place[last]
+    else:
+        place[last] = value
+    return copy
+
+
+DROP = object()
+#: Edits of a result, and whether one who also makes a new checksum is found by what the run's other files say.
+EDITS = {
+    "score": (["score"], 99.9, True),
+    "null score": (["score"], None, True),
+    "figure of a split": (["scores", "dev", "accuracy"], 99.9, True),
+    "split that is none": (["scores", "test"], {"accuracy": 99.9}, True),
+    "dropped split": (["scores", "dev"], DROP, True),
+    "dropped figure": (["scores", "dev", "accuracy"], DROP, True),
+    "figure that is none": (["scores", "dev", "f1"], 99.9, False),
+    "headline split": (["split"], "test", True),
+    "interval": (["interval"], [99.0, 99.9], True),
+    "units": (["resampled", "num_units"], 7, True),
+    "direction": (["higher_is_better"], False, True),
+    "task": (["task"], "glue/rte", True),
+    "core": (["core"], "transformer", True),
+    "seed": (["seed"], 7, True),
+    "dropped artefact": (["artefacts", "checkpoints/best.safetensors"], DROP, True),
+    "dropped predictions": (["artefacts", "predictions.parquet"], DROP, True),
+    "slice": (["slices", "dev"], {}, False),
+    "cost": (["cost", "parameters"], 1, False),
+    "protocol": (["protocol", "source"], "hub", False),
+    "identity": (["identity"], "0123456789", True),
+}
+
+
+@pytest.fixture(scope="module")
+def untouched(official, tmp_path_factory):
+    overrides = {"training.max_epochs": 1, "tokenizer.vocab_size": 200}
+    run = make_run_config(
+        "glue/wnli", "bilstm", preset="nano", source=SourceConfig(data_dir=official), overrides=overrides
+    )
+    return execute(run, tmp_path_factory.mktemp("store"), wandb="disabled", execution=QUIET)[0]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_any_edit_of_a_result_is_found(untouched, name):
+    path, value, is_recomputed = EDITS[name]
+    before = untouched.result.read_text()
+    result = json.loads(before)
+    try:
+        assert verify(untouched).problems == []
+        changed = edited(result, path, value)
+        untouched.result.write_text(json.dumps(changed))
+        (problem,) = problems(untouched)
+        assert problem.endswith("not as the run wrote it (its checksum differs)")
+        with pytest.raises(RunFolderError, match=r"result\.json: not as the run wrote it"):
+            untouched.read_result()
+        del changed["sha256"]
+        untouched.result.write_text(json.dumps(changed if name == "task" else sealed(changed)))
+        assert bool(problems(untouched)) == is_recomputed
+    finally:
+        untouched.result.write_text(before)
+
+
+def test_reset_deletes_nothing_and_a_renamed_folder_is_no_damage(finished, monkeypatch, capsys):
+    _, folder = finished
+    renamed = type(folder)(folder.path.rename(f"{folder.path}.backup"))
+    before = content(renamed)
+    code, printed = verify_command(renamed.path, monkeypatch, capsys, "--reset")
+    assert code == 0
+    assert "the folder's name is not that of run" in printed.err
+    assert content(renamed) == before
+    renamed.best_checkpoint.write_bytes(b"junk")
+    before = content(renamed)
+    reset(verify(renamed))
+    assert not renamed.is_finished()
+    assert sorted(content(renamed).values()) == sorted(before.values())
+
+
+def test_a_run_whose_result_was_torn_is_whole_once_it_is_finished_again(finished, tmp_path):
+    run, folder = finished
+    before = folder.predictions.read_bytes()
+    folder.result.write_bytes(folder.result.read_bytes()[:100])
+    assert problems(folder)
+    execute(run, tmp_path, wandb="disabled", execution=QUIET)
+    assert problems(folder) == []
+    assert folder.predictions.read_bytes() == before
+    assert len(list(folder.path.glob(".damaged-1/result.json"))) == 1
+    result = json.loads(folder.result.read_text())
+    result["artefacts"]["result.json"] = "0" * 64  # as earlier versions wrote of a result that they found torn
+    rewrite(folder, result)
+    assert problems(folder) == []

@@ -19,7 +19,7 @@ import pytest
 
 from atinuke_bench.errors import AtinukeBenchError, ConfigError, StorageError, StudyError
 from atinuke_bench.files import make_folder
-from atinuke_bench.sweeps.definition import write_definition
+from atinuke_bench.sweeps.definition import default_url, write_definition
 from atinuke_bench.sweeps.opening import create_or_join, open_study, study_folder
 from atinuke_bench.sweeps.storage import Storage, without_password
 
@@ -199,3 +199,11 @@ def test_passwords_are_neither_written_nor_shown(config, tmp_path):
     with pytest.raises(ConfigError) as caught:
         without_password("oracle://ada:secret@host/studies")
     assert "secret" not in str(caught.value)
+
+
+def test_a_store_on_an_odd_path_has_its_database_there(tmp_path):
+    folder = tmp_path / "a?b %41#\nc"
+    folder.mkdir()
+    Storage(default_url(folder)).close()
+    assert {path.name for path in folder.iterdir()} >= {"study.db"}
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
