@@ -19,7 +19,7 @@ from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
-from atinuke_bench.files import sha256_file, write_bytes, write_json, write_text
+from atinuke_bench.files import remove_parts, sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.metrics.units import too_few
 from atinuke_bench.run_folder import RunFolder
@@ -65,6 +65,8 @@ def train_and_evaluate(
     tracker = tracker or NoTracker()
     folder.create()
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
+        for place in (folder.path, folder.checkpoints):
+            remove_parts(place)
         if rerun and (place := folder.set_aside()) is not None:
             folder.create()
             log.info("trained again; what was there is in %s", place)
@@ -152,6 +154,8 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
     parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
+    if prepared.cache_problems and execution.rank == 0:
+        _warn(execution, prepared.cache_problems[0])
     unknown = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
     if message := unknown_warning(unknown):
         _say(f"warning: {message}", execution)
