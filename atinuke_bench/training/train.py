@@ -278,8 +278,8 @@ def _trainer(
     with quiet_lightning():
         return pl.Trainer(
             accelerator=execution.chosen_accelerator(),
-            devices=execution.devices,
-            num_nodes=execution.num_nodes,
+            devices=execution.trainer_devices(),
+            num_nodes=execution.size,
             strategy=execution.strategy(),
             precision="bf16-mixed" if training.precision == "bfloat16" else "32-true",
             max_epochs=training.max_epochs,

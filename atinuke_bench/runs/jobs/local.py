@@ -14,12 +14,10 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-import torch
-
 from atinuke_bench.errors import ConfigError, FailureClass
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, Event, Failed, Finished, Job
 from atinuke_bench.runs.jobs.worker import work
-from atinuke_bench.training.execution import rank_environment
+from atinuke_bench.training.launchers import rank_environment
 
 # What the server imports, so that a job does not: all that a run of any built-in task needs.
 _PRELOADED = ["atinuke_bench.runs.jobs.preload", "atinuke_bench.runs.jobs.worker"]
@@ -199,14 +197,6 @@ def _kill(processes: list[BaseProcess]) -> None:
 def _send(connection: Connection, word: bool | str) -> None:
     with contextlib.suppress(OSError):
         connection.send(word)
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    # Counted without opening any, so that processes forked from here on can.
-    count = torch.cuda.device_count()
-    names = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [name.strip() for name in names.split(",")][:count] if names else [str(index) for index in range(count)]
 
 
 def free_port() -> int:

@@ -10,7 +10,10 @@ import os
 
 from atinuke_bench import registry
 from atinuke_bench.source_code import code_of_run
+from atinuke_bench.training.launchers import forget_launcher
 
+# Lightning keeps, from when it is imported, which of many it takes itself for.
+forget_launcher()
 # DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
 # when torch is imported, below.
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
