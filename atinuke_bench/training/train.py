@@ -34,6 +34,7 @@ from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun, unknown_warning
+from atinuke_bench.training.processes import from_first
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
@@ -104,8 +105,8 @@ def _help_first_process(
         if _has_all(folder, prepared):
             return folder.read_result()
         torch.set_num_threads(execution.threads)
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, None)
-        return _result(prepared, evaluations) | {"selection": selection, "cost": cost}
+        _fit_and_evaluate(prepared, folder, execution, None)
+        return from_first({})
 
 
 def _carry_out(
@@ -140,7 +141,7 @@ def _carry_out(
         _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": time.perf_counter() - started}
     result["artefacts"] = _checksums(folder)
-    return result
+    return from_first(result)
 
 
 def _fit_and_evaluate(
@@ -189,10 +190,12 @@ def _fit_and_evaluate(
     for name, (examples, encoded) in splits.items():
         with quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
-        predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
-        predicted = task.model.apply_calibration(predicted, best["calibration"])
-        evaluation = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
-        evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
+        outputs = module.collected_outputs()
+        if trainer.is_global_zero:  # which has those of all processes
+            predicted = task.model.decode(outputs, encoded, examples, run)
+            predicted = task.model.apply_calibration(predicted, best["calibration"])
+            evaluation = _evaluate(prepared, folder, name, predicted)
+            evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
     evaluation_seconds = time.perf_counter() - evaluation_started
     evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
     device = trainer.strategy.root_device
