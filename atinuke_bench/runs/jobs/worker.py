@@ -32,7 +32,8 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
     # a signal to the group reaches everything that the run has started.
     if os.getpgrp() != os.getpid():
         os.setpgrp()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for kind in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(kind, signal.SIG_IGN)
     forget_launcher()  # it started this process's parent, maybe as one of several; the job is another matter
     os.environ.update({"OMP_NUM_THREADS": str(job.execution.threads), "TOKENIZERS_PARALLELISM": "false"})
     os.environ.update(environment or {})
