@@ -42,7 +42,10 @@ def launched() -> Launched | None:
     env = os.environ
     if _TORCHRUN in env:
         return Launched(
-            *(int(env[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")),
+            rank=int(env["RANK"]),
+            size=int(env["WORLD_SIZE"]),
+            local_rank=int(env["LOCAL_RANK"]),
+            local_size=int(env["LOCAL_WORLD_SIZE"]),
             address=env["MASTER_ADDR"],
             port=int(env["MASTER_PORT"]),
         )

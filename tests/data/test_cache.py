@@ -48,7 +48,8 @@ def fetch_at_once(path: Path, make: Maker, say: list[str], number: int = 4) -> l
 
 
 def test_the_first_makes_it_and_the_others_read_it(tmp_path):
-    path, make, said = tmp_path / "features" / "key", Maker(), []
+    path, make = tmp_path / "features" / "key", Maker()
+    said: list[str] = []
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / ".key.abc.part").write_text("half", encoding="utf-8")
     assert fetch_at_once(path, make, said) == ["made"] * 4
@@ -63,7 +64,8 @@ def test_so_it_is_where_the_file_system_has_no_locks(tmp_path, monkeypatch, numb
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    make, said = Maker(), []
+    make = Maker()
+    said: list[str] = []
     assert fetch_at_once(tmp_path / "features" / "key", make, said) == ["made"] * 4
     assert make.count == 1
     assert said == []
@@ -71,7 +73,8 @@ def test_so_it_is_where_the_file_system_has_no_locks(tmp_path, monkeypatch, numb
 
 def test_a_cache_that_cannot_be_made_stops_nobody(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    make, said = Maker(), []
+    make = Maker()
+    said: list[str] = []
     assert fetch_at_once(tmp_path / "file" / "features" / "key", make, said, 2) == ["made"] * 2
     assert make.count == 2
     assert len(said) == 2
