@@ -66,8 +66,8 @@ def train_and_evaluate(
     tracker = tracker or NoTracker()
     folder.create()
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
-        for place in (folder.path, folder.checkpoints):
-            remove_parts(place)
+        for parent in (folder.path, folder.checkpoints):
+            remove_parts(parent)
         if rerun and (place := folder.set_aside()) is not None:
             folder.create()
             log.info("trained again; what was there is in %s", place)

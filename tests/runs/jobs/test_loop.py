@@ -166,7 +166,10 @@ def test_a_signal_that_the_process_ignores_is_ignored(make_job, kind):
 
 def test_a_batch_may_wait_for_runs_that_others_carry_out(make_job, monkeypatch):
     monkeypatch.setattr(loop, "LOOK_AGAIN_SECONDS", 0.02)
-    answers = {"1": [Failed("1", FailureClass.BUSY, "elsewhere"), Finished("1", {})], "2": [Finished("2", {})]}
+    answers: dict[str, list[Event]] = {
+        "1": [Failed("1", FailureClass.BUSY, "elsewhere"), Finished("1", {})],
+        "2": [Finished("2", {})],
+    }
     player = Player(lambda key: [answers[key].pop(0)])
     _, ended = carry_out(map(make_job, "12"), player, awaits_others=True)
     assert player.started == ["1", "2", "1"]
