@@ -155,8 +155,8 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
     parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
-    if prepared.cache_problems and execution.rank == 0:
-        _warn(execution, prepared.cache_problems[0])
+    for problem in prepared.cache_problems[:1]:
+        _say(f"warning: {problem}", execution)
     unknown = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
     if message := unknown_warning(unknown):
         _say(f"warning: {message}", execution)
