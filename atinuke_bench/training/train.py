@@ -198,8 +198,7 @@ def _fit_and_evaluate(
             evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
     seconds = time.perf_counter() - evaluation_started
     num_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
-    first = next(iter(splits.values()))[1]
-    cost = training_cost(module, trainer.strategy.root_device, train, first, selection.history)
+    cost = training_cost(module, trainer.strategy.root_device, train, next(iter(splits.values()))[1], selection.history)
     cost |= {"evaluation_seconds": seconds, "evaluation_tokens_per_second": num_tokens / seconds}
     summary = {"best_epoch": selection.best_epoch, "num_epochs": len(selection.history)}
     return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
