@@ -79,6 +79,12 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         raise RunFolderError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
+def remove_parts(folder: Path, name: str = "*") -> None:
+    """Remove what processes that were killed left of files of this name; for whoever keeps others from writing them."""
+    for path in folder.glob(f".{name}.*.part"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     write_bytes(path, text.encode())

@@ -19,20 +19,23 @@ result.json           written last: the run is finished if and only if it is the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import file_problem, finite, make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.locks import folder_held, held, is_held
 
 RESULT_SCHEMA = 1
 _SET_ASIDE = ".earlier-"
@@ -113,9 +116,13 @@ class RunFolder:
     def create(self) -> None:
         """Make the folder and check that it can be written; RunFolderError otherwise."""
         make_folder(self.checkpoints)
-        # A folder can exist and still refuse files; that is better found before training than after.
-        write_text(self.path / ".writable", "")
-        (self.path / ".writable").unlink()
+        # A folder can exist and still refuse files; that is better found before training than after. The file has no
+        # name that another process could take from under this one.
+        try:
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
     def set_aside(self) -> Path | None:
         """Move what an earlier training left into a folder that counts as no run; None where it left nothing."""
@@ -203,15 +210,22 @@ class RunFolder:
         if self.artefact_problem(name, checksum):
             raise CheckpointError(f"{path}: missing or damaged (its checksum is not the one in result.json)")
 
-    def lock(self) -> FileLock:
-        """The lock of the process that carries out the run; the system frees it when that process dies."""
-        return FileLock(self.path / ".lock", timeout=0)
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder, as the process does that carries out the run; Timeout when another one does.
+
+        Its `.lock` may be removed by whoever tidies up, so that the folder itself is held too.
+        """
+        with held(self.path / ".lock"), folder_held(self.path):
+            yield
 
     def is_locked(self) -> bool:
         """Whether a process is carrying out the run right now."""
+        if not self.path.exists():
+            return False
         try:
-            with self.lock():
-                return False
+            with folder_held(self.path):
+                return is_held(self.path / ".lock")
         except Timeout:
             return True
 

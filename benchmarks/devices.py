@@ -40,8 +40,9 @@ from atinuke_bench.config import MicroworldConfig, RunConfig, SourceConfig, make
 from atinuke_bench.core.build import build_core
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_checkpoint
-from atinuke_bench.training.execution import Execution, rank_environment
+from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.guards import quiet_lightning
+from atinuke_bench.training.launchers import rank_environment
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.selection import EpochSelection
 from atinuke_bench.training.train import train_and_evaluate
@@ -108,7 +109,7 @@ def work(run: RunConfig, folder: str, size: int, rank: int, port: int, is_shared
     if is_shared_gpu:
         torch.cuda.is_available = lambda: False  # so that processes speak gloo: NCCL refuses to share a device
     clock = Clock()
-    execution = Execution(devices=size, rank=rank, show_progress=False)
+    execution = Execution(devices=size, size=size, rank=rank, local_rank=rank, show_progress=False)
     with quiet_lightning():
         train_and_evaluate(prepare(run), RunFolder(Path(folder) / "run"), execution)
     Path(folder, f"{rank}.json").write_text(json.dumps({"cpu": clock.seconds, "gpu": clock.utilisation}))

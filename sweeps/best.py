@@ -98,7 +98,7 @@ def _carry_out(
         shown = "missing" if score is None else f"{score:.2f}"
         say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {shown}")
 
-    folders, _ = carry_out(jobs, executor, on_end)
+    folders, _ = carry_out(jobs, executor, on_end, awaits_others=True)
     for job in jobs:
         manifest = RunFolder(folders[job.key]).manifest if job.key in results else None
         if manifest is not None and (note := code_note(manifest, job.run.task, job.run.core.name)):

@@ -11,7 +11,7 @@ from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.study import Study
-from atinuke_bench.sweeps.workers import Worker, is_held
+from atinuke_bench.sweeps.workers import Worker
 
 
 def settle(study: Study, worker: Worker, ours: Collection[int] = ()) -> list[str]:
@@ -44,7 +44,7 @@ def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
     if place is None:
         return _repeat(study, trial, "its process died before it began")
     folder = RunFolder(study.store / place)
-    if is_held(folder.path / ".lock"):
+    if folder.is_locked():
         return None
     seconds = sum(record["seconds"] for record in folder.read_history())
     if folder.is_finished():

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from optuna.storages import BaseStorage
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from atinuke_bench.errors import ConfigError, MissingDependencyError, StorageError, one_line
 from atinuke_bench.files import make_folder
+from atinuke_bench.locks import held
 from atinuke_bench.secrets import shown_url
 
 #: How long a process waits for another one's lock before it gives up; drawing a trial takes milliseconds.
@@ -85,12 +86,17 @@ class _FileLock:
     def __init__(self, url: URL) -> None:
         path = Path(url.database or "")
         make_folder(path.parent)
-        self._lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+        self._path = Path(f"{path}.lock")
+        self._depth = 0
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        with self._lock:
-            yield
+        with held(self._path, LOCK_SECONDS) if self._depth == 0 else contextlib.nullcontext():
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     def close(self) -> None:
         pass

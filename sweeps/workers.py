@@ -7,16 +7,15 @@ differ.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from atinuke_bench.files import make_folder
+from atinuke_bench.locks import held, is_held
 
 if TYPE_CHECKING:
     from atinuke_bench.sweeps.study import Study
@@ -33,20 +32,20 @@ class Worker:
         self.study = study
         self.folder = make_folder(study.folder / "workers")
         self.id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._lock = FileLock(self.folder / f"{self.id}.lock", timeout=0)
+        self._lock = contextlib.ExitStack()
         self._beat = 0
         self._next_beat = 0.0
         #: Beat of each other worker, and when it was first seen.
         self._seen: dict[str, tuple[Any, float]] = {}
 
     def __enter__(self) -> Worker:
-        self._lock.acquire()
+        self._lock.enter_context(held(self.folder / f"{self.id}.lock"))
         self.beat()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.close()
+        (self.folder / f"{self.id}.lock").unlink(missing_ok=True)
 
     def owner(self) -> dict[str, str]:
         """What a trial keeps of who carries it out."""
@@ -81,14 +80,3 @@ class Worker:
             self._seen[worker] = (beat, now)
             return True
         return now - since < SILENT_SECONDS
-
-
-def is_held(path: Path) -> bool:
-    """Whether a process, this one or another, holds a file lock this moment."""
-    if not path.exists():
-        return False
-    try:
-        with FileLock(path, timeout=0):
-            return False
-    except Timeout:
-        return True

@@ -18,7 +18,7 @@ PACKAGE = "atinuke_bench"
 FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
-_BASE = {"errors", "secrets", "files", "registry", "config", "run_folder", "environment", "source_code"}
+_BASE = {"errors", "secrets", "files", "locks", "registry", "config", "run_folder", "environment", "source_code"}
 _PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -30,7 +30,8 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"config", "errors", "registry"},
     "files": {"errors"},
     "environment": {"errors"},
-    "run_folder": {"errors", "config", "files"},
+    "locks": set(),
+    "run_folder": {"errors", "config", "files", "locks"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,

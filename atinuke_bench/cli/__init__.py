@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from atinuke_bench.cli import inspect, predict, results, suites, sweeps, training
+from atinuke_bench.cli.preemption import requeued_when_preempted
 from atinuke_bench.cli.shared import app
 from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError
@@ -36,7 +37,8 @@ def main() -> None:
     """Entry point: users' mistakes end in one line on standard error and status 2."""
     fit_surroundings()
     try:
-        app()
+        with requeued_when_preempted():
+            app()
     except AtinukeBenchError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

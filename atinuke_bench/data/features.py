@@ -7,6 +7,7 @@ have several (windows of a long text, predicates of a sentence).
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from atinuke_bench.files import make_folder, write_bytes
+from atinuke_bench.data.cache import cached
+from atinuke_bench.files import write_bytes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -148,18 +152,14 @@ def _columns(arrays: dict[str, np.ndarray], kind: str) -> dict[str, Ragged]:
     }
 
 
-def cached_encoded(folder: Path, key: str, build: Callable[[], Encoded]) -> Encoded:
+def cached_encoded(
+    folder: Path, key: str, build: Callable[[], Encoded], say: Callable[[str], None] = log.warning
+) -> Encoded:
     """Features from `folder` under `key`, built and kept there when absent or damaged.
 
     `key` must name everything that the features depend on: data, tokenizer, settings and the code's version.
     """
-    path = folder / "features" / f"{key}.safetensors"
-    found = load_encoded(path)
-    if found is None:
-        found = build()
-        make_folder(path.parent)
-        save_encoded(path, found)
-    return found
+    return cached(folder / "features" / f"{key}.safetensors", load_encoded, build, save_encoded, say)
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +17,13 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from atinuke_bench.config import TokenizerConfig
+from atinuke_bench.data.cache import cached
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.files import make_folder, write_text
+from atinuke_bench.files import write_text
 from atinuke_bench.source_code import digest_of_module
+
+log = logging.getLogger(__name__)
 
 #: Special tokens in the order of their ids; padding is 0 everywhere.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -159,20 +163,27 @@ def _continuations(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
     return [f"##{character}" for character in sorted(characters)]
 
 
-def cached_tokenizer(folder: Path, texts: Sequence[str], config: TokenizerConfig) -> Tokenizer:
+def cached_tokenizer(
+    folder: Path, texts: Sequence[str], config: TokenizerConfig, say: Callable[[str], None] = log.warning
+) -> Tokenizer:
     """The tokenizer of these texts from `folder`, trained and kept there when absent or damaged."""
     path = folder / "tokenizers" / f"{_key(texts, config)}.json"
+    return cached(path, _read, lambda: train_tokenizer(texts, config), _write, say)
+
+
+def _read(path: Path) -> Tokenizer | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["sha256"] == _text_digest(record["tokenizer"]):
             return Tokenizer.from_str(record["tokenizer"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # absent or damaged: trained again below, which replaces it
-    tokenizer = train_tokenizer(texts, config)
-    make_folder(path.parent)
+        pass  # absent or damaged: trained again, which replaces it
+    return None
+
+
+def _write(path: Path, tokenizer: Tokenizer) -> None:
     content = tokenizer.to_str()
     write_text(path, json.dumps({"sha256": _text_digest(content), "tokenizer": content}))
-    return tokenizer
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:

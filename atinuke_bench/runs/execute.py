@@ -35,6 +35,7 @@ def execute(
     """
     asked = execution or Execution()
     part = asked.under_launcher()
+    part.require_gpus()
     if asked.devices > 1 and part is asked:
         job = Job("run", run, store.absolute(), wandb, execution=asked)
         return _in_processes(replace(job, rerun=rerun, predicts_unlabelled=predicts_unlabelled))

@@ -15,14 +15,12 @@ from atinuke_bench.errors import FailureClass, RunFolderError
 from atinuke_bench.files import read_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.cells import CellState
-from atinuke_bench.runs.jobs.loop import JobLoop
+from atinuke_bench.runs.jobs.loop import LOOK_AGAIN_SECONDS, JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started, WandbMode
 from atinuke_bench.runs.suite_record import SuiteRecord
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.failure import failure_record
 
-# How often to look at a run that another process is carrying out.
-_LOOK_AGAIN_SECONDS = 2.0
 # The record of a suite is written at most this often while runs come and go.
 _RECORD_SECONDS = 2.0
 
@@ -121,7 +119,7 @@ class Suite:
                 state.seconds = time.monotonic() - state.started
                 self.changed(state)
             case Failed(failure_class=FailureClass.BUSY):
-                state.status, state.look_again = "elsewhere", time.monotonic() + _LOOK_AGAIN_SECONDS
+                state.status, state.look_again = "elsewhere", time.monotonic() + LOOK_AGAIN_SECONDS
                 self.changed(state)
             case Failed(failure_class=failure_class, message=message):
                 state.status, state.failure = "failed", state.failure or (failure_class, message)
@@ -188,7 +186,7 @@ class Suite:
     def _look_elsewhere(self, state: CellState) -> None:
         """Take the result of another process that had the run, or the run itself when it is free again."""
         assert state.folder is not None, "a job that is busy has named its folder"
-        state.look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
+        state.look_again = time.monotonic() + LOOK_AGAIN_SECONDS
         if not state.folder.is_finished() and state.folder.is_locked():
             return
         state.look_into(state.folder, retry_failed=True)

@@ -17,11 +17,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from atinuke_bench.config import SourceConfig, SuiteConfig
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, read_json, sha256_json, write_json
+from atinuke_bench.files import make_folder, read_json, remove_parts, sha256_json, write_json
+from atinuke_bench.locks import held
 from atinuke_bench.run_folder import RunFolder
 
 # A data folder with more files than this is not looked through at every start.
@@ -72,11 +71,12 @@ class SuiteRecord:
 
     def write(self) -> None:
         """Write the record, with the folders that another process has found meanwhile."""
-        with FileLock(self.path.parent / f".{self.path.stem}.lock"):
+        with held(self.path.parent / f".{self.path.stem}.lock", timeout=-1):
             known = read_record(self.path, self.name).folders()
             for cell in self.cells:
                 cell.folder = cell.folder or known.get(cell.key)
             record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
+            remove_parts(self.path.parent, self.path.name)
             write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
 
 

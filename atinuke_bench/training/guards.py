@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 from filelock import Timeout
 
 from atinuke_bench.errors import BusyError, RunFolderError
+from atinuke_bench.locks import marker_of
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.secrets import without_secrets
 
@@ -25,7 +26,9 @@ def only_holder(folder: RunFolder) -> Iterator[None]:
         with folder.lock():
             yield
     except Timeout:
-        raise BusyError(f"{folder.path}: another process is carrying out this run") from None
+        marker = marker_of(folder.path / ".lock")
+        told = f" (if none does, remove {marker.name}, which says so)" if marker.exists() else ""
+        raise BusyError(f"{folder.path}: another process is carrying out this run{told}") from None
 
 
 class _WithoutSecrets(logging.Formatter):

@@ -17,6 +17,7 @@ from atinuke_bench.errors import DivergedError
 from atinuke_bench.training.feed import move, sizes_of, with_sizes
 from atinuke_bench.training.guards import ask_seldom
 from atinuke_bench.training.parts import Parts
+from atinuke_bench.training.processes import gather_at_first
 
 Batch = dict[str, Tensor]
 T = TypeVar("T")
@@ -168,8 +169,8 @@ class TaskModule(pl.LightningModule):
         return self.parts.compute(batch, lambda parts: [self._as_arrays(part) for part in parts])
 
     def collected_outputs(self) -> list[dict[str, np.ndarray]]:
-        """The raw outputs of the validation epoch, of all processes together; each row is there once."""
-        outputs = gather_outputs(self._collected)
+        """The raw outputs of the validation epoch, of all processes together, at the first one; none at the others."""
+        outputs, self._collected = gather_at_first(self._collected), []
         rows = [row for output in outputs for row in output["rows"].tolist()]
         assert len(set(rows)) == len(rows), "a row that is evaluated twice would be counted twice"
         return outputs
@@ -257,7 +258,7 @@ def split_groups(groups: list[dict[str, Any]], members: set[Tensor], learning_ra
 
 
 def gather_outputs(outputs: list[T]) -> list[T]:
-    """What all processes have, such as raw outputs; every process gets all of it."""
+    """What all processes have; every process gets all of it, so that it must be small."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return outputs
     parts: list[Any] = [None] * torch.distributed.get_world_size()

@@ -124,6 +124,11 @@ class PreparedRun:
         return None if self.run.init_from is None else open_origin(self.run.init_from)
 
     @cached_property
+    def cache_problems(self) -> list[str]:
+        """Why what was made of the data could not be kept; most likely the same each time."""
+        return []
+
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         """The one of the run this one starts from, the core's own, or one made from the training examples."""
         if self.origin is not None:
@@ -132,7 +137,7 @@ class PreparedRun:
         if own is not None:
             return own
         texts = self.task.data.texts(self.train_examples)
-        return cached_tokenizer(cache_folder(), texts, self.run.tokenizer)
+        return cached_tokenizer(cache_folder(), texts, self.run.tokenizer, self.cache_problems.append)
 
     def encode(self, part: str, examples: Dataset) -> Encoded:
         """Features of some examples, kept in the cache under everything they depend on.
@@ -152,7 +157,10 @@ class PreparedRun:
             **self._cut_version,
         }
         return cached_encoded(
-            cache_folder(), sha256_json(key)[:24], lambda: self.task.data.rows(examples, self.tokenizer, self.run)
+            cache_folder(),
+            sha256_json(key)[:24],
+            lambda: self.task.data.rows(examples, self.tokenizer, self.run),
+            self.cache_problems.append,
         )
 
     def protocol(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import Clock, generator_states, set_generator_states, wait_for
 from atinuke_bench.training.module import TaskModule, gather_outputs
 from atinuke_bench.training.prepare import PreparedRun
+from atinuke_bench.training.processes import Output, from_first
 from atinuke_bench.training.resume import STATE_KEY, ResumePoint
 from atinuke_bench.training.selection_rule import History, SelectionRule
 
@@ -165,11 +166,17 @@ class EpochSelection(pl.Callback):
         if trainer.state.fn != "fit":
             return
         assert isinstance(module, TaskModule)
+        outputs = module.collected_outputs()
+        # The first process has the outputs, and decodes them for all.
+        self._calibration, self._metrics = from_first(self._judged(outputs) if trainer.is_global_zero else ({}, {}))
+
+    def _judged(self, outputs: list[Output]) -> tuple[dict[str, float], dict[str, Any]]:
+        """The calibration that outputs of the selection slice call for, and the figures with it."""
         task, run = self.prepared.task, self.prepared.run
-        predictions = task.model.decode(module.collected_outputs(), self.encoded, self.examples, run)
-        self._calibration = task.model.calibrate(self.examples, predictions, run)
-        predictions = task.model.apply_calibration(predictions, self._calibration)
-        self._metrics = evaluate(task, self.examples, predictions).figures
+        predictions = task.model.decode(outputs, self.encoded, self.examples, run)
+        calibration = task.model.calibrate(self.examples, predictions, run)
+        predictions = task.model.apply_calibration(predictions, calibration)
+        return calibration, evaluate(task, self.examples, predictions).figures
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = self._stopped - self._started

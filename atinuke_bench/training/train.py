@@ -19,7 +19,7 @@ from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.tokenizer import fingerprint, unknown_percent
 from atinuke_bench.errors import DivergedError
-from atinuke_bench.files import write_bytes, write_json, write_text
+from atinuke_bench.files import remove_parts, write_bytes, write_json, write_text
 from atinuke_bench.metrics.units import too_few
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, recorded_code
@@ -33,6 +33,7 @@ from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun, unknown_warning
+from atinuke_bench.training.processes import from_first
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.records import checksums, manifest_record, recorded_attempts, result_record
 from atinuke_bench.training.resume import ResumePoint, Resumption
@@ -66,6 +67,8 @@ def train_and_evaluate(
     tracker = tracker or NoTracker()
     folder.create()
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
+        for parent in (folder.path, folder.checkpoints):
+            remove_parts(parent)
         if rerun and (place := folder.set_aside()) is not None:
             folder.create()
             log.info("trained again; what was there is in %s", place)
@@ -107,8 +110,8 @@ def _help_first_process(
         if _has_all(folder, prepared):
             return folder.read_result()
         torch.set_num_threads(execution.threads)
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, None, Clock())
-        return result_record(prepared, evaluations) | {"selection": selection, "cost": cost}
+        _fit_and_evaluate(prepared, folder, execution, None, Clock())
+        return from_first({})
 
 
 def _carry_out(
@@ -146,7 +149,7 @@ def _carry_out(
         _say(f"warning: no interval: {reason}", execution)
     result |= {"selection": selection, "cost": cost, "seconds": clock.seconds()}
     result["artefacts"] = checksums(folder)
-    return result
+    return from_first(result)
 
 
 def _fit_and_evaluate(
@@ -161,6 +164,8 @@ def _fit_and_evaluate(
     held_out = prepared.encode("selection", prepared.selection_examples)
     splits = {name: (rows, prepared.encode(name, rows)) for name, rows in prepared.evaluation_splits.items()}
     parts = {"train": train, "selection": held_out, **{name: encoded for name, (_, encoded) in splits.items()}}
+    for problem in prepared.cache_problems[:1]:
+        _say(f"warning: {problem}", execution)
     unknown = {name: unknown_percent(prepared.tokenizer, encoded) for name, encoded in parts.items()}
     if message := unknown_warning(unknown):
         _say(f"warning: {message}", execution)
@@ -193,18 +198,16 @@ def _fit_and_evaluate(
     for name, (examples, encoded) in splits.items():
         with quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
-        predicted = task.model.decode(module.collected_outputs(), encoded, examples, run)
-        predicted = task.model.apply_calibration(predicted, best["calibration"])
-        evaluation = _evaluate(prepared, folder if trainer.is_global_zero else None, name, predicted)
-        evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
-    evaluation_seconds = time.perf_counter() - evaluation_started
-    evaluated_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
-    device = trainer.strategy.root_device
-    cost = training_cost(module, device, train, next(iter(splits.values()))[1], selection.history)
-    cost |= {
-        "evaluation_seconds": evaluation_seconds,
-        "evaluation_tokens_per_second": evaluated_tokens / evaluation_seconds,
-    }
+        outputs = module.collected_outputs()
+        if trainer.is_global_zero:  # which has those of all processes
+            predicted = task.model.decode(outputs, encoded, examples, run)
+            predicted = task.model.apply_calibration(predicted, best["calibration"])
+            evaluation = _evaluate(prepared, folder, name, predicted)
+            evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
+    seconds = time.perf_counter() - evaluation_started
+    num_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
+    cost = training_cost(module, trainer.strategy.root_device, train, next(iter(splits.values()))[1], selection.history)
+    cost |= {"evaluation_seconds": seconds, "evaluation_tokens_per_second": num_tokens / seconds}
     summary = {"best_epoch": selection.best_epoch, "num_epochs": len(selection.history)}
     return evaluations, cost, summary | {name: best[name] for name in ("score", "calibration")}
 
@@ -290,8 +293,8 @@ def _trainer(
     with quiet_lightning():
         return pl.Trainer(
             accelerator=execution.chosen_accelerator(),
-            devices=execution.devices,
-            num_nodes=execution.num_nodes,
+            devices=execution.trainer_devices(),
+            num_nodes=execution.size,
             strategy=execution.strategy(),
             precision="bf16-mixed" if training.precision == "bfloat16" else "32-true",
             max_epochs=training.max_epochs,

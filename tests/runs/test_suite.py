@@ -190,7 +190,7 @@ def test_a_run_that_hangs_is_ended_and_filed_as_such(carry_out):
 
 
 def test_a_run_that_another_process_has_is_waited_for_and_its_result_taken(carry_out, monkeypatch):
-    monkeypatch.setattr("atinuke_bench.runs.suite._LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("atinuke_bench.runs.suite.LOOK_AGAIN_SECONDS", 0.05)
     held: dict[str, Any] = {}
 
     def fate(job):
@@ -221,7 +221,7 @@ def test_a_run_that_another_process_has_is_waited_for_and_its_result_taken(carry
 
 
 def test_a_run_whose_other_holder_died_is_taken_over(carry_out, monkeypatch):
-    monkeypatch.setattr("atinuke_bench.runs.suite._LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("atinuke_bench.runs.suite.LOOK_AGAIN_SECONDS", 0.01)
     refused: list[str] = []
 
     def fate(job):

@@ -22,7 +22,8 @@ from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.runs.verify import verify
 from atinuke_bench.training import selection
 from atinuke_bench.training.checkpoint import load_checkpoint, save_checkpoint
-from atinuke_bench.training.execution import Execution, rank_environment
+from atinuke_bench.training.execution import Execution
+from atinuke_bench.training.launchers import rank_environment
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.selection import EpochSelection

@@ -229,7 +229,7 @@ def test_every_row_is_evaluated_once_on_any_number_of_processes(family, monkeypa
                 for batch in make_loader(encoded, sampler):
                     module.validation_step(batch, 0)
             found += module._collected
-        monkeypatch.setattr("atinuke_bench.training.module.gather_outputs", lambda outputs: found)
+        monkeypatch.setattr("atinuke_bench.training.module.gather_at_first", lambda outputs: found)
         return np.concatenate([output["rows"] for output in module.collected_outputs()])
 
     assert sorted(answered(num_processes)) == sorted(answered(1)) == list(range(len(encoded)))

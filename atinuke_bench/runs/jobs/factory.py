@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from atinuke_bench.errors import ConfigError, UnknownNameError
-from atinuke_bench.runs.jobs.local import LocalExecutor, visible_gpus
+from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.ray import RayExecutor
 from atinuke_bench.runs.jobs.types import Executor
+from atinuke_bench.training.launchers import own_cores, own_gpus
 
 EXECUTORS = ("local", "ray")
 
@@ -15,15 +14,15 @@ EXECUTORS = ("local", "ray")
 def make_executor(kind: str, slots: int | None = None, devices_per_run: int = 1, threads_per_run: int = 1) -> Executor:
     """The executor of a kind with room for `slots` jobs; ConfigError or MissingDependencyError.
 
-    Without a number there is room for what this machine, or Ray's cluster, has: a job for every `devices_per_run` GPUs,
-    or, without GPUs, for every `devices_per_run` times `threads_per_run` cores.
+    Without a number there is room for what this process may use of its machine, or for what Ray's cluster has: a job
+    for every `devices_per_run` GPUs, or, without GPUs, for every `devices_per_run` times `threads_per_run` cores.
     """
     if kind == "local":
-        gpus = visible_gpus()
+        gpus = own_gpus()
         if gpus and (slots or 1) * devices_per_run > len(gpus):
             asked = f"{slots or 1} runs of {devices_per_run} side by side"
             raise ConfigError(f"each run has GPUs of its own; found {len(gpus)} for {asked}")
-        room = len(gpus) or (os.cpu_count() or 1) // threads_per_run
+        room = len(gpus) or own_cores() // threads_per_run
         return LocalExecutor(slots or max(1, room // devices_per_run), gpus)
     if kind == "ray":
         if devices_per_run > 1:

@@ -7,22 +7,24 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-
-import torch
+from multiprocessing.util import get_temp_dir
 
 from atinuke_bench.errors import ConfigError, FailureClass
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, Event, Failed, Finished, Job
 from atinuke_bench.runs.jobs.worker import work
-from atinuke_bench.training.execution import rank_environment
+from atinuke_bench.training.launchers import rank_environment
 
 # What the server imports, so that a job does not: all that a run of any built-in task needs.
 _PRELOADED = ["atinuke_bench.runs.jobs.preload", "atinuke_bench.runs.jobs.worker"]
+# The system takes this many bytes of a socket's path; multiprocessing adds two names of 14 to the temporary folder's.
+_MOST_PATH_BYTES, _NAMES_BYTES = 107, 28
 # How long the other processes of a run may take to end once one of them has ended with a failure, in order.
 _ORDERLY_SECONDS = 5.0
 
@@ -57,6 +59,7 @@ class LocalExecutor:
         # Apple's frameworks do not survive a fork.
         self._context = get_context("spawn") if sys.platform == "darwin" else get_context("forkserver")
         self._context.set_forkserver_preload(_PRELOADED)
+        _choose_folder_for_sockets()
 
     def start(self, job: Job) -> None:
         size = job.execution.devices
@@ -201,12 +204,16 @@ def _send(connection: Connection, word: bool | str) -> None:
         connection.send(word)
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes."""
-    # Counted without opening any, so that processes forked from here on can.
-    count = torch.cuda.device_count()
-    names = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return [name.strip() for name in names.split(",")][:count] if names else [str(index) for index in range(count)]
+def _choose_folder_for_sockets() -> None:
+    """Have multiprocessing put its sockets elsewhere where the temporary folder's path is too long for them."""
+    if len(os.fsencode(tempfile.gettempdir())) + _NAMES_BYTES <= _MOST_PATH_BYTES:
+        return
+    usual = tempfile.tempdir
+    tempfile.tempdir = next((place for place in ("/tmp", "/var/tmp") if os.access(place, os.W_OK)), usual)
+    try:
+        get_temp_dir()  # a private folder, which it keeps to
+    finally:
+        tempfile.tempdir = usual
 
 
 def free_port() -> int:

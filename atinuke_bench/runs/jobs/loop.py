@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from atinuke_bench.errors import FailureClass
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, Event, Executor, Failed, Finished, Job, Started
 
+#: How often to look at a run that another process is carrying out.
+LOOK_AGAIN_SECONDS = 2.0
 _POLL_SECONDS = 0.5
 # How long to wait for running jobs once they were asked to end; an executor kills them before that.
 _STOP_SECONDS = GRACE_SECONDS + 5.0
@@ -123,31 +126,53 @@ class JobLoop:
 
 
 def carry_out(
-    jobs: Iterable[Job], executor: Executor, on_end: Callable[[Finished | Failed], None] = lambda event: None
+    jobs: Iterable[Job],
+    executor: Executor,
+    on_end: Callable[[Finished | Failed], None] = lambda event: None,
+    *,
+    awaits_others: bool = False,
 ) -> tuple[dict[str, Path], dict[str, Finished | Failed]]:
-    """Carry out jobs that are known beforehand; the folder and the end of each, by its key."""
-    batch = _Batch(jobs, on_end)
+    """Carry out jobs that are known beforehand; the folder and the end of each, by its key.
+
+    With `awaits_others`, a run that another process is carrying out is looked at again until it is done.
+    """
+    batch = _Batch(jobs, on_end, awaits_others)
     JobLoop(executor, batch).run()
     return batch.folders, batch.ends
 
 
 class _Batch:
-    def __init__(self, jobs: Iterable[Job], on_end: Callable[[Finished | Failed], None]) -> None:
+    def __init__(
+        self, jobs: Iterable[Job], on_end: Callable[[Finished | Failed], None], awaits_others: bool = False
+    ) -> None:
         self.waiting = deque(jobs)
         self.on_end = on_end
+        self._jobs: dict[str, Job] = {}
+        self._awaits_others = awaits_others
+        #: Jobs whose runs others are carrying out, and when to look again.
+        self._elsewhere: deque[tuple[float, Job]] = deque()
         self.folders: dict[str, Path] = {}
         self.ends: dict[str, Finished | Failed] = {}
 
     def next_job(self) -> Job | None:
-        return self.waiting.popleft() if self.waiting else None
+        if self.waiting:
+            job = self.waiting.popleft()
+        elif self._elsewhere and self._elsewhere[0][0] <= time.monotonic():
+            job = self._elsewhere.popleft()[1]
+        else:
+            return None
+        self._jobs[job.key] = job
+        return job
 
     def is_over(self) -> bool:
-        return not self.waiting
+        return not self.waiting and not self._elsewhere
 
     def handle(self, event: Event) -> None:
         match event:
             case Started(key=key, folder=folder):
                 self.folders[key] = folder
+            case Failed(failure_class=FailureClass.BUSY) if self._awaits_others:
+                self._elsewhere.append((time.monotonic() + LOOK_AGAIN_SECONDS, self._jobs[event.key]))
             case Finished() | Failed():
                 self.ends[event.key] = event
                 self.on_end(event)

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 
 from atinuke_bench import registry
 from atinuke_bench.source_code import code_of_run
+from atinuke_bench.training.launchers import forget_launcher
 
+# SLURM warns every process of a job; the one that carries out the jobs ends them.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+# Lightning keeps, from when it is imported, which of many it takes itself for.
+forget_launcher()
 # DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
 # when torch is imported, below.
 os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

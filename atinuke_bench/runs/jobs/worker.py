@@ -17,6 +17,7 @@ from atinuke_bench.run_folder import folder_of
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.tracking import make_tracker
 from atinuke_bench.training.failure import classify
+from atinuke_bench.training.launchers import forget_launcher
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.tracker import NoTracker
 from atinuke_bench.training.train import train_and_evaluate
@@ -31,7 +32,9 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
     # a signal to the group reaches everything that the run has started.
     if os.getpgrp() != os.getpid():
         os.setpgrp()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for kind in (signal.SIGINT, signal.SIGUSR1):
+        signal.signal(kind, signal.SIG_IGN)
+    forget_launcher()  # it started this process's parent, maybe as one of several; the job is another matter
     os.environ.update({"OMP_NUM_THREADS": str(job.execution.threads), "TOKENIZERS_PARALLELISM": "false"})
     os.environ.update(environment or {})
     parent = ParentChannel(connection)

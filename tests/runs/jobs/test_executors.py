@@ -294,13 +294,13 @@ def test_a_job_without_enough_free_gpus_is_not_started_on_those_of_another(make_
 
 
 def test_gpus_decide_how_many_runs_stand_side_by_side(monkeypatch):
-    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.visible_gpus", lambda: ["0", "1", "2", "3"])
+    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.own_gpus", lambda: ["0", "1", "2", "3"])
     assert make_executor("local").slots == 4
     assert make_executor("local", devices_per_run=2).slots == 2
     with pytest.raises(ConfigError, match="found 4 for 3 runs of 2"):
         make_executor("local", 3, devices_per_run=2)
-    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.visible_gpus", list)
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.own_gpus", list)
+    monkeypatch.setattr("atinuke_bench.runs.jobs.factory.own_cores", lambda: 8)
     assert make_executor("local", threads_per_run=2, devices_per_run=2).slots == 2
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from safetensors.torch import load_file
 
-from atinuke_bench.config import RunConfig
-from atinuke_bench.errors import FailureClass
+from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
+from atinuke_bench.errors import FailureClass, PrunedError
+from atinuke_bench.run_folder import folder_of
+from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.jobs import local
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import Event, Failed, Job
+from atinuke_bench.training.execution import Execution
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import train_and_evaluate
 
 
 class EndedProcess:
@@ -79,3 +87,34 @@ def test_a_process_that_is_lost_takes_the_others_with_it(shared, killed):
     second.close()
     drain(executor)
     assert killed
+
+
+def test_a_run_goes_on_with_another_number_of_processes(tmp_path):
+    """One process begins, three go on, with a split that has fewer rows than there are processes."""
+    sizes = {f"source.microworld.{split}": size for split, size in (("train", 20), ("dev", 4), ("test", 2))}
+    settings = {"core.dropout": 0.0, "training.max_epochs": 2, "training.batch_tokens": 128, **sizes}
+    run = make_run_config("snli", "bilstm", preset="nano", source=SourceConfig(kind="microworld"), overrides=settings)
+    prepared = prepare(run)
+    alone = folder_of(tmp_path / "alone", prepared.run, prepared.identity)
+    shared = folder_of(tmp_path / "shared", prepared.run, prepared.identity)
+    quiet = Execution(show_progress=False)
+    expected = train_and_evaluate(prepared, alone, quiet)
+    with pytest.raises(PrunedError):
+        train_and_evaluate(prepared, shared, quiet, should_continue=lambda record: False)
+    _, result = execute(run, tmp_path / "shared", wandb="disabled", execution=replace(quiet, devices=3))
+    assert len(shared.read_history()) == len(alone.read_history()) == 2
+    weights = load_file(shared.best_checkpoint)
+    for name, right in load_file(alone.best_checkpoint).items():
+        assert (weights[name] - right).norm() <= 1e-4 * right.norm(), name
+    assert result["scores"] == expected["scores"]
+
+
+@pytest.mark.parametrize(("length", "is_too_long"), [(40, False), (79, False), (80, True), (200, True)])
+def test_sockets_lie_where_their_paths_are_short_enough(monkeypatch, length, is_too_long):
+    asked: list[str | None] = []
+    monkeypatch.setattr(local, "get_temp_dir", lambda: asked.append(tempfile.tempdir))
+    long = "/" + "x" * (length - 1)
+    monkeypatch.setattr(tempfile, "tempdir", long)
+    LocalExecutor(1)
+    assert asked == (["/tmp"] if is_too_long else [])
+    assert tempfile.tempdir == long, "other files lie where the user wants them"

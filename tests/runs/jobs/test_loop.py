@@ -162,3 +162,17 @@ def test_a_signal_that_the_process_ignores_is_ignored(make_job, kind):
     player = Player(lambda key: press(kind) + ends(key))
     _, ended = carry_out([make_job("1")], player)
     assert isinstance(ended["1"], Finished)
+
+
+def test_a_batch_may_wait_for_runs_that_others_carry_out(make_job, monkeypatch):
+    monkeypatch.setattr(loop, "LOOK_AGAIN_SECONDS", 0.02)
+    answers: dict[str, list[Event]] = {
+        "1": [Failed("1", FailureClass.BUSY, "elsewhere"), Finished("1", {})],
+        "2": [Finished("2", {})],
+    }
+    player = Player(lambda key: [answers[key].pop(0)])
+    _, ended = carry_out(map(make_job, "12"), player, awaits_others=True)
+    assert player.started == ["1", "2", "1"]
+    assert ended == {"1": Finished("1", {}), "2": Finished("2", {})}
+    _, ended = carry_out([make_job("1")], Player(lambda key: [Failed("1", FailureClass.BUSY, "elsewhere")]))
+    assert isinstance(ended["1"], Failed)

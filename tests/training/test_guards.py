@@ -1,0 +1,76 @@
+"""Who may carry out a run, whatever happens to the files around it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from atinuke_bench.errors import BusyError, RunFolderError
+from atinuke_bench.locks import marker_of
+from atinuke_bench.run_folder import RunFolder, folder_of
+from atinuke_bench.training.execution import Execution
+from atinuke_bench.training.guards import only_holder
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import train_and_evaluate
+
+
+def test_a_run_stays_held_when_its_lock_is_removed(tmp_path):
+    folder = RunFolder(tmp_path)
+    with only_holder(folder):
+        (tmp_path / ".lock").unlink()
+        with pytest.raises(BusyError, match=r"another process is carrying out this run$"), only_holder(folder):
+            raise AssertionError("two carry it out")
+        assert folder.is_locked()
+    assert not folder.is_locked()
+
+
+def test_a_marker_in_place_of_a_lock_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    folder = RunFolder(tmp_path)
+    marker_of(tmp_path / ".lock").write_text("1\nanother-machine\n", encoding="utf-8")
+    with pytest.raises(BusyError, match=r"if none does, remove \.lock\.held"), only_holder(folder):
+        raise AssertionError("two carry it out")
+
+
+def test_processes_that_begin_at_once_do_not_hinder_each_other(tmp_path):
+    errors: list[RunFolderError] = []
+
+    def create():
+        try:
+            for _ in range(50):
+                RunFolder(tmp_path).create()
+        except RunFolderError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoints"]
+
+
+def test_what_a_killed_process_left_of_files_is_removed(make_run, tmp_path):
+    prepared = prepare(make_run(core="majority"))
+    folder = folder_of(tmp_path, prepared.run, prepared.identity)
+    folder.create()
+    left = [folder.path / ".manifest.json.a1b2.part", folder.checkpoints / ".last.safetensors.c3d4.part"]
+    for path in left:
+        path.write_text("half", encoding="utf-8")
+    train_and_evaluate(prepared, folder, Execution(show_progress=False))
+    assert not any(path.exists() for path in left)
+
+
+def test_a_run_says_once_that_its_cache_cannot_be_kept(make_run, tmp_path, monkeypatch, capfd):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("ATINUKE_CACHE", str(tmp_path / "file" / "cache"))
+    prepared = prepare(make_run(core="bilstm", training__max_epochs=1))
+    folder = folder_of(tmp_path, prepared.run, prepared.identity)
+    assert train_and_evaluate(prepared, folder, Execution())["score"] is not None
+    assert capfd.readouterr().err.count("ATINUKE_CACHE") == 1
+    assert folder.log.read_text(encoding="utf-8").count("ATINUKE_CACHE") == 1

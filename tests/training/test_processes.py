@@ -1,0 +1,78 @@
+"""What the processes of a run tell each other."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import multiprocessing
+
+from atinuke_bench.core.build import build_core
+from atinuke_bench.runs.jobs.local import free_port
+from atinuke_bench.training import processes, selection
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.processes import from_first, gather_at_first
+from atinuke_bench.training.selection import EpochSelection
+
+
+def outputs_of(rank: int) -> list[dict[str, np.ndarray]]:
+    """Batches of different sizes, of odd types, and of no rows; none at all at the last of three."""
+    generator = np.random.default_rng(rank)
+    sizes = {0: [3, 1], 1: [2, 0, 5, 1], 2: []}[rank]
+    return [
+        {
+            "rows": generator.integers(0, 99, size),
+            "flags": generator.integers(0, 2, (size, 3)).astype(np.int8),
+            "logits": generator.random((size, 4 + place), dtype=np.float32),
+        }
+        for place, size in enumerate(sizes)
+    ]
+
+
+def _share(rank: int, port: int, piece_bytes: int) -> None:
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=3)
+    processes._PIECE_BYTES = piece_bytes
+    found = gather_at_first(outputs_of(rank))
+    expected = [output for other in range(3) for output in outputs_of(other)] if rank == 0 else []
+    assert len(found) == len(expected)
+    for output, right in zip(found, expected, strict=True):
+        assert output.keys() == right.keys()
+        for name, array in output.items():
+            assert array.dtype == right[name].dtype
+            assert np.array_equal(array, right[name])
+            assert array.flags.writeable
+    assert from_first({"score": 5.0} if rank == 0 else {}) == {"score": 5.0}
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 40, 2**20])
+def test_outputs_come_together_at_the_first_process_alone(piece_bytes):
+    multiprocessing.spawn(_share, (free_port(), piece_bytes), nprocs=3)
+
+
+def test_a_process_alone_asks_nobody():
+    outputs = outputs_of(1)
+    assert gather_at_first(outputs) is outputs
+    assert from_first("told") == "told"
+
+
+def test_only_the_first_process_decodes(make_run, monkeypatch):
+    def decode(*_: Any) -> None:
+        raise AssertionError("decoded by another process")
+
+    run = make_run()
+    module = TaskModule(build_core(run.core, 9), run)
+    module._collected = []
+    prepared: Any = SimpleNamespace(task=SimpleNamespace(model=SimpleNamespace(decode=decode)), run=run)
+    folder: Any = SimpleNamespace(read_history=list)
+    nothing: Any = None
+    callback = EpochSelection(prepared, folder, nothing, lambda record: None, None, nothing, 30.0)
+    trainer: Any = SimpleNamespace(state=SimpleNamespace(fn="fit"), is_global_zero=False)
+    monkeypatch.setattr(selection, "from_first", lambda verdict: ({"threshold": 1.0}, {"f1": 2.0}))
+    callback.on_validation_epoch_end(trainer, module)
+    assert (callback._calibration, callback._metrics) == ({"threshold": 1.0}, {"f1": 2.0})
