@@ -25,9 +25,9 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "secrets": set(),
     "wandb_settings": set(),
-    "errors": {"secrets"},
+    "errors": {"formatting", "secrets"},
     "registry": {"errors"},
-    "config": {"config", "errors", "registry"},
+    "config": {"config", "errors", "files", "registry"},
     "files": {"errors"},
     "environment": {"errors"},
     "run_folder": {"errors", "config", "files"},
@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"reports", "wandb_settings", "metrics", "formatting"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
-    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
+    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"} | _PARTS | _BASE,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, short, stdout
+from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, say, short, stdout
 
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
@@ -53,6 +53,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         return
     from atinuke_bench.config import Pretraining
     from atinuke_bench.console import named_table, result_row
+    from atinuke_bench.formatting import visible
 
     console = stdout()
     console.print(result_row([result]))
@@ -61,7 +62,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         for slice_name, groups in result["slices"].get(split, {}).items():
             for label, values in groups.items():
                 shown = "  ".join(f"{name} {short(value)}" for name, value in values.items())
-                console.print(f"  {slice_name} {label}: {shown}", markup=False, highlight=False)
+                console.print(visible(f"  {slice_name} {label}: {shown}"), markup=False, highlight=False)
     protocol = result["protocol"]
     protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
     # Epochs are counted from 0 in files, and from 1 wherever they are shown.
@@ -91,7 +92,7 @@ def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) 
     """What there is, and what a broken plug-in lacks, which hinders nothing else."""
     print_rows(rows, as_json)
     for line in broken:
-        typer.echo(f"not listed: {line}", err=True)
+        say(f"not listed: {line}", err=True)
 
 
 def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:
@@ -109,5 +110,5 @@ def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:
         print_json(record)
         return
     state = f"failed ({failure['class']}): {failure['message']}" if failure else "not finished"
-    typer.echo(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
-    typer.echo(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")
+    say(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
+    say(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")
