@@ -17,18 +17,22 @@ result.json           written last: the run is finished if and only if it is the
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from filelock import FileLock, Timeout
+from pydantic import BaseModel
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
 from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import file_problem, make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.files import file_problem, finite, make_folder, read_object, sha256_json, write_json, write_text
+from atinuke_bench.records import FailureRecord, ResultRecord
 
 RESULT_SCHEMA = 1
+Shape = TypeVar("Shape", bound=BaseModel)
 _SET_ASIDE = ".earlier-"
 #: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
 MOST_UNKNOWN_PERCENT = 5
@@ -86,10 +90,14 @@ class RunFolder:
 
     def create(self) -> None:
         """Make the folder and check that it can be written; RunFolderError otherwise."""
-        make_folder(self.checkpoints)
+        make_folder(self.path)
+        for path in (self.checkpoints, self.log, self.result, self.history, self.path / ".lock"):
+            if path.is_symlink() and not self.contains(path.name):
+                raise RunFolderError(f"{path}: a link out of the run folder, which is not written through; remove it")
         # A folder can exist and still refuse files; that is better found before training than after.
         write_text(self.path / ".writable", "")
-        (self.path / ".writable").unlink()
+        (self.path / ".writable").unlink(missing_ok=True)  # two processes may look at once
+        make_folder(self.checkpoints)
 
     def set_aside(self) -> Path | None:
         """Move what an earlier training left into a folder that counts as no run; None where it left nothing."""
@@ -129,10 +137,17 @@ class RunFolder:
         """The run's result; RunFolderError when it is missing, damaged or of another schema."""
         if not self.result.exists():
             raise RunFolderError(f"{self.path}: not a finished run (it has no result.json)")
-        record = read_json(self.result)
-        if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
+        record = read_object(self.result)
+        if record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
+        _require_shape(ResultRecord, record, self.result)
         return record
+
+    def read_failure(self) -> FailureRecord | None:
+        """Why the run failed; None where it did not, RunFolderError when `failure.json` is damaged."""
+        if not os.path.lexists(self.failure):
+            return None
+        return _require_shape(FailureRecord, read_object(self.failure), self.failure)
 
     def contains(self, name: str) -> bool:
         """Whether a file name, which may come from another machine, stays inside the folder."""
@@ -191,10 +206,26 @@ class RunFolder:
 
     def write_result(self, record: dict[str, Any]) -> None:
         """Finish the run. Nothing may be written to the folder afterwards."""
+        # What could not be read again would be trained again, every time.
+        _require_shape(ResultRecord, finite(record), self.result)
         write_json(self.result, {"schema": RESULT_SCHEMA, **record})
         self.failure.unlink(missing_ok=True)
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
         self.last_checkpoint.unlink(missing_ok=True)
+
+
+def read_record(shape: type[Shape], path: Path) -> dict[str, Any]:
+    """The JSON object in a file, which has the shape; RunFolderError with the first field that has not."""
+    record = read_object(path)
+    _require_shape(shape, record, path)
+    return record
+
+
+def _require_shape(shape: type[Shape], record: dict[str, Any], path: Path) -> Shape:
+    try:
+        return parse(shape, record, str(path))
+    except ConfigError as error:
+        raise RunFolderError(str(error)) from None
 
 
 def identity(run: RunConfig, data_fingerprint: str, result_versions: dict[str, int]) -> str:
@@ -218,10 +249,12 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
 
     What lies within a run's folder is no run: W&B keeps files of the same name there.
     """
+    # A run whose config is gone is still one, so that it is named as damaged.
     found = {
         path.parent
         for place in places
-        for path in Path(place).rglob("config.yaml")
+        for name in ("config.yaml", "result.json")
+        for path in Path(place).rglob(name)
         if not any(part.startswith(_SET_ASIDE) for part in path.relative_to(place).parts)
     }
     return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]

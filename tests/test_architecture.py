@@ -18,7 +18,18 @@ PACKAGE = "atinuke_bench"
 FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
-_BASE = {"errors", "secrets", "files", "registry", "config", "run_folder", "environment", "source_code"}
+_BASE = {
+    "errors",
+    "secrets",
+    "files",
+    "formatting",
+    "registry",
+    "config",
+    "run_folder",
+    "records",
+    "environment",
+    "source_code",
+}
 _PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -30,7 +41,8 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"config", "errors", "files", "registry"},
     "files": {"errors"},
     "environment": {"errors"},
-    "run_folder": {"errors", "config", "files"},
+    "run_folder": {"errors", "config", "files", "records"},
+    "records": {"errors"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,7 +43,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     from atinuke_bench.run_folder import RunFolder
 
     folder = RunFolder(run)
-    if not folder.is_finished():
+    if not os.path.lexists(folder.result):
         _show_unfinished(folder, folder.read_config(), as_json)
         return
     # Its config is not read: that of a plug-in's core is found by importing it, and torch.
@@ -96,19 +97,19 @@ def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) 
 
 
 def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:
-    from atinuke_bench.files import read_json
+    from atinuke_bench.formatting import one_short_line
 
-    failure = read_json(folder.failure) if folder.failure.exists() else None
+    failure = folder.read_failure()
     record = {
         "task": config.task,
         "core": config.core.label(),
         "seed": config.seed,
         "finished_epochs": len(folder.read_history()),
-        "failure": failure,
+        "failure": failure and failure.model_dump(mode="json", by_alias=True),
     }
     if as_json:
         print_json(record)
         return
-    state = f"failed ({failure['class']}): {failure['message']}" if failure else "not finished"
+    state = f"failed ({failure.failure_class}): {one_short_line(failure.message)}" if failure else "not finished"
     say(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
     say(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")
