@@ -40,7 +40,7 @@ class FailureClass(StrEnum):
 class AtinukeBenchError(Exception):
     """Base of all errors that a user can cause and fix.
 
-    As a text it is one line of at most 300 visible characters, however long or strange the cell is that it quotes.
+    As a text it is one line of at most 400 visible characters, however long or strange the cell is that it quotes.
     """
 
     #: The failure class of a run that this error ends.

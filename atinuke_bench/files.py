@@ -13,13 +13,14 @@ import math
 import os
 import stat
 import tempfile
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from atinuke_bench.errors import RunFolderError
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """A regular file opened to be read; OSError for anything else, a pipe without its other end included."""
     # Without O_NONBLOCK the system would wait here until somebody writes to a pipe.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -7,7 +7,7 @@ import re
 
 MISSING = "–"
 #: Characters of an error's message at most: one that quotes a whole file is cut in its middle.
-MOST_CHARACTERS = 300
+MOST_CHARACTERS = 400
 #: What steers a terminal or turns the direction of writing, ends a line, or is half of a character.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
@@ -22,16 +22,17 @@ def visible(text: str) -> str:
 
 
 def one_short_line(text: str) -> str:
-    r"""A message as one visible line; what is longer than 300 characters loses its middle.
+    r"""A message as one visible line; what is longer than 400 characters loses its middle.
 
     >>> print(one_short_line("found \0\n  in line 2"), len(one_short_line("9" * 5000)))
-    found \u0000 in line 2 300
+    found \u0000 in line 2 400
     """
     line = visible(" ".join(part.strip() for part in text.splitlines() if part.strip()))
     if len(line) <= MOST_CHARACTERS:
         return line
     # The rule stands at the beginning, and the nearest choice at the end.
-    head, tail = 2 * MOST_CHARACTERS // 3, MOST_CHARACTERS // 3 - 3
+    head = 2 * MOST_CHARACTERS // 3
+    tail = MOST_CHARACTERS - head - len(" … ")
     return f"{line[:head]} … {line[-tail:]}"
 
 

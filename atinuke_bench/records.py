@@ -5,12 +5,21 @@ What else they hold is kept, so that files of later versions are read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from atinuke_bench.errors import FailureClass
 
+
+def _as_place(text: str) -> str:
+    if "\0" in text or any(len(part.encode()) > 255 for part in text.split("/")) or len(text) > 2000:
+        raise ValueError("no name of a folder")
+    return text
+
+
+#: A folder as a text, which the system can look up.
+Place = Annotated[str, AfterValidator(_as_place)]
 #: A figure; null where it could not be computed.
 Figure = float | None
 
@@ -83,7 +92,7 @@ class SuiteCellRecord(_Record):
     task: str
     variant: str
     seed: int
-    folder: str | None
+    folder: Place | None
     in_grid: bool = True
 
 
@@ -107,7 +116,7 @@ class TrialRecord(_Record):
     training_flops: Figure = None
     parameters: Figure = None
     forward_flops_per_token: Figure = None
-    folder: str | None = None
+    folder: Place | None = None
 
 
 class StudyPoint(_Record):
@@ -179,7 +188,7 @@ class RivalRecord(_Record):
     score_in_study: Figure
     selection: MeanRecord
     evaluated: MeanRecord
-    folders: list[str]
+    folders: list[Place]
     config: dict[str, Any] = Field({})
 
 

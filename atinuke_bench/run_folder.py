@@ -27,8 +27,17 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
-from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import file_problem, finite, make_folder, read_object, sha256_json, write_json, write_text
+from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError, one_line
+from atinuke_bench.files import (
+    file_problem,
+    finite,
+    make_folder,
+    open_regular,
+    read_object,
+    sha256_json,
+    write_json,
+    write_text,
+)
 from atinuke_bench.records import FailureRecord, ResultRecord
 
 RESULT_SCHEMA = 1
@@ -151,7 +160,8 @@ class RunFolder:
 
     def contains(self, name: str) -> bool:
         """Whether a file name, which may come from another machine, stays inside the folder."""
-        return (self.path / name).resolve().is_relative_to(self.path.resolve())
+        # `realpath` ends at a link that names itself, where `resolve` raises.
+        return Path(os.path.realpath(self.path / name)).is_relative_to(os.path.realpath(self.path))
 
     def artefact_problem(self, name: str, checksum: str) -> str | None:
         """What is wrong with a file of the finished run; None when it is as the run left it."""
@@ -191,13 +201,22 @@ class RunFolder:
 
     def read_history(self) -> list[dict[str, Any]]:
         """Records of the finished epochs. A torn last line, left by a kill in mid-write, is dropped."""
-        records = []
-        text = self.history.read_text(encoding="utf-8") if self.history.exists() else ""
-        for line in text.splitlines():
+        records: list[dict[str, Any]] = []
+        if not os.path.lexists(self.history):
+            return records
+        try:
+            with open_regular(self.history) as file:
+                lines = file.read().decode().splitlines()
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.history}: cannot be read ({one_line(error)})") from error
+        for number, line in enumerate(lines, start=1):
             try:
-                records.append(json.loads(line))
-            except ValueError:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
                 break
+            if not isinstance(record, dict):
+                raise RunFolderError(f"{self.history}: line {number} must be a JSON object")
+            records.append(record)
         return records
 
     def write_history(self, records: list[dict[str, Any]]) -> None:

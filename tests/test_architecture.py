@@ -27,6 +27,7 @@ _BASE = {
     "config",
     "run_folder",
     "records",
+    "predictions",
     "environment",
     "source_code",
 }
@@ -43,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "environment": {"errors"},
     "run_folder": {"errors", "config", "files", "records"},
     "records": {"errors"},
+    "predictions": {"errors", "files"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,

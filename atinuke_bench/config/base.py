@@ -33,9 +33,9 @@ def _refuse_truth(value: Any, annotation: Any, field: str) -> None:
     parts = [annotation, *get_args(annotation)]
     if isinstance(value, bool) and (int in parts or float in parts) and bool not in parts:
         raise ValueError(f"{field}: a number; found {str(value).lower()}")
-    if isinstance(value, list) and get_origin(annotation) is list:
+    if isinstance(value, list) and get_origin(annotation) is list and get_args(annotation):
         for entry in value:
-            _refuse_truth(entry, *(_bare(part) for part in get_args(annotation)), field)
+            _refuse_truth(entry, _bare(get_args(annotation)[0]), field)
 
 
 def _bare(annotation: Any) -> Any:

@@ -17,8 +17,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from atinuke_bench.config import TokenizerConfig
 from atinuke_bench.data.features import Encoded, Ragged
-from atinuke_bench.errors import ConfigError
-from atinuke_bench.files import make_folder, write_text
+from atinuke_bench.errors import ConfigError, RunFolderError
+from atinuke_bench.files import make_folder, read_json, write_text
 from atinuke_bench.source_code import digest_of_module
 
 #: Special tokens in the order of their ids; padding is 0 everywhere.
@@ -163,10 +163,10 @@ def cached_tokenizer(folder: Path, texts: Sequence[str], config: TokenizerConfig
     """The tokenizer of these texts from `folder`, trained and kept there when absent or damaged."""
     path = folder / "tokenizers" / f"{_key(texts, config)}.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         if record["sha256"] == _text_digest(record["tokenizer"]):
             return Tokenizer.from_str(record["tokenizer"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunFolderError, ValueError, KeyError, TypeError):
         pass  # absent or damaged: trained again below, which replaces it
     tokenizer = train_tokenizer(texts, config)
     make_folder(path.parent)

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from atinuke_bench import registry
 from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.metrics.metric import Metric
+from atinuke_bench.predictions import read_predictions
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 
@@ -100,15 +99,16 @@ def _check_score(verdict: Verdict, recorded: _Recorded, *, is_listed: bool) -> N
     """
     what = f"{recorded.metric} of {recorded.task}"
     try:
-        rows = pd.read_parquet(verdict.folder.predictions)
-        rows = rows[(rows["split"] == recorded.split) & rows["gold"].notna()]
-        columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
-    except (OSError, KeyError, ValueError) as error:
+        rows = read_predictions(verdict.folder.predictions).to_pandas()
+    except RunFolderError as error:
+        problem = str(error).removeprefix(f"{verdict.folder.path}/")
         if is_listed:
-            verdict.not_checked = f"{what}: predictions.parquet cannot be read ({first_line(error)})"
+            verdict.not_checked = f"{what}: {problem}"
         else:
-            verdict.problems.append(f"predictions.parquet: cannot be read ({first_line(error)})")
+            verdict.problems.append(problem)
         return
+    rows = rows[(rows["split"] == recorded.split) & rows["gold"].notna()]
+    columns = {column: rows[column].tolist() for column in ("id", "prediction", "gold", "score")}
     try:
         metric: Metric = registry.load_metric(recorded.task, recorded.metric)
         figure = metric.measure(metric.read(columns)).figures[recorded.metric]

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.errors import first_line
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.formatting import one_short_line
 from atinuke_bench.records import EpochRecord
 from atinuke_bench.run_folder import RunFolder
@@ -65,7 +65,7 @@ class Frame:
         folder = RunFolder(Path(self.value(run, "folder")))
         try:
             return [_epoch(record) for record in folder.read_history()]
-        except (OSError, ValueError) as error:
+        except (RunFolderError, ValueError) as error:
             self.damaged[run] = Gap(str(folder.history), f"damaged history: {one_short_line(first_line(error))}")
             return []
 

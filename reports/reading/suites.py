@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def suites_around(places: Iterable[str | Path]) -> list[Suite]:
 
 def records_below(places: Iterable[str | Path], pattern: str) -> set[Path]:
     """Records of stores at or below some places."""
-    return {path.resolve() for place in places for path in Path(place).rglob(pattern)}
+    return {Path(os.path.realpath(path)) for place in places for path in Path(place).rglob(pattern)}
 
 
 def records_above(places: Iterable[str | Path], pattern: str) -> set[Path]:

@@ -209,7 +209,7 @@ def test_predictions_that_are_as_the_run_wrote_them_are_no_damage_even_where_the
     result = json.loads(folder.result.read_text())
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
     folder.result.write_text(json.dumps(result))
-    assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet cannot be read")
+    assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet: cannot be read")
     del result["artefacts"]["predictions.parquet"]
     folder.result.write_text(json.dumps(result))
     assert problems(folder)[0].startswith("predictions.parquet: cannot be read")
