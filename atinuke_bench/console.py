@@ -6,14 +6,19 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
+from rich import markup
 from rich.table import Table
 
-from atinuke_bench.formatting import MISSING, figure, number, p_value
+from atinuke_bench.formatting import MISSING, figure, number, p_value, visible
 
 Record = Mapping[str, Any]
 #: What the scores in a row of a suite's table share: task, split and metric.
 Row = tuple[str, str, str]
+
+
+def escape(text: str) -> str:
+    """A name or text from elsewhere for a cell: neither markup nor control characters act."""
+    return markup.escape(visible(text))
 
 
 def interval(bounds: Sequence[float] | None) -> str:
@@ -129,7 +134,9 @@ def score_tables(title: str, record: Record) -> list[Table]:
 
 def named_table(title: str, record: Record) -> Table:
     """A two-column table of a flat record."""
-    table = Table(title=escape(title), title_justify="left", show_header=False, box=None, pad_edge=False)
+    # A title may begin with an empty line.
+    title = "\n" * title.startswith("\n") + escape(title.removeprefix("\n"))
+    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
     for name, value in record.items():
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         table.add_row(escape(str(name)), escape(figure(value) if is_number else str(value)))

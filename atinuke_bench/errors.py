@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
+from atinuke_bench.formatting import one_short_line
 from atinuke_bench.secrets import without_secrets
 
 
@@ -37,14 +38,17 @@ class FailureClass(StrEnum):
 
 
 class AtinukeBenchError(Exception):
-    """Base of all errors that a user can cause and fix."""
+    """Base of all errors that a user can cause and fix.
+
+    As a text it is one line of at most 400 visible characters, however long or strange the cell is that it quotes.
+    """
 
     #: The failure class of a run that this error ends.
     failure_class = FailureClass.DATA
 
     def __str__(self) -> str:
         # A message may quote a setting, an address or another package's words.
-        return without_secrets(super().__str__())
+        return one_short_line(without_secrets(super().__str__()))
 
 
 class ConfigError(AtinukeBenchError):

@@ -1,21 +1,38 @@
-"""Files that are whole or absent: written beside the target, flushed to disk, renamed into place."""
+"""Files that are whole or absent: written beside the target, flushed to disk, renamed into place.
+
+What is read may have been written by anyone: only regular files are opened, since a pipe waits for ever, and JSON is
+refused where it is no plain data.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import stat
 import tempfile
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import RunFolderError
 
 
+def open_regular(path: str | Path) -> BufferedReader:
+    """A regular file opened to be read; OSError for anything else, a pipe without its other end included."""
+    # Without O_NONBLOCK the system would wait here until somebody writes to a pipe.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes in hexadecimal, read in pieces."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -98,11 +115,68 @@ def write_json(path: str | Path, record: Any) -> None:
 def read_json(path: str | Path) -> Any:
     """Plain data from a JSON file; RunFolderError when it is missing or damaged."""
     try:
-        return json.loads(Path(path).read_bytes())
+        with open_regular(path) as file:
+            return parse_json(file.read())
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and brackets in brackets
+    except ValueError as error:
         raise RunFolderError(f"{path}: not valid JSON ({error})") from error
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """The JSON object that a file holds; RunFolderError when it is missing, damaged or another value."""
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise RunFolderError(f"{path}: must be a JSON object; found {type(record).__name__}")
+    return record
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The plain data of a JSON text; ValueError for everything that another program might read as another value.
+
+    That is NaN and infinities, numbers beyond the floats, a key given twice, and brackets in brackets without end.
+
+    >>> parse_json('{"f1": NaN}')
+    Traceback (most recent call last):
+    ValueError: NaN is no number in JSON
+    """
+    try:
+        return _JSON.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text)} digits")
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is beyond the largest number")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {twice[:60]!r} is given twice")
+    return record
+
+
+#: Digits of the longest whole number that is read; all of them are floats too.
+_MOST_DIGITS = 300
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_each_key_once, parse_int=_whole, parse_float=_fraction, parse_constant=_no_number
+)
 
 
 def finite(record: Any) -> Any:

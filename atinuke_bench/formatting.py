@@ -1,10 +1,39 @@
-"""Numbers as texts for readers, in the terminal and in reports."""
+"""Numbers and foreign texts for readers, in the terminal and in reports."""
 
 from __future__ import annotations
 
 import math
+import re
 
 MISSING = "–"
+#: Characters of an error's message at most: one that quotes a whole file is cut in its middle.
+MOST_CHARACTERS = 400
+#: What steers a terminal or turns the direction of writing, ends a line, or is half of a character.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""A text from elsewhere with every character that a terminal would act on as its escape, as in JSON.
+
+    >>> print(visible("red \x1b[31m and \u202e backwards, é stays"))
+    red \u001b[31m and \u202e backwards, é stays
+    """
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def one_short_line(text: str) -> str:
+    r"""A message as one visible line; what is longer than 400 characters loses its middle.
+
+    >>> print(one_short_line("found \0\n  in line 2"), len(one_short_line("9" * 5000)))
+    found \u0000 in line 2 400
+    """
+    line = visible(" ".join(part.strip() for part in text.splitlines() if part.strip()))
+    if len(line) <= MOST_CHARACTERS:
+        return line
+    # The rule stands at the beginning, and the nearest choice at the end.
+    head = 2 * MOST_CHARACTERS // 3
+    tail = MOST_CHARACTERS - head - len(" … ")
+    return f"{line[:head]} … {line[-tail:]}"
 
 
 def number(value: float | None, digits: int = 2, *, sign: bool = False, unit: str = "") -> str:

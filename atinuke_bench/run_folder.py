@@ -27,17 +27,29 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from filelock import Timeout
+from pydantic import BaseModel
 
 from atinuke_bench.config import RunConfig, parse, read_yaml
-from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
-from atinuke_bench.files import file_problem, finite, make_folder, read_json, sha256_json, write_json, write_text
+from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError, one_line
+from atinuke_bench.files import (
+    file_problem,
+    finite,
+    make_folder,
+    open_regular,
+    read_object,
+    sha256_json,
+    write_json,
+    write_text,
+)
 from atinuke_bench.locks import folder_held, held, is_held
+from atinuke_bench.records import FailureRecord, ResultRecord
 
 RESULT_SCHEMA = 1
+Shape = TypeVar("Shape", bound=BaseModel)
 _SET_ASIDE = ".earlier-"
 _DAMAGED = ".damaged-"
 _CHECKSUM = "sha256"
@@ -115,6 +127,10 @@ class RunFolder:
 
     def create(self) -> None:
         """Make the folder and check that it can be written; RunFolderError otherwise."""
+        make_folder(self.path)
+        for path in (self.checkpoints, self.log, self.result, self.history, self.path / ".lock"):
+            if path.is_symlink() and not self.contains(path.name):
+                raise RunFolderError(f"{path}: a link out of the run folder, which is not written through; remove it")
         make_folder(self.checkpoints)
         # A folder can exist and still refuse files; that is better found before training than after. The file has no
         # name that another process could take from under this one.
@@ -184,18 +200,24 @@ class RunFolder:
         """The run's result; RunFolderError when it is missing, damaged or of another schema."""
         if not self.result.exists():
             raise RunFolderError(f"{self.path}: not a finished run (it has no result.json)")
-        record = read_json(self.result)
-        if not isinstance(record, dict) or record.get("schema") != RESULT_SCHEMA or "score" not in record:
+        record = read_object(self.result)
+        if record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
-        if not isinstance(record.get("artefacts", {}), dict):
-            raise RunFolderError(f"{self.result}: not a result; its artefacts are no table of checksums")
         if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
             raise RunFolderError(f"{self.result}: not as the run wrote it (its checksum differs)")
+        _require_shape(ResultRecord, record, self.result)
         return record
+
+    def read_failure(self) -> FailureRecord | None:
+        """Why the run failed; None where it did not, RunFolderError when `failure.json` is damaged."""
+        if not os.path.lexists(self.failure):
+            return None
+        return _require_shape(FailureRecord, read_object(self.failure), self.failure)
 
     def contains(self, name: str) -> bool:
         """Whether a file name, which may come from another machine, stays inside the folder."""
-        return (self.path / name).resolve().is_relative_to(self.path.resolve())
+        # `realpath` ends at a link that names itself, where `resolve` raises.
+        return Path(os.path.realpath(self.path / name)).is_relative_to(os.path.realpath(self.path))
 
     def artefact_problem(self, name: str, checksum: str) -> str | None:
         """What is wrong with a file of the finished run; None when it is as the run left it."""
@@ -246,12 +268,13 @@ class RunFolder:
 
     def check_history(self) -> tuple[list[dict[str, Any]], str | None]:
         """Records of the finished epochs that are as they were written, and what is wrong with the line after them."""
-        try:
-            lines = self.history.read_bytes().splitlines()
-        except FileNotFoundError:
+        if not os.path.lexists(self.history):
             return [], None
+        try:
+            with open_regular(self.history) as file:
+                lines = file.read().splitlines()
         except OSError as error:
-            return [], f"cannot be read ({error.strerror or error})"
+            return [], f"cannot be read ({one_line(error)})"
         return parse_history(lines)
 
     def write_history(self, records: list[dict[str, Any]]) -> None:
@@ -260,6 +283,8 @@ class RunFolder:
 
     def write_result(self, record: dict[str, Any]) -> None:
         """Finish the run. Nothing may be written to the folder afterwards."""
+        # What could not be read again would be trained again, every time.
+        _require_shape(ResultRecord, finite(record), self.result)
         write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         self.failure.unlink(missing_ok=True)
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
@@ -307,6 +332,20 @@ def _digest(record: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def read_record(shape: type[Shape], path: Path) -> dict[str, Any]:
+    """The JSON object in a file, which has the shape; RunFolderError with the first field that has not."""
+    record = read_object(path)
+    _require_shape(shape, record, path)
+    return record
+
+
+def _require_shape(shape: type[Shape], record: dict[str, Any], path: Path) -> Shape:
+    try:
+        return parse(shape, record, str(path))
+    except ConfigError as error:
+        raise RunFolderError(str(error)) from None
+
+
 def identity(run: RunConfig, data_fingerprint: str, result_versions: dict[str, int]) -> str:
     """Ten hexadecimal digits that name everything that determines a run's result, and nothing else."""
     record = {"config": run.determinants(), "data": data_fingerprint, "result_versions": result_versions}
@@ -335,7 +374,8 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
             if (real := os.path.realpath(folder)) in seen:  # a link to a folder above, or a place in another one
                 below.clear()
                 continue
-            if "config.yaml" in files:
+            # A run whose config is gone is still one, so that it is named as damaged.
+            if "config.yaml" in files or "result.json" in files:
                 found.add(Path(folder))
                 below.clear()
             else:

@@ -106,7 +106,7 @@ def _of_runs(made: Report, reference: str | None) -> Report:
         comparisons=tuple(comparisons),
         plots=(*plots, *drawn),
         disagreements=tuple(disagreements(frame, comparisons)),
-        gaps=(*made.gaps, *unusable),
+        gaps=(*made.gaps, *unusable, *frame.damaged.values()),
         notes={**made.notes, "figures": tuple(left_out)},
     )
 

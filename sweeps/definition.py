@@ -12,7 +12,7 @@ from pydantic import Field, PlainSerializer, PlainValidator, field_validator, mo
 from sqlalchemy.engine import URL
 
 from atinuke_bench import registry
-from atinuke_bench.config import Frozen, RunConfig, SourceConfig, make_run_config, parse, read_yaml
+from atinuke_bench.config import MOST_SEED, Frozen, RunConfig, SourceConfig, make_run_config, parse, read_yaml
 from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
@@ -60,7 +60,7 @@ class StudyConfig(Frozen):
     source: SourceConfig = SourceConfig()
     overrides: dict[str, Any] = Field({})
     #: Seed of every trial's run, and of the sampler.
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     space: Annotated[Space, PlainValidator(_as_space), PlainSerializer(Space.record)]
     sampler: Sampler = "tpe"
     pruner: Pruner = "asha"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import read_json
+from atinuke_bench.records import FailureRecord
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.workers import Worker
@@ -52,14 +51,14 @@ def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
         reason = study.complete(trial.number, folder.read_result(), seconds=seconds)
         return f"had finished: {reason or 'told'}"
     failure = _failure_since(folder, trial)
-    if failure is None or failure["class"] in ("killed", "busy", "data"):
+    if failure is None or failure.failure_class in ("killed", "busy", "data"):
         return _repeat(study, trial, "its process died")
-    if failure["class"] == "pruned":
+    if failure.failure_class == "pruned":
         study.report(trial.number, folder.read_history())
         study.prune(trial.number, seconds=seconds)
         return "had been pruned: told"
-    study.fail(trial.number, failure["class"], failure["message"], seconds=seconds)
-    return f"had failed ({failure['class']}): told"
+    study.fail(trial.number, failure.failure_class, failure.message, seconds=seconds)
+    return f"had failed ({failure.failure_class}): told"
 
 
 def _repeat(study: Study, trial: FrozenTrial, reason: str) -> str:
@@ -67,10 +66,10 @@ def _repeat(study: Study, trial: FrozenTrial, reason: str) -> str:
     return f"{reason}; {'it is repeated' if repeats else 'it was repeated once already and is given up'}"
 
 
-def _failure_since(folder: RunFolder, trial: FrozenTrial) -> dict[str, Any] | None:
+def _failure_since(folder: RunFolder, trial: FrozenTrial) -> FailureRecord | None:
     """What the run failed of during this trial; an older failure is another trial's."""
     try:
         is_new = trial.datetime_start is None or folder.failure.stat().st_mtime >= trial.datetime_start.timestamp()
-        return read_json(folder.failure) if is_new else None
+        return folder.read_failure() if is_new else None
     except (OSError, RunFolderError):
         return None

@@ -18,20 +18,35 @@ PACKAGE = "atinuke_bench"
 FOLDERS = {"tasks": ROOT / "tasks", "sweeps": ROOT / "sweeps", "reports": ROOT / "reports"}
 
 #: What each room may import of the package. Modules directly in `atinuke_bench` stand under their own names.
-_BASE = {"errors", "secrets", "files", "locks", "registry", "config", "run_folder", "environment", "source_code"}
+_BASE = {
+    "errors",
+    "secrets",
+    "files",
+    "locks",
+    "formatting",
+    "registry",
+    "config",
+    "run_folder",
+    "records",
+    "predictions",
+    "environment",
+    "source_code",
+}
 _PARTS = {"core", "data", "metrics", "heads", "microworld"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
     "__main__": {"cli"},
     "secrets": set(),
     "wandb_settings": set(),
-    "errors": {"secrets"},
+    "errors": {"formatting", "secrets"},
     "registry": {"errors"},
-    "config": {"config", "errors", "registry"},
+    "config": {"config", "errors", "files", "registry"},
     "files": {"errors"},
     "environment": {"errors"},
     "locks": set(),
-    "run_folder": {"errors", "config", "files", "locks"},
+    "run_folder": {"errors", "config", "files", "locks", "records"},
+    "records": {"errors"},
+    "predictions": {"errors", "files"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,
@@ -47,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"reports", "wandb_settings", "metrics", "formatting"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
-    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "__init__"} | _PARTS | _BASE,
+    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"} | _PARTS | _BASE,
 }
 
 

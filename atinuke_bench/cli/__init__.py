@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from typing import Annotated
@@ -10,14 +11,26 @@ import typer
 
 from atinuke_bench.cli import inspect, predict, results, suites, sweeps, training
 from atinuke_bench.cli.preemption import requeued_when_preempted
-from atinuke_bench.cli.shared import app
+from atinuke_bench.cli.shared import app, say
 from atinuke_bench.environment import fit_surroundings
-from atinuke_bench.errors import AtinukeBenchError
+from atinuke_bench.errors import AtinukeBenchError, one_line
 from atinuke_bench.secrets import without_secrets
 
 __all__ = ["app", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
 
 INTERRUPTED = 130
+#: What a disk, its rights and its limits answer; any other error of the system is a mistake of this package.
+_OF_THE_MACHINE = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EMFILE,
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -30,7 +43,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     from atinuke_bench.registry import unused_plugins
 
     for line in unused_plugins():
-        typer.echo(line, err=True)
+        say(line, err=True)
 
 
 def main() -> None:
@@ -40,13 +53,19 @@ def main() -> None:
         with requeued_when_preempted():
             app()
     except AtinukeBenchError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(2)
-    except Exception:
+    except MemoryError as error:
+        say(f"error: not enough memory{f' ({one_line(error)})' if error.args else ''}", err=True)
+        sys.exit(2)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            say(f"error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+            sys.exit(2)
         # A mistake of this package; the message may quote an address with its password.
         typer.echo(without_secrets(traceback.format_exc()).rstrip(), err=True)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
-            typer.echo("interrupted; the same command goes on where it stopped", err=True)
+            say("interrupted; the same command goes on where it stopped", err=True)
         raise

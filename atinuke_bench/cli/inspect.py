@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, short, stdout
+from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, say, short, stdout
 
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
@@ -42,7 +43,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     from atinuke_bench.run_folder import RunFolder
 
     folder = RunFolder(run)
-    if not folder.is_finished():
+    if not os.path.lexists(folder.result):
         _show_unfinished(folder, folder.read_config(), as_json)
         return
     # Its config is not read: that of a plug-in's core is found by importing it, and torch.
@@ -53,6 +54,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         return
     from atinuke_bench.config import Pretraining
     from atinuke_bench.console import named_table, result_row
+    from atinuke_bench.formatting import visible
 
     console = stdout()
     console.print(result_row([result]))
@@ -61,7 +63,7 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         for slice_name, groups in result["slices"].get(split, {}).items():
             for label, values in groups.items():
                 shown = "  ".join(f"{name} {short(value)}" for name, value in values.items())
-                console.print(f"  {slice_name} {label}: {shown}", markup=False, highlight=False)
+                console.print(visible(f"  {slice_name} {label}: {shown}"), markup=False, highlight=False)
     protocol = result["protocol"]
     protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
     # Epochs are counted from 0 in files, and from 1 wherever they are shown.
@@ -91,23 +93,23 @@ def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) 
     """What there is, and what a broken plug-in lacks, which hinders nothing else."""
     print_rows(rows, as_json)
     for line in broken:
-        typer.echo(f"not listed: {line}", err=True)
+        say(f"not listed: {line}", err=True)
 
 
 def _show_unfinished(folder: Any, config: Any, as_json: bool) -> None:
-    from atinuke_bench.files import read_json
+    from atinuke_bench.formatting import one_short_line
 
-    failure = read_json(folder.failure) if folder.failure.exists() else None
+    failure = folder.read_failure()
     record = {
         "task": config.task,
         "core": config.core.label(),
         "seed": config.seed,
         "finished_epochs": len(folder.read_history()),
-        "failure": failure,
+        "failure": failure and failure.model_dump(mode="json", by_alias=True),
     }
     if as_json:
         print_json(record)
         return
-    state = f"failed ({failure['class']}): {failure['message']}" if failure else "not finished"
-    typer.echo(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
-    typer.echo(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")
+    state = f"failed ({failure.failure_class}): {one_short_line(failure.message)}" if failure else "not finished"
+    say(f"{config.task} {config.core.label()} seed {config.seed}: {state}")
+    say(f"{record['finished_epochs']} of at most {config.training.max_epochs} epochs are done")

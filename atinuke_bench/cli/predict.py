@@ -11,8 +11,10 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from atinuke_bench.cli.shared import app, print_code_note
+from atinuke_bench.cli.shared import app, print_code_note, print_json, say
 from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.files import open_regular
+from atinuke_bench.formatting import visible
 
 _PREDICT_HELP = """Answer new examples with a trained run, one line each, as they come.
 
@@ -85,7 +87,10 @@ def export(
     files = export_run(folder, out, form)
     result = folder.read_result()
     print_code_note(run, folder.manifest, result["task"], result["core"])
-    typer.echo(json.dumps({"folder": str(out), "files": files}, indent=1) if as_json else f"{out}: {', '.join(files)}")
+    if as_json:
+        print_json({"folder": str(out), "files": files})
+    else:
+        say(f"{out}: {', '.join(files)}")
 
 
 def _as_line(answer: Any) -> str:
@@ -93,11 +98,11 @@ def _as_line(answer: Any) -> str:
         answer.prediction if isinstance(answer.prediction, str) else json.dumps(answer.prediction, ensure_ascii=False)
     )
     # One line an answer: an answer's text may span lines, as the text it was found in does.
-    return f"{answer.id}\t{' '.join(shown.split())}"
+    return f"{visible(answer.id)}\t{visible(' '.join(shown.split()))}"
 
 
 def _as_json(answer: Any) -> str:
-    return json.dumps(answer.as_record(), ensure_ascii=False)
+    return visible(json.dumps(answer.as_record(), ensure_ascii=False))  # escapes, as JSON writes them
 
 
 def _json_list(answers: Iterator[Any]) -> Iterator[str]:
@@ -122,7 +127,7 @@ def _json_list(answers: Iterator[Any]) -> Iterator[str]:
 def _lines(path: Path | None) -> Iterator[BinaryIO]:
     """The lines of a file or of standard input, read as they are needed; DataError."""
     try:
-        file = sys.stdin.buffer if path is None else path.open("rb")
+        file = sys.stdin.buffer if path is None else open_regular(path)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror})", path=path) from error
     with file:

@@ -14,6 +14,7 @@ from atinuke_bench.cli.shared import (
     finished_runs,
     print_code_note,
     print_json,
+    say,
     stdout,
     wandb_mode,
 )
@@ -66,16 +67,16 @@ def submit(
         if (seed is None or result["seed"] == seed) and (core is None or result["core"] == core)
     ]
     written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
-    typer.echo(f"{written.path}: {', '.join(written.files)}")
+    say(f"{written.path}: {', '.join(written.files)}")
     for folder, result in written.runs:
         print_code_note(folder.path, folder.manifest, result["task"], result["core"])
     if written.missing:
-        typer.echo(f"warning: partial submission; missing {', '.join(written.missing)}", err=True)
+        say(f"warning: partial submission; missing {', '.join(written.missing)}", err=True)
     for shortfall in written.shortfalls:
-        typer.echo(f"warning: partial submission; {shortfall}", err=True)
+        say(f"warning: partial submission; {shortfall}", err=True)
     for name, average in written.dev_averages.items():
         shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
-        typer.echo(f"GLUE average of the dev sets, {name}: {shown}")
+        say(f"GLUE average of the dev sets, {name}: {shown}")
 
 
 @app.command(epilog="Example: atinuke-bench report runs --out report")
@@ -108,8 +109,8 @@ def report(
         print_json({"report": str(out / "report.html"), **written.summary()})
         return
     trials = f", {written.frame.num_trials} trials of studies" if written.frame.num_trials else ""
-    typer.echo(f"{len(written.frame.runs)} finished runs{trials}, {len(written.gaps)} gaps", err=True)
-    stdout().print(str(out / "report.html"), markup=False, highlight=False, soft_wrap=True)
+    say(f"{len(written.frame.runs)} finished runs{trials}, {len(written.gaps)} gaps", err=True)
+    say(str(out / "report.html"))
 
 
 def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) -> None:
@@ -119,15 +120,15 @@ def _record_in_wandb(written: Report, out: Path, project: str, *, upload: bool) 
         record = log_report(written, out, project)
     except TrackerError as error:
         # The report itself is there, and a tracker may fail.
-        typer.echo(f"warning: {error}", err=True)
+        say(f"warning: {error}", err=True)
         return
     if upload:
         from atinuke_bench.runs.wandb_upload import start_upload_of_record
 
         start_upload_of_record(record, out)
-        typer.echo(f"W&B: {record} is being uploaded; see {out / 'wandb' / 'upload.txt'}", err=True)
+        say(f"W&B: {record} is being uploaded; see {out / 'wandb' / 'upload.txt'}", err=True)
     else:
-        typer.echo(f"W&B: recorded in {record}; `wandb sync` uploads it", err=True)
+        say(f"W&B: recorded in {record}; `wandb sync` uploads it", err=True)
 
 
 @app.command(epilog="Example: atinuke-bench compare atinuke transformer --runs runs")
@@ -166,4 +167,4 @@ def compare(
     if found.by_seed:
         stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")
     for gap in found.gaps:
-        typer.echo(f"not compared: {gap.where}: {gap.reason}", err=True)
+        say(f"not compared: {gap.where}: {gap.reason}", err=True)

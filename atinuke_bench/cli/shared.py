@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from atinuke_bench.errors import ConfigError
+from atinuke_bench.formatting import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -147,9 +148,9 @@ def print_notes(result: dict[str, Any]) -> None:
     """Print caveats (cut or own data, selected on dev) below the table; a caption says that data is generated."""
     protocol = result["protocol"]
     if protocol["is_cut"] and protocol["source"] != "microworld":
-        typer.echo("cut or own data: not comparable with published scores", err=True)
+        say("cut or own data: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
-        typer.echo("selected on dev: the dev score is optimistic", err=True)
+        say("selected on dev: the dev score is optimistic", err=True)
 
 
 def print_code_note(place: Path, file: Path, task: str, core: str) -> None:
@@ -157,7 +158,7 @@ def print_code_note(place: Path, file: Path, task: str, core: str) -> None:
     from atinuke_bench.source_code import code_note
 
     if note := code_note(file, task, core):
-        typer.echo(f"warning: {place}: {note}", err=True)
+        say(f"warning: {place}: {note}", err=True)
 
 
 def print_code_note_of_cells(store: Path, results: list[tuple[str, dict[str, Any]]]) -> None:
@@ -176,15 +177,16 @@ def print_code_note_of_cells(store: Path, results: list[tuple[str, dict[str, Any
         cells = "; ".join(f"{cell} seed{'s' * (len(found) > 1)} {', '.join(found)}" for cell, found in seeds.items())
         count = f"{sum(map(len, seeds.values()))} of {len(results)} runs"
         note = f"{count} finished earlier with other code ({names_of(list(modules))}): {cells}"
-        typer.echo(f"warning: {note}; --rerun trains the grid again, or what --only names", err=True)
+        say(f"warning: {note}; --rerun trains the grid again, or what --only names", err=True)
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    from rich.markup import escape
     from rich.table import Table
+
+    from atinuke_bench.console import escape
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in rows[0]:
@@ -192,6 +194,11 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
     stdout().print(table)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line; names and texts in it, which may come from anywhere, neither end it nor steer the terminal."""
+    typer.echo(visible(" ".join(text.splitlines())), err=err)
 
 
 def print_json(record: Any) -> None:

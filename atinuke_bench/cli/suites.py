@@ -22,12 +22,14 @@ from atinuke_bench.cli.shared import (
     print_code_note_of_cells,
     print_json,
     print_notes,
+    say,
     short,
     source_config,
     stdout,
     wandb_mode,
 )
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
+from atinuke_bench.formatting import one_short_line
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
@@ -118,21 +120,21 @@ def verify(
         num_unfinished += not verdict.is_finished
         if verdict.not_checked:
             not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
-            typer.echo(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
+            say(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
         if verdict.note:
-            typer.echo(f"{verdict.folder.path}: {verdict.note}", err=True)
+            say(f"{verdict.folder.path}: {verdict.note}", err=True)
         if not verdict.problems:
             continue
         damaged.append({"folder": str(verdict.folder.path), "problems": verdict.problems})
         if not as_json:
-            typer.echo(f"{verdict.folder.path}: {'; '.join(verdict.problems)}")
+            say(f"{verdict.folder.path}: {'; '.join(verdict.problems)}")
         if reset:
             reset_run(verdict)
     if as_json:
         counts = {"finished": num_finished, "unfinished": num_unfinished}
         print_json({**counts, "damaged": damaged, "not_checked": not_checked})
     state = "set to run again" if reset else "damaged"
-    typer.echo(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
+    say(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
     if damaged and not reset:
         raise typer.Exit(1)
 
@@ -157,17 +159,17 @@ def sync(
         except (AtinukeBenchError, TimeoutError) as error:
             num_left += 1
             num_silent = num_silent + 1 if isinstance(error, TimeoutError) else 0
-            typer.echo(f"{folder.path}: not uploaded: {error}", err=True)
+            say(f"{folder.path}: not uploaded: {error}", err=True)
             if num_silent == _MOST_SILENT:
-                typer.echo(f"W&B has not answered {num_silent} times in a row; the rest waits", err=True)
+                say(f"W&B has not answered {num_silent} times in a row; the rest waits", err=True)
                 break
             continue
         num_uploaded, num_silent = num_uploaded + 1, 0
-        typer.echo(f"{folder.path}: uploaded", err=True)
+        say(f"{folder.path}: uploaded", err=True)
     if num_left:
-        typer.echo(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
+        say(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
         raise typer.Exit(1)
-    typer.echo(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
+    say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
 
 
 def _existing(places: list[Path]) -> list[Path]:
@@ -216,15 +218,14 @@ def _print_change(work: Suite, state: CellState) -> None:
     left = work.seconds_left()
     remaining = f"  about {_duration(left)} left" if left else ""
     run = state.cell.run
-    typer.echo(
-        f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True
-    )
+    say(f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True)
 
 
 def _live_table(work: Suite) -> Any:
     from rich.console import Group
-    from rich.markup import escape
     from rich.table import Table
+
+    from atinuke_bench.console import escape
 
     counts, left = work.counts(), work.seconds_left()
     parts = [f"{counts[status]} {status}" for status in ("finished", "running", "waiting", "failed", "elsewhere")]
@@ -244,7 +245,7 @@ def _live_table(work: Suite) -> Any:
     for state in [state for state in work.states if state.status == "failed"][-5:]:
         run, (failure_class, message) = state.cell.run, state.failure or ("internal", "")
         table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), failure_class, escape(message[:60]))
-    return Group(title, table)
+    return Group(escape(title), table)
 
 
 def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
@@ -259,11 +260,11 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
         if row["parameters"] is not None:
             cost.append(f"{row['parameters']:,} parameters")
             cost.append(f"{row['training_flops_per_token'] / 1e6:,.1f} MFLOP to train a token")
-        typer.echo(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}, {', '.join(cost)}")
+        say(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}, {', '.join(cost)}")
     known = [row["seconds"] for row in rows if row["seconds"] is not None and row["status"] == "waiting"]
     waiting = sum(row["status"] == "waiting" for row in rows)
     total = f"; about {_duration(sum(known))} of one worker for {len(known)} of them" if known else ""
-    typer.echo(f"{len(rows)} runs, {waiting} to do{total}", err=True)
+    say(f"{len(rows)} runs, {waiting} to do{total}", err=True)
 
 
 def _show_results(
@@ -280,9 +281,9 @@ def _show_results(
     for state in failed:
         failure_class, message = state.failure or ("internal", "")
         where = f": {state.folder.path}" if state.folder is not None else ""
-        typer.echo(f"failed ({failure_class}) {state.cell.path}: {message}{where}", err=True)
+        say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
     if failed:
-        typer.echo(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
+        say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
         raise typer.Exit(1)
 
 

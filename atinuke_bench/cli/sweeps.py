@@ -18,6 +18,7 @@ from atinuke_bench.cli.shared import (
     WandbOption,
     app,
     print_json,
+    say,
     source_config,
     stdout,
     wandb_mode,
@@ -212,7 +213,7 @@ def best(
         _template(opened, wandb, threads, devices),
         num_seeds=seeds,
         num_rivals=rivals,
-        on_end=lambda line: typer.echo(line, err=True),
+        on_end=lambda line: say(line, err=True),
     )
     if as_json:
         print_json(record)
@@ -234,7 +235,7 @@ def dashboard(
     from atinuke_bench.sweeps.opening import open_study, serve_dashboard
 
     opened = open_study(study, out, storage)
-    typer.echo(f"http://{host}:{port}/  (Ctrl-C ends it)", err=True)
+    say(f"http://{host}:{port}/  (Ctrl-C ends it)", err=True)
     serve_dashboard(opened, host, port)
 
 
@@ -265,7 +266,7 @@ def _carry_out(
     learned = []
     try:
         for study in studies:
-            progress = Progress(study, lambda line: typer.echo(line, err=True))
+            progress = Progress(study, lambda line: say(line, err=True))
             try:
                 Sweep(study, runner, _template(study, wandb, threads, devices), progress).run()
             except BaseException:
@@ -295,6 +296,6 @@ def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> Non
 
     stdout().print(*study_tables(records), sep="\n")
     for study in studies:
-        stdout().print(str(study.folder), markup=False, highlight=False, soft_wrap=True)
+        say(str(study.folder))
     if all(record["best"] is None for record in records):
         raise ConfigError("no trial is complete; `sweep show --json` gives each trial's reason")

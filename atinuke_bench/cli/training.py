@@ -28,6 +28,7 @@ from atinuke_bench.cli.shared import (
     print_code_note,
     print_json,
     print_notes,
+    say,
     source_config,
     stdout,
     wandb_mode,
@@ -92,4 +93,4 @@ def run(
 
     stdout().print(result_row([result]))
     print_notes(result)
-    stdout().print(str(folder.path), markup=False, highlight=False, soft_wrap=True)
+    say(str(folder.path))

@@ -18,6 +18,7 @@ from atinuke_bench.config.cores import (
 )
 from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
+    MOST_SEED,
     InitConfig,
     MicroworldConfig,
     RunConfig,
@@ -30,6 +31,7 @@ from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin
 from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
 __all__ = [
+    "MOST_SEED",
     "AtinukeConfig",
     "AttentionConfig",
     "BiLSTMConfig",

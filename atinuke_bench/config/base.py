@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from atinuke_bench.config.written import number_in_text, yaml_data
 from atinuke_bench.errors import ConfigError, nearest
@@ -17,6 +17,29 @@ class Frozen(BaseModel):
     """Base of all configs: immutable, no unknown fields, no silent coercion of types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, record: Any) -> Any:
+        if isinstance(record, Mapping):
+            for name, value in record.items():
+                if name in cls.model_fields:
+                    _refuse_truth(value, cls.model_fields[name].annotation, str(name))
+        return record
+
+
+def _refuse_truth(value: Any, annotation: Any, field: str) -> None:
+    """ValueError where true or false is given for a number, which pydantic would read as 1 or 0."""
+    parts = [annotation, *get_args(annotation)]
+    if isinstance(value, bool) and (int in parts or float in parts) and bool not in parts:
+        raise ValueError(f"{field}: a number; found {str(value).lower()}")
+    if isinstance(value, list) and get_origin(annotation) is list and get_args(annotation):
+        for entry in value:
+            _refuse_truth(entry, _bare(get_args(annotation)[0]), field)
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def parse(model: type[Model], record: Any, where: str) -> Model:

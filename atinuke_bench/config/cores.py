@@ -88,6 +88,10 @@ class CoreConfig(Frozen):
         return parse(cls, {**cls.record(preset), **changes}, "core")
 
 
+#: Beyond any encoder there is; what a typo makes larger is refused before memory is asked for it.
+MOST_WIDTH, MOST_LAYERS, MOST_POSITIONS = 100_000, 1000, 10_000_000
+
+
 class AttentionConfig(CoreConfig):
     """Dimensions of a stack of self-attention layers.
 
@@ -120,17 +124,17 @@ class AttentionConfig(CoreConfig):
         "base": PresetTraining(max_learning_rate=1e-4, batch_tokens=4096),
     }
 
-    hidden_size: int = Field(ge=2)
-    num_layers: int = Field(ge=0)
+    hidden_size: int = Field(ge=2, le=MOST_WIDTH)
+    num_layers: int = Field(ge=0, le=MOST_LAYERS)
     num_heads: int = Field(ge=1)
-    feedforward_size: int = Field(ge=1)
+    feedforward_size: int = Field(ge=1, le=10 * MOST_WIDTH)
     dropout: float = Field(0.1, ge=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     positions: Literal["layerwise", "sinusoidal", "learned", "rotary", "none"]
     causal: bool
     norm: Literal["pre", "post"]
     #: Longest input of `learned` positions; the other kinds have no limit.
-    max_positions: int = Field(512, ge=1)
+    max_positions: int = Field(512, ge=1, le=MOST_POSITIONS)
     #: Initial size of the added positions against token embeddings of unit variance per component.
     position_gain: float = Field(1.0, gt=0)
 
@@ -146,7 +150,7 @@ class AttentionConfig(CoreConfig):
     @model_validator(mode="after")
     def _heads_divide_hidden_size(self) -> Self:
         if self.hidden_size % self.num_heads:
-            lower = max(h for h in range(1, self.num_heads) if self.hidden_size % h == 0)
+            lower = _largest_divisor(self.hidden_size, below=self.num_heads)
             raise ValueError(
                 f"num_heads must divide hidden_size; found num_heads {self.num_heads} and hidden_size "
                 f"{self.hidden_size}; nearest: num_heads {lower}"
@@ -199,8 +203,8 @@ class BiLSTMConfig(CoreConfig):
     }
 
     name: Literal["bilstm"] = "bilstm"
-    hidden_size: int = Field(ge=2, multiple_of=2)
-    num_layers: int = Field(ge=1)
+    hidden_size: int = Field(ge=2, le=MOST_WIDTH, multiple_of=2)
+    num_layers: int = Field(ge=1, le=MOST_LAYERS)
     dropout: float = Field(0.1, ge=0, lt=1)
 
 
@@ -279,6 +283,15 @@ class PretrainedConfig(CoreConfig):
             if getattr(self, field) != type(self).model_fields[field].default
         ]
         return f"{self.name}-{short}" + (f"[{','.join(changes)}]" if changes else "")
+
+
+def _largest_divisor(number: int, below: int) -> int:
+    """The largest divisor of a number that is smaller than `below`.
+
+    >>> _largest_divisor(64, below=99_999_999_999), _largest_divisor(64, below=3)
+    (64, 2)
+    """
+    return next(divisor for divisor in range(min(below - 1, number), 0, -1) if number % divisor == 0)
 
 
 def core_config_class(name: str) -> type[CoreConfig]:

@@ -13,12 +13,15 @@ from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
 from atinuke_bench.config.cores import CoreConfig, PresetTraining, core_config_class
 from atinuke_bench.errors import ConfigError
 
+#: The largest seed that every generator of random numbers takes.
+MOST_SEED = 2**32 - 1
+
 
 class MicroworldConfig(Frozen):
     """How much is generated, and how hard it is. Sizes not given are the task's own."""
 
     #: The world's number: another one is another data set of the same kind.
-    world: int = Field(0, ge=0)
+    world: int = Field(0, ge=0, le=MOST_SEED)
     train: int | None = Field(None, ge=4, description="examples (documents for coreference) of the train split")
     dev: int | None = Field(None, ge=1)
     test: int | None = Field(None, ge=1)
@@ -51,7 +54,7 @@ class SourceConfig(Frozen):
 class TokenizerConfig(Frozen):
     """A WordPiece tokenizer, trained on the train split alone."""
 
-    vocab_size: int = Field(8000, ge=100)
+    vocab_size: int = Field(8000, ge=100, le=10_000_000)
     lowercase: bool = True
     #: Whether é becomes e; when not given, as `lowercase`, the way BERT does.
     strip_accents: bool | None = None
@@ -107,7 +110,7 @@ class RunConfig(Frozen):
     training: TrainingConfig = TrainingConfig()
     #: The task's own settings, checked by the task's `options_class`.
     options: dict[str, Any] = Field({})
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MOST_SEED)
     #: The run whose weights and tokenizer this one starts from; from scratch when not given.
     init_from: InitConfig | None = None
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from atinuke_bench.config.base import Frozen
-from atinuke_bench.config.runs import SourceConfig
+from atinuke_bench.config.runs import MOST_SEED, SourceConfig
 from atinuke_bench.errors import nearest
 
 
@@ -39,7 +39,7 @@ class SuiteConfig(Frozen):
     tasks: list[str] = Field(min_length=1)
     #: Display name -> variant.
     cores: dict[str, CoreVariant] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     #: Where the data comes from unless the user says otherwise; official files in a folder by default.
     source: SourceConfig | None = None
     #: What selects the epoch: a slice held out from train, or dev, which mimics the literature and is tagged.

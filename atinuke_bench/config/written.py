@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from atinuke_bench.errors import ConfigError, UnknownNameError, one_line
+from atinuke_bench.files import open_regular
 
 
 def read_named_yaml(kind: str, name_or_file: str, built_in: Mapping[str, Path]) -> tuple[Any, str]:
@@ -23,8 +24,23 @@ def read_named_yaml(kind: str, name_or_file: str, built_in: Mapping[str, Path]) 
     return read_yaml(path), str(path)
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """Refuses a mapping that gives one key twice, of which YAML's own loader would silently keep the last."""
+class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, in C where it is built, without what silently changes a meaning or explodes.
+
+    Refused are a key given twice, of which YAML keeps the last; 010 and 1:30, which YAML 1.1 reads as 8 and 90; aliases
+    that repeat each other's repetitions. A date stays the text that it is.
+    """
+
+    yaml_implicit_resolvers: ClassVar = {
+        letter: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _require_bounded(node, {}, 0)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
@@ -37,14 +53,57 @@ class _OnceLoader(yaml.SafeLoader):
             seen[key] = line
         return super().construct_mapping(node, deep)
 
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        text, line = node.value, node.start_mark.line + 1
+        if len(text) > _MOST_DIGITS:
+            raise ConfigError(f"line {line}: a number of {len(text)} digits")
+        digits = text.lstrip("+-")
+        if ":" in text or (len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()):
+            raise ConfigError(
+                f"line {line}: YAML programs disagree on the number {text}; write it otherwise, or quote it"
+            )
+        is_whole = node.tag == "tag:yaml.org,2002:int"
+        return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)
 
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        text = self.construct_yaml_str(node)
+        # YAML can escape what no file's name and no encoding takes.
+        if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise ConfigError(f"line {node.start_mark.line + 1}: a text holds a NUL or half of a character")
+        return text
+
+
+for _tag in ("int", "float"):
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _StrictLoader.construct_number)
+_StrictLoader.add_constructor("tag:yaml.org,2002:str", _StrictLoader.construct_text)
+for _tag in ("binary", "omap", "pairs", "set", "timestamp"):  # no plain data
+    _StrictLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _StrictLoader.construct_undefined)
 _MERGE = "tag:yaml.org,2002:merge"
+#: Characters of a file that people write, values that it may have with all aliases filled in, and lists in lists.
+_MOST_CHARACTERS, _MOST_VALUES, _MOST_DEPTH, _MOST_DIGITS = 500_000, 100_000, 50, 100
+
+
+def _require_bounded(node: yaml.Node, sizes: dict[int, int], depth: int) -> int:
+    """The number of values in a node with its aliases filled in; ConfigError where that has no reasonable end."""
+    line = node.start_mark.line + 1
+    if depth > _MOST_DEPTH:
+        raise ConfigError(f"line {line}: nested too deeply")
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = _MOST_VALUES + 1  # an alias inside of what it names
+        pairs = node.value if isinstance(node, yaml.MappingNode) else [(part,) for part in node.value]
+        sizes[id(node)] = 1 + sum(_require_bounded(part, sizes, depth + 1) for pair in pairs for part in pair)
+    if sizes[id(node)] > _MOST_VALUES:
+        raise ConfigError(f"line {line}: more than {_MOST_VALUES} values with the aliases filled in")
+    return sizes[id(node)]
 
 
 def read_yaml(path: Path) -> Any:
     """The plain data of a YAML file; ConfigError with file and line when it is no readable YAML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_regular(path) as file:
+            text = file.read(4 * _MOST_CHARACTERS).decode("utf-8-sig")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: not a readable YAML file ({one_line(error)})") from error
     return yaml_data(text, str(path))
@@ -57,8 +116,10 @@ def yaml_data(text: str, where: str) -> Any:
     Traceback (most recent call last):
     atinuke_bench.errors.ConfigError: suite.yaml: line 1: the key 'seed' is given twice, first in line 1
     """
+    if len(text) > _MOST_CHARACTERS:
+        raise ConfigError(f"{where}: not readable as YAML: over {_MOST_CHARACTERS} characters")
     try:
-        return yaml.load(text, _OnceLoader)  # a SafeLoader
+        return yaml.load(text, _StrictLoader)  # a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
@@ -67,7 +128,8 @@ def yaml_data(text: str, where: str) -> Any:
         raise ConfigError(f"{where}: not readable as YAML: nested too deeply") from error
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    except (ValueError, yaml.YAMLError) as error:  # a number of thousands of digits, a date of month 13
+    # Control characters; and `!!bool maybe`, `!!int [1]`, of which the library says so in its own ways.
+    except (ValueError, TypeError, LookupError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError(f"{where}: not readable as YAML: {one_line(error)}") from error
 
 

@@ -7,7 +7,6 @@ tokenizer.json      the tokenizer
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,8 +25,8 @@ from huggingface_hub.errors import (
 from tokenizers import Tokenizer
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.errors import CheckpointError, ConfigError, DataError, first_line
-from atinuke_bench.files import git_blob_id, sha256_file, sha256_json
+from atinuke_bench.errors import CheckpointError, ConfigError, DataError, RunFolderError, first_line
+from atinuke_bench.files import git_blob_id, read_object, sha256_file, sha256_json
 
 ARCHITECTURE = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -209,12 +208,9 @@ def _parts(index: dict[str, Any], where: Path) -> list[str]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: cannot be read as JSON ({error})") from error
-    if not isinstance(record, dict):
-        raise CheckpointError(f"{path}: must be a JSON object; found {type(record).__name__}")
-    return record
+        return read_object(path)
+    except RunFolderError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _some(names: Iterable[str]) -> str:

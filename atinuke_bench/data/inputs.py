@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.files import parse_json
 
 Record = Mapping[str, Any]
 
@@ -81,8 +82,8 @@ def _value(record: Record, field: str) -> Any:
 
 def _object(text: str, path: str | Path, number: int, plain_fields: tuple[str, ...]) -> Record:
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        record = parse_json(text)
+    except ValueError as error:
         problem = f"must be one JSON object a line ({error})"
         if plain_fields:
             problem += f"; a text that begins like one is given as JSON, with {', '.join(plain_fields)}"

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.files import open_regular
+
+_PIECE = 1 << 20
+#: A packed file may always unpack to this size, and beyond it to so many times its own: text is packed to a quarter.
+_LEAST_UNPACKED, _MOST_TIMES = 200_000_000, 50
 
 
 def find_copies(folders: Iterable[Path], names: Sequence[str]) -> list[Path]:
@@ -38,10 +44,27 @@ def require_file(folder: Path, *names: str) -> Path:
 
 def read_bytes(path: str | Path) -> bytes:
     """The whole content of a file, unpacked when its name ends in `.gz`; DataError when it cannot be read."""
-    path = Path(path)
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+        return b"".join(_pieces(Path(path)))
+    except MemoryError:
+        raise DataError("too large for the memory of this machine", path=path) from None
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The content in pieces, unpacked; DataError also for a `.gz` that unpacks to far more than texts do."""
+    try:
+        with open_regular(path) as file:
+            if path.suffix != ".gz":
+                yield from iter(lambda: file.read(_PIECE), b"")
+                return
+            most, num_bytes = max(_LEAST_UNPACKED, _MOST_TIMES * os.fstat(file.fileno()).st_size), 0
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                for piece in iter(lambda: unpacked.read(_PIECE), b""):
+                    num_bytes += len(piece)
+                    if num_bytes > most:
+                        problem = f"unpacks to more than {_MOST_TIMES} times its size and {most // 1_000_000} MB"
+                        raise DataError(f"{problem}, as no text does", path=path)
+                    yield piece
     except FileNotFoundError:
         raise DataError("file not found", path=path) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -52,7 +75,10 @@ def read_bytes(path: str | Path) -> bytes:
 
 def content_sha256(path: str | Path) -> str:
     """SHA-256 of a file's content, unpacked, so that a file and its `.gz` have the same."""
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+    digest = hashlib.sha256()
+    for piece in _pieces(Path(path)):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def read_text(path: str | Path) -> str:

@@ -19,8 +19,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from atinuke_bench.config import TokenizerConfig
 from atinuke_bench.data.cache import cached
 from atinuke_bench.data.features import Encoded, Ragged
-from atinuke_bench.errors import ConfigError
-from atinuke_bench.files import write_text
+from atinuke_bench.errors import ConfigError, RunFolderError
+from atinuke_bench.files import read_json, write_text
 from atinuke_bench.source_code import digest_of_module
 
 log = logging.getLogger(__name__)
@@ -173,10 +173,10 @@ def cached_tokenizer(
 
 def _read(path: Path) -> Tokenizer | None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         if record["sha256"] == _text_digest(record["tokenizer"]):
             return Tokenizer.from_str(record["tokenizer"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunFolderError, ValueError, KeyError, TypeError):
         pass  # absent or damaged: trained again, which replaces it
     return None
 

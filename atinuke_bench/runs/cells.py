@@ -11,7 +11,7 @@ from atinuke_bench.config import SourceConfig, SuiteConfig
 from atinuke_bench.data.hold_out import CUT_VERSION
 from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION
 from atinuke_bench.errors import FailureClass, RunFolderError
-from atinuke_bench.files import read_json, sha256_json
+from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.grid import Cell
 from atinuke_bench.runs.suite_record import RecordedCell, SuiteRecord, data_stamp, grid_stamp
@@ -43,14 +43,14 @@ class CellState:
             self.result = folder.read_result()
             self.status = "finished"
         except RunFolderError:
-            if retry_failed or not folder.failure.exists():
+            if retry_failed:
                 return
-            with contextlib.suppress(RunFolderError, KeyError, TypeError, ValueError):
-                record = read_json(folder.failure)
-                failure = FailureClass(record["class"]), record["message"]
+            # A damaged record of a failure is none: the run is tried again.
+            with contextlib.suppress(RunFolderError):
+                failure = folder.read_failure()
                 # What was ended from outside goes on; anything else would fail again.
-                if failure[0] is not FailureClass.KILLED:
-                    self.status, self.failure = "failed", failure
+                if failure is not None and failure.failure_class is not FailureClass.KILLED:
+                    self.status, self.failure = "failed", (failure.failure_class, failure.message)
 
 
 def cell_states(

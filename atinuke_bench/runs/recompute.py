@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from atinuke_bench import registry
-from atinuke_bench.errors import first_line
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.metrics.metric import Answers, Measured, Metric
 from atinuke_bench.metrics.units import by_unit
+from atinuke_bench.predictions import read_predictions
 from atinuke_bench.run_folder import RunFolder
 
 _TOLERANCE = 1e-6
@@ -55,18 +54,19 @@ def contradictions(folder: RunFolder, result: dict[str, Any]) -> list[str]:
 def _read(folder: RunFolder, result: dict[str, Any], what: str) -> dict[str, dict[str, list[Any]]] | str:
     """The labelled predictions of each split, by column; the problem where predictions the run vouches not for fail."""
     try:
-        rows = pd.read_parquet(folder.predictions)
-        rows = rows[rows["gold"].notna()]
-        columns = [name for name in ("id", "prediction", "gold", "score", "unit") if name in rows or name != "unit"]
-        return {
-            str(split): {name: own[name].astype(object).where(own[name].notna(), None).tolist() for name in columns}
-            for split, own in rows.groupby("split", sort=False)
-        }
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        problem = f"predictions.parquet cannot be read ({first_line(error)})"
+        rows = read_predictions(folder.predictions, optional=("unit",)).to_pandas()
+    except RunFolderError as error:
+        problem = str(error).removeprefix(f"{folder.path}/")
         if folder.predictions.name in result["artefacts"]:  # it is as the run wrote it, readable here or not
             raise NotComparableError(f"{what}: {problem}") from error
-        return problem.replace(" cannot", ": cannot", 1)
+        return problem
+    rows = rows[rows["gold"].notna()]
+    return {
+        str(split): {
+            name: own[name].astype(object).where(own[name].notna(), None).tolist() for name in own if name != "split"
+        }
+        for split, own in rows.groupby("split", sort=False)
+    }
 
 
 def _floats(figures: dict[str, float | None]) -> dict[str, float | None]:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from atinuke_bench import registry
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import make_folder, write_bytes
+from atinuke_bench.predictions import read_predictions
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.capabilities import Average
 
@@ -81,7 +80,7 @@ def _shortfalls(task: str, folder: RunFolder) -> list[str]:
     if folder.read_result()["protocol"]["source"] == "microworld":
         return [f"{folder.path}: a submission must answer the official test set; {task} was run on generated data"]
     official = registry.load_task(task).submission
-    answered = pd.read_parquet(folder.predictions, columns=["split", "id"]).groupby("split", sort=True)["id"]
+    answered = read_predictions(folder.predictions, ("split", "id")).to_pandas().groupby("split", sort=True)["id"]
     found = (official.shortfall(str(split), ids) for split, ids in answered)
     return [f"{folder.path}: {problem}" for problem in found if problem is not None]
 
@@ -103,7 +102,7 @@ def _write_files(chosen: Mapping[str, RunFolder], target: Path) -> set[str]:
 
 def _official_files(task: str, folder: RunFolder, target: Path) -> list[Path]:
     official = registry.load_task(task).submission
-    predictions = pd.read_parquet(folder.predictions)
+    predictions = read_predictions(folder.predictions, ("split", "id", "prediction")).to_pandas()
     written = []
     for split, rows in predictions.groupby("split", sort=True):
         path = official.write(target, str(split), dict(zip(rows["id"], rows["prediction"], strict=True)))

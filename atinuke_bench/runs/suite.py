@@ -12,7 +12,7 @@ from pathlib import Path
 
 from atinuke_bench.config import InitConfig, RunConfig
 from atinuke_bench.errors import FailureClass, RunFolderError
-from atinuke_bench.files import read_json, write_json
+from atinuke_bench.files import write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.cells import CellState
 from atinuke_bench.runs.jobs.loop import LOOK_AGAIN_SECONDS, JobLoop
@@ -199,6 +199,11 @@ def _leave_failure(state: CellState) -> None:
     if state.folder is None or state.failure is None or state.folder.is_finished():
         return
     failure_class, message = state.failure
+    try:
+        known = state.folder.read_failure()
+        if known is not None and known.failure_class == failure_class:
+            return
+    except RunFolderError:
+        pass  # damaged: replaced
     with contextlib.suppress(RunFolderError):
-        if not state.folder.failure.exists() or read_json(state.folder.failure).get("class") != failure_class:
-            write_json(state.folder.failure, failure_record(failure_class, "Failed", message))
+        write_json(state.folder.failure, failure_record(failure_class, "Failed", message))

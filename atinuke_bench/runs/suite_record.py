@@ -19,9 +19,11 @@ from typing import Any
 
 from atinuke_bench.config import SourceConfig, SuiteConfig
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, read_json, remove_parts, sha256_json, write_json
+from atinuke_bench.files import make_folder, remove_parts, sha256_json, write_json
 from atinuke_bench.locks import held
+from atinuke_bench.records import SuiteRecord as Shape
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.run_folder import read_record as read_checked
 
 # A data folder with more files than this is not looked through at every start.
 _MOST_FILES = 20_000
@@ -99,10 +101,10 @@ def open_record(store: Path, name: str) -> SuiteRecord:
 def read_record(path: Path, name: str) -> SuiteRecord:
     """The record in a file; an empty one where there is none or it is damaged."""
     try:
-        record = read_json(path)
+        record = read_checked(Shape, path)
         cells = [RecordedCell(**cell) for cell in record["cells"]]
         return SuiteRecord(path, name, record["suite"], record["stamp"], cells)
-    except (RunFolderError, KeyError, TypeError):
+    except (RunFolderError, KeyError, TypeError):  # one of another version may have other fields
         return SuiteRecord(path, name)
 
 

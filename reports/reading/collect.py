@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,8 @@ import pandas as pd
 
 from atinuke_bench.config import Pretraining
 from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError, first_line
-from atinuke_bench.files import read_json
+from atinuke_bench.files import open_regular
+from atinuke_bench.formatting import one_short_line
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 from .column import Column
@@ -43,6 +45,8 @@ class Collector:
         self._protocols: dict[Column, Mapping[str, Any]] = {}
         self._pretraining: dict[str, Pretraining] = {}
         self._configs: list[str] = []
+        #: The fields of each text of a config.
+        self._flat: dict[str, dict[str, Any]] = {}
         self._histories: dict[int, list[dict[str, Any]]] = {}
         #: Place and figures of each run, by task and identity.
         self._seen: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
@@ -68,6 +72,13 @@ class Collector:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.gaps.append(Gap(where, f"damaged result: {first_line(error, with_class=True)}"))
             return
+        try:
+            text = without_seed(config())
+            if text not in self._flat:
+                self._flat[text] = flat_config(text, "config.yaml")
+        except AtinukeBenchError as error:
+            self.gaps.append(Gap(where, f"not counted, since its variant is unknown: {error}"))
+            return
         key = (row["task"], row["identity"])
         if key in self._seen:
             if difference := _contradiction(*self._seen[key], figures):
@@ -80,12 +91,12 @@ class Collector:
         self._pretraining.setdefault(pretraining.label, pretraining)
         self._slices += slices
         self._rows.append(row)
-        self._configs.append(without_seed(config()))
+        self._configs.append(text)
 
     def frame(self) -> Frame:
         """All that was taken in."""
         places, texts = pd.factorize(pd.Series(self._configs, dtype=object))
-        configs = tuple(map(flat_config, texts))
+        configs = tuple(self._flat[text] for text in texts)
         runs = pd.DataFrame(self._rows, columns=None if self._rows else list(FIELDS))
         if self._rows:
             runs["config"] = places
@@ -125,9 +136,9 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
     trials -= {*collector.called, *(str(Path(place).resolve()) for place in places)}
     for folder in folders:
         try:
-            result = folder.read_result() if folder.result.exists() else None
+            result = folder.read_result() if os.path.lexists(folder.result) else None
         except AtinukeBenchError as error:
-            collector.gaps.append(Gap(str(folder.path), f"damaged result: {first_line(error, with_class=True)}"))
+            collector.gaps.append(Gap(str(folder.path), f"damaged result: {error}"))
             continue
         if str(folder.path.resolve()) in trials:
             collector.num_trials += result is not None
@@ -172,24 +183,26 @@ def _contradiction(first: str, counted: Mapping[str, float], found: Mapping[str,
 
 
 def _why_unfinished(folder: RunFolder) -> str:
-    if not folder.failure.exists():
-        return "not finished"
     try:
-        failure = read_json(folder.failure)
-        return f"failed ({failure['class']}): {failure['message']}"
-    except (RunFolderError, KeyError, TypeError):
-        return "failed; its failure.json is damaged"
+        failure = folder.read_failure()
+    except RunFolderError as error:
+        return f"failed; {error}"
+    return "not finished" if failure is None else f"failed ({failure.failure_class}): {one_short_line(failure.message)}"
 
 
 def _is_pruned(folder: RunFolder) -> bool:
     try:
-        return folder.failure.exists() and read_json(folder.failure)["class"] == FailureClass.PRUNED
-    except (RunFolderError, KeyError, TypeError):
+        failure = folder.read_failure()
+    except RunFolderError:
         return False
+    return failure is not None and failure.failure_class is FailureClass.PRUNED
 
 
 def _config_text(folder: RunFolder) -> str:
     try:
-        return folder.config.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return ""
+        with open_regular(folder.config) as file:
+            return file.read().decode()
+    except OSError as error:
+        raise RunFolderError(f"config.yaml cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise RunFolderError(f"config.yaml: {error}") from error

@@ -12,6 +12,9 @@ import pandas as pd
 import pyarrow as pa
 
 from atinuke_bench.config import Pretraining
+from atinuke_bench.errors import RunFolderError, first_line
+from atinuke_bench.formatting import one_short_line
+from atinuke_bench.records import EpochRecord
 from atinuke_bench.run_folder import RunFolder
 
 from .column import Column
@@ -43,6 +46,8 @@ class Frame:
     histories: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
     #: Finished runs here that are trials of studies; they are not among `runs`.
     num_trials: int = 0
+    #: Histories that could not be read, by run, as they were met.
+    damaged: dict[int, Gap] = field(default_factory=dict, repr=False, compare=False)
     _cache: PredictionCache = field(default_factory=PredictionCache, repr=False, compare=False)
 
     def value(self, run: int, name: str) -> Any:
@@ -57,9 +62,11 @@ class Frame:
         """The epochs of a run; none where they cannot be read."""
         if run in self.histories:
             return self.histories[run]
+        folder = RunFolder(Path(self.value(run, "folder")))
         try:
-            return RunFolder(Path(self.value(run, "folder"))).read_history()
-        except (OSError, ValueError):
+            return [_epoch(record) for record in folder.read_history()]
+        except (RunFolderError, ValueError) as error:
+            self.damaged[run] = Gap(str(folder.history), f"damaged history: {one_short_line(first_line(error))}")
             return []
 
     def config(self, run: int) -> Mapping[str, Any]:
@@ -71,6 +78,11 @@ class Frame:
         """The task of a column, with the column's digest where the task has several."""
         several = self.runs.loc[self.runs["task"] == column.task, "column"].nunique() > 1
         return f"{column.task} ({column.digest})" if several else column.task
+
+
+def _epoch(record: Any) -> dict[str, Any]:
+    EpochRecord.model_validate(record)  # its error is a ValueError
+    return record
 
 
 def differing(records: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from atinuke_bench.errors import RunFolderError, first_line
+from atinuke_bench.predictions import read_predictions
 
 COLUMNS = ("id", "prediction", "gold", "score")
 #: What older runs did not record.
@@ -29,16 +28,10 @@ class PredictionCache:
         key = (path, split)
         if key in self._tables:
             return self._tables[key]
-        try:
-            # A file at a time: a data set of one file costs more to plan than to read.
-            with pq.ParquetFile(path) as file:
-                columns = [*COLUMNS, *(name for name in OPTIONAL if name in file.schema_arrow.names)]
-                found = file.read(columns=["split", *columns], use_threads=False)
-            kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(columns)
-            kept = kept.sort_by("id")
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            shown = first_line(error, with_class=True)
-            raise RunFolderError(f"{path}: cannot be read as predictions ({shown})") from error
+        found = read_predictions(path, ("split", *COLUMNS), OPTIONAL)
+        columns = [name for name in found.column_names if name != "split"]
+        kept = found.filter(pc.and_(pc.equal(found["split"], split), pc.is_valid(found["gold"]))).select(columns)
+        kept = kept.sort_by("id")
         if kept.nbytes <= self._free:
             self._free -= kept.nbytes
             self._tables[key] = kept

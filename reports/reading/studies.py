@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import read_json
+from atinuke_bench.records import BestRecord, InsightRecord
+from atinuke_bench.run_folder import read_record
 
 from .frame import Gap
 from .suites import records_above, records_below
 
 SCHEMA = 1
 _RECORDS = "studies/*/insight.json"
-_NEEDED = ("study", "task", "core", "metric", "higher_is_better", "trials", "history", "slices", "pareto")
 
 
 @dataclass(frozen=True)
@@ -75,30 +76,17 @@ def _read(paths: set[Path]) -> tuple[list[Study], list[Gap]]:
     found, gaps = [], []
     for path in sorted(paths):
         try:
-            insight = _checked(read_json(path))
-        except (RunFolderError, TypeError, ValueError, KeyError) as error:
-            gaps.append(Gap(str(path), f"damaged study: {str(error).splitlines()[0]}"))
+            insight = read_record(InsightRecord, path)
+            if insight.get("schema") != SCHEMA:
+                raise RunFolderError(f"{path}: not an insight of schema {SCHEMA}")
+        except RunFolderError as error:
+            gaps.append(Gap(str(path), f"damaged study: {error}"))
             continue
         best = path.with_name("best.json")
         rivals: tuple[Mapping[str, Any], ...] = ()
         try:
-            rivals = tuple(_rival(record) for record in read_json(best)["trials"]) if best.exists() else ()
-        except (RunFolderError, TypeError, ValueError, KeyError) as error:
-            gaps.append(Gap(str(best), f"damaged record of the best trials: {str(error).splitlines()[0]}"))
+            rivals = tuple(read_record(BestRecord, best)["trials"]) if os.path.lexists(best) else ()
+        except RunFolderError as error:
+            gaps.append(Gap(str(best), f"damaged record of the best trials: {error}"))
         found.append(Study(insight, path.parent.parent.parent, rivals))
     return found, gaps
-
-
-def _rival(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    if missing := [name for name in ("number", "score_in_study", "selection", "evaluated", "folders")
-                   if name not in record]:  # fmt: skip
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    return record
-
-
-def _checked(record: Any) -> Mapping[str, Any]:
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise ValueError(f"not an insight of schema {SCHEMA}")
-    if missing := [name for name in _NEEDED if name not in record]:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    return record

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import RunFolderError, first_line
-from atinuke_bench.files import read_json
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.records import SuiteRecord
+from atinuke_bench.run_folder import read_record
 
 from .frame import Gap
 
@@ -43,7 +45,7 @@ def suites_around(places: Iterable[str | Path]) -> list[Suite]:
 
 def records_below(places: Iterable[str | Path], pattern: str) -> set[Path]:
     """Records of stores at or below some places."""
-    return {path.resolve() for place in places for path in Path(place).rglob(pattern)}
+    return {Path(os.path.realpath(path)) for place in places for path in Path(place).rglob(pattern)}
 
 
 def records_above(places: Iterable[str | Path], pattern: str) -> set[Path]:
@@ -55,11 +57,9 @@ def _read(paths: set[Path]) -> tuple[list[Suite], list[Gap]]:
     found, gaps = [], []
     for path in sorted(paths):
         try:
-            record = read_json(path)
+            record = read_record(SuiteRecord, path)
             kept = tuple(entry for entry in record["cells"] if entry.get("in_grid", True))
-            for entry in kept:
-                _ = entry["task"], entry["variant"], entry["seed"], entry["folder"]
-            found.append(Suite(str(record["name"]), kept, path.parent.parent))
-        except (RunFolderError, KeyError, TypeError, AttributeError) as error:
-            gaps.append(Gap(str(path), f"damaged record of a suite: {first_line(error, with_class=True)}"))
+            found.append(Suite(record["name"], kept, path.parent.parent))
+        except RunFolderError as error:
+            gaps.append(Gap(str(path), f"damaged record of a suite: {error}"))
     return found, gaps

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+
+from atinuke_bench.config.written import yaml_data
+from atinuke_bench.errors import ConfigError
 
 from .frame import differing
 
@@ -22,8 +24,6 @@ _NOT_A_VARIANT = (
     "init_from.checkpoint",
     "init_from.tokenizer",
 )
-# The safe loader in C reads configs ten times as fast, where PyYAML was built with it.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def named_by_suites(runs: pd.DataFrame, called: Mapping[str, set[tuple[str, str]]]) -> pd.Series:
@@ -79,13 +79,12 @@ def without_seed(text: str) -> str:
     return "\n".join(kept)
 
 
-def flat_config(text: str) -> dict[str, Any]:
-    """The fields of a config that distinguish variants, by dotted path; none where it cannot be read."""
-    try:
-        record = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
-        return {}
-    return _flat(record) if isinstance(record, dict) else {}
+def flat_config(text: str, where: str) -> dict[str, Any]:
+    """The fields of a config that distinguish variants, by dotted path; ConfigError where it cannot be read."""
+    record = yaml_data(text, where)
+    if not isinstance(record, dict):
+        raise ConfigError(f"{where}: a config is a mapping of fields")
+    return _flat(record)
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

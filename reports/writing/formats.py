@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from atinuke_bench.files import write_bytes, write_text
 
@@ -22,6 +23,10 @@ _TEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    # After a line end of a table, [ opens an argument and * a variant of the command.
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
     "–": "--",
     "▲": r"$\blacktriangle$",
     "≈": r"$\approx$",
@@ -73,6 +78,30 @@ def to_latex(table: Table) -> str:
     )
 
 
+def to_csv(table: Table) -> str:
+    """The plain figures; a text that a spreadsheet would take for a formula begins with an apostrophe.
+
+    A cell that is a number stays one, its sign included, in columns of texts too.
+    """
+    data = table.data.rename(columns=lambda name: _no_formula(str(name)))
+    texts = data.select_dtypes(exclude="number").columns
+    return data.assign(**{name: data[name].map(_no_formula) for name in texts}).to_csv(index=False)
+
+
+def _no_formula(cell: Any) -> Any:
+    """
+    >>> _no_formula("=1+1"), _no_formula("-1.5"), _no_formula(-1.5), _no_formula("atinuke")
+    ("'=1+1", '-1.5', -1.5, 'atinuke')
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
 def escape_tex(text: str) -> str:
     """Text that pdflatex sets as it is; letters that its fonts lack are named by their code points.
 
@@ -84,7 +113,7 @@ def escape_tex(text: str) -> str:
 
 def _letter(letter: str) -> str:
     # Latin letters with accents are in every font; the others stop pdflatex.
-    return letter if " " <= letter <= "ſ" else rf"\texttt{{U+{ord(letter):04X}}}"
+    return letter if " " <= letter <= "~" or "\xa0" <= letter <= "ſ" else rf"\texttt{{U+{ord(letter):04X}}}"
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:
@@ -92,7 +121,7 @@ def write_table(table: Table, folder: Path) -> list[Path]:
     paths = [folder / f"{table.name}.{ending}" for ending in ("md", "tex", "csv", "parquet")]
     write_text(paths[0], to_markdown(table))
     write_text(paths[1], to_latex(table))
-    write_text(paths[2], table.data.to_csv(index=False))
+    write_text(paths[2], to_csv(table))
     write_bytes(paths[3], table.data.to_parquet(None, index=False))
     return paths
 

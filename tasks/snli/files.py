@@ -10,6 +10,7 @@ from typing import Any
 from atinuke_bench.data.table import UNLABELLED, Table, is_hidden
 from atinuke_bench.data.text import find_copies, read_lines, require_file, require_whole_text
 from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.files import parse_json
 from atinuke_bench.sentences.files import score_aligned
 from atinuke_bench.tasks.snli.metric import METRICS
 from atinuke_bench.training.capabilities import OfficialFiles
@@ -110,10 +111,10 @@ def _records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not text.strip():
             continue
         try:
-            record = json.loads(text)
+            record = parse_json(text)
         except json.JSONDecodeError as error:
             raise DataError(f"not JSON ({error.msg}, column {error.colno})", path=path, line=line) from error
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets in brackets
+        except ValueError as error:
             raise DataError(f"not JSON ({error})", path=path, line=line) from error
         if not isinstance(record, dict):
             raise DataError(f"each line is a JSON object; found {text[:40]!r}", path=path, line=line)

@@ -23,6 +23,7 @@ from datasets import Dataset
 from atinuke_bench.config import RunConfig, is_finite_number
 from atinuke_bench.data.text import find_copies, read_text, require_file
 from atinuke_bench.errors import DataError
+from atinuke_bench.files import parse_json
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.scores import missing_ids, squad_v1, squad_v2
 from atinuke_bench.training.capabilities import OfficialFiles
@@ -255,12 +256,10 @@ def _write_json(path: str | Path, content: dict[str, Any]) -> None:
 
 def _load_json(path: str | Path) -> Any:
     try:
-        return json.loads(read_text(path))
+        return parse_json(read_text(path))
     except json.JSONDecodeError as error:
         raise DataError(f"not JSON: {error.msg} (column {error.colno})", path=path, line=error.lineno) from error
-    except RecursionError as error:
-        raise DataError("not SQuAD JSON: nested too deeply", path=path) from error
-    except ValueError as error:  # a number of thousands of digits
+    except ValueError as error:
         raise DataError(f"not JSON: {error}", path=path) from error
 
 

@@ -96,7 +96,7 @@ def test_a_pruned_run_is_no_gap_before_its_study_has_written_what_it_learned(sto
 def test_a_damaged_record_of_the_best_trials_is_a_gap(store, tmp_path):
     _record(store, "studies/tune/best.json", {"trials": [{"number": 0}]})
     gaps = write_report([store], tmp_path / "out").gaps
-    assert any("damaged record of the best trials: it lacks" in gap.reason for gap in gaps)
+    assert any("damaged record of the best trials: " in gap.reason for gap in gaps)
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from atinuke_bench.config import SourceConfig, SuiteConfig, parse
+from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import FailureClass
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.runs.cells import cell_states
@@ -34,6 +34,15 @@ CONFIG = {
 
 #: The class and message of a failure, a job that never ends, or None for a result.
 Fate = tuple[str, str] | Literal["hangs"] | None
+
+
+def whole_result(run: RunConfig, score: float) -> dict[str, Any]:
+    """All that a result must hold."""
+    core = {"core": run.core.name, "core_label": run.core.label()}
+    measured = {"split": "dev", "metric": "accuracy", "higher_is_better": True, "score": score, "slices": {}}
+    protocol = {"source": "local", "is_cut": False, "selection": "held-out", "pretraining": "none"}
+    return {"task": run.task, **core, "seed": run.seed, "identity": "0", **measured, "protocol": protocol,
+            "scores": {"dev": {"accuracy": score}}, "cost": {}, "seconds": 1.0}  # fmt: skip
 
 
 @dataclass
@@ -58,7 +67,7 @@ class FakeExecutor:
         self.queue.append(Started(job.key, folder.path))
         fate = self.fate(job)
         if fate is None:
-            result = {"score": 50.0, "metric": "accuracy", "core_label": job.run.core.label(), "seconds": 1.0}
+            result = whole_result(job.run, 50.0)
             folder.write_result(result)
             self.queue += [EpochDone(job.key, {"epoch": 0, "loss": 1.0, "score": 50.0}), Finished(job.key, result)]
         elif fate != "hangs":
@@ -209,7 +218,7 @@ def test_a_run_that_another_process_has_is_waited_for_and_its_result_taken(carry
             if "lock" in held and not self.running:
                 self.looked += 1
                 if self.looked == 30:
-                    held["folder"].write_result({"score": 41.0, "metric": "accuracy"})
+                    held["folder"].write_result(whole_result(held["folder"].read_config(), 41.0))
                     held.pop("lock").release()
             return super().events(timeout)
 

@@ -223,7 +223,7 @@ def test_predictions_that_are_as_the_run_wrote_them_are_no_damage_even_where_the
     result = json.loads(folder.result.read_text())
     result["artefacts"]["predictions.parquet"] = sha256_file(folder.predictions)
     rewrite(folder, result)
-    assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet cannot be read")
+    assert_left_alone(folder, monkeypatch, capsys, "predictions.parquet: cannot be read")
     del result["artefacts"]["predictions.parquet"]
     rewrite(folder, result)
     assert problems(folder)[0].startswith("predictions.parquet: cannot be read")

@@ -106,6 +106,16 @@ class FakeExecutor:
         folder = self.folder(job)
         known = [record["score"] for record in folder.read_history() if record["score"] is not None]
         result = {
+            "task": job.run.task,
+            "core": job.run.core.name,
+            "core_label": job.run.core.label(),
+            "seed": job.run.seed,
+            "identity": "0",
+            "higher_is_better": True,
+            "scores": {},
+            "slices": {},
+            "protocol": {"source": "local", "is_cut": False, "selection": "held-out", "pretraining": "none"},
+            "seconds": 1.0,
             "score": 0.0,
             "selection": {"score": max(known, default=None)},
             "cost": {

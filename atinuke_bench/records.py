@@ -1,0 +1,198 @@
+"""What the JSON files of a store must hold to be used: results, failures, epochs, suites, studies.
+
+What else they hold is kept, so that files of later versions are read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from atinuke_bench.errors import FailureClass
+
+
+def _as_place(text: str) -> str:
+    if "\0" in text or any(len(part.encode()) > 255 for part in text.split("/")) or len(text) > 2000:
+        raise ValueError("no name of a folder")
+    return text
+
+
+#: A folder as a text, which the system can look up.
+Place = Annotated[str, AfterValidator(_as_place)]
+#: A figure; null where it could not be computed.
+Figure = float | None
+
+
+class _Record(BaseModel):
+    """Base of records that programs wrote: numbers are numbers, and fields of later versions are no mistake."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class ProtocolRecord(_Record):
+    """What a result says of how it was measured; a task may add fields."""
+
+    source: str
+    is_cut: bool
+    selection: str
+    pretraining: str | dict[str, Any]
+
+
+class SelectionRecord(_Record):
+    """How the epoch was chosen, and what was calibrated on the way."""
+
+    score: Figure = None
+    num_epochs: int | None = None
+    calibration: dict[str, float] = Field({})
+
+
+class ResultRecord(_Record):
+    """A finished run. Scores are by split and figure; slices by split, slice, label and figure."""
+
+    task: str
+    core: str
+    core_label: str
+    seed: int
+    identity: str
+    split: str | None
+    metric: str
+    higher_is_better: bool
+    score: Figure
+    interval: list[float] | None = Field(None, min_length=2, max_length=2)
+    scores: dict[str, dict[str, Figure]]
+    slices: dict[str, dict[str, dict[str, dict[str, Figure]]]]
+    protocol: ProtocolRecord
+    selection: SelectionRecord | None = None
+    cost: dict[str, Figure]
+    seconds: float
+    #: SHA-256 of each file by its name in the folder.
+    artefacts: dict[str, str] = Field({})
+
+
+class FailureRecord(_Record):
+    """Why a run has no result."""
+
+    # Its values are texts in a file.
+    failure_class: FailureClass = Field(alias="class", strict=False)
+    message: str
+
+
+class EpochRecord(_Record):
+    """A line of `history.jsonl`."""
+
+    epoch: int
+    loss: Figure = None
+    score: Figure = None
+
+
+class SuiteCellRecord(_Record):
+    """A run in the record of a suite; its folder is relative to the store."""
+
+    task: str
+    variant: str
+    seed: int
+    folder: Place | None
+    in_grid: bool = True
+
+
+class SuiteRecord(_Record):
+    """`suites/<name>.json`."""
+
+    name: str
+    cells: list[SuiteCellRecord]
+
+
+class TrialRecord(_Record):
+    """A trial in `insight.json`."""
+
+    number: int
+    state: str
+    score: Figure = None
+    objectives: list[Figure] | None = None
+    params: dict[str, Any] = Field({})
+    config: dict[str, Any] = Field({})
+    seconds: Figure = None
+    training_flops: Figure = None
+    parameters: Figure = None
+    forward_flops_per_token: Figure = None
+    folder: Place | None = None
+
+
+class StudyPoint(_Record):
+    """A trial in a study's history or front."""
+
+    number: int
+    score: Figure = None
+    best: Figure = None
+    cost: Figure = None
+    trials: Figure = None
+    seconds: Figure = None
+    training_flops: Figure = None
+
+
+class ContourRecord(_Record):
+    """Scores over two parameters."""
+
+    x: str
+    y: str
+    points: list[list[Figure]]
+
+
+class ObjectiveRecord(_Record):
+    """What a study optimises."""
+
+    name: str
+
+
+class ImportanceRecord(_Record):
+    """The share of each parameter in the variance of the score."""
+
+    values: dict[str, float]
+
+
+class InsightRecord(_Record):
+    """`studies/<name>/insight.json`."""
+
+    study: str
+    task: str
+    core: str
+    metric: str
+    preset: str | None = None
+    comparison: str | None = None
+    higher_is_better: bool
+    objectives: list[ObjectiveRecord] = Field([])
+    parameters: dict[str, dict[str, Any]] | None = None
+    trials: list[TrialRecord]
+    best: int | None = None
+    spent: dict[str, float] | None = None
+    history: list[StudyPoint]
+    importance: ImportanceRecord | None = None
+    slices: dict[str, list[list[Any]]]
+    contours: list[ContourRecord] = Field([])
+    pareto: list[StudyPoint]
+
+
+class MeanRecord(_Record):
+    """Scores of fresh seeds."""
+
+    mean: Figure
+    deviation: Figure
+    count: int
+
+
+class RivalRecord(_Record):
+    """One of the best trials in `best.json`, on fresh seeds."""
+
+    number: int
+    score_in_study: Figure
+    selection: MeanRecord
+    evaluated: MeanRecord
+    folders: list[Place]
+    config: dict[str, Any] = Field({})
+
+
+class BestRecord(_Record):
+    """`studies/<name>/best.json`."""
+
+    trials: list[RivalRecord]
