@@ -47,6 +47,23 @@ class SelectionRecord(_Record):
     calibration: dict[str, float] = Field({})
 
 
+class CostRecord(_Record):
+    """What a run took; each where it could be measured."""
+
+    parameters: Figure = None
+    embedding_parameters: Figure = None
+    forward_flops_per_token: Figure = None
+    training_flops: Figure = None
+    training_tokens: Figure = None
+    training_seconds: Figure = None
+    tokens_per_second: Figure = None
+    peak_memory_bytes: Figure = None
+    latency_seconds: Figure = None
+    evaluation_seconds: Figure = None
+    evaluation_tokens_per_second: Figure = None
+    attention_kernel: str | None = None
+
+
 class ResultRecord(_Record):
     """A finished run. Scores are by split and figure; slices by split, slice, label and figure."""
 
@@ -64,7 +81,7 @@ class ResultRecord(_Record):
     slices: dict[str, dict[str, dict[str, dict[str, Figure]]]]
     protocol: ProtocolRecord
     selection: SelectionRecord | None = None
-    cost: dict[str, Figure]
+    cost: CostRecord
     seconds: float
     #: SHA-256 of each file by its name in the folder.
     artefacts: dict[str, str] = Field({})

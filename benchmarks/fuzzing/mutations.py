@@ -143,7 +143,7 @@ def _parents(value: Any, depth: int = 0) -> Any:
             yield from _parents(value[key], depth + 1)
 
 
-_ODD = (
+_ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, float("nan"), float("inf"), 10**30, 10**400, 2**63, 2**64, "", "x", "\ud83d", "\0",
     "\x1b[31mred", "=1+1", "a" * 5000, [], {}, [[]], [None], {"a": 1}, {"": None}, "2024-13-45", "../../x", "٣", "1e5",
 )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from atinuke_bench.config import SourceConfig, make_run_config, parse_override
 
@@ -180,7 +180,7 @@ def shown_suite(root: Path) -> Any:
         if cell.folder is not None:
             from atinuke_bench.run_folder import RunFolder
 
-            state = CellState(None, cell.key)  # type: ignore[arg-type] (only the folder is looked at)
+            state = CellState(cast(Any, None), cell.key)  # only the folder is looked at
             state.look_into(RunFolder(root / "store" / str(cell.folder)), retry_failed=False)
     return None
 
@@ -227,7 +227,7 @@ _GLUE = ("CoLA", "STS-B")
 
 def _of_runs() -> list[Target]:
     small = ("config.yaml", "manifest.json", "history.jsonl", "result.json", "predictions.parquet")
-    readers = {
+    readers: dict[str, Callable[[Path], Any]] = {
         "report": report,
         "compare": compare,
         "verify": verify,
