@@ -16,7 +16,8 @@ _SECRET_NAME = re.compile(
 )
 #: Names of environment variables whose values are secret; `PWD` is none.
 _SECRET_VARIABLE = re.compile(r"(password|passwd|_pwd|secret|token|_key|apikey)$", re.IGNORECASE)
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>`]+")
+# A scheme is short. Without a bound a long text without any takes time that grows with its square.
+_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s\"'<>`]+")
 _ASSIGNMENT = re.compile(r"\b(\w*(?:password|passwd|pwd|secret|token|api_?key))(\s*=\s*)([^\s&;,\"')]+)", re.IGNORECASE)
 #: A host with or without a port, and nobody's name before it.
 _HOST_ALONE = re.compile(r"(\[[^\]]*\]|[^:@]*)(:\d*)?")

@@ -65,6 +65,7 @@ def test_what_a_task_adds_to_the_input_starts_at_nothing(model_folder):
         "segment_ids": torch.tensor([[0, 0, 0, 1, 1, 1]]),
         "attention_mask": torch.ones(1, 6, dtype=torch.bool),
         "context_mask": torch.tensor([[0, 0, 0, 1, 1, 0]]),
+        "shared_count": torch.tensor([[0, 0, 0, 1, 0, 0]]),
     }
     expected = module.core(batch["input_ids"], batch["attention_mask"], batch["segment_ids"])
     torch.testing.assert_close(module.hidden(batch), expected, atol=1e-6, rtol=1e-6)

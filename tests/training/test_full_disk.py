@@ -56,7 +56,7 @@ def test_a_disk_that_is_full_at_any_write_in_turn(make_run, tmp_path, monkeypatc
         assert folder.predictions.read_bytes() == whole.predictions.read_bytes()
         assert not list(folder.path.rglob("*.part"))
     assert number == len(asked), "every write has failed once"
-    assert number > 8
+    assert number >= 8
 
 
 def test_a_small_disk_that_fills_up(make_run, tmp_path):

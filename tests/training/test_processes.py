@@ -68,7 +68,8 @@ def test_only_the_first_process_decodes(make_run, monkeypatch):
     run = make_run()
     module = TaskModule(build_core(run.core, 9), run)
     module._collected = []
-    prepared: Any = SimpleNamespace(task=SimpleNamespace(model=SimpleNamespace(decode=decode)), run=run)
+    task = SimpleNamespace(model=SimpleNamespace(decode=decode), metric=SimpleNamespace(higher_is_better=True))
+    prepared: Any = SimpleNamespace(task=task, run=run, selection_examples=None)
     folder: Any = SimpleNamespace(read_history=list)
     nothing: Any = None
     callback = EpochSelection(prepared, folder, nothing, lambda record: None, None, nothing, 30.0)
