@@ -76,11 +76,11 @@ class ResultRecord(_Record):
     metric: str
     higher_is_better: bool
     score: Figure
-    interval: list[float] | None = Field(None, min_length=2, max_length=2)
+    interval: list[float] | None = Field(min_length=2, max_length=2)
     scores: dict[str, dict[str, Figure]]
     slices: dict[str, dict[str, dict[str, dict[str, Figure]]]]
     protocol: ProtocolRecord
-    selection: SelectionRecord | None = None
+    selection: SelectionRecord | None
     cost: CostRecord
     seconds: float
     #: SHA-256 of each file by its name in the folder.

@@ -226,7 +226,7 @@ class RunFolder:
     def require_whole(self, path: Path, result: dict[str, Any]) -> None:
         """RunFolderError when the run kept no such file, CheckpointError when the file is missing or damaged."""
         name = str(path.relative_to(self.path))
-        checksum = result["artefacts"].get(name)
+        checksum = result.get("artefacts", {}).get(name)
         if checksum is None:
             raise RunFolderError(f"{self.path}: the run kept no {name}; train it again with this version")
         if self.artefact_problem(name, checksum):

@@ -20,6 +20,20 @@ from atinuke_bench.reports.writing.formats import to_csv, to_latex
 from atinuke_bench.run_folder import RunFolder, find_runs
 
 
+@pytest.fixture
+def write_result():
+    """`write_result(path, without=field)`: the smallest whole result, or one that lacks a field."""
+
+    def write(path, without=None):
+        names = {"task": "snli", "core": "atinuke", "core_label": "a", "identity": "0", "split": "dev", "metric": "f1"}
+        figures = {"seed": 0, "higher_is_better": True, "score": 1.0, "interval": None, "seconds": 1.0, "selection": {}}
+        protocol = {"source": "local", "is_cut": False, "selection": "dev", "pretraining": "none"}
+        record = {"schema": 1, **names, **figures, "protocol": protocol, "scores": {}, "slices": {}, "cost": {}}
+        path.write_text(json.dumps({name: value for name, value in record.items() if name != without}))
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -144,3 +158,13 @@ def test_cells_of_a_table_are_neither_formulas_nor_commands():
     table = Table("t", "Title", data, data)
     assert to_csv(table).splitlines() == ["core,score", "'=1+1,-1.5", "'@x,2.0", "-1.5,3.0", "[*] \\input{x},4.0"]
     assert r"{[}{*}{]} \textbackslash{}input\{x\} & 4.0 \\" in to_latex(table)
+
+
+def test_a_result_that_lacks_a_field_is_damaged(tmp_path, write_result):
+    run = RunFolder(tmp_path)
+    write_result(run.result)
+    assert run.is_finished()
+    for field in ("interval", "scores", "selection", "cost"):
+        write_result(run.result, without=field)
+        with pytest.raises(RunFolderError, match=rf"result\.json\.{field}: the field is missing"):
+            run.read_result()

@@ -117,7 +117,7 @@ def read_folder(path: Path, name: str | None = None, revision: str | None = None
     _require(path, present)
     architecture = _json(path / ARCHITECTURE)
     weights = _weight_files(path, present)
-    sums = [sha256_file(file) for file in weights]
+    sums = [_sha256(file) for file in weights]
     for file, found in zip(weights, sums, strict=True):
         # The Hub's cache names a large file by the checksum that it should have.
         should = file.resolve().name
@@ -125,7 +125,7 @@ def read_folder(path: Path, name: str | None = None, revision: str | None = None
             raise CheckpointError(f"{file.resolve()}: not the file that the Hub has (its checksum differs); delete it")
     _require_plausible(architecture, path / ARCHITECTURE)
     kept = {key: value for key, value in architecture.items() if not _is_incidental(key)}
-    checksum = sha256_json({"weights": sums, "tokenizer": sha256_file(path / TOKENIZER), "architecture": kept})
+    checksum = sha256_json({"weights": sums, "tokenizer": _sha256(path / TOKENIZER), "architecture": kept})
     known_as = KNOWN_WEIGHTS.get(sums[0]) if len(sums) == 1 else None
     return ModelFolder(path, known_as or name or path.absolute().name, revision, kept, weights, checksum)
 
@@ -211,6 +211,13 @@ def _json(path: Path) -> dict[str, Any]:
         return read_object(path)
     except RunFolderError as error:
         raise CheckpointError(str(error)) from error
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def _some(names: Iterable[str]) -> str:

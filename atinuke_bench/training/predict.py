@@ -21,7 +21,7 @@ from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
 from atinuke_bench.data.inputs import Record, read_records
 from atinuke_bench.data.text import require_whole_text
-from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.errors import ConfigError, DataError, RunFolderError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
 from atinuke_bench.training.module import TaskModule
@@ -125,7 +125,9 @@ def load_predictor(folder: RunFolder) -> Predictor:
     for path in (folder.tokenizer, folder.best_checkpoint):
         folder.require_whole(path, result)
     tokenizer = Tokenizer.from_file(str(folder.tokenizer))
-    predictor = build_predictor(run, tokenizer, result["selection"]["calibration"])
+    if (calibration := (result["selection"] or {}).get("calibration")) is None:
+        raise RunFolderError(f"{folder.result}: selection.calibration: the field is missing")
+    predictor = build_predictor(run, tokenizer, calibration)
     load_weights(folder.best_checkpoint, predictor.module)
     return predictor
 

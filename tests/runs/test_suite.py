@@ -39,7 +39,15 @@ Fate = tuple[str, str] | Literal["hangs"] | None
 def whole_result(run: RunConfig, score: float) -> dict[str, Any]:
     """All that a result must hold."""
     core = {"core": run.core.name, "core_label": run.core.label()}
-    measured = {"split": "dev", "metric": "accuracy", "higher_is_better": True, "score": score, "slices": {}}
+    measured = {
+        "split": "dev",
+        "metric": "accuracy",
+        "higher_is_better": True,
+        "score": score,
+        "slices": {},
+        "interval": None,
+        "selection": None,
+    }
     protocol = {"source": "local", "is_cut": False, "selection": "held-out", "pretraining": "none"}
     return {"task": run.task, **core, "seed": run.seed, "identity": "0", **measured, "protocol": protocol,
             "scores": {"dev": {"accuracy": score}}, "cost": {}, "seconds": 1.0}  # fmt: skip

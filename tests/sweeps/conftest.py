@@ -116,6 +116,7 @@ class FakeExecutor:
             "slices": {},
             "protocol": {"source": "local", "is_cut": False, "selection": "held-out", "pretraining": "none"},
             "seconds": 1.0,
+            "interval": None,
             "score": 0.0,
             "selection": {"score": max(known, default=None)},
             "cost": {
