@@ -114,7 +114,7 @@ def test_data_with_nothing_to_report_on_is_refused_and_the_file_named(make_run, 
     run = make_run("snli", core, training__select_on=select_on)
     alone = run.model_copy(update={"source": snli_folder(remove=("dev", "test"))})
     with pytest.raises(
-        DataError, match=r"labels to report on; found no dev, looked for snli_1\.0_dev\.jsonl.*; found no"
+        DataError, match=r"labels to report on; found no dev, looked for snli_1\.0_dev\.jsonl.*snli_1\.0_test\.jsonl"
     ):
         prepare(alone)
 

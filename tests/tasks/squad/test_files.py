@@ -277,9 +277,9 @@ def test_predictions_and_odds_come_back_as_written(tmp_path):
         (read_predictions, [], "must be one JSON object from question id to an answer text, found a list"),
         (read_predictions, {"q1": None}, "question 'q1': must be an answer text, found None"),
         (read_null_odds, {"q1": "0.5"}, "question 'q1': must be a finite number, found '0.5'"),
-        (read_null_odds, {"q1": float("nan")}, "question 'q1': must be a finite number, found nan"),
-        (read_null_odds, {"q1": 10**400}, "question 'q1': must be a finite number, found 1000"),
-        (read_null_odds, {"q1": -(10**309)}, "question 'q1': must be a finite number, found -1000"),
+        (read_null_odds, {"q1": float("nan")}, "NaN is no number in JSON"),
+        (read_null_odds, {"q1": 10**400}, "a number of 401 digits"),
+        (read_null_odds, {"q1": -(10**309)}, "a number of 311 digits"),
         (read_null_odds, {"q1": True}, "question 'q1': must be a finite number, found True"),
     ],
 )
