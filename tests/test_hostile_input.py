@@ -26,7 +26,14 @@ def write_result():
 
     def write(path, without=None):
         names = {"task": "snli", "core": "atinuke", "core_label": "a", "identity": "0", "split": "dev", "metric": "f1"}
-        figures = {"seed": 0, "higher_is_better": True, "score": 1.0, "interval": None, "seconds": 1.0, "selection": {}}
+        figures: dict[str, object] = {
+            "seed": 0,
+            "higher_is_better": True,
+            "score": 1.0,
+            "interval": None,
+            "seconds": 1.0,
+            "selection": {},
+        }
         protocol = {"source": "local", "is_cut": False, "selection": "dev", "pretraining": "none"}
         record = {"schema": 1, **names, **figures, "protocol": protocol, "scores": {}, "slices": {}, "cost": {}}
         path.write_text(json.dumps({name: value for name, value in record.items() if name != without}))
