@@ -34,7 +34,10 @@ SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.n
 
 
 def start_forkserver() -> None:
-    """Start the server of run processes once, for all the sweep processes that are to come and go."""
+    """Start the server of run processes, for all the sweep processes that are to come and go, unless it runs.
+
+    Python's server ends when a process is killed while it asks for another one.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["atinuke_bench.runs.jobs.worker", "atinuke_bench.runs.jobs.preload"])
     multiprocessing.forkserver.ensure_running()
@@ -79,6 +82,8 @@ def fire(config: StudyConfig, store: Path, *, num_kills: int, longest: float, wo
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         struck += os.WIFSIGNALED(status)
+        time.sleep(0.2)
+        start_forkserver()
     _, status = os.waitpid(sweep_process(config, store, workers), 0)
     assert os.waitstatus_to_exitcode(status) == 0, "the last sweep failed"
     return struck

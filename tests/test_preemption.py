@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from atinuke_bench.training.guards import sigterm_as_interrupt
 
 
 @pytest.fixture
-def scontrol(tmp_path, monkeypatch) -> Path:
+def scontrol(tmp_path, monkeypatch) -> Iterator[Path]:
     """The file in which a stand-in for SLURM's command notes what it is asked."""
     asked, command = tmp_path / "asked", tmp_path / "scontrol"
     command.write_text(
@@ -24,7 +25,10 @@ def scontrol(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     monkeypatch.delenv("SLURM_PROCID", raising=False)
-    return asked
+    # Other packages, such as Ray, leave handlers of their own in a process.
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield asked
+    signal.signal(signal.SIGTERM, before)
 
 
 def warn_and_work(kind: signal.Signals = signal.SIGUSR1) -> None:
