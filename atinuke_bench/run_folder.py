@@ -145,15 +145,10 @@ class RunFolder:
         left = [path for path in self.path.iterdir() if not path.name.startswith(".") and path != self.log]
         if not any(path.is_file() for path in left):
             return None
-        place = self._next_place(_SET_ASIDE)
         # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
         order = [self.result, self.last_checkpoint.parent, self.history]
-        try:
-            for path in sorted(left, key=lambda path: order.index(path) if path in order else len(order)):
-                path.rename(place / path.name)
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
-        return place
+        left.sort(key=lambda path: order.index(path) if path in order else len(order))
+        return self._move(left, _SET_ASIDE)
 
     def set_damaged_aside(self, paths: Iterable[Path]) -> Path | None:
         """Move files of the run that are no use into a folder that counts as no run; None where none of them is there.
@@ -161,15 +156,7 @@ class RunFolder:
         Nothing is deleted: who wants to know what happened to a file finds it there.
         """
         found = [path for path in paths if path.exists() or path.is_symlink()]
-        if not found:
-            return None
-        place = self._next_place(_DAMAGED)
-        try:
-            for path in found:
-                path.rename(place / path.name)
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
-        return place
+        return self._move(found, _DAMAGED) if found else None
 
     def num_set_aside(self) -> int:
         """How often what a training left was set aside."""
@@ -179,8 +166,15 @@ class RunFolder:
         numbers = [path.name.removeprefix(prefix) for path in self.path.glob(f"{prefix}*")]
         return max((int(number) for number in numbers if number.isdecimal()), default=0)
 
-    def _next_place(self, prefix: str) -> Path:
-        return make_folder(self.path / f"{prefix}{self._num_places(prefix) + 1}")
+    def _move(self, paths: Iterable[Path], prefix: str) -> Path:
+        """Move files, in this order, into the next folder of a prefix."""
+        place = make_folder(self.path / f"{prefix}{self._num_places(prefix) + 1}")
+        try:
+            for path in paths:
+                path.rename(place / path.name)
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
+        return place
 
     def has_past(self) -> bool:
         """Whether a training would find something of an earlier one."""

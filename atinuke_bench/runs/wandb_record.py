@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -150,24 +151,32 @@ def record_run(folder: RunFolder, timeout: float, *, for_server: bool = False) -
     """
     left_out = () if for_server else _FOR_SERVER
     environment = {name: value for name, value in os.environ.items() if name not in (*_OF_OTHER_RUNS, *left_out)}
+    arguments = [__name__, str(folder.path), *(["--for-server"] if for_server else [])]
+    # A separate session: Ctrl-C reaches the run, which is then recorded as interrupted.
+    done = run_module(arguments, environment, timeout, "W&B has not answered", own_session=True)
+    record = current_record(folder)
+    if done.returncode or record is None:
+        raise TrackerError(last_line(done.stderr) or f"W&B has not recorded the run (status {done.returncode})")
+    return record
+
+
+def run_module(
+    arguments: list[str], environment: Mapping[str, str], timeout: float, late: str, *, own_session: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run a module and wait for it; TimeoutError, which begins with `late`, after `timeout` seconds."""
     try:
-        # A separate session: Ctrl-C reaches the run, which is then recorded as interrupted.
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, str(folder.path), *(["--for-server"] if for_server else [])],
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=timeout,
             env=environment,
-            start_new_session=True,
+            start_new_session=own_session,
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"W&B has not answered within {timeout:g} s") from None
-    record = current_record(folder)
-    if done.returncode or record is None:
-        raise TrackerError(last_line(done.stderr) or f"W&B has not recorded the run (status {done.returncode})")
-    return record
+        raise TimeoutError(f"{late} within {timeout:g} s") from None
 
 
 def last_line(output: str) -> str:

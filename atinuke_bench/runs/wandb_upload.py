@@ -16,7 +16,7 @@ from filelock import Timeout
 from atinuke_bench.errors import RunFolderError, TrackerError
 from atinuke_bench.files import make_folder, read_json, write_json
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.wandb_record import RUNNING, content_of, last_line, record_lock, record_run
+from atinuke_bench.runs.wandb_record import RUNNING, content_of, last_line, record_lock, record_run, run_module
 
 #: Variables of a user's shell by which W&B would append to another run.
 _NOT_FOR_UPLOADS = ("WANDB_RUN_ID", "WANDB_RESUME")
@@ -46,18 +46,7 @@ def upload(record: Path, timeout: float, *, has_ended: bool = True) -> None:
     """Upload an offline record by `wandb sync`; W&B is told of an end only if it `has_ended`. Errors as of `sync`."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_UPLOADS}
     environment["WANDB_X_UPDATE_FINISH_STATE"] = str(has_ended).lower()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "wandb", "sync", str(record)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            env=environment,
-        )
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"W&B has not taken the record within {timeout:g} s") from None
+    done = run_module(["wandb", "sync", str(record)], environment, timeout, "W&B has not taken the record")
     # The exit code is 0 for most failures, and W&B marks as uploaded what the server has refused to store.
     output = done.stderr + done.stdout
     errors = [line for line in output.splitlines() if line.startswith("wandb: ERROR")]
