@@ -48,6 +48,20 @@ _BUILT_IN = {
     },
     "cores": {name: core for name, (core, _) in _CORES.items()},
 }
+#: What makes a task from a declaration of each kind. A task that a file declares is named `<kind>/<its name>`.
+_KINDS = {
+    "classification": "atinuke_bench.tasks.texts.task:from_declaration",
+    "regression": "atinuke_bench.tasks.texts.task:from_declaration",
+}
+#: The metrics that declarations name; one of one label is made for it, and is named `f1(label)`.
+_METRICS = {
+    "accuracy": "atinuke_bench.metrics.classification:ACCURACY",
+    "macro_f1": "atinuke_bench.metrics.classification:MACRO_F1",
+    "matthews_correlation": "atinuke_bench.metrics.classification:MATTHEWS",
+    "f1": "atinuke_bench.metrics.classification:f1_of",
+    "spearman": "atinuke_bench.metrics.classification:SPEARMAN",
+    "pearson": "atinuke_bench.metrics.classification:PEARSON",
+}
 
 
 @cache
@@ -99,9 +113,22 @@ def require_core_name(name: str) -> str:
     return _require("cores", name)
 
 
-def load_task(name: str) -> Any:
-    """The task called `name` (an instance of `atinuke_bench.training.task.Task`)."""
-    return _load("tasks", name)
+def load_task(name: str, declaration: Any = None) -> Any:
+    """The task called `name` (`atinuke_bench.training.task.Task`), or the one that a declaration makes."""
+    if declaration is None:
+        return _load("tasks", name)
+    if declaration.kind not in _KINDS:
+        raise UnknownNameError("kind", declaration.kind, _KINDS, f"it is one of {', '.join(_KINDS)}")
+    return _resolve(_KINDS[declaration.kind])(declaration)
+
+
+def is_declared(task: str) -> bool:
+    """Whether a task's name is one that a file gives it.
+
+    >>> is_declared("classification/reviews"), is_declared("glue/cola")
+    (True, False)
+    """
+    return task not in _table("tasks") and task.partition("/")[0] in _KINDS
 
 
 @cache
@@ -123,10 +150,21 @@ def metrics_of(task: str) -> tuple[Any, ...]:
 
 def load_metric(task: str, name: str) -> Any:
     """The metric called `name` of a task; UnknownNameError."""
+    if is_declared(task):
+        return declared_metric(name)
     metrics = {metric.name: metric for metric in metrics_of(task)}
     if name not in metrics:
         raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
     return metrics[name]
+
+
+def declared_metric(name: str) -> Any:
+    """The metric that declarations call `name`, such as `macro_f1` or `f1(spam)`; UnknownNameError."""
+    base, _, label = name.partition("(")
+    if base not in _METRICS:
+        raise UnknownNameError("metric", base, _METRICS, f"it is one of {', '.join(_METRICS)}")
+    metric = _resolve(_METRICS[base])
+    return metric(label.removesuffix(")")) if label else metric
 
 
 def load_core(name: str) -> Any:
@@ -190,6 +228,8 @@ def module_of(kind: str, name: str) -> str:
     >>> module_of("tasks", "snli")
     'atinuke_bench.tasks.snli.task'
     """
+    if kind == "tasks" and is_declared(name):
+        return _KINDS[name.partition("/")[0]].partition(":")[0]
     return _table(kind)[_require(kind, name)].partition(":")[0]
 
 

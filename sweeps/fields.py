@@ -19,7 +19,7 @@ from atinuke_bench.config.base import broken_rule, field_model
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import domain_record, ends_of
 from atinuke_bench.sweeps.spaces import Parameter, Space, make_space
-from atinuke_bench.training.task import Task
+from atinuke_bench.training.task import Task, task_of
 
 #: Combinations of choices that are tried before a study begins.
 _MOST_COMBINATIONS = 256
@@ -42,7 +42,7 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         raise ConfigError(
             "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
         )
-    task: Task = registry.load_task(run.task).for_run(run)
+    task = task_of(run)
     values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
     base = dict(_flatten(values, ""))
     roots = {"core": core_config_class(run.core.name), "options": task.options_class}
@@ -90,7 +90,7 @@ def require_one_measure(
 
 def _measure(run: RunConfig) -> dict[str, Any]:
     """What a run's score is: scores of which this differs are not ranked together."""
-    task: Task = registry.load_task(run.task).for_run(run)
+    task = task_of(run)
     before = registry.load_core(run.core.name).pretraining(run.core, run.task).label
     return {"metric": task.metric.name, "pretraining": before, **task.protocol_of(run)}
 

@@ -8,7 +8,6 @@ import optuna
 from optuna.study import Study as OptunaStudy
 from optuna.study import StudyDirection
 
-from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
@@ -22,6 +21,7 @@ from atinuke_bench.sweeps.definition import (
 )
 from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+from atinuke_bench.training.task import task_of
 
 
 def study_folder(store: Path, name: str) -> Path:
@@ -113,7 +113,7 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
 def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
     run = config.make_run({})
-    task = registry.load_task(run.task).for_run(run)
+    task = task_of(run)
     task.data.load(run.source, task.options(run))
 
 

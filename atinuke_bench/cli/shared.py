@@ -50,7 +50,10 @@ app = typer.Typer(
     help="Train, evaluate and compare encoder cores on SQuAD, GLUE, SNLI, coreference and semantic role labelling.",
 )
 
-TaskOption = Annotated[str, typer.Option("--task", help="Task to train and evaluate on; `tasks` lists all.")]
+TaskOption = Annotated[
+    str,
+    typer.Option("--task", help="Task to train and evaluate on; `tasks` lists all. Or a YAML file that declares one."),
+]
 CoreOption = Annotated[str, typer.Option("--core", help="Encoder under test; `cores` lists all.")]
 ModelOption = Annotated[
     str | None,

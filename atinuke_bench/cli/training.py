@@ -60,13 +60,13 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
-    from atinuke_bench.config import make_run_config, parse_override
-    from atinuke_bench.registry import require_core_name, require_task_name
+    from atinuke_bench.config import find_task, make_run_config, parse_override
+    from atinuke_bench.registry import require_core_name
 
-    require_task_name(task)
+    name, declaration = find_task(task)
     require_core_name(core)
     config = make_run_config(
-        task,
+        name,
         core,
         preset=preset,
         source=source_config(source, data_dir),
@@ -76,6 +76,7 @@ def run(
             **({} if init_from is None else {"init_from.run": str(init_from)}),
             **dict(map(parse_override, overrides or [])),
         },
+        declaration=declaration,
     )
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution

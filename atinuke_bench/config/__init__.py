@@ -16,6 +16,7 @@ from atinuke_bench.config.cores import (
     core_config_class,
     is_floor,
 )
+from atinuke_bench.config.declarations import Declaration, find_task, is_task_file, read_declaration
 from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
     MOST_SEED,
@@ -37,6 +38,7 @@ __all__ = [
     "BiLSTMConfig",
     "CoreConfig",
     "CoreVariant",
+    "Declaration",
     "Frozen",
     "InitConfig",
     "MajorityConfig",
@@ -52,12 +54,15 @@ __all__ = [
     "TransformerConfig",
     "VariantOrigin",
     "core_config_class",
+    "find_task",
     "is_finite_number",
     "is_floor",
+    "is_task_file",
     "make_run_config",
     "number_in_text",
     "parse",
     "parse_override",
+    "read_declaration",
     "read_named_yaml",
     "read_yaml",
 ]

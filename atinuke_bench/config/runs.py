@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, SerializeAsAny, field_validator
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
 from atinuke_bench.config.cores import CoreConfig, PresetTraining, core_config_class
+from atinuke_bench.config.declarations import Declaration
 from atinuke_bench.errors import ConfigError
 
 #: The largest seed that every generator of random numbers takes.
@@ -113,6 +114,8 @@ class RunConfig(Frozen):
     seed: int = Field(0, ge=0, le=MOST_SEED)
     #: The run whose weights and tokenizer this one starts from; from scratch when not given.
     init_from: InitConfig | None = None
+    #: The task itself where a file declares it. What it means is part of the data's fingerprint.
+    declaration: Declaration | None = None
 
     @field_validator("core", mode="before")
     @classmethod
@@ -132,6 +135,7 @@ class RunConfig(Frozen):
         if self.core.has_tokenizer:
             record.pop("tokenizer")
         record["source"].pop("data_dir", None)
+        record.pop("declaration", None)
         if "init_from" in record:
             del record["init_from"]["run"]
         return record
@@ -145,8 +149,9 @@ def make_run_config(
     source: SourceConfig | None = None,
     seed: int = 0,
     overrides: dict[str, Any] | None = None,
+    declaration: Declaration | None = None,
 ) -> RunConfig:
-    """A run's config from names and overrides.
+    """A run's config from names and overrides; of a task that a file declares also the declaration.
 
     Training settings are taken from the user's overrides first, then from what the task declares, then from what the
     preset declares, then from what the core declares, then from `TrainingConfig`. A learning rate that the user did not
@@ -156,7 +161,10 @@ def make_run_config(
     >>> config.core.label(), config.training.max_epochs
     ('atinuke-micro[causal=false]', 2)
     """
-    registry.require_task_name(task)
+    if declaration is None:
+        registry.require_task_name(task)
+    else:
+        source = _source_of(declaration)
     config_class = core_config_class(core)
     record: dict[str, Any] = {
         "task": task,
@@ -164,15 +172,25 @@ def make_run_config(
         # Without unset fields, so that an override can fill a group that is None.
         "source": (source or SourceConfig()).model_dump(mode="json", exclude_none=True),
         "training": {},
+        "options": {} if declaration is None else dict(declaration.options),
         "seed": seed,
+        "declaration": declaration,
     }
     for path, value in (overrides or {}).items():
         _set_path(record, path, value, config_class)
     needs = config_class.training_of(preset, record["core"])
     record["training"] = (
-        _training_defaults(config_class.training, needs, registry.load_task(task).training) | record["training"]
+        _training_defaults(config_class.training, needs, registry.load_task(task, declaration).training)
+        | record["training"]
     )
     return parse(RunConfig, record, "run")
+
+
+def _source_of(declaration: Declaration) -> SourceConfig:
+    """A task that a file declares has its own data, wherever that of others comes from."""
+    if declaration.hub is not None:
+        return SourceConfig(kind="hub", revision=declaration.revision)
+    return SourceConfig(kind="local", data_dir=declaration.folder)
 
 
 def _training_defaults(

@@ -86,10 +86,25 @@ def spearman(gold: ArrayLike, predicted: ArrayLike) -> float | None:
     return pearson(rankdata(gold), rankdata(predicted))
 
 
+def macro_f1(gold: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean of the F1 of every class that is right or predicted anywhere, as scikit-learn's `f1_score` has it.
+
+    >>> macro_f1([0, 0, 1, 1], [0, 1, 1, 1])
+    73.33333333333334
+    """
+    gold, predicted = _labels(gold, predicted)
+    num_classes = int(max(gold.max(), predicted.max())) + 1
+    of_gold, of_predicted = np.bincount(gold, minlength=num_classes), np.bincount(predicted, minlength=num_classes)
+    right = np.bincount(gold[gold == predicted], minlength=num_classes)
+    occurs = of_gold + of_predicted > 0
+    return 100.0 * float(np.mean(2 * right[occurs] / (of_gold + of_predicted)[occurs]))
+
+
 #: The figures by their official names, as scorers print them.
 FIGURES: dict[str, Callable[[ArrayLike, ArrayLike], float | None]] = {
     "accuracy": accuracy,
     "f1": f1,
+    "macro_f1": macro_f1,
     "matthews_correlation": matthews_correlation,
     "pearson": pearson,
     "spearman": spearman,
@@ -126,9 +141,17 @@ def _dot(left: Sequence[int], right: Sequence[int]) -> int:
 # --- metric objects ---------------------------------------------------------------------------------------------------
 
 
+def _bare(name: str) -> str:
+    """The figure that a name is of, without the class."""
+    return name.partition("(")[0]
+
+
 @dataclass(frozen=True)
 class ClassMetric(Metric):
-    """Accuracy, F1 of one class, or Matthews' correlation, of labels by name; `beside` names further figures."""
+    """Accuracy, F1 of one class or of all, or Matthews' correlation, of labels by name.
+
+    `beside` names further figures. Where the name says which class it is of, as `f1(spam)` does, so does the figure's.
+    """
 
     name: str
     beside: tuple[str, ...] = ()
@@ -137,8 +160,9 @@ class ClassMetric(Metric):
 
     def __post_init__(self) -> None:
         names = (self.name, *self.beside)
-        assert set(names) <= {"accuracy", "f1", "matthews_correlation"}, f"no such figure among {names}"
-        assert "f1" not in names or self.positive is not None, "F1 is of one class, which `positive` names"
+        known = {"accuracy", "f1", "macro_f1", "matthews_correlation"}
+        assert {_bare(name) for name in names} <= known, f"no such figure among {names}"
+        assert "f1" not in map(_bare, names) or self.positive is not None, "F1 is of one class, which `positive` names"
 
     @property
     def bounds(self) -> tuple[float, float]:  # type: ignore[override]
@@ -149,14 +173,18 @@ class ClassMetric(Metric):
         classes, codes = np.unique(np.concatenate([gold, predicted]), return_inverse=True)
         sides = codes[: len(gold)], codes[len(gold) :]
         is_positive = gold == self.positive, predicted == self.positive
-        figures = {name: FIGURES[name](*(is_positive if name == "f1" else sides)) for name in (self.name, *self.beside)}
+        figures = {
+            name: FIGURES[_bare(name)](*(is_positive if _bare(name) == "f1" else sides))
+            for name in (self.name, *self.beside)
+        }
         right = (gold == predicted).astype(np.float64)
         samples: dict[str, Callable[[], Sample]] = {
             "accuracy": lambda: mean_sample(answers.ids, right.tolist()),
             "f1": lambda: _f1_sample(answers.ids, *is_positive),
+            "macro_f1": lambda: _macro_f1_sample(answers.ids, *sides, len(classes)),
             "matthews_correlation": lambda: _matthews_sample(answers.ids, *sides, len(classes)),
         }
-        return Measured(figures, right.tolist(), samples[self.name]())
+        return Measured(figures, right.tolist(), samples[_bare(self.name)]())
 
     def from_stored(self, prediction: str, gold: str) -> tuple[str, str]:
         return prediction, gold
@@ -182,6 +210,19 @@ class CorrelationMetric(Metric):
 
     def from_stored(self, prediction: str, gold: str) -> tuple[float, float]:
         return float(prediction), float(gold)
+
+
+def f1_of(label: str) -> ClassMetric:
+    """F1 of one label, with accuracy beside it."""
+    return ClassMetric(f"f1({label})", ("accuracy",), positive=label)
+
+
+#: What declarations may name.
+ACCURACY = ClassMetric("accuracy", ("macro_f1",))
+MACRO_F1 = ClassMetric("macro_f1", ("accuracy",))
+MATTHEWS = ClassMetric("matthews_correlation", ("accuracy",))
+SPEARMAN = CorrelationMetric("spearman", ("pearson",))
+PEARSON = CorrelationMetric("pearson", ("spearman",))
 
 
 @dataclass(frozen=True)
@@ -218,6 +259,23 @@ def _matthews_sample(
         return 100 * ratio(covariance, np.sqrt(variances[0] * variances[1]))
 
     return SumSample(tuple(ids), statistics, finish)
+
+
+def _macro_f1_sample(
+    ids: Sequence[str], gold: NDArray[np.int64], predicted: NDArray[np.int64], num_classes: int
+) -> SumSample:
+    # For each class: how often it is right and predicted, and how often it is either, counted twice where it is both.
+    rows = np.arange(len(gold))
+    hits, claims = np.zeros((len(gold), num_classes)), np.zeros((len(gold), num_classes))
+    hits[rows, gold] = gold == predicted
+    claims[rows, gold] += 1
+    claims[rows, predicted] += 1
+
+    def finish(sums: Floats) -> Floats:
+        both, either = sums[:, :num_classes], sums[:, num_classes:]
+        return 100 * ratio(ratio(2 * both, either).sum(axis=1), (either > 0).sum(axis=1).astype(np.float64))
+
+    return SumSample(tuple(ids), np.concatenate([hits, claims], axis=1), finish)
 
 
 def _pearson_sample(ids: Sequence[str], gold: Floats, predicted: Floats) -> SumSample:

@@ -38,7 +38,9 @@ def contradictions(folder: RunFolder, result: dict[str, Any]) -> list[str]:
         measured = {split: (answers := metric.read(rows), metric.measure(answers)) for split, rows in splits.items()}
         computed = {split: _floats(own.figures) for split, (_, own) in measured.items()}
         computed_score = {split: figures[metric.name] for split, figures in computed.items()}
-        version = registry.load_task(result["task"]).result_version
+        # Of a task that a file declares only the run's config knows what it is.
+        declaration = folder.read_config().declaration if registry.is_declared(result["task"]) else None
+        version = registry.load_task(result["task"], declaration).result_version
     # The plug-in may not be installed, and its metric may fail in any way.
     except Exception as error:
         raise NotComparableError(f"{what}: {first_line(error)}") from error

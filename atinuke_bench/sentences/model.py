@@ -34,6 +34,7 @@ class SentenceModel(TaskModel):
 
     labels: tuple[str, ...] | None
     is_pair: bool
+    options_class: type[SentenceOptions] = SentenceOptions
 
     @property
     def num_outputs(self) -> int:
@@ -41,7 +42,7 @@ class SentenceModel(TaskModel):
         return len(self.labels) if self.labels is not None else 1
 
     def build(self, core: Core, run: RunConfig) -> TaskModule:
-        pooling = options_of(run, SentenceOptions).pooling
+        pooling = options_of(run, self.options_class).pooling
         return SentenceModule(core, run, self.num_outputs, pooling, pair=self.is_pair)
 
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, Any]:

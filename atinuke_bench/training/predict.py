@@ -15,7 +15,6 @@ import torch
 from datasets import Dataset
 from tokenizers import Tokenizer
 
-from atinuke_bench import registry
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
@@ -26,7 +25,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.checkpoint import load_weights
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import Parts
-from atinuke_bench.training.task import Outputs, Task
+from atinuke_bench.training.task import Outputs, Task, task_of
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def load_predictor(folder: RunFolder) -> Predictor:
 
 def build_predictor(run: RunConfig, tokenizer: Tokenizer, calibration: Mapping[str, float]) -> Predictor:
     """A predictor with random weights, to be filled."""
-    task: Task = registry.load_task(run.task).for_run(run)
+    task = task_of(run)
     module = task.model.build(build_core(run.core, tokenizer.get_vocab_size(), is_shell=True), run)
     module.eval()
     module.parts = Parts(adapts=True)

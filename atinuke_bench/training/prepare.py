@@ -23,7 +23,7 @@ from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
-from atinuke_bench.training.task import Task
+from atinuke_bench.training.task import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class PreparedRun:
 
 def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun:
     """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
-    task: Task = registry.load_task(run.task).for_run(run)
+    task = task_of(run)
     registry.load_core(run.core.name)
     code = code_of_run(run.task, run.core.name)  # now, since reading the data may take long
     options = task.options(run)
@@ -224,7 +224,8 @@ def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun
     _require_labels(task, run, loaded)
     options = task.data.resolve_options(options, loaded)
     run = run.model_copy(update={"options": options.model_dump(mode="json")})
-    return PreparedRun(run, task, loaded, code, predicts_unlabelled)
+    # Once more, since a task may be made of what its data has, such as its labels.
+    return PreparedRun(run, task.for_run(run), loaded, code, predicts_unlabelled)
 
 
 def _require_labels(task: Task, run: RunConfig, loaded: Loaded) -> None:

@@ -64,7 +64,7 @@ def declares(monkeypatch):
     """Makes every task declare the given training settings."""
 
     def declare(training):
-        monkeypatch.setattr(registry, "load_task", lambda name: SimpleNamespace(training=training))
+        monkeypatch.setattr(registry, "load_task", lambda name, declaration=None: SimpleNamespace(training=training))
 
     return declare
 

@@ -1,0 +1,148 @@
+"""A task as a YAML file declares it: where its examples lie, what their fields are, and what answers are worth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from atinuke_bench import registry
+from atinuke_bench.config.base import Frozen, parse
+from atinuke_bench.config.written import read_yaml
+from atinuke_bench.errors import ConfigError, UnknownNameError, nearest
+
+Kind = Literal["classification", "regression", "tagging", "multiple-choice", "span", "coref", "srl", "lm"]
+#: Names of splits that mean dev.
+_DEV_NAMES = ("validation", "valid", "val", "devel", "development")
+_ENDINGS = (".yaml", ".yml")
+
+
+def _as_label(value: Any) -> Any:
+    """A label as text; YAML reads a bare 1 as a number, and a bare no as false."""
+    if isinstance(value, bool):
+        raise ValueError(f"a label is a text; YAML reads a bare yes, no, on, off as {str(value).lower()}: quote it")
+    return str(value) if isinstance(value, int) else value
+
+
+def _as_patterns(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Declaration(Frozen):
+    """A task of a kind. Where `hub` names a data set, `splits` names its splits, otherwise files or folders."""
+
+    name: str
+    kind: Kind
+    #: One line for readers.
+    summary: str = ""
+    #: Split -> files of it, as patterns below `folder`; or its name in the data set on the Hub.
+    splits: dict[str, Annotated[list[str], BeforeValidator(_as_patterns), Field(min_length=1)]] = Field(min_length=1)
+    #: Where the patterns begin: below the folder of the YAML file, or below `--data-dir` for a built-in task.
+    folder: Path = Path()
+    hub: str | None = None
+    #: Configuration of the data set on the Hub.
+    config: str = "default"
+    revision: str | None = None
+    #: What the kind calls a field -> what the data calls it; a column's number from 0 where files have no header.
+    fields: dict[str, str | int] = Field({})
+    #: All labels, in order; those of the train split when not given.
+    labels: list[Annotated[str, BeforeValidator(_as_label)]] | None = Field(None, min_length=2)
+    #: The figure that ranks; the kind's first when not given.
+    metric: str | None = None
+    #: The label that `metric: f1` is of.
+    positive: Annotated[str, BeforeValidator(_as_label)] | None = None
+    #: A built-in function that reads files which `fields` cannot describe.
+    reader: str | None = None
+    #: Settings of training and options of the kind that runs have unless the user sets others.
+    training: dict[str, Any] = Field({})
+    options: dict[str, Any] = Field({})
+    #: Raised when a built-in declaration comes to mean something else.
+    result_version: int = Field(1, ge=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_folder_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise ValueError(f"a task's name has at most 64 letters, digits, '.', '_' and '-'; found {name[:80]!r}")
+        return name
+
+    @field_validator("splits", mode="before")
+    @classmethod
+    def _splits_by_our_names(cls, splits: Any) -> Any:
+        if not isinstance(splits, Mapping):
+            return splits
+        named = {"dev" if name in _DEV_NAMES else name: files for name, files in splits.items()}
+        if len(named) < len(splits):
+            raise ValueError(f"one split is dev; found {', '.join(map(str, splits))}")
+        for name in named:
+            if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", name)):
+                raise ValueError(f"a split's name is a word such as train, dev, test or test_hard; found {name!r:.60}")
+        return named
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Declaration:
+        if self.labels is not None and len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels has a label twice; found {', '.join(self.labels)[:200]}")
+        if self.positive is not None and self.metric != "f1":
+            raise ValueError(f"positive is the label that metric f1 is of; found metric {self.metric}")
+        if self.metric == "f1" and self.positive is None:
+            raise ValueError("metric f1 is of one label, which `positive` names; nearest: macro_f1")
+        if self.positive is not None and self.labels is not None and self.positive not in self.labels:
+            raise ValueError(f"positive is one of the labels, {', '.join(self.labels)[:200]}; found {self.positive!r}")
+        if self.hub is None and self.revision is not None:
+            raise ValueError("revision is a commit of the data set that `hub` names; found no hub")
+        return self
+
+    @property
+    def task(self) -> str:
+        """The name that runs and reports have the task by."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def metric_name(self) -> str | None:
+        """The name that the metric is found by."""
+        return self.metric if self.positive is None else f"{self.metric}({self.positive})"
+
+    def meaning(self) -> dict[str, Any]:
+        """What of the declaration decides what examples and scores are; where files lie and how is trained does not."""
+        return self.model_dump(mode="json", include={"kind", "fields", "labels", "reader", "metric", "positive"})
+
+
+def is_task_file(text: str) -> bool:
+    """Whether what stands for a task is the path of a declaration.
+
+    >>> is_task_file("reviews.yaml"), is_task_file("snli")
+    (True, False)
+    """
+    return text.endswith(_ENDINGS)
+
+
+def find_task(name_or_file: str, base: Path = Path()) -> tuple[str, Declaration | None]:
+    """A task's name and, where a file declares it, its declaration; a relative path begins at `base`.
+
+    Raises UnknownNameError for a name or file that is not there, ConfigError for a file that declares no task.
+    """
+    if not is_task_file(name_or_file):
+        return registry.require_task_name(name_or_file), None
+    path = base / name_or_file
+    if not path.is_file():
+        near = nearest(path.name, [one.name for one in path.parent.glob("*") if is_task_file(one.name)])
+        hint = f"nearest: {near!r}" if near else "give a task's name, or a YAML file that declares one"
+        raise ConfigError(f"{path}: no such file; {hint}")
+    declaration = read_declaration(path)
+    if declaration.task in registry.task_names():
+        raise ConfigError(f"{path}: name: {declaration.task} is a built-in task; nearest: 'my-{declaration.name}'")
+    return declaration.task, declaration
+
+
+def read_declaration(path: Path) -> Declaration:
+    """The task that a YAML file declares, its folder beginning where the file lies; ConfigError."""
+    record = read_yaml(path)
+    if isinstance(record, dict) and "kind" in record and record["kind"] not in get_args(Kind):
+        kinds = get_args(Kind)
+        raise UnknownNameError(f"{path}: kind", str(record["kind"]), kinds, f"it is one of {', '.join(kinds)}")
+    declaration = parse(Declaration, record, str(path))
+    return declaration.model_copy(update={"folder": path.parent.absolute() / declaration.folder})

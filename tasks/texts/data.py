@@ -1,0 +1,141 @@
+"""Where a declared task of one text or two gets its examples: tables that a user brings, or a data set on the Hub."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from datasets import Dataset, Features, Value
+
+from atinuke_bench.config import Declaration, SourceConfig
+from atinuke_bench.data.declared import Read, Row, Rows, read_declared
+from atinuke_bench.data.hold_out import hold_out
+from atinuke_bench.data.records import Fields
+from atinuke_bench.data.sources import Loaded
+from atinuke_bench.data.table import UNLABELLED, is_hidden
+from atinuke_bench.errors import ConfigError, nearest
+from atinuke_bench.sentences.data import SentenceData
+from atinuke_bench.sentences.model import SentenceOptions
+
+#: The names that the two texts of a pair may have in `fields`.
+PAIRS = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question", "context"), ("text", "text2"))
+_SINGLES = ("text", "sentence", "sentence1")
+#: More labels than this, and most of them on one example, are no classes.
+_MOST_RARE = 50
+
+
+class TextOptions(SentenceOptions):
+    """Pooling, and the labels that the train split has."""
+
+    from_data = ("labels",)
+    labels: tuple[str, ...] | None = None
+
+
+def text_fields(declaration: Declaration) -> tuple[str, ...]:
+    """What the declaration calls its texts: two where it names any second one."""
+    named = declaration.fields
+    pair = next((pair for pair in PAIRS if pair[1] in named), None)
+    return pair or (next((name for name in _SINGLES if name in named), "text"),)
+
+
+@dataclass(frozen=True)
+class TextData(SentenceData):
+    """Columns `sentence1` and, for pairs, `sentence2`; `unit` names what examples share that depend on each other.
+
+    `labels` are empty until the data is read, where the declaration does not list them.
+    """
+
+    declaration: Declaration
+
+    @property
+    def features(self) -> Features:
+        return Features({**super().features, "unit": Value("string")})
+
+    def load(self, source: SourceConfig, options: TextOptions) -> Loaded:
+        declaration, names = self.declaration, text_fields(self.declaration)
+        fields = Fields(declaration.fields, (*names, "label", "id", "unit"))
+
+        def make(record: dict[Any, Any]) -> Row:
+            label = fields.label(record) if fields.has(record, "label") else None
+            row = {
+                **dict(zip(self.text_columns, (fields.text(record, name) for name in names), strict=True)),
+                "label": None if is_hidden(label) and label not in (declaration.labels or ()) else label,
+            }
+            if "id" in declaration.fields:
+                row["id"] = fields.label(record, "id") or ""
+            row["unit"] = (fields.label(record, "unit") or "") if "unit" in declaration.fields else row["sentence1"]
+            return row
+
+        read = read_declared(declaration, source, make, header=fields.has_header)
+        if self.labels is None:
+            splits = {split: self._scores(split, rows) for split, rows in read.splits.items()}
+        else:
+            labels = tuple(declaration.labels or options.labels or _labels_of(read))
+            splits = {split: self._classes(rows, labels) for split, rows in read.splits.items()}
+        return read.loaded(*_with_dev(splits))
+
+    def resolve_options(self, options: TextOptions, loaded: Loaded) -> TextOptions:
+        if self.labels is None:
+            return options
+        some = next(iter(loaded.splits.values()))
+        return options.model_copy(update={"labels": tuple(some.features["label"].names)})
+
+    def _scores(self, split: str, rows: Rows) -> Dataset:
+        values = []
+        for number, row in enumerate(rows.rows):
+            try:
+                value = math.nan if row["label"] is None else float(row["label"])
+            except ValueError:
+                value = math.inf
+            if math.isinf(value):
+                raise rows.refuse(number, f"a score is a number; found {row['label']!r:.60}", self._label_column)
+            values.append(value)
+        return self._dataset(rows, values, self.features)
+
+    def _classes(self, rows: Rows, labels: tuple[str, ...]) -> Dataset:
+        places = {label: place for place, label in enumerate(labels)}
+        values = []
+        for number, row in enumerate(rows.rows):
+            label = row["label"]
+            if label is not None and label not in places:
+                near = nearest(label, labels)
+                hint = f"nearest: {near!r}" if near else f"they are {', '.join(labels)[:200]}"
+                rule = "a label is one of those listed" if self.declaration.labels else "a label is one that train has"
+                raise rows.refuse(number, f"{rule}; found {label!r:.60}; {hint}", self._label_column)
+            values.append(UNLABELLED if label is None else places[label])
+        return self._dataset(rows, values, TextData(labels, self.is_pair, self.declaration).features)
+
+    @property
+    def _label_column(self) -> str:
+        return str(self.declaration.fields.get("label", "label"))
+
+    def _dataset(self, rows: Rows, labels: list[Any], features: Features) -> Dataset:
+        columns = {name: [row[name] for row in rows.rows] for name in features if name != "label"}
+        return Dataset.from_dict({**columns, "label": labels}, features=features)
+
+
+def _labels_of(read: Read) -> list[str]:
+    """The labels that the train split has, in order; DataError where they are none of a classification."""
+    train = read.splits.get("train")
+    if train is None:
+        raise ConfigError("labels are found in the train split, which is not declared; list them under `labels`")
+    counts = Counter(row["label"] for row in train.rows if row["label"] is not None)
+    if len(counts) < 2:
+        found = f"only {next(iter(counts))!r}" if counts else "no label"
+        raise train.refuse(0, f"train has at least two different labels; found {found}")
+    if len(counts) > _MOST_RARE and 2 * len(counts) > sum(counts.values()):
+        problem = f"train has {len(counts):,} different labels in {len(train):,} examples, too many for classes"
+        raise train.refuse(0, f"{problem}; nearest: kind regression, or another field as label")
+    return sorted(counts)
+
+
+def _with_dev(splits: dict[str, Dataset]) -> tuple[dict[str, Dataset], tuple[str, ...]]:
+    """The splits, of which dev is cut from train where there is nothing to report on."""
+    if set(splits) != {"train"} or len(splits["train"]) < 4:
+        return splits, ()
+    train = splits["train"]
+    cut = hold_out(len(train), 0.1, 2000, train["unit"][:])
+    note = f"no dev or test split is declared: {len(cut.held_out):,} of {len(train):,} examples of train are dev"
+    return {"train": train.select(cut.train), "dev": train.select(cut.held_out)}, (note,)

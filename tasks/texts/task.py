@@ -1,0 +1,52 @@
+"""Declared tasks of one text or two: classes (classification) or a score (regression)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from atinuke_bench.config import Declaration, RunConfig
+from atinuke_bench.sentences.floor import most_frequent_label
+from atinuke_bench.sentences.model import SentenceModel
+from atinuke_bench.sentences.slices import by_gold_label
+from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
+from atinuke_bench.tasks.texts.inputs import TextInputs
+from atinuke_bench.training.task import Task, Unit, declared_metric, declared_splits, options_of
+
+
+def from_declaration(declaration: Declaration) -> Task:
+    """A task of a kind `classification` or `regression`; its labels are those of a run once the data is read."""
+    has_classes, is_pair = declaration.kind == "classification", len(text_fields(declaration)) == 2
+    labels = tuple(declaration.labels or ()) if has_classes else None
+    data = TextData(labels, is_pair, declaration)
+    return Task(
+        name=declaration.task,
+        family=declaration.kind,
+        summary=declaration.summary or f"declared {declaration.kind}",
+        features=data.features,
+        metric=declared_metric(declaration, ("accuracy", "macro_f1", "matthews_correlation", "f1"))
+        if has_classes
+        else declared_metric(declaration, ("spearman", "pearson")),
+        data=data,
+        model=SentenceModel(labels, is_pair, TextOptions),
+        floor=most_frequent_label,
+        slices=by_gold_label if has_classes else None,
+        inputs=TextInputs(data),
+        splits=declared_splits(declaration),
+        group_column="unit",
+        unit=Unit("unit" if "unit" in declaration.fields else "first text" if is_pair else "text", "unit"),
+        options_class=TextOptions,
+        training=declaration.training,
+        variant=with_labels,
+        result_version=declaration.result_version,
+    )
+
+
+def with_labels(task: Task, run: RunConfig) -> Task:
+    """The task with the labels that a run's options name, once its data is read."""
+    labels, data = options_of(run, TextOptions).labels, task.data
+    assert isinstance(data, TextData), "a declared task of texts has their data"
+    if data.labels is None or labels is None or data.labels == labels:
+        return task
+    data = replace(data, labels=labels)
+    model = SentenceModel(labels, data.is_pair, TextOptions)
+    return replace(task, features=data.features, data=data, model=model, inputs=TextInputs(data))
