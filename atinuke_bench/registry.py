@@ -55,12 +55,12 @@ _KINDS = {
 }
 #: The metrics that declarations name; one of one label is made for it, and is named `f1(label)`.
 _METRICS = {
-    "accuracy": "atinuke_bench.metrics.classification:ACCURACY",
-    "macro_f1": "atinuke_bench.metrics.classification:MACRO_F1",
-    "matthews_correlation": "atinuke_bench.metrics.classification:MATTHEWS",
-    "f1": "atinuke_bench.metrics.classification:f1_of",
-    "spearman": "atinuke_bench.metrics.classification:SPEARMAN",
-    "pearson": "atinuke_bench.metrics.classification:PEARSON",
+    "accuracy": "atinuke_bench.tasks.texts.metric:ACCURACY",
+    "macro_f1": "atinuke_bench.tasks.texts.metric:MACRO_F1",
+    "matthews_correlation": "atinuke_bench.tasks.texts.metric:MATTHEWS",
+    "f1": "atinuke_bench.tasks.texts.metric:f1_of",
+    "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
+    "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
 }
 
 

@@ -212,19 +212,6 @@ class CorrelationMetric(Metric):
         return float(prediction), float(gold)
 
 
-def f1_of(label: str) -> ClassMetric:
-    """F1 of one label, with accuracy beside it."""
-    return ClassMetric(f"f1({label})", ("accuracy",), positive=label)
-
-
-#: What declarations may name.
-ACCURACY = ClassMetric("accuracy", ("macro_f1",))
-MACRO_F1 = ClassMetric("macro_f1", ("accuracy",))
-MATTHEWS = ClassMetric("matthews_correlation", ("accuracy",))
-SPEARMAN = CorrelationMetric("spearman", ("pearson",))
-PEARSON = CorrelationMetric("pearson", ("spearman",))
-
-
 @dataclass(frozen=True)
 class RankSample(Sample):
     """Spearman's correlation, which is no function of sums: values are ranked within each resample."""

@@ -183,7 +183,11 @@ def test_figures_have_their_official_names() -> None:
 LABELS = st.lists(st.tuples(*[st.sampled_from("abc")] * 2), min_size=2, max_size=30)
 
 
-@given(LABELS, st.sampled_from(["accuracy", "f1", "macro_f1", "matthews_correlation"]), st.randoms(use_true_random=False))
+@given(
+    LABELS,
+    st.sampled_from(["accuracy", "f1", "macro_f1", "matthews_correlation"]),
+    st.randoms(use_true_random=False),
+)
 def test_a_sample_gives_the_figure_of_any_multiset_of_its_units(pairs, name, random) -> None:
     metric = ClassMetric(name, positive="b")
     gold, predicted = zip(*pairs, strict=True)
