@@ -31,6 +31,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "submit",
         "report",
         "compare",
+        "claim",
         "tasks",
         "cores",
         "show",

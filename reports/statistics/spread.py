@@ -27,6 +27,8 @@ from atinuke_bench.metrics.metric import Floats
 NUM_RESAMPLES = 1000
 LEVEL = 0.05
 POWER = 0.8
+#: More seeds than this are not asked for.
+_MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -74,33 +76,70 @@ class Scores:
 
 def difference(a: Scores, b: Scores) -> Spread:
     """The mean of A less the mean of B, paired over units; error NaN when a trained core has a single seed."""
-    return _spread([(a, 1.0), (b, -1.0)], require_seeds=True)
+    return contrast([(a, 1.0), (b, -1.0)])
 
 
-def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Spread:
-    value = sum(sign * float(scores.observed.mean()) for scores, sign in parts)
-    unknown = Spread(value, float("nan"), float("nan"))
+def contrast(parts: Sequence[tuple[Scores, float]]) -> Spread:
+    """A sum of means, each with its weight, paired over units; error NaN when a trained core has a single seed."""
+    return _spread(parts, require_seeds=True)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the variance of a contrast comes from."""
+
+    of_units: float
+    unit_freedom: float
+    #: Of each core with several seeds: the variance between these that units leave unexplained, the one observed, and
+    #: how many there are.
+    of_seeds: tuple[tuple[float, float, int], ...]
+
+    def spread(self, value: float, num_seeds: int | None = None) -> Spread:
+        """A contrast of some value with its error, as it is or as it would be with another number of seeds."""
+        parts = [(left, between, num_seeds or own) for left, between, own in self.of_seeds]
+        total = self.of_units + sum(left / num for left, _, num in parts)
+        # How uncertain a variance is depends on the one observed, before the explained part is taken off.
+        doubt = self.of_units**2 / self.unit_freedom + sum((seen / num) ** 2 / (num - 1) for _, seen, num in parts)
+        if not doubt or not total:
+            return Spread(value, math.sqrt(total), math.inf)
+        # No fewer than the part with the fewest has by itself.
+        fewest = min([self.unit_freedom, *(num - 1.0 for _, _, num in parts)])
+        return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest))
+
+    def seeds_needed(self, value: float, level: float = LEVEL, power: float = POWER) -> int | None:
+        """How many seeds of each core tell a contrast of some value from 0 with probability `power`.
+
+        None where no number of seeds does: the units are too few for it.
+        """
+        for num_seeds in range(2, _MOST_SEEDS + 1):
+            if minimum_detectable_difference(self.spread(value, num_seeds), level, power) <= abs(value):
+                return num_seeds
+        return None
+
+
+def sources(parts: Sequence[tuple[Scores, float]]) -> Sources | None:
+    """The sources of a contrast's variance; None where there are no resampled scores, or too few that are defined."""
     resampled = [scores.resampled for scores, _ in parts if scores.resampled is not None]
     if len(resampled) < len(parts):
-        return unknown
-    if require_seeds and any(len(scores.observed) < 2 and not scores.is_fixed for scores, _ in parts):
-        return unknown
-    means = np.sum([sign * own.mean(axis=1) for own, (_, sign) in zip(resampled, parts, strict=True)], axis=0)
+        return None
+    means = np.sum([weight * own.mean(axis=1) for own, (_, weight) in zip(resampled, parts, strict=True)], axis=0)
     means = means[np.isfinite(means)]
     # A metric that most resamples leave undefined has no interval.
     if len(means) * 2 < len(resampled[0]):
-        return unknown
-    seeded = [scores for scores, _ in parts if len(scores.observed) > 1 and not scores.is_fixed]
-    terms = [_seed_term(scores) for scores in seeded]
+        return None
     freedom = min(_unit_freedom(scores) for scores, _ in parts)
     of_units = float(means.var(ddof=1)) * (freedom + 1) / freedom
-    total = of_units + sum(variance for variance, _ in terms)
-    doubt = of_units**2 / freedom + sum(part for _, part in terms)
-    if not doubt or not total:
-        return Spread(value, math.sqrt(total), math.inf)
-    # No fewer than the part with the fewest has by itself.
-    fewest = min([freedom, *(len(scores.observed) - 1.0 for scores in seeded)])
-    return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest))
+    seeded = [(scores, weight) for scores, weight in parts if len(scores.observed) > 1 and not scores.is_fixed]
+    return Sources(of_units, freedom, tuple(_of_seeds(scores, weight) for scores, weight in seeded))
+
+
+def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Spread:
+    value = sum(weight * float(scores.observed.mean()) for scores, weight in parts)
+    found = sources(parts)
+    lacks_seeds = any(len(scores.observed) < 2 and not scores.is_fixed for scores, _ in parts)
+    if found is None or (require_seeds and lacks_seeds):
+        return Spread(value, float("nan"), float("nan"))
+    return found.spread(value)
 
 
 def _unit_freedom(scores: Scores) -> float:
@@ -108,11 +147,7 @@ def _unit_freedom(scores: Scores) -> float:
     return scores.num_units - 1.0
 
 
-def _seed_term(scores: Scores) -> tuple[float, float]:
-    """Variance of the mean over seeds that comes from seeds alone, and its part in Satterthwaite's denominator.
-
-    How uncertain it is depends on the variance between seeds as observed, before the explained part is taken off.
-    """
+def _of_seeds(scores: Scores, weight: float) -> tuple[float, float, int]:
     assert scores.resampled is not None, "no predictions to resample"
     num_seeds = len(scores.observed)
     deviations = scores.resampled - scores.resampled.mean(axis=1, keepdims=True)
@@ -120,7 +155,7 @@ def _seed_term(scores: Scores) -> tuple[float, float]:
     freedom = _unit_freedom(scores)
     explained = float(deviations.var(axis=0, ddof=1).sum()) / (num_seeds - 1) * (freedom + 1) / freedom
     between = float(scores.observed.var(ddof=1))
-    return max(0.0, between - explained) / num_seeds, (between / num_seeds) ** 2 / (num_seeds - 1)
+    return weight**2 * max(0.0, between - explained), weight**2 * between, num_seeds
 
 
 def minimum_detectable_difference(spread: Spread, level: float = LEVEL, power: float = POWER) -> float:
