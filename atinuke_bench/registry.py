@@ -48,20 +48,27 @@ _BUILT_IN = {
     },
     "cores": {name: core for name, (core, _) in _CORES.items()},
 }
-#: What makes a task from a declaration of each kind. A task that a file declares is named `<kind>/<its name>`.
+#: What makes a task from a declaration of each kind. A task that a user's file declares is named `<kind>/<its name>`.
 _KINDS = {
     "classification": "atinuke_bench.tasks.texts.task:from_declaration",
     "regression": "atinuke_bench.tasks.texts.task:from_declaration",
 }
-#: The metrics that declarations name; one of one label is made for it, and is named `f1(label)`.
+#: The metrics that declarations of each kind name, the one that counts where none is named first; one of one label or
+#: language is made for it, and is named `f1(label)`.
 _METRICS = {
-    "accuracy": "atinuke_bench.tasks.texts.metric:ACCURACY",
-    "macro_f1": "atinuke_bench.tasks.texts.metric:MACRO_F1",
-    "matthews_correlation": "atinuke_bench.tasks.texts.metric:MATTHEWS",
-    "f1": "atinuke_bench.tasks.texts.metric:f1_of",
-    "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
-    "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
+    "classification": {
+        "accuracy": "atinuke_bench.tasks.texts.metric:ACCURACY",
+        "macro_f1": "atinuke_bench.tasks.texts.metric:MACRO_F1",
+        "matthews_correlation": "atinuke_bench.tasks.texts.metric:MATTHEWS",
+        "f1": "atinuke_bench.tasks.texts.metric:f1_of",
+    },
+    "regression": {
+        "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
+        "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
+    },
 }
+#: What reads the built-in tasks that YAML files beside the families' code declare.
+_DECLARATIONS = "atinuke_bench.config.declarations:built_in_declarations"
 
 
 @cache
@@ -69,16 +76,28 @@ def _entry_points(kind: str) -> list[EntryPoint]:
     return sorted(entry_points(group=f"atinuke_bench.{kind}"), key=lambda point: (point.name, _package(point)))
 
 
+@cache
+def built_in_declarations() -> Mapping[str, Any]:
+    """The built-in tasks that YAML files declare, by name (`atinuke_bench.config.Declaration`)."""
+    return dict(_resolve(_DECLARATIONS)())
+
+
+def _built_in(kind: str) -> dict[str, str]:
+    if kind != "tasks":
+        return _BUILT_IN[kind]
+    return _BUILT_IN[kind] | {name: _KINDS[one.kind] for name, one in built_in_declarations().items()}
+
+
 def _table(kind: str) -> dict[str, str]:
     plugins = {point.name: point.value for point in reversed(_entry_points(kind))}
-    return {**plugins, **_BUILT_IN[kind]}
+    return {**plugins, **_built_in(kind)}
 
 
 def unused_plugins() -> list[str]:
     """A line for each task and core of a plug-in that is not used, since its name is taken."""
     lines = []
     for kind in _BUILT_IN:
-        taken: dict[str, tuple[str, str]] = {name: (place, "atinuke-bench") for name, place in _BUILT_IN[kind].items()}
+        taken: dict[str, tuple[str, str]] = {name: (place, "atinuke-bench") for name, place in _built_in(kind).items()}
         for point in _entry_points(kind):
             place, owner = taken.setdefault(point.name, (point.value, _package(point)))
             if place != point.value:
@@ -115,6 +134,7 @@ def require_core_name(name: str) -> str:
 
 def load_task(name: str, declaration: Any = None) -> Any:
     """The task called `name` (`atinuke_bench.training.task.Task`), or the one that a declaration makes."""
+    declaration = built_in_declarations().get(name) if declaration is None else declaration
     if declaration is None:
         return _load("tasks", name)
     if declaration.kind not in _KINDS:
@@ -123,12 +143,21 @@ def load_task(name: str, declaration: Any = None) -> Any:
 
 
 def is_declared(task: str) -> bool:
-    """Whether a task's name is one that a file gives it.
+    """Whether a task's name is one that a user's file gives it.
 
     >>> is_declared("classification/reviews"), is_declared("glue/cola")
     (True, False)
     """
-    return task not in _table("tasks") and task.partition("/")[0] in _KINDS
+    kind, slash, _ = task.partition("/")
+    return bool(slash) and kind in _KINDS and task not in _table("tasks")
+
+
+def _kind_of(task: str) -> str | None:
+    """The kind of a task that a file declares, a user's or a built-in one; None for a task that is code."""
+    if is_declared(task):
+        return task.partition("/")[0]
+    declaration = built_in_declarations().get(task)
+    return None if declaration is None else str(declaration.kind)
 
 
 @cache
@@ -136,8 +165,11 @@ def metrics_of(task: str) -> tuple[Any, ...]:
     """The metrics that a task may be judged by (`atinuke_bench.metrics.metric.Metric`), the declared one first.
 
     They are looked for in `METRICS` of the module `metric` beside the task's module, which loads without torch; a task
-    without such a module is loaded itself.
+    without such a module is loaded itself. A task that a built-in file declares has the one that is named there.
     """
+    declaration = built_in_declarations().get(task)
+    if declaration is not None:
+        return (declared_metric(declaration.kind, declaration.metric_name),)
     module = module_of("tasks", task)
     sibling = f"{module.rpartition('.')[0]}.metric"
     with plugin_errors("tasks", task):
@@ -150,21 +182,27 @@ def metrics_of(task: str) -> tuple[Any, ...]:
 
 def load_metric(task: str, name: str) -> Any:
     """The metric called `name` of a task; UnknownNameError."""
-    if is_declared(task):
-        return declared_metric(name)
+    kind = _kind_of(task)
+    if kind is not None:
+        return declared_metric(kind, name)
     metrics = {metric.name: metric for metric in metrics_of(task)}
     if name not in metrics:
         raise UnknownNameError(f"metric of task {task!r}", name, metrics, f"it has {', '.join(metrics)}")
     return metrics[name]
 
 
-def declared_metric(name: str) -> Any:
-    """The metric that declarations call `name`, such as `macro_f1` or `f1(spam)`; UnknownNameError."""
-    base, _, label = name.partition("(")
-    if base not in _METRICS:
-        raise UnknownNameError("metric", base, _METRICS, f"it is one of {', '.join(_METRICS)}")
-    metric = _resolve(_METRICS[base])
-    return metric(label.removesuffix(")")) if label else metric
+@cache
+def declared_metric(kind: str, name: str | None = None) -> Any:
+    """The metric that declarations of a kind call `name`, such as `macro_f1` or `f1(spam)`; UnknownNameError.
+
+    Without a name it is the kind's first.
+    """
+    known = _METRICS[kind]
+    base, _, of = (name or next(iter(known))).partition("(")
+    if base not in known:
+        raise UnknownNameError(f"metric of kind {kind}", base, known, f"it has {', '.join(known)}")
+    metric = _resolve(known[base])
+    return metric(of.removesuffix(")")) if of else metric
 
 
 def load_core(name: str) -> Any:
@@ -245,7 +283,7 @@ def packages_of(kind: str, name: str) -> set[str]:
 
 def _plugin_point(kind: str, name: str) -> EntryPoint | None:
     """The entry point that is used for a name; None where it is built in."""
-    return None if name in _BUILT_IN[kind] else next((one for one in _entry_points(kind) if one.name == name), None)
+    return None if name in _built_in(kind) else next((one for one in _entry_points(kind) if one.name == name), None)
 
 
 def _require(kind: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -48,6 +49,10 @@ class Declaration(Frozen):
     revision: str | None = None
     #: What the kind calls a field -> what the data calls it; a column's number from 0 where files have no header.
     fields: dict[str, str | int] = Field({})
+    #: Field of the data -> the value that the rows of the task have there; rows of files without the field all count.
+    where: dict[str, Annotated[str, BeforeValidator(_as_label)]] = Field({})
+    #: Whether csv and tsv files put quotation marks around fields that need them, as spreadsheets do.
+    quotes: bool = True
     #: All labels, in order; those of the train split when not given.
     labels: list[Annotated[str, BeforeValidator(_as_label)]] | None = Field(None, min_length=2)
     #: The figure that ranks; the kind's first when not given.
@@ -88,7 +93,7 @@ class Declaration(Frozen):
             raise ValueError(f"labels has a label twice; found {', '.join(self.labels)[:200]}")
         if self.positive is not None and self.metric != "f1":
             raise ValueError(f"positive is the label that metric f1 is of; found metric {self.metric}")
-        if self.metric == "f1" and self.positive is None:
+        if self.kind == "classification" and self.metric == "f1" and self.positive is None:
             raise ValueError("metric f1 is of one label, which `positive` names; nearest: macro_f1")
         if self.positive is not None and self.labels is not None and self.positive not in self.labels:
             raise ValueError(f"positive is one of the labels, {', '.join(self.labels)[:200]}; found {self.positive!r}")
@@ -98,8 +103,8 @@ class Declaration(Frozen):
 
     @property
     def task(self) -> str:
-        """The name that runs and reports have the task by."""
-        return f"{self.kind}/{self.name}"
+        """The name that runs and reports have the task by; that of a built-in one is whole."""
+        return self.name if "/" in self.name else f"{self.kind}/{self.name}"
 
     @property
     def metric_name(self) -> str | None:
@@ -108,7 +113,8 @@ class Declaration(Frozen):
 
     def meaning(self) -> dict[str, Any]:
         """What of the declaration decides what examples and scores are; where files lie and how is trained does not."""
-        return self.model_dump(mode="json", include={"kind", "fields", "labels", "reader", "metric", "positive"})
+        parts = {"kind", "fields", "where", "quotes", "labels", "reader", "metric", "positive"}
+        return self.model_dump(mode="json", include=parts, exclude_defaults=True)
 
 
 def is_task_file(text: str) -> bool:
@@ -146,3 +152,27 @@ def read_declaration(path: Path) -> Declaration:
         raise UnknownNameError(f"{path}: kind", str(record["kind"]), kinds, f"it is one of {', '.join(kinds)}")
     declaration = parse(Declaration, record, str(path))
     return declaration.model_copy(update={"folder": path.parent.absolute() / declaration.folder})
+
+
+def built_in_declarations() -> dict[str, Declaration]:
+    """The built-in tasks that `tasks/<folder>/<file>.yaml` declare, by name, which is `<folder>/<name>`.
+
+    A file with a list `each` declares a task for each word of it; `{each}` in the file's texts is that word.
+    """
+    found = {}
+    for path in sorted(Path(str(resources.files("atinuke_bench.tasks"))).glob("*/*.yaml")):
+        record = read_yaml(path)
+        for word in record.pop("each", [""]):
+            declaration = parse(Declaration, _filled(record, word), str(path))
+            name = f"{path.parent.name}/{declaration.name}"
+            found[name] = declaration.model_copy(update={"name": name})
+    return found
+
+
+def _filled(value: Any, word: str) -> Any:
+    """A part of a file with a word in place of `{each}`."""
+    if isinstance(value, dict):
+        return {key: _filled(part, word) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, word) for part in value]
+    return value.replace("{each}", word) if isinstance(value, str) else value

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import datasets
 
 from atinuke_bench.config import Declaration, SourceConfig
-from atinuke_bench.data.records import Numbered, read_table
+from atinuke_bench.data.hold_out import hold_out
+from atinuke_bench.data.records import Numbered, read_table, table_endings
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
+from atinuke_bench.data.split_files import SplitFiles
 from atinuke_bench.data.table import Table
-from atinuke_bench.data.text import content_sha256
 from atinuke_bench.errors import ConfigError, DataError, nearest
 from atinuke_bench.files import sha256_json
 
 Row = dict[str, Any]
+#: Gives the records of a file, each with its line or number.
+Reader = Callable[[Path], Iterator[Numbered]]
+#: Of fewer examples none are cut off.
+_FEWEST_TO_CUT = 4
 
 
 @dataclass(frozen=True)
@@ -52,26 +58,109 @@ class Read:
 
 
 def read_declared(
-    declaration: Declaration, source: SourceConfig, make: Callable[[Any], Row | None], *, header: bool = True
+    declaration: Declaration,
+    source: SourceConfig,
+    make: Callable[[Any], Row | None],
+    *,
+    header: bool = True,
+    read: Reader | None = None,
 ) -> Read:
     """Every split of a declared task, each record made an example by `make`, which leaves out what it gives None for.
 
-    An example's `id` is its split and number unless `make` gives one, which is unique within the split. Raises
-    DataError with file, line and field.
+    `read` gives the records of a file where they are no table's. An example's `id` is its split and number unless
+    `make` gives one, which is unique within the split. Raises DataError with file, line and field.
+    """
+    read = read or partial(read_table, header=header, quotes=declaration.quotes)
+    where = _Where(declaration.where)
+    chosen = where.of(make)
+    if declaration.hub is not None:
+        place, found = Path(declaration.hub), _read_hub(declaration, chosen, source.revision)
+    else:
+        files = declared_files(declaration, source, table_endings())
+        splits = {name: _collect(name, _records(own, read), chosen) for name, own in files.splits.items()}
+        place, found = files.folder, Read(splits, files.fingerprints() | meaning_of(declaration), notes=files.notes())
+    where.require_met(place)
+    for split, rows in found.splits.items():
+        if not len(rows):
+            raise DataError(f"split {split!r} has no example", path=place)
+    return found
+
+
+def declared_files(
+    declaration: Declaration,
+    source: SourceConfig,
+    endings: Sequence[str],
+    prefer: Callable[[Sequence[str]], Sequence[str]] | None = None,
+) -> SplitFiles:
+    """The files of every split of a declared task; DataError where a pattern fits none, or a file is of two splits.
+
+    Where a pattern names a folder, the files below it with one of the endings are read, those of them that `prefer`
+    picks. ConfigError for a data set on the Hub.
     """
     if declaration.hub is not None:
-        return _read_hub(declaration, make, source.revision)
+        raise ConfigError(f"kind {declaration.kind} is read from files; found hub: {declaration.hub}; nearest: splits")
     folder = folder_of(declaration, source)
-    found = {name: find_files(folder, name, patterns) for name, patterns in declaration.splits.items()}
-    _require_apart(found)
-    splits = {name: _collect(name, _records(files, header), make) for name, files in found.items()}
-    hashes = {
-        f"{split}/{name.removesuffix('.gz')}": content_sha256(path)
-        for split, files in found.items()
-        for name, path in files.items()
-    }
-    read = "; ".join(f"{split}: {', '.join(files)}"[:200] for split, files in found.items())
-    return Read(splits, {**hashes, **_meaning(declaration)}, notes=(f"files of {folder}: {read}",))
+    found = {name: _find(folder, name, own, endings, prefer) for name, own in declaration.splits.items()}
+    owners: dict[Path, str] = {}
+    for split, files in found.items():
+        for name, path in files.items():
+            # What is learned would be tested.
+            if owners.setdefault(path.resolve(), split) != split:
+                raise DataError(f"a file is of one split; it is of {owners[path.resolve()]} and of {split}", path=path)
+            if f"{name}.gz" in files:
+                raise DataError(f"{name}.gz is this file, packed; both are of {split}; nearest: one of them", path=path)
+        found[split] = {name.removesuffix(".gz"): path for name, path in files.items()}
+    return SplitFiles(folder, found, {}, (), {})
+
+
+Splits = dict[str, datasets.Dataset]
+
+
+def with_dev(splits: Splits, group: str | None) -> tuple[Splits, tuple[str, ...]]:
+    """The splits, of which dev is cut from train where there is nothing to report on, and a note of what was cut.
+
+    Examples with the same value in the column `group` stay together.
+    """
+    if set(splits) != {"train"} or len(splits["train"]) < _FEWEST_TO_CUT:
+        return splits, ()
+    train = splits["train"]
+    cut = hold_out(len(train), 0.1, 2000, None if group is None else train[group][:])
+    note = f"no dev or test split is declared: {len(cut.held_out):,} of {len(train):,} examples of train are dev"
+    return {"train": train.select(cut.train), "dev": train.select(cut.held_out)}, (note,)
+
+
+class _Where:
+    """The rows that a declaration's `where` leaves."""
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        self.wanted = wanted
+        self.found: dict[str, set[str]] = {name: set() for name in wanted}
+        self.names: set[str] = set()
+
+    def of(self, make: Callable[[Any], Row | None]) -> Callable[[Any], Row | None]:
+        """What makes an example of a record, and none of those that are not wanted."""
+        return (lambda record: make(record) if self._keeps(record) else None) if self.wanted else make
+
+    def _keeps(self, record: dict[Any, Any]) -> bool:
+        self.names.update(map(str, record))
+        keeps = True
+        for name, value in self.wanted.items():
+            if name in record:
+                self.found[name].add(str(record[name])[:40])
+                keeps = keeps and str(record[name]) == value
+        return keeps
+
+    def require_met(self, where: Path | str) -> None:
+        """DataError for a field that no file has, or a value that no row has."""
+        for name, value in self.wanted.items():
+            values = self.found[name]
+            if values and value not in values:
+                found = ", ".join(sorted(values))[:200]
+                raise DataError(f"no row has this value; found {found}", path=where, field=f"where.{name}")
+            if not values:
+                near = nearest(name, self.names)
+                hint = f"nearest: {near!r}" if near else f"found {', '.join(sorted(self.names))[:200]}"
+                raise DataError(f"no file has this field; {hint}", path=where, field=f"where.{name}")
 
 
 def folder_of(declaration: Declaration, source: SourceConfig) -> Path:
@@ -86,36 +175,43 @@ def folder_of(declaration: Declaration, source: SourceConfig) -> Path:
     return source.data_dir / declaration.folder
 
 
-def find_files(folder: Path, split: str, patterns: list[str]) -> dict[str, Path]:
-    """The files of a split in order of name; DataError where a pattern fits none."""
+def _find(
+    folder: Path,
+    split: str,
+    patterns: Sequence[str],
+    endings: Sequence[str],
+    prefer: Callable[[Sequence[str]], Sequence[str]] | None,
+) -> dict[str, Path]:
+    """The files of a split in order of name, by their paths below the folder."""
     found: dict[str, Path] = {}
     for pattern in patterns:
         base, below = (Path("/"), pattern.lstrip("/")) if Path(pattern).is_absolute() else (folder, pattern)
-        paths = [path for path in sorted(base.glob(below)) if path.is_file()]
+        places = sorted(base.glob(below)) if below.strip("./") else [base / below]
+        folders = [path for path in places if path.is_dir()]
+        paths = [path for path in places if path.is_file()]
+        paths = paths or [path for place in folders for path in _files_below(place, endings, prefer)]
         if not paths:
-            names = [path.name for path in (base / below).parent.glob("*")] if (base / below).parent.is_dir() else []
-            near = nearest(Path(below).name, names)
-            raise DataError(
-                f"splits.{split}: no file is named so; found {pattern!r}" + (f"; nearest: {near!r}" if near else ""),
-                path=folder,
-            )
+            near = nearest(Path(below).name, [path.name for path in (base / below).parent.glob("*")])
+            why = f"no file in it ends in {' or '.join(endings)}" if folders else "no file is named so"
+            hint = f"; nearest: {near!r}" if near and not folders else ""
+            raise DataError(f"splits.{split}: {why}; found {pattern!r}{hint}", path=folder)
         found |= {str(path.relative_to(base) if base == folder else path): path for path in paths}
     return dict(sorted(found.items()))
 
 
-def _require_apart(found: Mapping[str, Mapping[str, Path]]) -> None:
-    """DataError where a file belongs to two splits, so that what is learned would be tested."""
-    owners: dict[Path, str] = {}
-    for split, files in found.items():
-        for path in files.values():
-            real = path.resolve()
-            if owners.setdefault(real, split) != split:
-                raise DataError(f"a file is of one split; it is of {owners[real]} and of {split}", path=path)
+def _files_below(
+    folder: Path, endings: Sequence[str], prefer: Callable[[Sequence[str]], Sequence[str]] | None
+) -> list[Path]:
+    """The files below a folder with one of the endings, packed or not; a plain one has precedence over its `.gz`."""
+    paths = [path for path in sorted(folder.rglob("*"), reverse=True) if path.is_file()]
+    named = {str(path).removesuffix(".gz"): path for path in paths}
+    fitting = [name for name in named if name.endswith(tuple(endings))]
+    return [named[name] for name in (prefer(fitting) if prefer and fitting else fitting)]
 
 
-def _records(files: Mapping[str, Path], header: bool) -> Iterator[tuple[Path | str, Numbered]]:
+def _records(files: Mapping[str, Path], read: Reader) -> Iterator[tuple[Path | str, Numbered]]:
     for path in files.values():
-        for numbered in read_table(path, header=header):
+        for numbered in read(path):
             yield path, numbered
 
 
@@ -135,8 +231,6 @@ def _collect(split: str, records: Iterator[tuple[Path | str, Numbered]], make: C
         seen[row["id"]] = path, line
         rows.rows.append(row)
         rows.places.append((path, line))
-    if not len(rows):
-        raise DataError(f"split {split!r} has no example")
     return rows
 
 
@@ -161,7 +255,7 @@ def _read_hub(declaration: Declaration, make: Callable[[Any], Row | None], revis
     splits = {name: patterns[0] for name, patterns in declaration.splits.items()}
     source = HubDataset(str(declaration.hub), declaration.config, splits, {}, declaration.revision, reader)
     loaded = load_hub(source, datasets.Features({"id": datasets.Value("string")}), revision)
-    return Read(rows, {**loaded.files, **_meaning(declaration)}, loaded.revision)
+    return Read(rows, {**loaded.files, **meaning_of(declaration)}, loaded.revision)
 
 
 def _class_name(kind: datasets.ClassLabel, number: int | None) -> str | None:
@@ -169,5 +263,6 @@ def _class_name(kind: datasets.ClassLabel, number: int | None) -> str | None:
     return None if number is None or number < 0 else kind.names[number]
 
 
-def _meaning(declaration: Declaration) -> dict[str, str]:
+def meaning_of(declaration: Declaration) -> dict[str, str]:
+    """What a declaration means, as a part of the fingerprint of its data."""
     return {"declaration": sha256_json(declaration.meaning())}

@@ -16,17 +16,18 @@ from atinuke_bench.files import parse_json
 Numbered = tuple[int, dict[Any, Any]]
 
 
-def read_table(path: Path, *, header: bool = True) -> Iterator[Numbered]:
+def read_table(path: Path, *, header: bool = True, quotes: bool = True) -> Iterator[Numbered]:
     """The records of a file, by the ending of its name (`.gz` after it accepted, but for parquet); DataError.
 
-    csv and tsv are read as spreadsheets write them, with quotation marks around fields that need them.
+    csv and tsv are read as spreadsheets write them, with quotation marks around fields that need them; without
+    `quotes` such marks are text like any other.
     """
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending not in _READERS:
         near = nearest(ending, _READERS)
         hint = f"nearest: {near!r}" if near else f"it is one of {', '.join(_READERS)}"
         raise DataError(f"a table's file is known by its ending; found {ending or 'none'!r}; {hint}", path=path)
-    return _READERS[ending](path, header)
+    return _READERS[ending](path, header, quotes)
 
 
 def table_endings() -> tuple[str, ...]:
@@ -34,9 +35,11 @@ def table_endings() -> tuple[str, ...]:
     return tuple(_READERS)
 
 
-def _delimited(delimiter: str) -> Callable[[Path, bool], Iterator[Numbered]]:
-    def read(path: Path, header: bool) -> Iterator[Numbered]:
-        rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
+def _delimited(delimiter: str) -> Callable[[Path, bool, bool], Iterator[Numbered]]:
+    def read(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
+        text = io.StringIO(read_text(path), newline="")
+        # csv.QUOTE_MINIMAL, csv.QUOTE_NONE
+        rows = csv.reader(text, delimiter=delimiter, strict=True, quoting=0 if quotes else 3)
         names: list[Any] | None = None
         # A field may span lines; a row is named by its first.
         last = 0
@@ -69,13 +72,13 @@ def _header(path: Path, line: int, row: list[str]) -> list[str]:
     return row
 
 
-def _json_lines(path: Path, header: bool) -> Iterator[Numbered]:
+def _json_lines(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
     for line, text in read_lines(path):
         if text.strip():
             yield line, _object(_json(path, text, line), path, line)
 
 
-def _json_list(path: Path, header: bool) -> Iterator[Numbered]:
+def _json_list(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
     records = _json(path, read_text(path), None)
     if not isinstance(records, list):
         raise DataError("a .json file of examples is a list of objects; one object a line is .jsonl", path=path)
@@ -96,7 +99,7 @@ def _object(record: Any, path: Path, line: int) -> dict[Any, Any]:
     return record
 
 
-def _parquet(path: Path, header: bool) -> Iterator[Numbered]:
+def _parquet(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -107,7 +110,7 @@ def _parquet(path: Path, header: bool) -> Iterator[Numbered]:
     yield from enumerate(table.to_pylist(), start=1)
 
 
-_READERS: dict[str, Callable[[Path, bool], Iterator[Numbered]]] = {
+_READERS: dict[str, Callable[[Path, bool, bool], Iterator[Numbered]]] = {
     ".csv": _delimited(","),
     ".tsv": _delimited("\t"),
     ".jsonl": _json_lines,

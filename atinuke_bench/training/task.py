@@ -33,7 +33,7 @@ from atinuke_bench.config import Declaration, Frozen, RunConfig, SourceConfig, p
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.metrics.metric import Answers, Measured, Metric
 from atinuke_bench.training.capabilities import NewInputs, OfficialFiles, Submission
 from atinuke_bench.training.module import TaskModule
@@ -227,21 +227,18 @@ def task_of(run: RunConfig) -> Task:
     return task.for_run(run)
 
 
-def declared_metric(declaration: Declaration, known: Sequence[str]) -> Metric:
-    """The metric that a declaration names, else the first of `known`; UnknownNameError for one that is not known."""
-    name = declaration.metric or known[0]
-    if name not in known:
-        kind = declaration.kind
-        raise UnknownNameError(f"metric of kind {kind}", name, known, f"it has {', '.join(known)}")
-    metric: Metric = registry.declared_metric(declaration.metric_name or name)
-    return metric
-
-
 def declared_splits(declaration: Declaration) -> Splits:
     """Every declared split but train is evaluated; without any, dev is, which is cut from train."""
     evaluated = tuple(name for name in declaration.splits if name != "train") or ("dev",)
     headline = tuple(name for name in ("test", "dev") if name in evaluated)
     return Splits(evaluated=evaluated, headline=headline or evaluated)
+
+
+def require_unset(declaration: Declaration, *names: str) -> None:
+    """ConfigError where a declaration sets what its kind has no use for."""
+    for name in names:
+        if value := getattr(declaration, name):
+            raise ConfigError(f"{name}: a task of kind {declaration.kind} has none; found {value!r:.80}")
 
 
 _MISSING = {

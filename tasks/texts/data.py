@@ -10,8 +10,7 @@ from typing import Any
 from datasets import Dataset, Features, Value
 
 from atinuke_bench.config import Declaration, SourceConfig
-from atinuke_bench.data.declared import Read, Row, Rows, read_declared
-from atinuke_bench.data.hold_out import hold_out
+from atinuke_bench.data.declared import Read, Row, Rows, read_declared, with_dev
 from atinuke_bench.data.records import Fields
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.table import UNLABELLED, is_hidden
@@ -74,7 +73,7 @@ class TextData(SentenceData):
         else:
             labels = tuple(declaration.labels or options.labels or _labels_of(read))
             splits = {split: self._classes(rows, labels) for split, rows in read.splits.items()}
-        return read.loaded(*_with_dev(splits))
+        return read.loaded(*with_dev(splits, "unit"))
 
     def resolve_options(self, options: TextOptions, loaded: Loaded) -> TextOptions:
         if self.labels is None:
@@ -129,13 +128,3 @@ def _labels_of(read: Read) -> list[str]:
         problem = f"train has {len(counts):,} different labels in {len(train):,} examples, too many for classes"
         raise train.refuse(0, f"{problem}; nearest: kind regression, or another field as label")
     return sorted(counts)
-
-
-def _with_dev(splits: dict[str, Dataset]) -> tuple[dict[str, Dataset], tuple[str, ...]]:
-    """The splits, of which dev is cut from train where there is nothing to report on."""
-    if set(splits) != {"train"} or len(splits["train"]) < 4:
-        return splits, ()
-    train = splits["train"]
-    cut = hold_out(len(train), 0.1, 2000, train["unit"][:])
-    note = f"no dev or test split is declared: {len(cut.held_out):,} of {len(train):,} examples of train are dev"
-    return {"train": train.select(cut.train), "dev": train.select(cut.held_out)}, (note,)

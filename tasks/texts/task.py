@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from atinuke_bench import registry
 from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.sentences.floor import most_frequent_label
 from atinuke_bench.sentences.model import SentenceModel
 from atinuke_bench.sentences.slices import by_gold_label
 from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
 from atinuke_bench.tasks.texts.inputs import TextInputs
-from atinuke_bench.training.task import Task, Unit, declared_metric, declared_splits, options_of
+from atinuke_bench.training.task import Task, Unit, declared_splits, options_of
 
 
 def from_declaration(declaration: Declaration) -> Task:
@@ -23,9 +24,7 @@ def from_declaration(declaration: Declaration) -> Task:
         family=declaration.kind,
         summary=declaration.summary or f"declared {declaration.kind}",
         features=data.features,
-        metric=declared_metric(declaration, ("accuracy", "macro_f1", "matthews_correlation", "f1"))
-        if has_classes
-        else declared_metric(declaration, ("spearman", "pearson")),
+        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
         data=data,
         model=SentenceModel(labels, is_pair, TextOptions),
         floor=most_frequent_label,

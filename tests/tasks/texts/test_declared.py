@@ -100,7 +100,7 @@ def test_f1_is_of_the_label_that_is_named():
 
 
 def test_macro_f1_of_resamples_is_that_of_the_examples_drawn():
-    metric = registry.declared_metric("macro_f1")
+    metric = registry.declared_metric("classification", "macro_f1")
     gold, predicted = list("aabbcca"), list("abbbcaa")
     sample = metric.measure(Answers(tuple(map(str, range(7))), predicted, gold)).sample
     weights = [[1] * 7, [2, 0, 1, 1, 0, 0, 3], [0, 0, 0, 0, 1, 1, 0]]
