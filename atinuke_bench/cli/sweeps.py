@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
 from atinuke_bench.cli.shared import (
+    CheckpointMinutesOption,
     DataDirOption,
+    DeviceBatchTokensOption,
     JsonOption,
     OutOption,
     PresetOption,
@@ -17,6 +19,7 @@ from atinuke_bench.cli.shared import (
     SourceOption,
     WandbOption,
     app,
+    on_device,
     print_json,
     say,
     source_config,
@@ -24,6 +27,9 @@ from atinuke_bench.cli.shared import (
     wandb_mode,
 )
 from atinuke_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from atinuke_bench.training.execution import Execution
 
 SEARCH = "TASK"
 
@@ -72,6 +78,7 @@ SearchTrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"),
 ]
+PrunerOption = Annotated[str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
@@ -93,9 +100,7 @@ def search(
     seconds: SecondsOption = None,
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",
-    pruner: Annotated[
-        str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")
-    ] = None,
+    pruner: PrunerOption = None,
     against: Annotated[
         str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
     ] = None,
@@ -111,6 +116,8 @@ def search(
     wandb: WandbOption = "offline",
     threads: ThreadsOption = 1,
     devices: DevicesOption = 1,
+    device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     as_json: JsonOption = False,
 ) -> None:
     """Search a space of core dimensions and training settings with Optuna. The same command joins or resumes it.
@@ -136,8 +143,9 @@ def search(
     )
     from atinuke_bench.sweeps.opening import create_or_join
 
+    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
     studies = [create_or_join(config, out, storage) for config in configs]
-    _print_studies(studies, _carry_out(studies, workers, executor, wandb, threads, devices), as_json)
+    _print_studies(studies, _carry_out(studies, workers, executor, wandb, execution), as_json)
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep resume snli-atinuke --trials 80")
@@ -154,6 +162,8 @@ def resume(
     wandb: WandbOption = "offline",
     threads: ThreadsOption = 1,
     devices: DevicesOption = 1,
+    device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a study, or join it from another process or machine; its budget may be raised."""
@@ -161,12 +171,13 @@ def resume(
     from atinuke_bench.sweeps.definition import Budget
     from atinuke_bench.sweeps.opening import open_study
 
+    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
     opened = open_study(study, out, storage, data_dir)
     granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
     if changes:
         opened.set_budget(parse(Budget, {**opened.config.budget.model_dump(), **changes}, "budget"))
-    _print_studies([opened], _carry_out([opened], workers, executor, wandb, threads, devices), as_json)
+    _print_studies([opened], _carry_out([opened], workers, executor, wandb, execution), as_json)
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep show snli-atinuke snli-bilstm")
@@ -196,6 +207,8 @@ def best(
     wandb: WandbOption = "offline",
     threads: ThreadsOption = 1,
     devices: DevicesOption = 1,
+    device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     as_json: JsonOption = False,
 ) -> None:
     """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
@@ -206,11 +219,12 @@ def best(
     from atinuke_bench.sweeps.best import retrain
     from atinuke_bench.sweeps.opening import open_study
 
+    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
     opened = open_study(study, out, storage, data_dir)
     record = retrain(
         opened,
         make_executor(executor, workers, devices, threads),
-        _template(opened, wandb, threads, devices),
+        _template(opened, wandb, execution),
         num_seeds=seeds,
         num_rivals=rivals,
         on_end=lambda line: say(line, err=True),
@@ -239,9 +253,14 @@ def dashboard(
     serve_dashboard(opened, host, port)
 
 
-def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
-    from atinuke_bench.runs.jobs.types import Job
+def _execution(threads: int, devices: int, on_each: dict[str, Any]) -> Execution:
     from atinuke_bench.training.execution import Execution
+
+    return Execution(threads=threads, devices=devices, show_progress=False, **on_each)
+
+
+def _template(study: Any, wandb: str, execution: Execution) -> Any:
+    from atinuke_bench.runs.jobs.types import Job
 
     return Job(
         key="",
@@ -249,26 +268,24 @@ def _template(study: Any, wandb: str, threads: int, devices: int) -> Any:
         store=study.store,
         wandb=wandb_mode(wandb),
         group=study.config.name,
-        execution=Execution(threads=threads, devices=devices, show_progress=False),
+        execution=execution,
     )
 
 
-def _carry_out(
-    studies: list[Any], workers: int | None, executor: str, wandb: str, threads: int, devices: int
-) -> list[Any]:
+def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: str, execution: Execution) -> list[Any]:
     """Serve the studies one after the other, each on the whole machine; what each learned."""
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.insight import write_insight
     from atinuke_bench.sweeps.progress import Progress
     from atinuke_bench.sweeps.sweep import Sweep
 
-    runner = make_executor(executor, workers, devices, threads)
+    runner = make_executor(executor, workers, execution.devices, execution.threads)
     learned = []
     try:
         for study in studies:
             progress = Progress(study, lambda line: say(line, err=True))
             try:
-                Sweep(study, runner, _template(study, wandb, threads, devices), progress).run()
+                Sweep(study, runner, _template(study, wandb, execution), progress).run()
             except BaseException:
                 write_insight(study)  # after an interrupt nobody waits for figures
                 raise

@@ -20,6 +20,7 @@ from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Sweep
+from atinuke_bench.training.execution import Execution
 
 SPACE = {
     "core.num_layers": {"int": [1, 4]},
@@ -51,6 +52,8 @@ class FakeExecutor:
     #: Keys of all jobs ever started, and the most at once.
     started: list[str] = field(default_factory=list)
     most: int = 0
+    #: How each of them was to be carried out.
+    executions: list[Execution] = field(default_factory=list)
 
     def folder(self, job: Job) -> RunFolder:
         return RunFolder(job.store / "played" / sha256_json(job.run.determinants())[:10])
@@ -58,6 +61,7 @@ class FakeExecutor:
     def start(self, job: Job) -> None:
         self.jobs[job.key] = job
         self.started.append(job.key)
+        self.executions.append(job.execution)
         self.most = max(self.most, len(self.jobs))
         failure = self.fails(job)
         if failure is not None:

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from atinuke_bench.training.execution import Execution
+
 pytestmark = pytest.mark.usefixtures("in_memory")
 
 SMALL = ["--preset", "nano", "--workers", "2", "--wandb", "disabled", "--set", "training.max_epochs=4"]
@@ -64,6 +66,30 @@ def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):
     assert "fresh seeds" in table.out
 
 
+def test_how_trials_are_carried_out_is_no_part_of_a_study(sweep, tmp_path):
+    searched = sweep("snli", *SMALL, "--trials", 2, "--device-batch-tokens", 12345, "--checkpoint-minutes", 5)
+    assert searched.status == 0, searched.err
+    definition = (tmp_path / "runs/studies/snli-atinuke/study.yaml").read_text()
+    ways = {
+        "resume": ["--trials", 3, "--device-batch-tokens", "auto", "--threads", 2],
+        "best": ["--seeds", 1, "--rivals", 0, "--checkpoint-minutes", 7],
+    }
+    for command, asked in ways.items():
+        assert sweep(command, "snli-atinuke", "--wandb", "disabled", *asked).status == 0
+    usual = {"show_progress": False}
+    assert [executor.executions for executor in searched.executors] == [
+        [Execution(device_batch_tokens=12345, checkpoint_minutes=5, **usual)] * 2,
+        [Execution(device_batch_tokens="auto", threads=2, **usual)],
+        [Execution(checkpoint_minutes=7, **usual)],
+    ]
+    assert "minutes" not in definition
+    assert "12345" not in definition
+    # The same search with other settings is the same study, which is complete.
+    again = sweep("snli", *SMALL, "--trials", 3, "--device-batch-tokens", 64)
+    assert again.status == 0, again.err
+    assert again.executors[-1].executions == []
+
+
 def test_cores_get_studies_of_their_own_with_the_same_budget(sweep):
     done = sweep("snli", *SMALL, "--cores", "atinuke,bilstm", "--trials", 4, "--json")
     records = json.loads(done.out)["studies"]
@@ -107,6 +133,9 @@ def test_help_has_an_example(sweep, arguments):
         (["snli", "--name", "a/b"], "a study's name has letters, digits"),
         (["snli", "--flops", 0], "budget.training_flops"),
         (["snli", "--core", "majority"], "space 'encoder'"),
+        (["snli", "--device-batch-tokens", "some"], "from 1 on, or 'auto'; found 'some'"),
+        (["resume", "any", "--device-batch-tokens", "0"], "from 1 on, or 'auto'; found '0'"),
+        (["best", "any", "--device-batch-tokens", "0"], "from 1 on, or 'auto'; found '0'"),
         (["snli", "--set", "training.select_on=dev"], "would tune on the dev set"),
         (["snli", "--set", "core.nm_layers=2"], "unknown field 'core.nm_layers'"),
         (["lm", "--space", "components"], "metric masked_loss with core.causal=false"),
