@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from atinuke_bench.cli.preemption import requeued_when_preempted
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.guards import sigterm_as_interrupt
+from atinuke_bench.training.module import TaskModule
+from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.train import train_and_evaluate
 
 
 @pytest.fixture
@@ -45,6 +50,23 @@ def test_a_warned_job_ends_as_at_sigterm_and_is_queued_again(scontrol, capsys):
     assert scontrol.read_text() == "requeue 12\n"
     assert "job 12 is queued again" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_a_warned_run_saves_its_epoch_and_is_queued_again(scontrol, make_run, tmp_path, monkeypatch):
+    original = TaskModule.training_step
+
+    def training_step(self, batch, batch_index):
+        if batch_index == 2:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return original(self, batch, batch_index)
+
+    monkeypatch.setattr(TaskModule, "training_step", training_step)
+    prepared, folder = prepare(make_run(training__batch_tokens=48)), RunFolder(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt), requeued_when_preempted():
+        train_and_evaluate(prepared, folder, Execution(show_progress=False))
+    assert folder.middle_checkpoint.exists()
+    assert "saved at step 3 of epoch 0" in folder.log.read_text()
+    assert scontrol.read_text() == "requeue 12\n"
 
 
 def test_so_it_is_before_anything_is_carried_out(scontrol):

@@ -73,19 +73,51 @@ def sigterm_as_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def ask_seldom(trainer: pl.Trainer) -> None:
-    """Let the processes of a run tell each other of signals at every 16th step.
+class EndRequest:
+    """SIGTERM as a wish: while it is held, it is noted, so that a state can be saved first; a second one counts."""
 
-    Lightning does so at every step, and reads the answer from the device, which must finish its queue for it.
+    def __init__(self) -> None:
+        self.is_made = False
+        self._before: Any = None
+
+    def hold(self) -> None:
+        """Note the signal from here on."""
+        if self._before is None and threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, self._note)
+
+    def release(self) -> None:
+        """Let the signal do again what it did before."""
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+            self._before = None
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Release it in the end. What fails once it is made, such as talk with processes that are gone, is that end."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self.is_made:
+                raise KeyboardInterrupt("SIGTERM") from error
+            raise
+        finally:
+            self.release()
+
+    def _note(self, signum: int, frame: Any) -> None:
+        if self.is_made:
+            self.release()
+            signal.raise_signal(signal.SIGTERM)
+        self.is_made = True
+
+
+def keep_signals(trainer: pl.Trainer) -> None:
+    """Keep Lightning from handling signals.
+
+    At SIGTERM it broadcasts wherever a process happens to be, and one that is in the middle of another exchange hangs.
+    For the answer it asks at every step, and reads it from the device, which must finish its queue for it.
     """
-    loop = trainer.fit_loop.epoch_loop
-    ask = loop._broadcast_sigterm_tensor
-
-    def ask_now_and_then() -> None:
-        if trainer.global_step % 16 == 0:
-            ask()
-
-    loop._broadcast_sigterm_tensor = ask_now_and_then  # type: ignore[method-assign]
+    trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+    trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from atinuke_bench.core.base import Core
 from atinuke_bench.data.batching import is_stand_in
 from atinuke_bench.errors import DivergedError
 from atinuke_bench.training.feed import move, sizes_of, with_sizes
-from atinuke_bench.training.guards import ask_seldom
 from atinuke_bench.training.parts import Parts
 from atinuke_bench.training.processes import gather_at_first
 
@@ -82,9 +81,6 @@ class TaskModule(pl.LightningModule):
     def core_flops(self, num_tokens: int) -> int:
         """Operations of the core's forward pass over a row of `num_tokens` tokens."""
         return num_tokens * self.core.flops_per_token(num_tokens)
-
-    def on_fit_start(self) -> None:
-        ask_seldom(self.trainer)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         total = self._units_of_all(batch)

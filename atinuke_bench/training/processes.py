@@ -68,6 +68,15 @@ def from_first(value: T) -> T:
     return holder[0]
 
 
+def any_of(wishes: list[bool], device: torch.device) -> list[bool]:
+    """For each wish, whether any process has it; the device is waited for where there are several."""
+    if not is_shared():
+        return wishes
+    numbers = torch.tensor(wishes, dtype=torch.int32, device=device)
+    distributed.all_reduce(numbers, op=distributed.ReduceOp.MAX)
+    return [number > 0 for number in numbers.tolist()]
+
+
 def gather_at_first(outputs: list[Output]) -> list[Output]:
     """The outputs of all processes at the first one, in order of rank; none at the others.
 

@@ -19,14 +19,15 @@ from atinuke_bench.run_folder import RunFolder, history_lines
 from atinuke_bench.training.cost import forward_flops
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import Clock, generator_states, set_generator_states, wait_for
+from atinuke_bench.training.guards import EndRequest
 from atinuke_bench.training.module import TaskModule, gather_outputs
 from atinuke_bench.training.prepare import PreparedRun
-from atinuke_bench.training.processes import Output, from_first
+from atinuke_bench.training.processes import Output, any_of, from_first
 from atinuke_bench.training.resume import STATE_KEY, ResumePoint
 from atinuke_bench.training.selection_rule import History, SelectionRule
 
 log = logging.getLogger(__name__)
-# Processes must agree whether a state is due, and a step in which they talk waits for the device.
+# How often a state may be due, in steps. Processes must agree, and a step in which they talk waits for a GPU.
 _ASK_EVERY = 16
 
 
@@ -82,6 +83,8 @@ class EpochSelection(pl.Callback):
         self.clock = clock
         self.checkpoint_minutes = checkpoint_minutes
         self.rule = SelectionRule.of(prepared)
+        #: SIGTERM during an epoch: its state is saved first.
+        self.end_request = EndRequest()
         self.history: History = []
         self._within: dict[str, Any] | None = None
         self._num_tokens: Tensor | int = 0
@@ -113,6 +116,7 @@ class EpochSelection(pl.Callback):
         return STATE_KEY
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.end_request.hold()
         if self._within is None:
             return
         # The epoch goes on: Lightning calls no hook for its start.
@@ -125,6 +129,7 @@ class EpochSelection(pl.Callback):
         self._within = None
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.end_request.hold()
         self._started = self._stopped = self._saved = time.perf_counter()
         self._num_tokens = 0
         self._num_steps = 0
@@ -140,11 +145,21 @@ class EpochSelection(pl.Callback):
         self._num_steps += 1
         if trainer.is_last_batch:
             wait_for(module.device)  # a GPU may have steps in its queue
-        elif self._num_steps % _ASK_EVERY == 0:
-            is_due = time.perf_counter() - self._saved >= 60 * self.checkpoint_minutes
-            if trainer.strategy.broadcast(is_due):
-                self._save_within(trainer, module)
+        else:
+            self._save_if_asked(trainer, module)
         self._stopped = time.perf_counter()
+
+    def _save_if_asked(self, trainer: pl.Trainer, module: TaskModule) -> None:
+        """Save the state within the epoch where that is due, or where a process is to end; then KeyboardInterrupt."""
+        may_be_due = self._num_steps % _ASK_EVERY == 0
+        if trainer.world_size > 1 and module.device.type != "cpu" and not may_be_due:
+            return
+        is_due = may_be_due and time.perf_counter() - self._saved >= 60 * self.checkpoint_minutes
+        is_due, ends = any_of([is_due, self.end_request.is_made], module.device)
+        if is_due or ends:
+            self._save_within(trainer, module)
+        if ends:
+            raise KeyboardInterrupt("SIGTERM")
 
     def _save_within(self, trainer: pl.Trainer, module: TaskModule) -> None:
         """Save the state in the middle of an epoch."""
@@ -210,6 +225,9 @@ class EpochSelection(pl.Callback):
             if is_best:
                 self.folder.next_checkpoint.replace(self.folder.best_checkpoint)
             self.folder.middle_checkpoint.unlink(missing_ok=True)
+        self.end_request.release()
+        if any_of([self.end_request.is_made], module.device)[0]:
+            raise KeyboardInterrupt("SIGTERM")
         is_over, answer = self.is_over(), True
         if self.should_continue is not None and trainer.is_global_zero:
             answer = self.should_continue(record)

@@ -28,7 +28,14 @@ from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.execution import Clock, Execution
 from atinuke_bench.training.failure import write_failure
-from atinuke_bench.training.guards import exit_as_interrupt, log_to, only_holder, quiet_lightning, sigterm_as_interrupt
+from atinuke_bench.training.guards import (
+    exit_as_interrupt,
+    keep_signals,
+    log_to,
+    only_holder,
+    quiet_lightning,
+    sigterm_as_interrupt,
+)
 from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
@@ -291,7 +298,7 @@ def _trainer(
 ) -> pl.Trainer:
     training = prepared.run.training
     with quiet_lightning():
-        return pl.Trainer(
+        trainer = pl.Trainer(
             accelerator=execution.chosen_accelerator(),
             devices=execution.trainer_devices(),
             num_nodes=execution.size,
@@ -309,6 +316,8 @@ def _trainer(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
+    keep_signals(trainer)
+    return trainer
 
 
 def _fit(
@@ -324,7 +333,7 @@ def _fit(
     if point is not None:
         log.info("resuming %s", point.place)
         data.begin = (len(point.history), point.within["steps"]) if point.within else None
-    with exit_as_interrupt(), quiet_lightning():
+    with selection.end_request.settled(), exit_as_interrupt(), quiet_lightning():
         trainer.fit(module, datamodule=data, ckpt_path=None if point is None else point.path)
     if not selection.history:
         raise DivergedError("training ended before its first epoch was evaluated")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
@@ -10,7 +11,7 @@ from atinuke_bench.errors import BusyError, RunFolderError
 from atinuke_bench.locks import marker_of
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.training.execution import Execution
-from atinuke_bench.training.guards import only_holder
+from atinuke_bench.training.guards import EndRequest, only_holder, sigterm_as_interrupt
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import train_and_evaluate
 
@@ -34,6 +35,38 @@ def test_a_marker_in_place_of_a_lock_is_named(tmp_path, monkeypatch):
     marker_of(tmp_path / ".lock").write_text("1\nanother-machine\n", encoding="utf-8")
     with pytest.raises(BusyError, match=r"if none does, remove \.lock\.held"), only_holder(folder):
         raise AssertionError("two carry it out")
+
+
+def test_a_wish_to_end_is_noted_while_it_is_held_and_a_second_one_ends_at_once():
+    with sigterm_as_interrupt():
+        before = signal.getsignal(signal.SIGTERM)
+        request = EndRequest()
+        request.hold()
+        request.hold()
+        assert not request.is_made
+        signal.raise_signal(signal.SIGTERM)
+        assert request.is_made
+        with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(("is_made", "ends"), [(True, KeyboardInterrupt), (False, RuntimeError)])
+def test_what_fails_after_the_wish_to_end_is_the_end(is_made, ends):
+    request = EndRequest()
+
+    def lose_the_others():
+        with request.settled():
+            request.hold()
+            if is_made:
+                signal.raise_signal(signal.SIGTERM)
+            raise RuntimeError("Connection closed by peer")
+
+    with sigterm_as_interrupt():
+        before = signal.getsignal(signal.SIGTERM)
+        with pytest.raises(ends):
+            lose_the_others()
+        assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_processes_that_begin_at_once_do_not_hinder_each_other(tmp_path):

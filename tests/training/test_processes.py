@@ -14,7 +14,7 @@ from atinuke_bench.core.build import build_core
 from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import processes, selection
 from atinuke_bench.training.module import TaskModule
-from atinuke_bench.training.processes import from_first, gather_at_first
+from atinuke_bench.training.processes import any_of, from_first, gather_at_first
 from atinuke_bench.training.selection import EpochSelection
 
 
@@ -47,6 +47,7 @@ def _share(rank: int, port: int) -> None:
                 assert np.array_equal(array, right[name])
                 assert array.flags.writeable
     assert from_first({"score": 5.0} if rank == 0 else {}) == {"score": 5.0}
+    assert any_of([rank == 1, False, True], torch.device("cpu")) == [True, False, True]
     torch.distributed.destroy_process_group()
 
 
@@ -58,6 +59,7 @@ def test_a_process_alone_asks_nobody():
     outputs = outputs_of(1)
     assert gather_at_first(outputs) is outputs
     assert from_first("told") == "told"
+    assert any_of([True, False], torch.device("cpu")) == [True, False]
 
 
 def test_only_the_first_process_decodes(make_run, monkeypatch):

@@ -6,6 +6,7 @@ device lets pass: numbers that are sent from the host, and masks that are assign
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from types import SimpleNamespace
@@ -21,10 +22,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
+from atinuke_bench.training import selection
 from atinuke_bench.training.feed import move, with_sizes
-from atinuke_bench.training.guards import ask_seldom
 from atinuke_bench.training.parts import Parts
 from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.selection import EpochSelection
 
 DEVICE = torch.device("meta")
 #: A task of every kind of loss, and cores of every kind.
@@ -131,12 +133,22 @@ def test_no_training_step_waits_for_a_gpu(case, monkeypatch):
             module.configure_gradient_clipping(None, run.training.gradient_clip)
 
 
-def test_processes_ask_each_other_for_signals_at_every_16th_step():
+@pytest.mark.parametrize(("device", "steps"), [("cuda", [16, 32]), ("cpu", list(range(1, 41)))])
+def test_processes_that_share_gpus_ask_each_other_at_every_16th_step(make_run, monkeypatch, device, steps):
+    nothing: Any = None
+    task = SimpleNamespace(metric=SimpleNamespace(higher_is_better=True))
+    prepared: Any = SimpleNamespace(task=task, run=make_run(), selection_examples=None)
+    callback = EpochSelection(prepared, nothing, nothing, nothing, None, nothing, checkpoint_minutes=30)
+    trainer: Any = SimpleNamespace(world_size=2)
+    module: Any = SimpleNamespace(device=torch.device(device))
+    callback._saved = time.perf_counter()
     asked: list[int] = []
-    trainer: Any = SimpleNamespace(global_step=0)
-    loop = SimpleNamespace(_broadcast_sigterm_tensor=lambda: asked.append(trainer.global_step))
-    trainer.fit_loop = SimpleNamespace(epoch_loop=loop)
-    ask_seldom(trainer)
-    for trainer.global_step in range(40):
-        loop._broadcast_sigterm_tensor()
-    assert asked == [0, 16, 32]
+
+    def any_of(wishes, _):
+        asked.append(callback._num_steps)
+        return wishes
+
+    monkeypatch.setattr(selection, "any_of", any_of)
+    for callback._num_steps in range(1, 41):
+        callback._save_if_asked(trainer, module)
+    assert asked == steps
