@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+
+# Imported later, with DDP, its functions would take the processes that have met by then as defaults, and keep them.
+import torch.distributed.nn.functional
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import distributed
 
@@ -57,6 +61,17 @@ class RunEnvironment(LightningEnvironment):
 def is_shared() -> bool:
     """Whether this process is one of several that have found each other."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
+
+
+def part() -> None:
+    """End what this process has to do with others, and the threads by which it did; for the end of the process.
+
+    A thread of gloo that lets go of a tensor while Python ends aborts the process, which has done all its work by then.
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    gc.collect()  # a trained module holds the processes through DDP
+    distributed.destroy_process_group()
 
 
 def from_first(value: T) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ from atinuke_bench.training.initialise import initialise, record_initialisation
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun, unknown_warning
-from atinuke_bench.training.processes import from_first
+from atinuke_bench.training.processes import from_first, part
 from atinuke_bench.training.progress import RunProgress
 from atinuke_bench.training.records import checksums, manifest_record, recorded_attempts, result_record
 from atinuke_bench.training.resume import ResumePoint, Resumption
@@ -343,6 +344,8 @@ def _resume_point(trainer: pl.Trainer, selection: EpochSelection, say: Callable[
     """Where the run goes on, found by its first process for all."""
     # Lightning does this first in `fit`; done here, the processes can be told before it.
     trainer.strategy.setup_environment()
+    if trainer.world_size > 1:
+        atexit.register(part)
     point = None
     if trainer.is_global_zero:
         point = Resumption(selection.folder, selection.rule, trainer.world_size, say).find()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import multiprocessing
+from torch.nn.parallel import DistributedDataParallel
 
 from atinuke_bench.core.build import build_core
 from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import processes, selection
 from atinuke_bench.training.module import TaskModule
-from atinuke_bench.training.processes import any_of, from_first, gather_at_first
+from atinuke_bench.training.processes import any_of, from_first, gather_at_first, part
 from atinuke_bench.training.selection import EpochSelection
 
 
@@ -48,7 +50,17 @@ def _share(rank: int, port: int) -> None:
                 assert array.flags.writeable
     assert from_first({"score": 5.0} if rank == 0 else {}) == {"score": 5.0}
     assert any_of([rank == 1, False, True], torch.device("cpu")) == [True, False, True]
-    torch.distributed.destroy_process_group()
+    module = DistributedDataParallel(torch.nn.Linear(2, 2))
+    module(torch.ones(1, 2)).sum().backward()
+    del module
+    assert {"pt_gloo_runloop", "gloo_tcp_loop"} <= threads() or not threads()
+    part()
+    assert not any("gloo" in name for name in threads()), "a thread that lives on may abort the end of the process"
+
+
+def threads() -> set[str]:
+    """The names of this process's threads, where the system tells them."""
+    return {place.read_text().strip() for place in Path("/proc/self/task").glob("*/comm")}
 
 
 def test_outputs_come_together_at_the_first_process_alone():
