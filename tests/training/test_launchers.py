@@ -42,8 +42,9 @@ def test_a_process_alone_has_all_gpus_that_it_sees(machine):
     assert own_gpus() == ["0", "1", "2", "3"]
     machine(2, variables={"CUDA_VISIBLE_DEVICES": "GPU-5, 7"})
     assert own_gpus() == ["GPU-5", "7"]
-    machine(0, variables={"CUDA_VISIBLE_DEVICES": ""})
-    assert own_gpus() == []
+    for hidden in ("", "-1", "7"):  # with which CUDA finds none
+        machine(0, variables={"CUDA_VISIBLE_DEVICES": hidden})
+        assert own_gpus() == []
 
 
 def test_an_allocation_has_its_gpus_and_no_others(machine):

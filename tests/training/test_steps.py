@@ -111,6 +111,17 @@ def test_shards_of_a_batch_have_its_gradient_together(family, processes, num_sha
         assert shared_loss == pytest.approx(loss, rel=1e-5)
 
 
+def test_where_no_row_fits_into_the_tokens_of_a_part_each_row_is_one(family, processes, monkeypatch):
+    module, encoded = family
+    batch = BatchDataset(encoded)[np.arange(3)]
+    expected, loss = processes(module, [batch])
+    monkeypatch.setattr(module, "parts", Parts(1))
+    found, loss_of_parts = processes(module, [batch])
+    assert [part["rows"].tolist() for part in module.parts.cut(batch)] == [[0], [1], [2]]
+    assert (found - expected).norm() <= 1e-5 * expected.norm()
+    assert loss_of_parts == pytest.approx(loss, rel=1e-5)
+
+
 @pytest.mark.parametrize("num_parts", [2, 4])
 @pytest.mark.parametrize("num_shards", [1, 3])
 @pytest.mark.parametrize("adapts", [False, True])
