@@ -45,9 +45,17 @@ class Execution:
             return "auto"
         from pytorch_lightning.strategies import DDPStrategy
 
-        # A core may have parameters that a task leaves alone, such as the second segment of single sentences.
         backend = "nccl" if self._has_gpus() else "gloo"
-        return DDPStrategy(process_group_backend=backend, find_unused_parameters=True, timeout=_PATIENCE)
+        return DDPStrategy(
+            process_group_backend=backend,
+            timeout=_PATIENCE,
+            # A core may have parameters that a task leaves alone, such as the segments of single sentences. Without it
+            # DDP also reorders what it sends after its first step: from then on the sums of three processes and more
+            # are rounded otherwise, so that a resumed run, which has a first step again, would have other bits.
+            find_unused_parameters=True,
+            # The same bits in the same time, and no second copy of the gradients.
+            gradient_as_bucket_view=True,
+        )
 
     def chosen_accelerator(self) -> str:
         """The accelerator for Lightning's trainer; Apple's GPU, which is one, is not shared between processes."""

@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from atinuke_bench.core.build import build_core
 from atinuke_bench.runs.jobs.local import free_port
 from atinuke_bench.training import processes, selection
+from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.processes import any_of, from_first, gather_at_first, part
 from atinuke_bench.training.selection import EpochSelection
@@ -50,12 +51,37 @@ def _share(rank: int, port: int) -> None:
                 assert array.flags.writeable
     assert from_first({"score": 5.0} if rank == 0 else {}) == {"score": 5.0}
     assert any_of([rank == 1, False, True], torch.device("cpu")) == [True, False, True]
-    module = DistributedDataParallel(torch.nn.Linear(2, 2))
-    module(torch.ones(1, 2)).sum().backward()
-    del module
+    first, second = gradients_of_two_steps(rank)
+    assert torch.equal(first, second), "a resumed run has a first step again"
     assert {"pt_gloo_runloop", "gloo_tcp_loop"} <= threads() or not threads()
     part()
     assert not any("gloo" in name for name in threads()), "a thread that lives on may abort the end of the process"
+
+
+class Backwards(torch.nn.Module):
+    """Parameters that are used in another order than they are listed in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last, self.first = torch.nn.Linear(32, 32), torch.nn.Linear(32, 32)
+        self.embedding = torch.nn.Embedding(99, 32)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.last(self.first(self.embedding(ids)).tanh()).pow(2).mean()
+
+
+def gradients_of_two_steps(rank: int) -> list[torch.Tensor]:
+    """The gradients of a batch that processes share, computed twice."""
+    torch.manual_seed(0)
+    module = Backwards()
+    shared = DistributedDataParallel(module, **Execution(devices=3, accelerator="cpu").strategy()._ddp_kwargs)
+    ids = torch.randint(0, 99, (50,), generator=torch.Generator().manual_seed(rank))
+    found = []
+    for _ in range(2):
+        module.zero_grad()
+        shared(ids).backward()
+        found.append(torch.cat([weight.grad.flatten() for weight in module.parameters() if weight.grad is not None]))
+    return found
 
 
 def threads() -> set[str]:
