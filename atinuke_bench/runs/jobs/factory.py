@@ -21,7 +21,9 @@ def make_executor(kind: str, slots: int | None = None, devices_per_run: int = 1,
         gpus = own_gpus()
         if gpus and (slots or 1) * devices_per_run > len(gpus):
             asked = f"{slots or 1} runs of {devices_per_run} side by side"
-            raise ConfigError(f"each run has GPUs of its own; found {len(gpus)} for {asked}")
+            side_by_side = len(gpus) // devices_per_run
+            nearest = f"--workers {side_by_side}" if side_by_side else f"runs of {len(gpus)}"
+            raise ConfigError(f"each run has GPUs of its own; found {len(gpus)} for {asked}; nearest: {nearest}")
         room = len(gpus) or own_cores() // threads_per_run
         return LocalExecutor(slots or max(1, room // devices_per_run), gpus)
     if kind == "ray":

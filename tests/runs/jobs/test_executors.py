@@ -16,6 +16,7 @@ import pytest
 
 from atinuke_bench.errors import ConfigError, MissingDependencyError
 from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.runs.jobs import factory
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
@@ -44,6 +45,23 @@ def local():
     made = make_executor("local", 2)
     yield made
     made.close()
+
+
+@pytest.mark.parametrize(
+    ("workers", "devices", "message"),
+    [
+        (3, 1, "found 2 for 3 runs of 1 side by side; nearest: --workers 2"),
+        (2, 2, "found 2 for 2 runs of 2 side by side; nearest: --workers 1"),
+        (None, 3, "found 2 for 1 runs of 3 side by side; nearest: runs of 2"),
+    ],
+)
+def test_gpus_that_are_not_there_are_refused(monkeypatch, workers, devices, message):
+    monkeypatch.setattr(factory, "own_gpus", lambda: ["0", "1"])
+    with pytest.raises(ConfigError, match=message):
+        make_executor("local", workers, devices)
+    assert make_executor("local", None, 1).slots == 2
+    monkeypatch.setattr(factory, "own_gpus", list)
+    assert make_executor("local", workers, devices).slots >= 1, "runs on processors may be more than there are cores"
 
 
 def until_the_end(executor, num_jobs, on_event=lambda event: None):
@@ -190,6 +208,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from atinuke_bench.config import RunConfig
+from atinuke_bench.runs.jobs import factory
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import EpochDone, Job
 
