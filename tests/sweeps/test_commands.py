@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -76,11 +77,11 @@ def test_how_trials_are_carried_out_is_no_part_of_a_study(sweep, tmp_path):
     }
     for command, asked in ways.items():
         assert sweep(command, "snli-atinuke", "--wandb", "disabled", *asked).status == 0
-    usual = {"show_progress": False}
+    usual = Execution(show_progress=False)
     assert [executor.executions for executor in searched.executors] == [
-        [Execution(device_batch_tokens=12345, checkpoint_minutes=5, **usual)] * 2,
-        [Execution(device_batch_tokens="auto", threads=2, **usual)],
-        [Execution(checkpoint_minutes=7, **usual)],
+        [replace(usual, device_batch_tokens=12345, checkpoint_minutes=5)] * 2,
+        [replace(usual, device_batch_tokens="auto", threads=2)],
+        [replace(usual, checkpoint_minutes=7)],
     ]
     assert "minutes" not in definition
     assert "12345" not in definition
