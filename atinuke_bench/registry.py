@@ -52,6 +52,10 @@ _BUILT_IN = {
 _KINDS = {
     "classification": "atinuke_bench.tasks.texts.task:from_declaration",
     "regression": "atinuke_bench.tasks.texts.task:from_declaration",
+    "span": "atinuke_bench.tasks.squad.task:from_declaration",
+    "coref": "atinuke_bench.tasks.coref.task:from_declaration",
+    "srl": "atinuke_bench.tasks.srl.task:from_declaration",
+    "lm": "atinuke_bench.tasks.lm.task:from_declaration",
 }
 #: The metrics that declarations of each kind name, the one that counts where none is named first; one of one label or
 #: language is made for it, and is named `f1(label)`.
@@ -65,6 +69,13 @@ _METRICS = {
     "regression": {
         "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
         "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
+    },
+    "span": {"f1": "atinuke_bench.tasks.squad.metric:DECLARED"},
+    "coref": {"conll_f1": "atinuke_bench.tasks.coref.metric:CONLL_F1"},
+    "srl": {"f1": "atinuke_bench.tasks.srl.metric:F1"},
+    "lm": {
+        "bits_per_byte": "atinuke_bench.tasks.lm.metric:BITS_PER_BYTE",
+        "masked_loss": "atinuke_bench.tasks.lm.metric:MASKED_LOSS",
     },
 }
 #: What reads the built-in tasks that YAML files beside the families' code declare.

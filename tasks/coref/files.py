@@ -63,7 +63,7 @@ class CorefFiles(OfficialFiles):
 
 def find_files(data_dir: Path) -> SplitFiles:
     """The files of each split; DataError when no train file is found, or when files are of several languages."""
-    found = choose([look(data_dir / folder, ENDINGS[1:], prefer=_gold_files) for folder in FOLDERS])
+    found = choose([look(data_dir / folder, ENDINGS[1:], prefer=gold_files) for folder in FOLDERS])
     if found is not None:
         require_one_language(found)
         return found
@@ -112,5 +112,6 @@ def _warn_of_repeats(side: str, documents: Mapping[str, Document], what: str) ->
         log.warning("%s: %d mentions are twice in one cluster or in two; %s; %s", side, len(repeats), what, first)
 
 
-def _gold_files(names: Sequence[str]) -> list[str]:
+def gold_files(names: Sequence[str]) -> list[str]:
+    """Those of some files that have gold annotation, or else the best that there are."""
     return next(kept for ending in ENDINGS if (kept := [name for name in names if name.endswith(ending)]))

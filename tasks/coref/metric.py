@@ -37,7 +37,8 @@ class CorefMetric(Metric):
         return as_spans(json.loads(prediction)), as_spans(json.loads(gold))
 
 
-METRICS = {"coref": (CorefMetric(),)}
+CONLL_F1 = CorefMetric()
+METRICS = {"coref": (CONLL_F1,)}
 
 
 def flat_scores(counts: DocumentCounts) -> Figures:

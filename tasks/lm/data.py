@@ -11,7 +11,8 @@ from typing import Any
 from datasets import Dataset, Features, Value
 from tokenizers import Tokenizer
 
-from atinuke_bench.config import MicroworldConfig, RunConfig, SourceConfig
+from atinuke_bench.config import Declaration, MicroworldConfig, RunConfig, SourceConfig
+from atinuke_bench.data.declared import with_dev
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
 from atinuke_bench.data.table import Table
@@ -24,6 +25,7 @@ from atinuke_bench.tasks.lm.files import (
     cut_blocks,
     cut_documents,
     join_corpora,
+    read_declared_corpus,
     read_litbank_corpus,
     read_squad_corpus,
     read_text_corpus,
@@ -41,13 +43,17 @@ STORIES = {"train": 4000, "dev": 300, "test": 300}
 
 @dataclass(frozen=True)
 class LmData(TaskData):
-    """Local text, a data set on the Hub, or generated stories, in rows for an objective."""
+    """Local text, a data set on the Hub, generated stories, or a declared task's text, in rows for an objective."""
 
     objective: Objective
+    declaration: Declaration | None = None
 
     def load(self, source: SourceConfig, options: LmOptions) -> Loaded:
         revision = None
-        if source.kind == "hub":
+        if self.declaration is not None:
+            rule = "file" if options.documents == "file" else "blank-line"
+            corpus = read_declared_corpus(self.declaration, source, rule)
+        elif source.kind == "hub":
             corpus, revision = _load_hub(source, options)
         else:
             corpus = _generate(source.microworld) if source.kind == "microworld" else _read_local(source, options)
@@ -58,7 +64,11 @@ class LmData(TaskData):
             )
             for split, documents in corpus.splits.items()
         }
-        return Loaded(splits, corpus.files, revision=revision, notes=corpus.notes)
+        notes = corpus.notes
+        if self.declaration is not None:
+            splits, cut = with_dev(splits, None)
+            notes = (*notes, *cut)
+        return Loaded(splits, corpus.files, revision=revision, notes=notes)
 
     def resolve_options(self, options: LmOptions, loaded: Loaded) -> LmOptions:
         return options.model_copy(update={"objective": self.objective})

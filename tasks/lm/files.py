@@ -15,7 +15,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from atinuke_bench.config import Declaration, SourceConfig
+from atinuke_bench.data.declared import declared_files, meaning_of, read_declared
+from atinuke_bench.data.records import Fields
 from atinuke_bench.data.split_files import choose, look, official, some_names
 from atinuke_bench.data.text import content_sha256, read_text
 from atinuke_bench.errors import DataError
@@ -76,6 +80,30 @@ def read_text_corpus(data_dir: Path, rule: str) -> Corpus:
         for split, files in found.splits.items()
     }
     return Corpus(cut_documents(by_split), found.fingerprints(), found.notes())
+
+
+def read_declared_corpus(declaration: Declaration, source: SourceConfig, rule: str) -> Corpus:
+    """The documents of a declared task: of text files by `rule`, or, where `fields` names the text, one a row."""
+    if declaration.fields or declaration.hub is not None:
+        fields = Fields(declaration.fields, ("text", "id"))
+        read = read_declared(declaration, source, lambda record: _row(record, fields), header=fields.has_header)
+        splits = {
+            split: [TextDocument(row["id"], row["text"]) for row in rows.rows] for split, rows in read.splits.items()
+        }
+        return Corpus(splits, read.files, read.notes)
+    found = declared_files(declaration, source, [".txt"])
+    splits = {
+        split: [document for name, path in files.items() for document in _documents(path, name, rule)]
+        for split, files in found.splits.items()
+    }
+    return Corpus(splits, found.fingerprints() | meaning_of(declaration), found.notes())
+
+
+def _row(record: dict[Any, Any], fields: Fields) -> dict[str, Any] | None:
+    """The document of a row; None where its text is blank."""
+    text = fields.text(record, "text").strip()
+    own = {"id": fields.label(record, "id") or ""} if "id" in fields.named else {}
+    return {**own, "text": text} if text else None
 
 
 def _no_text(data_dir: Path) -> str:
@@ -202,7 +230,8 @@ def without_repeats(corpus: Corpus) -> Corpus:
     seen: set[str] = set()
     splits: dict[str, list[TextDocument]] = {}
     notes = list(corpus.notes)
-    for split in ("test", "dev", "train"):
+    others = (split for split in corpus.splits if split not in ("test", "dev", "train"))
+    for split in (*others, "test", "dev", "train"):
         documents = corpus.splits.get(split, [])
         kept = []
         for document in documents:

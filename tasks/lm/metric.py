@@ -81,4 +81,5 @@ def _ratio(numerator: float, denominator: float) -> float | None:
     return float(numerator / denominator) if denominator and math.isfinite(numerator) else None
 
 
-METRICS = {"lm": (LossMetric("bits_per_byte"), LossMetric("masked_loss"))}
+BITS_PER_BYTE, MASKED_LOSS = LossMetric("bits_per_byte"), LossMetric("masked_loss")
+METRICS = {"lm": (BITS_PER_BYTE, MASKED_LOSS)}

@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from atinuke_bench.config import RunConfig, TokenizerConfig
+from atinuke_bench import registry
+from atinuke_bench.config import Declaration, RunConfig, TokenizerConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.tasks.lm.data import FEATURES, LmData
 from atinuke_bench.tasks.lm.floor import unigrams
 from atinuke_bench.tasks.lm.inputs import LmInputs
-from atinuke_bench.tasks.lm.metric import METRICS
+from atinuke_bench.tasks.lm.metric import BITS_PER_BYTE, MASKED_LOSS
 from atinuke_bench.tasks.lm.model import LmModel, LmOptions
-from atinuke_bench.training.task import Task, options_of
+from atinuke_bench.training.task import Task, declared_splits, options_of, require_unset
 
-BITS_PER_BYTE, MASKED_LOSS = METRICS["lm"]
-CAUSAL, MASKED = LmData("causal"), LmData("masked")
+CAUSAL = LmData("causal")
 
 
 def for_objective(task: Task, run: RunConfig) -> Task:
@@ -28,7 +28,7 @@ def for_objective(task: Task, run: RunConfig) -> Task:
     core = run.core
     if core.has_tokenizer:
         raise ConfigError(
-            f"task 'lm' trains cores that take its tokenizer; {core.label()} brings its own; "
+            f"task {task.name!r} trains cores that take its tokenizer; {core.label()} brings its own; "
             "nearest: another task, or core 'transformer'"
         )
     asked = options_of(run, LmOptions).objective
@@ -41,7 +41,9 @@ def for_objective(task: Task, run: RunConfig) -> Task:
         )
     if asked == "causal" or (asked == "auto" and is_causal):
         return task  # as it is declared
-    masked = replace(task, metric=MASKED_LOSS, data=MASKED, model=LmModel("masked"), floor=partial(unigrams, MASKED))
+    assert isinstance(task.data, LmData), "a language model has running text"
+    data = replace(task.data, objective="masked")
+    masked = replace(task, metric=MASKED_LOSS, data=data, model=LmModel("masked"), floor=partial(unigrams, data))
     # A loss of tokens compares models whose tokens are the same; bits per byte do not depend on them.
     return replace(masked, protocol_fields=tuple(f"tokenizer.{name}" for name in TokenizerConfig.model_fields))
 
@@ -62,3 +64,35 @@ LM = Task(
     training={"max_length": 128, "batch_tokens": 2048, "max_epochs": 10, "learning_rate": 2e-3},
     variant=for_objective,
 )
+
+
+def from_declaration(declaration: Declaration) -> Task:
+    """A task of kind `lm`: running text in files, or in the rows of tables."""
+    require_unset(declaration, "labels", "positive", "reader")
+    data = LmData("causal", declaration)
+    registry.declared_metric(declaration.kind, declaration.metric_name)
+    return replace(
+        LM,
+        name=declaration.task,
+        family=declaration.kind,
+        summary=declaration.summary or "declared text, next or hidden tokens",
+        data=data,
+        floor=partial(unigrams, data),
+        splits=declared_splits(declaration),
+        training={**LM.training, **declaration.training},
+        variant=for_metric,
+        result_version=declaration.result_version,
+    )
+
+
+def for_metric(task: Task, run: RunConfig) -> Task:
+    """The task with the objective of a run, which is that of the declared metric; ConfigError where they differ."""
+    named = None if run.declaration is None else run.declaration.metric
+    found = for_objective(task, run)
+    if named not in (None, found.metric.name):
+        objective = "causal" if named == BITS_PER_BYTE.name else "masked"
+        raise ConfigError(
+            f"metric: {named} is of objective {objective}; core {run.core.label()} has {found.metric.name}; "
+            f"nearest: options.objective={objective}, or metric: {found.metric.name}"
+        )
+    return found

@@ -59,6 +59,7 @@ class SquadData(TaskData):
 
     task: str
     version: str
+    options_class: type[SquadOptions] = SquadOptions
 
     @property
     def unanswerable(self) -> bool:
@@ -105,7 +106,7 @@ class SquadData(TaskData):
             examples["context"][:],
             examples["answers"][:],
             max_length=run.training.max_length,
-            stride=options_of(run, SquadOptions).stride,
+            stride=options_of(run, self.options_class).stride,
         )
         log.info(
             "%d questions make %d windows; %d questions were cut, %d answers fit no window",

@@ -32,9 +32,12 @@ class SquadAnswer:
 
 @dataclass(frozen=True)
 class SquadMetric(Metric):
-    """The figures of v1.1, or of v2.0 where questions may be `unanswerable`; details are a list of ExampleScore."""
+    """The figures of v1.1, or of v2.0 where questions may be `unanswerable`; details are a list of ExampleScore.
 
-    unanswerable: bool
+    None means that the questions show it: the figures are those of v2.0 where any has no answer.
+    """
+
+    unanswerable: bool | None
     name = "f1"
 
     def measure(self, answers: Answers) -> Measured:
@@ -42,7 +45,7 @@ class SquadMetric(Metric):
         predicted: dict[str, SquadAnswer] = dict(zip(answers.ids, answers.predicted, strict=True))
         texts = {id_: answer.text for id_, answer in predicted.items()}
         figures: Figures
-        if self.unanswerable:
+        if self.unanswerable or (self.unanswerable is None and not all(references.values())):
             scores = examples_v2(references, texts)
             figures = {**v2_figures(references, scores), **_best_of_odds(references, predicted)}
         else:
@@ -74,4 +77,6 @@ def _best_of_odds(references: References, predicted: Mapping[str, SquadAnswer]) 
     return best_figures(references, texts, examples_v2(references, texts), odds)
 
 
+#: F1 of a declared task, of either version.
+DECLARED = SquadMetric(unanswerable=None)
 METRICS = {"squad-v1.1": (SquadMetric(unanswerable=False),), "squad-v2.0": (SquadMetric(unanswerable=True),)}

@@ -47,12 +47,13 @@ class SquadModel(TaskModel):
     """Predictions are SquadAnswer, with odds where questions may be `unanswerable` (v2.0)."""
 
     unanswerable: bool
+    options_class: type[SquadOptions] = SquadOptions
 
     def build(self, core: Core, run: RunConfig) -> TaskModule:
-        return SquadModule(core, run, options_of(run, SquadOptions))
+        return SquadModule(core, run, options_of(run, self.options_class))
 
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, SquadAnswer]:
-        longest = options_of(run, SquadOptions).max_answer_length
+        longest = options_of(run, self.options_class).max_answer_length
         logits = flat_logits(outputs, encoded)
         spans = decode_spans(encoded, *logits, examples["context"][:], max_answer_length=longest)
         odds = spans.null_odds.tolist() if self.unanswerable else [None] * len(examples)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from atinuke_bench import registry
+from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.tasks.squad.data import FEATURES, SquadData
 from atinuke_bench.tasks.squad.files import SquadFiles
 from atinuke_bench.tasks.squad.floor import always_unanswerable, sliding_window
@@ -11,7 +14,8 @@ from atinuke_bench.tasks.squad.inputs import SquadInputs
 from atinuke_bench.tasks.squad.metric import METRICS
 from atinuke_bench.tasks.squad.model import SquadModel, SquadOptions
 from atinuke_bench.tasks.squad.slices import by_question
-from atinuke_bench.training.task import Splits, Task, Unit
+from atinuke_bench.tasks.squad.tables import SpanData, SpanOptions
+from atinuke_bench.training.task import Splits, Task, Unit, declared_splits, options_of, require_unset
 
 
 def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Task:
@@ -46,3 +50,41 @@ SQUAD_V1 = _squad(
 SQUAD_V2 = _squad(
     "2.0", "the same, and some questions have no answer", official_sizes={"train": 130_319, "dev": 11_873}
 )
+
+
+def from_declaration(declaration: Declaration) -> Task:
+    """A task of kind `span`: questions whose answers are spans of a text; train says whether some have no answer."""
+    require_unset(declaration, "labels", "positive", "reader")
+    names_unit = "unit" in declaration.fields
+    is_squad = not declaration.fields or "title" in declaration.fields
+    return replace(
+        SQUAD_V2,
+        name=declaration.task,
+        family=declaration.kind,
+        summary=declaration.summary or "declared questions, answered by a span of a text",
+        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
+        data=SpanData(declaration.task, "2.0", declaration=declaration),
+        model=SquadModel(unanswerable=True, options_class=SpanOptions),
+        splits=declared_splits(declaration),
+        unit=Unit("unit" if names_unit else "article" if is_squad else "text", "title"),
+        official_sizes=(),
+        options_class=SpanOptions,
+        training={**SQUAD_V2.training, **declaration.training},
+        variant=with_answers,
+        result_version=declaration.result_version,
+    )
+
+
+def with_answers(task: Task, run: RunConfig) -> Task:
+    """The task as its data is: of v1.1 where every question has an answer."""
+    if options_of(run, SpanOptions).unanswerable in (None, True):
+        return task
+    data = task.data
+    assert isinstance(data, SpanData), "a declared task of spans has their data"
+    return replace(
+        task,
+        data=replace(data, version="1.1"),
+        model=SquadModel(unanswerable=False, options_class=SpanOptions),
+        floor=sliding_window,
+        files=SquadFiles(unanswerable=False),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import numpy as np
 from datasets import Dataset, Features, List, Value
 from tokenizers import Tokenizer
 
-from atinuke_bench.config import RunConfig, SourceConfig
+from atinuke_bench.config import Declaration, RunConfig, SourceConfig
 from atinuke_bench.data.bio import BioTags, LabelledSpan
+from atinuke_bench.data.declared import declared_files, meaning_of, with_dev
 from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
 from atinuke_bench.errors import DataError
 from atinuke_bench.microworld import load_microworld
-from atinuke_bench.tasks.srl.files import CorpusFile, find_corpus, pair_files, read_located
+from atinuke_bench.tasks.srl.files import ENDINGS, CorpusFile, best_columns, find_corpus, pair_files, read_located
 from atinuke_bench.tasks.srl.model import SrlOptions
 from atinuke_bench.tasks.srl.rows import Question, Row
 from atinuke_bench.training.task import TaskData, options_of
@@ -46,18 +47,25 @@ FEATURES = Features(
 WORLD_FEATURES = Features({name: feature for name, feature in FEATURES.items() if name != "document"})
 
 
+@dataclass(frozen=True)
 class SrlData(TaskData):
     """An example is one predicate of one sentence; the examples of a sentence follow one another."""
 
+    declaration: Declaration | None = None
+
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
-        if source.kind == "microworld":
+        if self.declaration is None and source.kind == "microworld":
             return _with_documents(load_microworld("srl", WORLD_FEATURES, source))
-        found = find_corpus(source)
+        own = self.declaration
+        found = find_corpus(source) if own is None else declared_files(own, source, ENDINGS, best_columns)
         splits = {
             split: read_split(split, pair_files(files), verbs_only=options.verbs_only)
             for split, files in found.splits.items()
         }
-        return Loaded(splits, found.fingerprints(), notes=found.notes(), absent=found.absent)
+        if own is None:
+            return Loaded(splits, found.fingerprints(), notes=found.notes(), absent=found.absent)
+        splits, notes = with_dev(splits, "sentence")
+        return Loaded(splits, found.fingerprints() | meaning_of(own), notes=(*found.notes(), *notes))
 
     def resolve_options(self, options: SrlOptions, loaded: Loaded) -> SrlOptions:
         if options.roles:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 #: Where files are looked for below the data folder; the first place with a train split is taken.
 FOLDERS = ("srl/ewt/conll2012", "srl/ewt/conll2005", "srl/conll2012", "srl/conll2005", "srl", ".")
-_CONLL2012, _WORDS, _PROPS = "_conll", ".words", ".props"
+ENDINGS = _CONLL2012, _WORDS, _PROPS = "_conll", ".words", ".props"
 
 
 class SrlFiles(OfficialFiles):
@@ -50,8 +50,9 @@ class SrlFiles(OfficialFiles):
         run: RunConfig,
     ) -> None:
         """`<split>.response.props` and `<split>.gold.props`, all sentences of the split in both."""
-        is_generated = run.source.kind == "microworld"
-        sentences = list(_from_examples(examples) if is_generated else _from_corpus(split, predictions, run))
+        # Of a declared task dev may be a part of train's files.
+        from_examples = run.source.kind == "microworld" or run.declaration is not None
+        sentences = list(_from_examples(examples) if from_examples else _from_corpus(split, predictions, run))
         write_props(folder / f"{split}.gold.props", (sentence for sentence, _ in sentences))
         write_props(folder / f"{split}.response.props", (_answered(*pair, predictions) for pair in sentences))
 
@@ -166,10 +167,11 @@ def look_in(folder: Path) -> SplitFiles:
     Of a split's files, CoNLL-2012 columns have precedence over others, and gold columns over automatic ones
     (`_auto_conll`).
     """
-    return look(folder, (_CONLL2012, _WORDS, _PROPS), splits=(*SPLITS, "test_brown"), prefer=_best_columns)
+    return look(folder, ENDINGS, splits=(*SPLITS, "test_brown"), prefer=best_columns)
 
 
-def _best_columns(names: Sequence[str]) -> Sequence[str]:
+def best_columns(names: Sequence[str]) -> Sequence[str]:
+    """Those of some files that are read: gold columns before automatic ones, and columns before other formats."""
     has_gold = any(name.endswith("gold_conll") for name in names)
     columns = [name for name in names if name.endswith(_CONLL2012) and not (has_gold and name.endswith("auto_conll"))]
     return columns or names
@@ -191,7 +193,8 @@ def pair_files(files: Mapping[str, Path]) -> list[CorpusFile]:
         problem = f"this file needs its other half: no {PurePath(stem).name}{missing} was found"
         raise DataError(problem, path=path)
     counts = Counter(PurePath(stem).name for stem in props)
-    columns = [CorpusFile(path) for name, path in files.items() if name.endswith(_CONLL2012)]
+    # A user may name columns as they like.
+    columns = [CorpusFile(path) for name, path in files.items() if not name.endswith((_WORDS, _PROPS))]
     return columns + [
         CorpusFile(path, words[stem], stem if counts[PurePath(stem).name] > 1 else PurePath(stem).name)
         for stem, path in sorted(props.items())

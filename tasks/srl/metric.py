@@ -40,7 +40,8 @@ class SrlMetric(Metric):
         return _spans(prediction), _spans(gold)
 
 
-METRICS = {"srl": (SrlMetric(),)}
+F1 = SrlMetric()
+METRICS = {"srl": (F1,)}
 
 
 def _spans(text: str) -> list[LabelledSpan]:
