@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError, first_line
+from atinuke_bench.errors import ConfigError, MissingDependencyError, PluginError, UnknownNameError, first_line
 
 #: The class of each core, and the class of its config, which loads without torch.
 _CORES = {
@@ -70,7 +70,10 @@ _METRICS = {
         "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
         "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
     },
-    "span": {"f1": "atinuke_bench.tasks.squad.metric:DECLARED"},
+    "span": {
+        "f1": "atinuke_bench.tasks.squad.metric:DECLARED",
+        "mlqa_f1": "atinuke_bench.tasks.squad.languages:mlqa_f1",
+    },
     "coref": {"conll_f1": "atinuke_bench.tasks.coref.metric:CONLL_F1"},
     "srl": {"f1": "atinuke_bench.tasks.srl.metric:F1"},
     "lm": {
@@ -213,6 +216,9 @@ def declared_metric(kind: str, name: str | None = None) -> Any:
     if base not in known:
         raise UnknownNameError(f"metric of kind {kind}", base, known, f"it has {', '.join(known)}")
     metric = _resolve(known[base])
+    if callable(metric) != bool(of):
+        hint = f"{base}(...) names of which" if callable(metric) else f"nearest: {base!r}"
+        raise ConfigError(f"metric: {base} is {'of one label or language' if callable(metric) else 'of all'}; {hint}")
     return metric(of.removesuffix(")")) if of else metric
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from atinuke_bench import registry
 from atinuke_bench.config import SourceConfig, make_run_config
-from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError
+from atinuke_bench.metrics.metric import Answers
+from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.training.prepare import prepare
 
 LABELS = ("entailment", "neutral", "contradiction", "-")
@@ -68,6 +71,42 @@ def test_pawsx_has_tables_whose_quotation_marks_are_text(tmp_path):
         assert {split: len(rows) for split, rows in splits.items()} == {"train": 4, "dev": 4, "test": 4}
         assert (splits["dev"][1]["sentence1"], splits["dev"][1]["sentence2"]) == (f'"Er {language} 1', 'er "1"')
         assert splits["dev"]["label"][:] == [0, 1, 0, 1]
+
+
+def test_mlqa_is_learned_from_squad_and_scored_by_its_own_script(tmp_path):
+    def squad(path: Path, language: str, answer: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        context = f"In {language} liegt {answer} am Fluss."
+        questions = [
+            {"id": f"{path.stem}{n}", "question": "Was?", "answers": [{"text": answer, "answer_start": 12}]}
+            for n in range(4)
+        ]
+        data = [{"title": "T", "paragraphs": [{"context": context, "qas": questions}]}]
+        path.write_text(json.dumps({"version": "1.1", "data": data}))
+
+    squad(tmp_path / "squad" / "v1.1" / "train-v1.1.json", "en", "the town")
+    for split in ("dev", "test"):
+        squad(tmp_path / "MLQA_V1" / split / f"{split}-context-de-question-de.json", "de", "die Stadt")
+    splits = loaded("mlqa/de", tmp_path)
+    assert {split: len(rows) for split, rows in splits.items()} == {"train": 4, "dev": 4, "test": 4}
+    metric = registry.load_metric("mlqa/de", "mlqa_f1(de)")
+    answers = [SquadAnswer(text, text) for text in ("Stadt", "„die Stadt“ am Fluss", "Fluss")]
+    measured = metric.measure(Answers(tuple("abc"), answers, [["die Stadt"]] * 3))
+    assert measured.figures == {"mlqa_f1(de)": 50.0, "exact_match": pytest.approx(100 / 3)}  # F1 of 1, 1/2 and 0
+    assert metric is registry.load_task("mlqa/de").metric
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mlqa_f1(fr)", "no language of mlqa_f1 'fr'"),
+        ("mlqa_f1", "mlqa_f1 is of one label or language"),
+        ("f1(de)", "f1 is of all; nearest: 'f1'"),
+    ],
+)
+def test_a_metric_of_one_language_says_which(name, message):
+    with pytest.raises(AtinukeBenchError, match=re.escape(message)):
+        registry.declared_metric("span", name)
 
 
 def test_a_built_in_declaration_needs_the_folder_of_its_files():
