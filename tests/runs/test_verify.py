@@ -127,7 +127,9 @@ def register(monkeypatch):
         table = registry._table("tasks") | {"spans": "topics:SPANS"}
         monkeypatch.setattr(registry, "_table", lambda kind: table)
         monkeypatch.setattr(registry, "metrics_of", lambda task: (metric,))
-        monkeypatch.setattr(registry, "load_task", lambda name: SimpleNamespace(result_version=version))
+        monkeypatch.setattr(
+            registry, "load_task", lambda name, declaration=None: SimpleNamespace(result_version=version)
+        )
 
     return registered
 
