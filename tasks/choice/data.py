@@ -63,7 +63,12 @@ class ChoiceData(TaskData):
             if not any(texts.values()):
                 raise DataError(f"an example has a text; found none in {' and '.join(self.texts_declared)}")
             answer = fields.value(record, "answer") if fields.has(record, "answer") else None
-            row = {**dict.fromkeys(TEXTS, ""), **texts, "choices": choices, "answers": given_answers(answer, fields)}
+            row: Row = {
+                **dict.fromkeys(TEXTS, ""),
+                **texts,
+                "choices": choices,
+                "answers": given_answers(answer, fields),
+            }
             if "id" in self.declaration.fields:
                 row["id"] = fields.label(record, "id") or ""
             row["unit"] = fields.label(record, "unit") if "unit" in self.declaration.fields else None

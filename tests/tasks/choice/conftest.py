@@ -53,7 +53,7 @@ def make_own() -> Callable[..., RunConfig]:
         if core not in ("pretrained", "majority"):
             small["tokenizer.vocab_size"] = 200
         changed = {path.replace("__", "."): value for path, value in overrides.items()}
-        preset = {} if core in ("pretrained", "majority") else {"preset": "nano"}
+        preset: dict[str, Any] = {} if core in ("pretrained", "majority") else {"preset": "nano"}
         return make_run_config(name, core, overrides={**small, **changed}, declaration=declaration, **preset)
 
     return make

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -83,9 +85,8 @@ def test_the_loss_is_of_the_softmax_over_an_examples_own_choices(choice_file, ma
 
 
 def test_the_floor_is_the_number_that_is_right_most_often_and_exists(choice_file, make_own):
-    train = (
-        [("a", "", ["x", "y", "z"], ["z"])] * 3 + [("a", "", ["x", "y"], ["y"])] * 2 + [("a", "", ["x", "y"], ["x"])]
-    )
-    asked = [("b", "", ["p", "q", "r"], []), ("b", "", ["p", "q"], [])]
+    two: list[Any] = [("a", "", ["x", "y"], ["y"])] * 2 + [("a", "", ["x", "y"], ["x"])]
+    train = [("a", "", ["x", "y", "z"], ["z"])] * 3 + two
+    asked: list[Any] = [("b", "", ["p", "q", "r"], []), ("b", "", ["p", "q"], [])]
     chosen = most_frequent_number(examples_of(train), examples_of(asked), make_own(choice_file))
     assert chosen == {"0": {"choice": 2, "text": "r"}, "1": {"choice": 1, "text": "q"}}

@@ -134,7 +134,7 @@ def make_superglue(superglue: Path) -> Callable[..., RunConfig]:
         small: dict[str, Any] = {"training.max_epochs": 1, "training.batch_tokens": 1024, "training.max_length": 48}
         if core != "majority":
             small["tokenizer.vocab_size"] = 200
-        preset = {} if core == "majority" else {"preset": "nano"}
+        preset: dict[str, Any] = {} if core == "majority" else {"preset": "nano"}
         source = SourceConfig(data_dir=folder)
         return make_run_config(f"superglue/{key}", core, source=source, overrides=small, **preset)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_record_takes_the_best_of_all_answers():
     # F1 of the last: precision 1, recall 2/3.
     expected = {"f1": 100 * (1 + 0 + 1 + 0.8) / 4, "exact_match": 50.0}
     assert found == pytest.approx({**expected, "f1_and_exact_match": (70 + 50) / 2})
-    stored = {
+    stored: dict[str, list[Any]] = {
         "id": list("abcd"),
         "prediction": [json.dumps(one) for one in predicted],
         "gold": [json.dumps(one) for one in gold],
