@@ -196,7 +196,7 @@ def test_every_family_has_one_shape():
     assert not list(FOLDERS["tasks"].glob("[!_]*.py")), "a module beside the families' folders"
 
 
-#: Families made of others: long-range is SQuAD with other data, SuperGLUE declares tasks of two kinds.
+#: Families made of others: long-range is SQuAD with other data, SuperGLUE has a metric of multiple choice.
 MADE_OF = {("long_range", "squad"), ("superglue", "choice")}
 
 

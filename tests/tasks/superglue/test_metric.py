@@ -11,8 +11,8 @@ import pytest
 from atinuke_bench.errors import DataError
 from atinuke_bench.metrics.metric import Answers
 from atinuke_bench.metrics.units import by_unit
-from atinuke_bench.registry import declared_metric, load_metric
-from atinuke_bench.tasks.superglue.metric import COMMITMENT_BANK, METRICS, MULTIRC, RECORD
+from atinuke_bench.registry import declared_metric, load_metric, metrics_of, task_names
+from atinuke_bench.tasks.superglue.metric import COMMITMENT_BANK, MULTIRC, RECORD
 
 
 def figures(metric, predicted, gold, ids=None):
@@ -77,17 +77,19 @@ def test_record_takes_the_best_of_all_answers():
 
 
 def test_winogender_counts_pairs_that_are_answered_alike():
-    metric = load_metric("superglue/ax-g", "accuracy")
+    metric = load_metric("superglue/ax-g", "winogender_accuracy")
     ids = ("0-0", "0-1", "1-2", "1-3", "2-4", "2-5")
     labels = {"e": "entailment", "n": "not_entailment"}
     gold, predicted = ([labels[letter] for letter in side] for side in ("eennen", "eeneee"))
-    assert figures(metric, predicted, gold, ids) == pytest.approx({"accuracy": 400 / 6, "gender_parity": 200 / 3})
+    assert figures(metric, predicted, gold, ids) == pytest.approx(
+        {"winogender_accuracy": 400 / 6, "gender_parity": 200 / 3}
+    )
     assert figures(metric, predicted, gold)["gender_parity"] is None, "RTE has no pairs"
 
 
-@pytest.mark.parametrize("task", METRICS)
+@pytest.mark.parametrize("task", [name for name in task_names() if name.startswith("superglue/")])
 def test_a_sample_gives_the_figure_of_any_multiset_of_its_examples(task):
-    (metric,) = METRICS[task]
+    (metric,) = metrics_of(task)
     rng = np.random.default_rng(0)
     if task in ("superglue/record", "superglue/copa"):
         names = ["Ada Ben", "Ben", "Ada"]
