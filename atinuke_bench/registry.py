@@ -56,6 +56,7 @@ _KINDS = {
     "coref": "atinuke_bench.tasks.coref.task:from_declaration",
     "srl": "atinuke_bench.tasks.srl.task:from_declaration",
     "lm": "atinuke_bench.tasks.lm.task:from_declaration",
+    "multiple-choice": "atinuke_bench.tasks.choice.task:from_declaration",
 }
 #: The metrics that declarations of each kind name, the one that counts where none is named first; one of one label or
 #: language is made for it, and is named `f1(label)`.
@@ -65,6 +66,13 @@ _METRICS = {
         "macro_f1": "atinuke_bench.tasks.texts.metric:MACRO_F1",
         "matthews_correlation": "atinuke_bench.tasks.texts.metric:MATTHEWS",
         "f1": "atinuke_bench.tasks.texts.metric:f1_of",
+        "accuracy_and_macro_f1": "atinuke_bench.tasks.superglue.metric:COMMITMENT_BANK",
+        "f1_a_and_exact_match": "atinuke_bench.tasks.superglue.metric:MULTIRC",
+        "winogender_accuracy": "atinuke_bench.tasks.superglue.metric:WINOGENDER",
+    },
+    "multiple-choice": {
+        "accuracy": "atinuke_bench.tasks.choice.metric:ACCURACY",
+        "f1_and_exact_match": "atinuke_bench.tasks.superglue.metric:RECORD",
     },
     "regression": {
         "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
@@ -81,6 +89,17 @@ _METRICS = {
         "masked_loss": "atinuke_bench.tasks.lm.metric:MASKED_LOSS",
     },
 }
+#: Functions that read the records of files which fields alone cannot describe.
+_READERS = {
+    "superglue/copa": "atinuke_bench.tasks.superglue.files:read_copa",
+    "superglue/diagnostic": "atinuke_bench.tasks.superglue.files:read_diagnostic",
+    "superglue/multirc": "atinuke_bench.tasks.superglue.files:read_multirc",
+    "superglue/record": "atinuke_bench.tasks.superglue.files:read_record",
+    "superglue/wic": "atinuke_bench.tasks.superglue.files:read_wic",
+    "superglue/wsc": "atinuke_bench.tasks.superglue.files:read_wsc",
+}
+#: What adds to the tasks that a folder's files declare: their official sizes, and the file that a site takes.
+_COMPLETED = {"superglue": "atinuke_bench.tasks.superglue.task:complete"}
 #: What reads the built-in tasks that YAML files beside the families' code declare.
 _DECLARATIONS = "atinuke_bench.config.declarations:built_in_declarations"
 
@@ -148,12 +167,14 @@ def require_core_name(name: str) -> str:
 
 def load_task(name: str, declaration: Any = None) -> Any:
     """The task called `name` (`atinuke_bench.training.task.Task`), or the one that a declaration makes."""
-    declaration = built_in_declarations().get(name) if declaration is None else declaration
+    built_in = built_in_declarations().get(name) if declaration is None else None
+    declaration = declaration or built_in
     if declaration is None:
         return _load("tasks", name)
     if declaration.kind not in _KINDS:
         raise UnknownNameError("kind", declaration.kind, _KINDS, f"it is one of {', '.join(_KINDS)}")
-    return _resolve(_KINDS[declaration.kind])(declaration)
+    task, complete = _resolve(_KINDS[declaration.kind])(declaration), _COMPLETED.get(name.partition("/")[0])
+    return task if built_in is None or complete is None else _resolve(complete)(task)
 
 
 def is_declared(task: str) -> bool:
@@ -222,6 +243,13 @@ def declared_metric(kind: str, name: str | None = None) -> Any:
     return metric(of.removesuffix(")")) if of else metric
 
 
+def load_reader(name: str) -> Any:
+    """The function that declarations call `name`: from a file's path to its numbered records; UnknownNameError."""
+    if name not in _READERS:
+        raise UnknownNameError("reader", name, _READERS, f"it is one of {', '.join(_READERS)}")
+    return _resolve(_READERS[name])
+
+
 def load_core(name: str) -> Any:
     """The class of the core called `name` (a subclass of `atinuke_bench.core.base.Core`)."""
     return _load("cores", name)
@@ -286,6 +314,17 @@ def module_of(kind: str, name: str) -> str:
     if kind == "tasks" and is_declared(name):
         return _KINDS[name.partition("/")[0]].partition(":")[0]
     return _table(kind)[_require(kind, name)].partition(":")[0]
+
+
+def modules_of_task(name: str) -> list[str]:
+    """The modules that a task's code begins with: its own, and those that a built-in file names. Imports nothing."""
+    declaration = built_in_declarations().get(name)
+    places = [] if declaration is None else [_READERS.get(declaration.reader or ""), _metric_place(declaration)]
+    return [module_of("tasks", name), *(place.partition(":")[0] for place in places if place is not None)]
+
+
+def _metric_place(declaration: Any) -> str | None:
+    return _METRICS[declaration.kind].get(declaration.metric or "")
 
 
 def packages_of(kind: str, name: str) -> set[str]:

@@ -46,7 +46,7 @@ def code_of_run(task: str, core: str) -> SourceCode:
 @cache
 def digest_of_task(task: str) -> str:
     """One digest of all code that makes a task's rows."""
-    return sha256_json(_code_of([registry.module_of("tasks", task)], _packages("tasks", task)))[:16]
+    return sha256_json(_code_of(registry.modules_of_task(task), _packages("tasks", task)))[:16]
 
 
 def digest_of_module(name: str) -> str:
@@ -114,7 +114,7 @@ def code_of_resumed(before: SourceCode | None, now: SourceCode) -> SourceCode | 
 
 
 def _roots(task: str, core: str) -> list[str]:
-    return [registry.module_of("tasks", task), registry.module_of("cores", core), _TRAINING]
+    return [*registry.modules_of_task(task), registry.module_of("cores", core), _TRAINING]
 
 
 def _packages(kind: str, name: str) -> set[str]:

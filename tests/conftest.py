@@ -86,6 +86,23 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 
 @pytest.fixture(scope="session")
+def choice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The declaration of a multiple-choice task; its examples have two to four choices, of different lengths."""
+    folder, draw = tmp_path_factory.mktemp("choice"), random.Random(7)
+    for split, size in (("train", 44), ("test", 8)):
+        lines = []
+        for _ in range(size):
+            who = draw.sample(NAMES, draw.randint(2, 4))
+            context = " ".join(f"{name} {draw.choice(VERBS)} {draw.choice(NAMES)} ." for name in who)
+            choices = [f"{name} runs {'and runs ' * draw.randint(0, 3)}." for name in who]
+            lines.append(json.dumps({"context": context, "choices": choices, "answer": draw.randrange(len(who))}))
+        (folder / f"{split}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    declared = "name: runners\nkind: multiple-choice\nsplits: {train: train.jsonl, test: test.jsonl}\n"
+    (folder / "runners.yaml").write_text(declared, encoding="utf-8")
+    return folder / "runners.yaml"
+
+
+@pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """`model_folder("bert")` or `("roberta")`: a model of two layers with random weights, as transformers saves one."""
     pytest.importorskip("transformers", reason="needs the extra 'pretrained'")

@@ -196,6 +196,10 @@ def test_every_family_has_one_shape():
     assert not list(FOLDERS["tasks"].glob("[!_]*.py")), "a module beside the families' folders"
 
 
+#: Families made of others: long-range is SQuAD with other data, SuperGLUE has a metric of multiple choice.
+MADE_OF = {("long_range", "squad"), ("superglue", "choice")}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_family_imports_no_other(family):
     for path in (FOLDERS["tasks"] / family).glob("*.py"):
@@ -203,8 +207,8 @@ def test_a_family_imports_no_other(family):
             if not name.startswith(f"{PACKAGE}.tasks."):
                 continue
             _, _, other, *rest = name.split(".")
-            # A family may read another's official format; long-range is SQuAD with other data.
-            assert other == family or rest[:1] == ["files"] or (family, other) == ("long_range", "squad"), path
+            # A family may read another's official format.
+            assert other == family or rest[:1] == ["files"] or (family, other) in MADE_OF, path
 
 
 def test_a_tasks_metric_is_found_without_its_model():

@@ -56,17 +56,22 @@ def submit(
     out: Annotated[Path, typer.Option("--out", help="Zip file to write.")] = Path("submission.zip"),
     seed: Annotated[int | None, typer.Option("--seed", help="Take only runs of this seed.")] = None,
     core: Annotated[str | None, typer.Option("--core", help="Take only runs of this core.")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option("--benchmark", help="GLUE or SuperGLUE, where there are runs of both.")
+    ] = None,
     partial: Annotated[bool, typer.Option("--partial", help="Write the files and rows there are.")] = False,
 ) -> None:
-    """Write the official GLUE submission from finished runs, one a task."""
-    from atinuke_bench.runs.submission import write_submission
+    """Write the official submission of GLUE or SuperGLUE from finished runs, one a task."""
+    from atinuke_bench.runs.submission import benchmark_of, write_submission
 
     found = [
         (folder, result)
         for folder, result in finished_runs(runs)
         if (seed is None or result["seed"] == seed) and (core is None or result["core"] == core)
     ]
-    written = write_submission("GLUE", [folder for folder, _ in found], out, partial=partial)
+    folders = [folder for folder, _ in found]
+    benchmark = benchmark or benchmark_of(folders)
+    written = write_submission(benchmark, folders, out, partial=partial)
     say(f"{written.path}: {', '.join(written.files)}")
     for folder, result in written.runs:
         print_code_note(folder.path, folder.manifest, result["task"], result["core"])
@@ -76,7 +81,7 @@ def submit(
         say(f"warning: partial submission; {shortfall}", err=True)
     for name, average in written.dev_averages.items():
         shown = f"{average.score:.1f}" if average.score is not None else f"missing: {', '.join(average.missing)}"
-        say(f"GLUE average of the dev sets, {name}: {shown}")
+        say(f"{benchmark} average of the dev sets, {name}: {shown}")
 
 
 @app.command(epilog="Example: atinuke-bench report runs --out report")

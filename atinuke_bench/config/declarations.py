@@ -41,14 +41,16 @@ class Declaration(Frozen):
     summary: str = ""
     #: Split -> files of it, as patterns below `folder`; or its name in the data set on the Hub.
     splits: dict[str, Annotated[list[str], BeforeValidator(_as_patterns), Field(min_length=1)]] = Field(min_length=1)
-    #: Where the patterns begin: below the folder of the YAML file, or below `--data-dir` for a built-in task.
+    #: Where the patterns begin: below the folder of the YAML file, or below `--data-dir` for a built-in task, whose
+    #: folder may be that one itself.
     folder: Path = Path()
     hub: str | None = None
     #: Configuration of the data set on the Hub.
     config: str = "default"
     revision: str | None = None
-    #: What the kind calls a field -> what the data calls it; a column's number from 0 where files have no header.
-    fields: dict[str, str | int] = Field({})
+    #: What the kind calls a field -> what the data calls it: a column, by its number from 0 where files have no header,
+    #: or several columns.
+    fields: dict[str, str | int | list[str | int]] = Field({})
     #: Field of the data -> the value that the rows of the task have there; rows of files without the field all count.
     where: dict[str, Annotated[str, BeforeValidator(_as_label)]] = Field({})
     #: Whether csv and tsv files put quotation marks around fields that need them, as spreadsheets do.

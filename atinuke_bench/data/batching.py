@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from atinuke_bench.data.features import Encoded
+from atinuke_bench.data.features import INPUT_LENGTHS, Encoded
 
 # How many batches a pool of rows makes. Larger pools pad less and shuffle lengths less.
 _POOL_BATCHES = 64
@@ -27,17 +27,23 @@ _HOST = torch.device("cpu")
 T = TypeVar("T")
 
 
-def cut_batches(rows: np.ndarray, lengths: np.ndarray, batch_tokens: int) -> list[np.ndarray]:
-    """Cut rows, already in order, into runs whose number times longest row is at most `batch_tokens`.
+def cut_batches(
+    rows: np.ndarray, lengths: np.ndarray, batch_tokens: int, num_inputs: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Cut rows, already in order, into runs whose number of inputs times longest input is at most `batch_tokens`.
 
-    A row longer than the budget is a batch by itself.
+    A row has one input unless `num_inputs` says how many. A row of more tokens than the budget is a batch by itself.
+
+    >>> [run.tolist() for run in cut_batches(np.arange(3), np.array([4, 4, 5]), 20, np.array([2, 3, 1]))]
+    [[0, 1], [2]]
     """
-    batches, start, longest = [], 0, 0
-    for place, length in enumerate(lengths[rows].tolist()):
-        longest = max(longest, length)
-        if place > start and longest * (place + 1 - start) > batch_tokens:
+    held = [1] * len(rows) if num_inputs is None else num_inputs[rows].tolist()
+    batches, start, longest, total = [], 0, 0, 0
+    for place, (length, number) in enumerate(zip(lengths[rows].tolist(), held, strict=True)):
+        longest, total = max(longest, length), total + number
+        if place > start and longest * total > batch_tokens:
             batches.append(rows[start:place])
-            start, longest = place, length
+            start, longest, total = place, length, number
     if start < len(rows):
         batches.append(rows[start:])
     return batches
@@ -56,7 +62,7 @@ def split_to(batches: list[np.ndarray], num_batches: int) -> list[np.ndarray]:
 
 
 class TokenBudgetSampler(Sampler[np.ndarray]):
-    """Yields one array of row numbers a batch.
+    """Yields one array of row numbers a batch; `lengths` and `num_inputs` are those of `Encoded`.
 
     With `seed=None` the order is by length and the same in every epoch (evaluation); shard s then takes every
     `num_shards`-th batch. Otherwise the order is a function of (seed, epoch), all epochs have the same number of
@@ -76,8 +82,10 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         num_epochs: int = 1,
         shard: int = 0,
         num_shards: int = 1,
+        num_inputs: np.ndarray | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths)
+        self.num_inputs = np.ones_like(self.lengths) if num_inputs is None else np.asarray(num_inputs)
         self.batch_tokens = batch_tokens
         self.seed = seed
         self.shard = shard
@@ -125,24 +133,28 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         return self.num_batches
 
     def padding_fraction(self, epoch: int = 0) -> float:
-        """Share of the tokens of an epoch's batches that are padding."""
+        """Share of the tokens of an epoch's batches that are padding, beyond the longest input of each row."""
         batches = self.all_batches(epoch)
-        held = sum(len(rows) * int(self.lengths[rows].max()) for rows in batches)
-        return 1 - float(self.lengths.sum()) / held if held else 0.0
+        held = sum(int(self.num_inputs[rows].sum()) * int(self.lengths[rows].max()) for rows in batches)
+        return 1 - float(self._tokens.sum()) / held if held else 0.0
+
+    @property
+    def _tokens(self) -> np.ndarray:
+        """Tokens of each row, its inputs as long as the longest of them."""
+        return self.lengths * self.num_inputs
 
     def _cut(self, epoch: int) -> list[np.ndarray]:
         rows = np.arange(len(self.lengths))
         if self.seed is None:
-            return cut_batches(rows[np.argsort(self.lengths, kind="stable")], self.lengths, self.batch_tokens)
+            return self._runs(rows)
         generator = np.random.default_rng((self.seed, epoch, 0))
         rows = generator.permutation(rows)
-        pool = max(1, int(_POOL_BATCHES * self.batch_tokens / max(1.0, float(self.lengths.mean()))))
-        batches = []
-        for start in range(0, len(rows), pool):
-            part = rows[start : start + pool]
-            part = part[np.argsort(self.lengths[part], kind="stable")]
-            batches += cut_batches(part, self.lengths, self.batch_tokens)
-        return batches
+        pool = max(1, int(_POOL_BATCHES * self.batch_tokens / max(1.0, float(self._tokens.mean()))))
+        return [run for start in range(0, len(rows), pool) for run in self._runs(rows[start : start + pool])]
+
+    def _runs(self, rows: np.ndarray) -> list[np.ndarray]:
+        ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
+        return cut_batches(ordered, self.lengths, self.batch_tokens, self.num_inputs)
 
 
 class BatchDataset(Dataset[dict[str, Tensor]]):
@@ -168,7 +180,7 @@ class BatchDataset(Dataset[dict[str, Tensor]]):
             return {**self[shortest], _STAND_IN: torch.ones(1, dtype=torch.bool)}
         encoded = self.encoded
         batch = {name: self._column(name, rows) for name in encoded.ragged}
-        lengths = torch.from_numpy(encoded.lengths[rows])
+        lengths = torch.from_numpy(encoded.ragged["input_ids"].lengths_of(rows))
         batch["attention_mask"] = torch.arange(batch["input_ids"].shape[1]) < lengths[:, None]  # (B, L)
         batch |= {name: torch.from_numpy(column[rows]) for name, column in encoded.fixed.items()}
         batch["rows"] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
@@ -196,19 +208,51 @@ def is_stand_in(batch: Mapping[str, Tensor]) -> bool:
     return _STAND_IN in batch
 
 
-def cut_rows(batch: dict[str, Tensor], max_tokens: int) -> list[dict[str, Tensor]]:
-    """A batch in parts of at most `max_tokens` tokens, padding counted, of nearly equal numbers of rows.
+#: What `input_sizes` gives.
+INPUT_SIZES = frozenset(("num_inputs", "longest_input"))
 
-    A part keeps the padding of the batch. A row longer than `max_tokens` is a part by itself.
+
+def input_sizes(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs of each row (B) of a batch whose rows hold several, and the tokens of the longest; else none."""
+    if INPUT_LENGTHS not in batch:
+        return {}
+    lengths = batch[INPUT_LENGTHS]  # (B, inputs of the row that has most), 0 where there is none
+    return {"num_inputs": (lengths > 0).sum(dim=1), "longest_input": lengths.amax(dim=1)}
+
+
+def num_tokens(batch: Mapping[str, Tensor]) -> Tensor:
+    """Tokens that the core reads of a batch, padding left out: a scalar."""
+    return (batch[INPUT_LENGTHS] if INPUT_LENGTHS in batch else batch["attention_mask"]).sum()
+
+
+def num_tokens_at_once(batch: Mapping[str, Tensor], sizes: Mapping[str, Tensor]) -> int:
+    """Tokens that a batch is computed as, padding counted; `sizes` are its `input_sizes`, on the host."""
+    if sizes:
+        return int(sizes["num_inputs"].sum()) * int(sizes["longest_input"].max())
+    return batch["input_ids"].numel()
+
+
+def cut_rows(
+    batch: dict[str, Tensor], max_tokens: int, sizes: Mapping[str, Tensor] | None = None
+) -> list[dict[str, Tensor]]:
+    """A batch in parts of at most `max_tokens` tokens, padding counted; `sizes` are its `input_sizes`, on the host.
+
+    Rows of one input make parts of nearly equal numbers of rows, which keep the padding of the batch. A row of more
+    than `max_tokens` is a part by itself.
 
     >>> batch = {"input_ids": torch.zeros(5, 8), "rows": torch.arange(5)}
     >>> [part["rows"].tolist() for part in cut_rows(batch, 16)]
     [[0, 1], [2, 3], [4]]
     """
     num_rows, width = batch["input_ids"].shape
-    num_parts = -(-num_rows // max(1, max_tokens // width))
-    columns = {name: column.tensor_split(num_parts) for name, column in batch.items()}
-    return [{name: parts[place] for name, parts in columns.items()} for place in range(num_parts)]
+    if sizes:
+        rows, lengths, number = np.arange(num_rows), sizes["longest_input"].numpy(), sizes["num_inputs"].numpy()
+        sizes_of_parts = [len(run) for run in cut_batches(rows, lengths, max_tokens, number)]
+    else:
+        num_parts = -(-num_rows // max(1, max_tokens // width))
+        sizes_of_parts = [len(part) for part in np.array_split(np.arange(num_rows), num_parts)]
+    columns = {name: column.split(sizes_of_parts) for name, column in batch.items()}
+    return [{name: parts[place] for name, parts in columns.items()} for place in range(len(sizes_of_parts))]
 
 
 class PrefetchingLoader(DataLoader[dict[str, Tensor]]):

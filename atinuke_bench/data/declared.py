@@ -10,6 +10,7 @@ from typing import Any
 
 import datasets
 
+from atinuke_bench import registry
 from atinuke_bench.config import Declaration, SourceConfig
 from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.records import Numbered, read_table, table_endings
@@ -70,6 +71,8 @@ def read_declared(
     `read` gives the records of a file where they are no table's. An example's `id` is its split and number unless
     `make` gives one, which is unique within the split. Raises DataError with file, line and field.
     """
+    if declaration.reader is not None:
+        read = registry.load_reader(declaration.reader)
     read = read or partial(read_table, header=header, quotes=declaration.quotes)
     where = _Where(declaration.where)
     chosen = where.of(make)
@@ -169,10 +172,11 @@ def folder_of(declaration: Declaration, source: SourceConfig) -> Path:
         return declaration.folder
     if source.kind != "local" or source.data_dir is None:
         raise ConfigError(
-            f"task {declaration.task!r} is read from files in a folder: --data-dir DIR or $ATINUKE_DATA; "
+            f"task {declaration.name!r} is read from files in a folder: --data-dir DIR or $ATINUKE_DATA; "
             f"found source {source.kind!r}"
         )
-    return source.data_dir / declaration.folder
+    inside = source.data_dir / declaration.folder
+    return inside if inside.is_dir() else source.data_dir
 
 
 def _find(

@@ -1,7 +1,8 @@
 """Encoded examples: ragged columns in flat arrays, padded only when a batch is made.
 
-Letters: N rows, B rows of a batch, L the longest row of a batch. A *row* is one input of the core; an example may
-have several (windows of a long text, predicates of a sentence).
+Letters: N rows, B rows of a batch, L the longest row of a batch. A *row* is one input of the core, or several that are
+computed together (the choices of a question); an example may have several rows (windows of a long text, predicates of
+a sentence).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from atinuke_bench.data.cache import cached
 from atinuke_bench.files import write_bytes
 
 log = logging.getLogger(__name__)
+
+#: The ragged column of rows that hold several inputs of the core: how many tokens each of these has.
+INPUT_LENGTHS = "input_lengths"
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,9 @@ class Encoded:
     """The features of one split.
 
     `ragged` must hold `input_ids`, whose lengths decide the batches; every other ragged column is padded with its own
-    value. `fixed` columns have one entry a row. `host` columns serve decoding alone and are in no batch.
-    `example_index` names the example each row came from.
+    value. Rows of several inputs of the core say in `input_lengths` how long each of these will be: then they decide.
+    `fixed` columns have one entry a row. `host` columns serve decoding alone and are in no batch. `example_index` names
+    the example each row came from.
     """
 
     ragged: dict[str, Ragged]
@@ -98,9 +103,23 @@ class Encoded:
         return len(self.example_index)
 
     @property
+    def input_lengths(self) -> np.ndarray:
+        """Tokens of every input of the core, row by row."""
+        return self.ragged[INPUT_LENGTHS].values if INPUT_LENGTHS in self.ragged else self.lengths
+
+    @property
+    def num_inputs(self) -> np.ndarray:
+        """Inputs of the core that every row holds, (N,)."""
+        held = self.ragged.get(INPUT_LENGTHS)
+        return np.ones(len(self), dtype=np.int64) if held is None else held.lengths
+
+    @property
     def lengths(self) -> np.ndarray:
-        """Tokens of every row, (N,)."""
-        return self.ragged["input_ids"].lengths
+        """Tokens of every row, or of its longest input, (N,)."""
+        if INPUT_LENGTHS not in self.ragged:
+            return self.ragged["input_ids"].lengths
+        inputs = self.ragged[INPUT_LENGTHS]
+        return np.maximum.reduceat(inputs.values, inputs.offsets[:-1]).astype(np.int64) if len(self) else inputs.lengths
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Encoded:
         """The features of the given rows, in that order; `example_index` still counts the original examples."""

@@ -46,7 +46,7 @@ def text_of(record: Record, field: str) -> str:
     """
     value = _value(record, field)
     if not isinstance(value, str):
-        raise DataError(f"must be a text; found {_excerpt(value)}", field=field)
+        raise DataError(f"must be a text; found {excerpt(value)}", field=field)
     return value
 
 
@@ -62,14 +62,14 @@ def words_of(record: Record, field: str) -> list[str]:
 def as_words(value: Any, field: str) -> list[str]:
     words = value.split() if isinstance(value, str) else value
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
-        raise DataError(f"must be words, as a list or parted by spaces; found {_excerpt(value)}", field=field)
+        raise DataError(f"must be words, as a list or parted by spaces; found {excerpt(value)}", field=field)
     return words
 
 
 def place_of(value: Any, field: str, num_places: int) -> int:
     """A word's number, counted from 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < num_places:
-        raise DataError(f"must be the number of a word, 0 to {num_places - 1}; found {_excerpt(value)}", field=field)
+        raise DataError(f"must be the number of a word, 0 to {num_places - 1}; found {excerpt(value)}", field=field)
     return value
 
 
@@ -95,13 +95,14 @@ def _object(text: str, path: str | Path, number: int, plain_fields: tuple[str, .
 def _split_at_tabs(text: str, path: str | Path, number: int, fields: tuple[str, ...]) -> Record:
     values = text.split("\t")
     if not fields:
-        raise DataError(f"must be one JSON object a line; found {_excerpt(text)}", path=path, line=number)
+        raise DataError(f"must be one JSON object a line; found {excerpt(text)}", path=path, line=number)
     if len(values) != len(fields):
         rule = f"a line is a JSON object, or {len(fields)} texts parted by a tab ({', '.join(fields)})"
         raise DataError(f"{rule}; found {len(values)}", path=path, line=number)
     return dict(zip(fields, values, strict=True))
 
 
-def _excerpt(value: Any) -> str:
+def excerpt(value: Any) -> str:
+    """A value as a message shows it, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ _READERS: dict[str, Callable[[Path, bool, bool], Iterator[Numbered]]] = {
 class Fields:
     """The fields of a declared task, each looked up in a record under the name that the data has for it."""
 
-    def __init__(self, named: dict[str, str | int], known: tuple[str, ...]) -> None:
+    def __init__(self, named: Mapping[str, str | int | list[str | int]], known: tuple[str, ...]) -> None:
         for field in named:
             if field not in known:
                 near = nearest(field, known)
@@ -130,18 +130,43 @@ class Fields:
                 raise DataError(f"this kind of task has no such field; {hint}", field=f"fields.{field}")
         self.named = named
 
+    def columns(self, field: str) -> list[str | int]:
+        """What the data calls a field: one column, or several."""
+        column = self.named.get(field, field)
+        return column if isinstance(column, list) else [column]
+
     @property
     def has_header(self) -> bool:
         """False where columns are given by number."""
-        return not any(isinstance(column, int) for column in self.named.values())
+        return not any(isinstance(column, int) for field in self.named for column in self.columns(field))
 
     def has(self, record: dict[Any, Any], field: str) -> bool:
         """Whether a record has a field, which need not be declared."""
         return field in self.named or field in record
 
     def value(self, record: dict[Any, Any], field: str) -> Any:
-        """The value of a field; DataError where the record has none."""
-        column = self.named.get(field, field)
+        """The value of a field of one column; DataError where the record has none."""
+        (column, *more) = self.columns(field)
+        if more:
+            raise DataError("is one column; found several", field=f"fields.{field}")
+        return self._value(record, field, column)
+
+    def texts(self, record: dict[Any, Any], field: str) -> list[str]:
+        """Texts, from a column that holds a list or from several columns, the last of which may be empty; DataError."""
+        columns = self.columns(field)
+        values = [self._value(record, field, column) for column in columns]
+        if len(columns) == 1:
+            values = values[0] if isinstance(values[0], list) else [None]
+        while len(columns) > 1 and values and values[-1] in (None, ""):
+            values.pop()
+        if not all(isinstance(value, str) for value in values):
+            rule = "must be a list of texts, or several columns of one text each"
+            found = record[columns[0]] if len(columns) == 1 else values
+            raise DataError(f"{rule}; found {found!r:.60}", field=", ".join(map(str, columns)))
+        return values
+
+    @staticmethod
+    def _value(record: dict[Any, Any], field: str, column: str | int) -> Any:
         if column not in record:
             near = nearest(str(column), map(str, record))
             hint = f"nearest: {near!r}" if near else f"found {', '.join(map(str, record))[:200]}"

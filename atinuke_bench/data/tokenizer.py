@@ -211,17 +211,17 @@ def encode_texts(
     cls, sep, between = [specials.cls], [specials.sep], [specials.sep] * specials.num_between
     rows, segments = [], []
     for left, right in zip(encode_ids(tokenizer, first), encode_ids(tokenizer, second), strict=True):
-        num_left, num_right = _longest_first(len(left), len(right), room)
+        num_left, num_right = longest_first(len(left), len(right), room)
         head, tail = cls + left[:num_left] + between, right[:num_right] + sep
         rows.append(head + tail)
         segments.append([0] * len(head) + [1] * len(tail))
     return Ragged.from_rows(rows, padding=PAD_ID), Ragged.from_rows(segments)
 
 
-def _longest_first(num_left: int, num_right: int, room: int) -> tuple[int, int]:
+def longest_first(num_left: int, num_right: int, room: int) -> tuple[int, int]:
     """How many tokens of a pair's texts are kept: all that fit, the longer text being cut first (as in tokenizers).
 
-    >>> _longest_first(3, 9, 8), _longest_first(9, 9, 7), _longest_first(2, 3, 8)
+    >>> longest_first(3, 9, 8), longest_first(9, 9, 7), longest_first(2, 3, 8)
     ((3, 5), (3, 4), (2, 3))
     """
     short, long = sorted((num_left, num_right))

@@ -31,6 +31,25 @@ class Submission:
     runs: tuple[tuple[RunFolder, dict[str, Any]], ...]
 
 
+def benchmark_of(folders: Iterable[RunFolder]) -> str:
+    """The benchmark whose site takes the answers of these runs; RunFolderError where there is none, or several."""
+    tasks = {folder.read_result()["task"] for folder in folders}
+    found = {official.benchmark for task in sorted(tasks) if (official := _official(task)) is not None}
+    if not found:
+        raise RunFolderError("none of these is a finished run of a task whose benchmark takes a submission")
+    if len(found) > 1:
+        named = sorted(found)
+        raise RunFolderError(
+            f"a submission is of one benchmark; found runs of {' and '.join(named)}; nearest: --benchmark {named[0]}"
+        )
+    return found.pop()
+
+
+def _official(task: str) -> Any:
+    """The submission that a task has a part in; None for one that has none, or that a file declares."""
+    return None if registry.is_declared(task) else registry.load_task(task).submission
+
+
 def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *, partial: bool = False) -> Submission:
     """Zip the test predictions of finished runs, one run a task, under the official file names.
 
@@ -63,7 +82,7 @@ def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, Run
     chosen: dict[str, RunFolder] = {}
     for folder in folders:
         task = folder.read_result()["task"]
-        official = None if registry.is_declared(task) else registry.load_task(task).submission
+        official = _official(task)
         if official is None or official.benchmark != benchmark:
             continue
         if task in chosen:

@@ -38,7 +38,7 @@ def training_cost(
     return {
         "parameters": parameters.total,
         "embedding_parameters": parameters.embedding,
-        "forward_flops_per_token": per_epoch / int(train.lengths.sum()),
+        "forward_flops_per_token": per_epoch / int(train.input_lengths.sum()),
         "training_flops": TRAINING_FACTOR * per_epoch * len(history),
         "training_tokens": tokens,
         "training_seconds": seconds,
@@ -51,7 +51,7 @@ def training_cost(
 
 def forward_flops(module: TaskModule, rows: Encoded) -> int:
     """Operations of the core's forward pass over every row once, padding left out."""
-    lengths, counts = np.unique(rows.lengths, return_counts=True)
+    lengths, counts = np.unique(rows.input_lengths, return_counts=True)
     return sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
 
 

@@ -13,8 +13,9 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from atinuke_bench.data.batching import cut_rows
+from atinuke_bench.data.batching import INPUT_SIZES, cut_rows, input_sizes, num_tokens_at_once
 from atinuke_bench.errors import DeviceMemoryError, one_line
+from atinuke_bench.training.feed import sizes_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,8 +37,8 @@ class Parts:
         self.say = say
 
     def cut(self, batch: Batch) -> list[Batch]:
-        """The parts of a batch, the largest first."""
-        return [batch] if self.max_tokens is None else cut_rows(batch, self.max_tokens)
+        """The parts of a batch."""
+        return [batch] if self.max_tokens is None else cut_rows(batch, self.max_tokens, _input_sizes(batch))
 
     def compute(self, batch: Batch, work: Callable[[list[Batch]], T]) -> T:
         """What `work` makes of a batch's parts; it begins anew with smaller ones when the device's memory is too small.
@@ -56,23 +57,33 @@ class Parts:
                 log.info("%s", one_line(error))
             # Not before the error is gone are the tensors free that its traceback holds.
             torch.cuda.empty_cache()
-            self._halve(parts[0])
+            self._halve(max(parts, key=_num_tokens))
         if self.max_tokens != before:
-            num_rows, width = batch["input_ids"].shape
+            num_rows = len(batch["rows"])
             self.say(
-                f"a batch of {num_rows} rows of {width} tokens is too large for the device's memory; from here on it "
-                f"computes at most {self.max_tokens} tokens at once, with the same result"
+                f"a batch of {num_rows} rows of {_num_tokens(batch) // num_rows} tokens is too large for the device's "
+                f"memory; from here on it computes at most {self.max_tokens} tokens at once, with the same result"
             )
         return done
 
     def _halve(self, largest: Batch) -> None:
-        num_rows, width = largest["input_ids"].shape
+        num_rows, num_tokens = len(largest["rows"]), _num_tokens(largest)
         if num_rows == 1:
             raise DeviceMemoryError(
-                f"the longest row must fit into the device's memory; found one of {width} tokens that does not; "
+                f"the longest row must fit into the device's memory; found one of {num_tokens} tokens that does not; "
                 "nearest: a smaller training.max_length, core.num_layers or core.hidden_size"
             )
-        self.max_tokens = -(-num_rows // 2) * width
+        self.max_tokens = -(-num_rows // 2) * (num_tokens // num_rows)
+
+
+def _input_sizes(batch: Batch) -> dict[str, Tensor]:
+    """The `input_sizes` of a batch, from the host where the batch is on a GPU."""
+    known = sizes_of(batch)
+    return {name: known[name] for name in INPUT_SIZES} if known.keys() >= INPUT_SIZES else input_sizes(batch)
+
+
+def _num_tokens(batch: Batch) -> int:
+    return num_tokens_at_once(batch, _input_sizes(batch))
 
 
 def parts_for(

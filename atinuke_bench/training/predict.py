@@ -105,7 +105,8 @@ class Predictor:
     @torch.inference_mode()
     def _predict(self, examples: Dataset) -> dict[str, Any]:
         encoded = self.task.data.rows(examples, self.tokenizer, self.run)
-        sampler = TokenBudgetSampler(encoded.lengths, 2 * self.run.training.batch_tokens, seed=None)
+        budget = 2 * self.run.training.batch_tokens
+        sampler = TokenBudgetSampler(encoded.lengths, budget, seed=None, num_inputs=encoded.num_inputs)
         device = next(self.module.parameters()).device
         outputs: Outputs = []
         with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):

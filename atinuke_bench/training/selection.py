@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from atinuke_bench.core.cost import TRAINING_FACTOR
-from atinuke_bench.data.batching import is_stand_in
+from atinuke_bench.data.batching import is_stand_in, num_tokens
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import PrunedError
 from atinuke_bench.run_folder import RunFolder, history_lines
@@ -140,7 +140,7 @@ class EpochSelection(pl.Callback):
     ) -> None:
         assert isinstance(module, TaskModule)
         if not is_stand_in(batch):
-            self._num_tokens = self._num_tokens + batch["attention_mask"].sum()
+            self._num_tokens = self._num_tokens + num_tokens(batch)
         self._loss = self._loss + module.step_loss
         self._num_steps += 1
         if trainer.is_last_batch:

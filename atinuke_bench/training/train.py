@@ -213,7 +213,7 @@ def _fit_and_evaluate(
             evaluation = _evaluate(prepared, folder, name, predicted)
             evaluations[name] = replace(evaluation, unknown_percent=unknown[name])
     seconds = time.perf_counter() - evaluation_started
-    num_tokens = sum(int(encoded.lengths.sum()) for _, encoded in splits.values())
+    num_tokens = sum(int(encoded.input_lengths.sum()) for _, encoded in splits.values())
     cost = training_cost(module, trainer.strategy.root_device, train, next(iter(splits.values()))[1], selection.history)
     cost |= {"evaluation_seconds": seconds, "evaluation_tokens_per_second": num_tokens / seconds}
     summary = {"best_epoch": selection.best_epoch, "num_epochs": len(selection.history)}
@@ -266,6 +266,7 @@ class RunData(pl.LightningDataModule):
             num_epochs=training.max_epochs,
             shard=self.trainer.global_rank,
             num_shards=self.trainer.world_size,
+            num_inputs=self.train.num_inputs,
         )
         if self.begin is not None:
             sampler.begin_at(*self.begin)
@@ -289,7 +290,12 @@ def _evaluation_loader(encoded: Encoded, batch_tokens: int, trainer: pl.Trainer)
     # No gradients are kept, so a batch can be larger than in training; the batch of a row does not change its
     # output beyond rounding, but the size must not depend on the machine.
     sampler = TokenBudgetSampler(
-        encoded.lengths, 2 * batch_tokens, seed=None, shard=trainer.global_rank, num_shards=trainer.world_size
+        encoded.lengths,
+        2 * batch_tokens,
+        seed=None,
+        shard=trainer.global_rank,
+        num_shards=trainer.world_size,
+        num_inputs=encoded.num_inputs,
     )
     return make_loader(encoded, sampler, trainer.strategy.root_device)
 

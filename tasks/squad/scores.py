@@ -9,13 +9,11 @@ Source: Rajpurkar et al. 2016 (arXiv 1606.05250) and Rajpurkar, Jia, Liang 2018 
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from atinuke_bench.errors import DataError
+from atinuke_bench.metrics.texts import exact_match, normalize_answer, token_f1
 
 References = Mapping[str, Sequence[str]]
 Predictions = Mapping[str, str]
@@ -23,55 +21,12 @@ Predictions = Mapping[str, str]
 #: The official `--na-prob-thresh` default. It presumes probabilities: with log-odds above 1 it empties answers.
 OFFICIAL_THRESHOLD = 1.0
 
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-
 
 class ExampleScore(NamedTuple):
     """Exact match (0 or 1) and F1 (0 to 1) of one question."""
 
     exact: int
     f1: float
-
-
-def normalize_answer(text: str) -> str:
-    """Lower-cased, without ASCII punctuation and English articles, single-spaced; the same rule in v1.1 and v2.0.
-
-    >>> normalize_answer("The  Panthers' (defense)")
-    'panthers defense'
-    """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
-
-
-def exact_match(prediction: str, reference: str) -> int:
-    """1 when both are equal after `normalize_answer`, else 0.
-
-    >>> exact_match("the Panthers.", "Panthers")
-    1
-    """
-    return int(normalize_answer(prediction) == normalize_answer(reference))
-
-
-def token_f1(prediction: str, reference: str, *, empty_can_match: bool = False) -> float:
-    """F1 (0 to 1) over the multiset of normalised words.
-
-    With no common word it is 0, also when both are empty. `empty_can_match` is the v2.0 rule: when either has no
-    words the score is 1 if both have none, else 0.
-
-    >>> token_f1("in the late 1990s", "late 1990s")
-    0.8
-    >>> token_f1("", "the"), token_f1("", "the", empty_can_match=True)
-    (0.0, 1.0)
-    """
-    predicted_words, reference_words = normalize_answer(prediction).split(), normalize_answer(reference).split()
-    if empty_can_match and not (predicted_words and reference_words):
-        return float(predicted_words == reference_words)
-    num_common = sum((Counter(predicted_words) & Counter(reference_words)).values())
-    if num_common == 0:
-        return 0.0
-    precision = 1.0 * num_common / len(predicted_words)
-    recall = 1.0 * num_common / len(reference_words)
-    return (2 * precision * recall) / (precision + recall)
 
 
 def examples_v1(references: References, predictions: Predictions) -> dict[str, ExampleScore]:

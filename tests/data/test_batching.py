@@ -8,8 +8,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atinuke_bench.data.batching import BatchDataset, PrefetchingLoader, TokenBudgetSampler, is_stand_in, make_loader
-from atinuke_bench.data.features import Encoded, Ragged, cached_encoded, load_encoded, save_encoded
+from atinuke_bench.data.batching import (
+    BatchDataset,
+    PrefetchingLoader,
+    TokenBudgetSampler,
+    cut_rows,
+    input_sizes,
+    is_stand_in,
+    make_loader,
+    num_tokens,
+    num_tokens_at_once,
+)
+from atinuke_bench.data.features import INPUT_LENGTHS, Encoded, Ragged, cached_encoded, load_encoded, save_encoded
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=120).map(np.array)
 
@@ -54,6 +64,44 @@ def test_the_shards_of_a_step_are_the_batch_that_one_process_would_take(lengths,
         assert sorted(np.concatenate(parts)) == sorted(batch)
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
         assert len(batch) == 1 or len(batch) * lengths[batch].max() <= budget
+
+
+#: Lengths of the inputs of each row.
+INPUTS = st.lists(st.lists(st.integers(1, 12), min_size=1, max_size=6), min_size=1, max_size=60)
+
+
+def several_inputs_of(inputs):
+    return Encoded(
+        {"input_ids": Ragged.from_rows([[1] * sum(row) for row in inputs]), INPUT_LENGTHS: Ragged.from_rows(inputs)},
+        np.arange(len(inputs)),
+    )
+
+
+@given(INPUTS, st.integers(1, 100), st.integers(1, 4), st.sampled_from([None, 3]))
+@settings(deadline=None, max_examples=60)
+def test_the_inputs_of_a_row_are_counted_and_stay_together(inputs, budget, num_shards, seed):
+    encoded = several_inputs_of(inputs)
+    assert encoded.lengths.tolist() == [max(row) for row in inputs]
+    assert encoded.input_lengths.tolist() == [length for row in inputs for length in row]
+    data, seen = BatchDataset(encoded), []
+    for shard in range(num_shards):
+        sampler = TokenBudgetSampler(
+            encoded.lengths, budget, seed=seed, shard=shard, num_shards=num_shards, num_inputs=encoded.num_inputs
+        )
+        for rows in sampler:
+            if not len(rows):
+                continue
+            batch = data[rows]
+            sizes = input_sizes(batch)
+            size = sum(len(inputs[row]) for row in rows) * max(max(inputs[row]) for row in rows)
+            assert num_tokens_at_once(batch, sizes) == size
+            assert num_tokens(batch) == sum(sum(inputs[row]) for row in rows)
+            assert len(rows) == 1 or size <= budget
+            parts = cut_rows(batch, 20, sizes)
+            assert torch.cat([part["rows"] for part in parts]).tolist() == rows.tolist()
+            assert all(len(part["rows"]) == 1 or num_tokens_at_once(part, input_sizes(part)) <= 20 for part in parts)
+            seen += rows.tolist()
+    assert sorted(set(seen)) == list(range(len(inputs)))
 
 
 def test_order_is_a_function_of_seed_and_epoch_alone():
@@ -108,7 +156,7 @@ def test_a_thread_makes_the_same_batches_and_passes_errors_on():
     rows = [batch["rows"].tolist() for batch in plain]
     assert [batch["rows"].tolist() for batch in ahead] == rows
     assert next(iter(ahead))["rows"].tolist() == rows[0], "one that is left early ends its thread"
-    sampler.lengths = np.append(sampler.lengths, 1)  # of a row that is not there
+    sampler.lengths, sampler.num_inputs = np.ones(5, dtype=int), np.ones(5, dtype=int)  # one row is not there
     with pytest.raises(IndexError):
         list(ahead)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
+from atinuke_bench.config import MicroworldConfig, SourceConfig, find_task, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.training import selection
@@ -41,6 +41,7 @@ CASES = {
     "srl, indicator": ("srl", "transformer", {"options.predicate_feature": "indicator", "options.pooling": "first"}),
     "masked": ("lm", "bilstm", {}),
     "causal": ("lm", "atinuke", {}),
+    "choice": ("choice", "transformer", {}),
 }
 
 
@@ -108,14 +109,16 @@ def test_the_watch_sees_what_a_gpu_would_be_waited_for(name, monkeypatch):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_no_training_step_waits_for_a_gpu(case, monkeypatch):
+def test_no_training_step_waits_for_a_gpu(case, choice_file, monkeypatch):
     task, core, options = CASES[case]
+    task, declaration = find_task(str(choice_file) if task == "choice" else task)
     run = make_run_config(
         task,
         core,
         preset="nano",
         source=SourceConfig(kind="microworld", microworld=MicroworldConfig(train=20, dev=4, test=4)),
         overrides={"tokenizer.vocab_size": 300, "training.max_length": 32, **options},
+        declaration=declaration,
     )
     prepared = prepare(run)
     run = prepared.run
