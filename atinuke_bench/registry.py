@@ -52,6 +52,7 @@ _BUILT_IN = {
 _KINDS = {
     "classification": "atinuke_bench.tasks.texts.task:from_declaration",
     "regression": "atinuke_bench.tasks.texts.task:from_declaration",
+    "tagging": "atinuke_bench.tasks.tagging.task:from_declaration",
 }
 #: The metrics that declarations of each kind name, the one that counts where none is named first; one of one label or
 #: language is made for it, and is named `f1(label)`.
@@ -65,6 +66,10 @@ _METRICS = {
     "regression": {
         "spearman": "atinuke_bench.tasks.texts.metric:SPEARMAN",
         "pearson": "atinuke_bench.tasks.texts.metric:PEARSON",
+    },
+    "tagging": {
+        "seqeval_f1": "atinuke_bench.tasks.tagging.metric:SEQEVAL_F1",
+        "accuracy": "atinuke_bench.tasks.tagging.metric:ACCURACY",
     },
 }
 #: What reads the built-in tasks that YAML files beside the families' code declare.

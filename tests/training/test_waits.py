@@ -6,6 +6,7 @@ device lets pass: numbers that are sent from the host, and masks that are assign
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from atinuke_bench.config import MicroworldConfig, SourceConfig, make_run_config
+from atinuke_bench.config import MicroworldConfig, SourceConfig, find_task, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
 from atinuke_bench.training import selection
@@ -41,6 +42,8 @@ CASES = {
     "srl, indicator": ("srl", "transformer", {"options.predicate_feature": "indicator", "options.pooling": "first"}),
     "masked": ("lm", "bilstm", {}),
     "causal": ("lm", "atinuke", {}),
+    "chunks": ("tagging.yaml", "transformer", {}),
+    "tags": ("tagging.yaml", "atinuke", {"options.scheme": "plain", "options.pooling": "first"}),
 }
 
 
@@ -107,15 +110,26 @@ def test_the_watch_sees_what_a_gpu_would_be_waited_for(name, monkeypatch):
         WAITS[name](values)
 
 
+@pytest.fixture
+def declared(tmp_path):
+    """A folder with the tasks that files declare."""
+    lines = [json.dumps({"words": ["Ada", "is", "in"] * n, "tags": ["B-PER", "O", "O"] * n}) for n in range(1, 13)]
+    (tmp_path / "words.jsonl").write_text("\n".join(lines))
+    (tmp_path / "tagging.yaml").write_text("name: words\nkind: tagging\nsplits: {train: words.jsonl}\n")
+    return tmp_path
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_no_training_step_waits_for_a_gpu(case, monkeypatch):
+def test_no_training_step_waits_for_a_gpu(case, declared, monkeypatch):
     task, core, options = CASES[case]
+    task, declaration = find_task(task, declared)
     run = make_run_config(
         task,
         core,
         preset="nano",
         source=SourceConfig(kind="microworld", microworld=MicroworldConfig(train=20, dev=4, test=4)),
         overrides={"tokenizer.vocab_size": 300, "training.max_length": 32, **options},
+        declaration=declaration,
     )
     prepared = prepare(run)
     run = prepared.run
