@@ -57,6 +57,7 @@ _KINDS = {
     "srl": "atinuke_bench.tasks.srl.task:from_declaration",
     "lm": "atinuke_bench.tasks.lm.task:from_declaration",
     "multiple-choice": "atinuke_bench.tasks.choice.task:from_declaration",
+    "tagging": "atinuke_bench.tasks.tagging.task:from_declaration",
 }
 #: The metrics that declarations of each kind name, the one that counts where none is named first; one of one label or
 #: language is made for it, and is named `f1(label)`.
@@ -87,6 +88,10 @@ _METRICS = {
     "lm": {
         "bits_per_byte": "atinuke_bench.tasks.lm.metric:BITS_PER_BYTE",
         "masked_loss": "atinuke_bench.tasks.lm.metric:MASKED_LOSS",
+    },
+    "tagging": {
+        "seqeval_f1": "atinuke_bench.tasks.tagging.metric:SEQEVAL_F1",
+        "accuracy": "atinuke_bench.tasks.tagging.metric:ACCURACY",
     },
 }
 #: Functions that read the records of files which fields alone cannot describe.

@@ -215,7 +215,8 @@ def check_task(run: RunConfig, folder: Path, *, official: tuple[Path, Path] | No
 def _check_declaration(task: Task, name: str) -> None:
     assert task.name == name, f"the task calls itself {task.name!r}"
     assert task.summary, "a task has a summary of one line"
-    assert task.metric in registry.metrics_of(name), "the declared metric is among those that `METRICS` names"
+    known = registry.load_metric(name, task.metric.name)
+    assert known == task.metric, "the declared metric is found by its name, as `METRICS` has it"
     assert set(task.splits.headline) <= set(task.splits.evaluated), "a headline split is evaluated"
     assert task.group_column is None or task.group_column in task.features, "the group column is a feature"
     assert task.unit is None or task.unit.column in task.features, "the column of the units is a feature"

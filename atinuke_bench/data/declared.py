@@ -242,17 +242,7 @@ def _read_hub(declaration: Declaration, make: Callable[[Any], Row | None], revis
     rows: dict[str, Rows] = {}
 
     def reader(raw: datasets.Dataset, split: str, where: str) -> Table:
-        names = {name: kind for name, kind in raw.features.items() if isinstance(kind, datasets.ClassLabel)}
-        records = (
-            # A hidden label is -1, which has no name.
-            {
-                **record,
-                **{
-                    name: kind.names[record[name]] if (record[name] or 0) >= 0 else None for name, kind in names.items()
-                },
-            }
-            for record in raw
-        )
+        records = ({name: _named(raw.features[name], value) for name, value in record.items()} for record in raw)
         rows[split] = _collect(split, ((where, numbered) for numbered in enumerate(records, start=1)), make)
         return Table({"id": [row["id"] for row in rows[split].rows]})
 
@@ -262,9 +252,18 @@ def _read_hub(declaration: Declaration, make: Callable[[Any], Row | None], revis
     return Read(rows, {**loaded.files, **meaning_of(declaration)}, loaded.revision)
 
 
-def _class_name(kind: datasets.ClassLabel, number: int | None) -> str | None:
-    """The name of a class; None where the label is hidden, of which the number is -1."""
-    return None if number is None or number < 0 else kind.names[number]
+def _named(kind: Any, value: Any) -> Any:
+    """A value with the names of its classes, also of a list of them; a hidden label, which is -1, is None.
+
+    >>> classes = datasets.ClassLabel(names=["O", "B-PER"])
+    >>> _named(classes, 1), _named(classes, -1), _named(datasets.List(classes), [0, 1, None]), _named(None, "Ada")
+    ('B-PER', None, ['O', 'B-PER', None], 'Ada')
+    """
+    if isinstance(kind, datasets.List) and isinstance(kind.feature, datasets.ClassLabel) and value is not None:
+        return [_named(kind.feature, one) for one in value]
+    if isinstance(kind, datasets.ClassLabel):
+        return None if value is None or value < 0 else kind.names[value]
+    return value
 
 
 def meaning_of(declaration: Declaration) -> dict[str, str]:

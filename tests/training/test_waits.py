@@ -6,6 +6,7 @@ device lets pass: numbers that are sent from the host, and masks that are assign
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -42,6 +43,8 @@ CASES = {
     "masked": ("lm", "bilstm", {}),
     "causal": ("lm", "atinuke", {}),
     "choice": ("choice", "transformer", {}),
+    "chunks": ("tagging.yaml", "transformer", {}),
+    "tags": ("tagging.yaml", "atinuke", {"options.scheme": "plain", "options.pooling": "first"}),
 }
 
 
@@ -108,10 +111,19 @@ def test_the_watch_sees_what_a_gpu_would_be_waited_for(name, monkeypatch):
         WAITS[name](values)
 
 
+@pytest.fixture
+def declared(tmp_path):
+    """A folder with the tasks that files declare."""
+    lines = [json.dumps({"words": ["Ada", "is", "in"] * n, "tags": ["B-PER", "O", "O"] * n}) for n in range(1, 13)]
+    (tmp_path / "words.jsonl").write_text("\n".join(lines))
+    (tmp_path / "tagging.yaml").write_text("name: words\nkind: tagging\nsplits: {train: words.jsonl}\n")
+    return tmp_path
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_no_training_step_waits_for_a_gpu(case, choice_file, monkeypatch):
+def test_no_training_step_waits_for_a_gpu(case, choice_file, declared, monkeypatch):
     task, core, options = CASES[case]
-    task, declaration = find_task(str(choice_file) if task == "choice" else task)
+    task, declaration = find_task(str(choice_file) if task == "choice" else task, declared)
     run = make_run_config(
         task,
         core,
