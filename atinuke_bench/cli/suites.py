@@ -85,7 +85,7 @@ def suite(
     from atinuke_bench.training.execution import Execution
 
     cells = expand(config, place, name_or_file)
-    selected = select(cells, only or [])
+    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}

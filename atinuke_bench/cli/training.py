@@ -69,7 +69,7 @@ def run(
         name,
         core,
         preset=preset,
-        source=source_config(source, data_dir),
+        source=source_config(source, data_dir, declaration),
         seed=seed,
         overrides={
             **model_override(core, model),
