@@ -32,6 +32,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "report",
         "compare",
         "claim",
+        "task",
         "tasks",
         "cores",
         "show",
@@ -74,6 +75,10 @@ RerunOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
+]
+DropOverlapOption = Annotated[
+    bool,
+    typer.Option("--drop-overlap", help="Leave out of train what evaluated splits have too; the protocol says so."),
 ]
 UnlabelledOption = Annotated[
     bool,

@@ -71,7 +71,7 @@ def read_declared(
     `make` gives one, which is unique within the split. Raises DataError with file, line and field.
     """
     read = read or partial(read_table, header=header, quotes=declaration.quotes)
-    where = _Where(declaration.where)
+    where = Where(declaration.where)
     chosen = where.of(make)
     if declaration.hub is not None:
         place, found = Path(declaration.hub), _read_hub(declaration, chosen, source.revision)
@@ -129,7 +129,7 @@ def with_dev(splits: Splits, group: str | None) -> tuple[Splits, tuple[str, ...]
     return {"train": train.select(cut.train), "dev": train.select(cut.held_out)}, (note,)
 
 
-class _Where:
+class Where:
     """The rows that a declaration's `where` leaves."""
 
     def __init__(self, wanted: Mapping[str, str]) -> None:

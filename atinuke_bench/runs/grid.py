@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from atinuke_bench import registry
 from atinuke_bench.config import (
@@ -41,10 +44,14 @@ def built_in_suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def read_suite(name_or_file: str) -> SuiteConfig:
-    """A built-in suite by name, or one from a YAML file with what the files among its tasks declare; ConfigError."""
+def read_suite(name_or_file: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> SuiteConfig:
+    """A built-in suite by name, or one from a YAML file with what the files among its tasks declare; ConfigError.
+
+    `overrides` are added to those of all its runs.
+    """
     record, path = read_named_yaml("suite", name_or_file, built_in_suites())
-    return with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path)
+    suite = with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path)
+    return suite.model_copy(update={"overrides": {**suite.overrides, **overrides}}) if overrides else suite
 
 
 def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> list[Cell]:

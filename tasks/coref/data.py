@@ -27,6 +27,10 @@ from atinuke_bench.training.task import TaskData, options_of, require_data_dir
 class CorefData(TaskData):
     """A folder of CoNLL-2012 files, or generated documents."""
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("words",)
+
     def load(self, source: SourceConfig, options: CorefOptions) -> Loaded:
         if source.kind == "microworld":
             return load_microworld("coref", FEATURES, source)

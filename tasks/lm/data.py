@@ -45,6 +45,10 @@ class LmData(TaskData):
 
     objective: Objective
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("text",)
+
     def load(self, source: SourceConfig, options: LmOptions) -> Loaded:
         revision = None
         if source.kind == "hub":

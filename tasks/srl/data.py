@@ -49,6 +49,10 @@ WORLD_FEATURES = Features({name: feature for name, feature in FEATURES.items() i
 class SrlData(TaskData):
     """An example is one predicate of one sentence; the examples of a sentence follow one another."""
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("words", "predicate")
+
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
         if source.kind == "microworld":
             return _with_documents(load_microworld("srl", WORLD_FEATURES, source))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import Declaration
+from atinuke_bench.data.declared import Where
 from atinuke_bench.data.records import Fields, read_table
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.metrics.metric import Metric
@@ -38,7 +39,10 @@ class TextFiles(OfficialFiles):
         fields = Fields(self.declaration.fields, tuple(self.declaration.fields))
         found: dict[str, Any] = {}
         lines = []
-        for line, record in read_table(path, header=fields.has_header):
+        chosen = Where(self.declaration.where).of(dict)
+        for line, record in read_table(path, header=fields.has_header, quotes=self.declaration.quotes):
+            if chosen(record) is None:
+                continue
             try:
                 label = fields.label(record) if self._has_classes else fields.number(record)
                 key = str(fields.label(record, "id")) if self._has_ids else str(len(found))

@@ -147,3 +147,9 @@ def test_from_the_command_line(own, suite, cli, tmp_path):
     (own / "test.jsonl").write_text((own / "test.jsonl").read_text().replace('"neg"', '"pos"'))
     assert "2/2" in cli(*arguments, "--workers", "1").err
     assert cli("show", next((tmp_path / "store").rglob("bilstm/seed*"))).status == 0
+
+
+def test_overlap_is_dropped_from_all_runs(suite, own):
+    suite()
+    read = read_suite(str(own / "suite.yaml"), {"training.drop_overlap": True})
+    assert {cell.run.training.drop_overlap for cell in expand(read, SourceConfig(kind="microworld"))} == {True}

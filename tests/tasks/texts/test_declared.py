@@ -54,8 +54,10 @@ def test_a_trained_run_answers_where_the_declaration_is_gone(own, make_own, tmp_
     for path in own.rglob("*.*"):
         if path.is_file() and tmp_path / "run" not in path.parents:
             path.unlink()
-    answers = load_predictor(folder).predict([{"text": "a great film"}, {"text": "dull"}])
+    answers = load_predictor(folder).predict([{"text": "a great film"}, {"body": "a great film"}])
     assert [answer.prediction in ("pos", "neg") for answer in answers] == [True, True]
+    with pytest.raises(AtinukeBenchError, match="text: missing; nearest: 'txt'"):
+        load_predictor(folder).predict([{"txt": "a great film"}])
 
 
 def test_pairs_and_scores(own, make_own, tmp_path):
