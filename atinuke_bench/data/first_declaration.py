@@ -8,16 +8,11 @@ from typing import Any, get_args
 
 import yaml
 
+from atinuke_bench import registry
 from atinuke_bench.config.declarations import Kind
 from atinuke_bench.data.survey import Survey
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import make_folder, write_text
-
-#: What a kind may be judged by, the default first.
-METRICS = {
-    "classification": "accuracy, macro_f1, matthews_correlation; f1 with `positive: LABEL`",
-    "regression": "spearman, pearson",
-}
 
 
 def write_first(survey: Survey, data: Path | None, out: Path, *, replace: bool = False) -> None:
@@ -51,8 +46,9 @@ def as_yaml(survey: Survey, folder: str, out: Path) -> str:
         there = f"; columns: {listed[:200]}" if listed else ""
         note = f"what the kind calls a field: what the data calls it{there}"
         lines.append(_line("fields", dict(survey.fields), note))
-    if survey.kind in METRICS:
-        lines.append(f"# metric: {METRICS[survey.kind].split(',')[0]}  # or another of: {METRICS[survey.kind]}")
+    if metrics := registry.metric_names(survey.kind):
+        listed = ", ".join(f"{name} (of the label in `positive`)" if name == "f1" else name for name in metrics[1:])
+        lines.append(f"# metric: {metrics[0]}" + (f"  # or {listed}" if listed else ""))
     if survey.kind == "classification":
         lines.append("# labels: [A, B]  # all labels in order; those of train when not given")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,8 @@ from atinuke_bench.training.prepare import PreparedRun
 
 #: Examples of a split that are made into tokens: enough for its lengths to a percent.
 _MOST_READ = 10_000
+#: And where each must be read alone.
+_MOST_ALONE = 500
 #: So many tokens that no example is cut, which shows how long it is.
 _UNCUT = 1_000_000
 #: More different answers than this are no classes.
@@ -27,7 +29,8 @@ _MOST_CLASSES = 50
 def examine(prepared: PreparedRun, num_shown: int = 3) -> dict[str, Any]:
     """What a run's data holds, split by split; the tokenizer is trained where it is not known.
 
-    Lengths and unknown tokens are those of at most 10,000 examples of a split, drawn at random.
+    Lengths and unknown tokens are those of at most 10,000 examples of a split, drawn at random; lengths of documents of
+    running text, those of 500.
     """
     task, run = prepared.task, prepared.run
     splits = {name: _examine_split(prepared, rows) for name, rows in prepared.loaded.splits.items()}
@@ -51,6 +54,9 @@ def _examine_split(prepared: PreparedRun, examples: Dataset) -> dict[str, Any]:
     some = examples.select(limit_rows(len(examples), _MOST_READ))
     uncut = _rows(prepared, some, _UNCUT)
     lengths = np.bincount(uncut.example_index, uncut.lengths, minlength=len(some))
+    if len(uncut) < len(some):  # examples share a row, as documents of running text do
+        few = limit_rows(len(some), _MOST_ALONE)
+        lengths = np.array([_rows(prepared, some.select([row]), _UNCUT).lengths.sum() for row in few])
     return {
         "examples": len(examples),
         "labelled": len(labelled),

@@ -77,9 +77,7 @@ def test_a_mistake_is_told_with_its_line(score, text, message):
 
 
 def test_a_listed_label_is_required(score):
-    with pytest.raises(
-        DataError, match=r"jsonl:1: a label is one of those listed; found 'poz'; nearest: 'pos'"
-    ):
+    with pytest.raises(DataError, match=r"jsonl:1: a label is one of those listed; found 'poz'; nearest: 'pos'"):
         score(lines([(0, "poz")]), declared=DECLARED + "labels: [neg, pos]\n")
 
 
