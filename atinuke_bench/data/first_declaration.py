@@ -56,6 +56,6 @@ def as_yaml(survey: Survey, folder: str, out: Path) -> str:
 
 def _line(name: str, value: Any, comment: str = "") -> str:
     """One line of YAML, a mapping in braces."""
-    inside = {"default_flow_style": True, "sort_keys": False, "allow_unicode": True, "width": 100_000}
-    text = yaml.safe_dump(value if isinstance(value, dict) else [value], **inside).strip()
+    inside = value if isinstance(value, dict) else [value]
+    text = yaml.safe_dump(inside, default_flow_style=True, sort_keys=False, allow_unicode=True, width=100_000).strip()
     return f"{name}: {text if isinstance(value, dict) else text[1:-1]}" + (f"  # {comment}" if comment else "")

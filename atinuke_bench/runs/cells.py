@@ -68,8 +68,8 @@ def cell_states(
     With `look_again` every run looks up its folder itself, and may find that something is missing there.
     """
     declared = {name: suite.declaration_of(name) for name in suite.tasks}
-    stamps = {name: data_stamp(source, declaration) for name, declaration in declared.items() if declaration}
-    stamps = dict.fromkeys(declared, data_stamp(source)) | stamps
+    official = data_stamp(source)
+    stamps = {name: official if own is None else data_stamp(source, own) for name, own in declared.items()}
     versions = {name: registry.load_task(name, declaration).result_version for name, declaration in declared.items()}
     keys = _keys(cells, versions, stamps)
     states = [CellState(cell, keys[cell.path]) for cell in cells]

@@ -16,12 +16,13 @@ from atinuke_bench.runs.grid import built_in_suites, expand, read_suite, select
 from atinuke_bench.runs.suite_record import code_stamp, data_stamp, grid_stamp, open_record
 
 REVIEWS = "classification/reviews"
+SMALL = {"core": "bilstm", "preset": "nano", "tasks": ["reviews.yaml"]}
 SUITE = {
     "name": "own",
     "tasks": ["reviews.yaml", "glue/wnli"],
     "cores": {
         "floor": {"core": "majority"},
-        "small": {"core": "bilstm", "preset": "nano", "tasks": ["reviews.yaml"]},
+        "small": SMALL,
         "later": {"core": "bilstm", "preset": "nano", "init_from": {"task": "reviews.yaml", "column": "small"}},
     },
     "seeds": [0],
@@ -130,7 +131,7 @@ def test_a_recorded_suite_can_be_parsed_again(suite):
 
 
 def test_from_the_command_line(own, suite, cli, tmp_path):
-    suite(tasks=["reviews.yaml"], cores={"floor": {"core": "majority"}, "small": SUITE["cores"]["small"]})
+    suite(tasks=["reviews.yaml"], cores={"floor": {"core": "majority"}, "small": SMALL})
     arguments = ("suite", own / "suite.yaml", "--out", tmp_path / "store", "--wandb", "disabled")
     rows = json.loads(cli(*arguments, "--dry-run", "--json").out)
     assert [(row["task"], row["variant"], row["status"]) for row in rows] == [
