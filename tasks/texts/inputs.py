@@ -23,6 +23,6 @@ class TextInputs(SentenceInputs):
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
         texts = {}
         for column, name in zip(self.columns, self.plain_fields, strict=True):
-            theirs = self.named.get(name)
+            theirs = self.named.get(name, name)
             texts[column] = text_of(record, theirs if name not in record and theirs in record else name)
         return [{"id": key, **texts, "label": self.unknown, "unit": ""}]

@@ -15,8 +15,15 @@ from atinuke_bench.sweeps.opening import create_or_join, open_study
 
 def planned(own):
     task, declaration = find_task(str(own / "reviews.yaml"))
-    settings = {"preset": "nano", "space": "dimensions", "budget": {"trials": 2}, "name": "mine"}
-    return plan_studies(task=task, declaration=declaration, cores=["bilstm"], **settings)[0]
+    return plan_studies(
+        task=task,
+        declaration=declaration,
+        cores=["bilstm"],
+        preset="nano",
+        space="dimensions",
+        budget={"trials": 2},
+        name="mine",
+    )[0]
 
 
 def test_a_study_holds_its_task_for_all_who_join(own, tmp_path):
