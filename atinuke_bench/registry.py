@@ -231,6 +231,15 @@ def load_metric(task: str, name: str) -> Any:
     return metrics[name]
 
 
+def metric_names(kind: str) -> list[str]:
+    """The metrics that declarations of a kind may name, the default first; none for a kind that is not known.
+
+    >>> metric_names("regression")
+    ['spearman', 'pearson']
+    """
+    return list(_METRICS.get(kind, ()))
+
+
 @cache
 def declared_metric(kind: str, name: str | None = None) -> Any:
     """The metric that declarations of a kind call `name`, such as `macro_f1` or `f1(spam)`; UnknownNameError.

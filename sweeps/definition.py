@@ -12,7 +12,16 @@ from pydantic import Field, PlainSerializer, PlainValidator, field_validator, mo
 from sqlalchemy.engine import URL
 
 from atinuke_bench import registry
-from atinuke_bench.config import MOST_SEED, Frozen, RunConfig, SourceConfig, make_run_config, parse, read_yaml
+from atinuke_bench.config import (
+    MOST_SEED,
+    Declaration,
+    Frozen,
+    RunConfig,
+    SourceConfig,
+    make_run_config,
+    parse,
+    read_yaml,
+)
 from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
@@ -55,6 +64,8 @@ class StudyConfig(Frozen):
 
     name: str
     task: str
+    #: What the task is, where a file declares it, so that every process that joins has it.
+    declaration: Declaration | None = Field(None, exclude_if=lambda declared: declared is None)
     core: str
     preset: str = "micro"
     source: SourceConfig = SourceConfig()
@@ -95,10 +106,17 @@ class StudyConfig(Frozen):
         return ("score",) if self.against is None else ("score", COSTS[self.against])
 
     def definition(self) -> dict[str, Any]:
-        """What must be the same for every process that joins; the budget may grow and data may lie elsewhere."""
+        """What every process that joins has; the budget may grow and official files may lie elsewhere."""
         record = self.model_dump(mode="json", exclude={"budget"})
         record["source"].pop("data_dir", None)
         return record
+
+    def difference(self, other: StudyConfig) -> str | None:
+        """What another study differs in first, in words; a declared task's files may lie elsewhere."""
+        records = self.definition(), other.definition()
+        for record in records:
+            record.get("declaration", {}).pop("folder", None)
+        return first_difference(*records)
 
     def make_run(self, overrides: Mapping[str, Any], *, seed: int | None = None) -> RunConfig:
         """The run of a trial; ConfigError where the values do not go together."""
@@ -109,6 +127,7 @@ class StudyConfig(Frozen):
             source=self.source,
             seed=self.seed if seed is None else seed,
             overrides={**self.overrides, **overrides},
+            declaration=self.declaration,
         )
 
 
@@ -129,7 +148,6 @@ def plan_studies(
     `settings` are other fields of StudyConfig. Without a budget a grid takes every point once, and any other sampler 40
     trials.
     """
-    registry.require_task_name(task)
     for core in cores:
         registry.require_core_name(core)
     if len(set(cores)) < len(cores):
@@ -158,19 +176,25 @@ def plan_studies(
 
 
 def make_study_config(
-    *, task: str, core: str, space: Mapping[str, Any], where: str = "space", **settings: Any
+    *,
+    task: str,
+    core: str,
+    space: Mapping[str, Any],
+    where: str = "space",
+    declaration: Declaration | None = None,
+    **settings: Any,
 ) -> StudyConfig:
     """A study's config with its space checked and worked out for this core and preset; ConfigError.
 
     `settings` are other fields of StudyConfig.
     """
-    names = {"task": registry.require_task_name(task), "core": registry.require_core_name(core)}
-    declared = registry.load_task(task)
+    known = registry.load_task(task, declaration)
+    names = {"task": task, "core": registry.require_core_name(core), "declaration": declaration}
     # What only the run knows is filled in once there is one.
-    told = {"metric": declared.metric.name, "higher_is_better": declared.metric.higher_is_better, "max_epochs": 1}
+    told = {"metric": known.metric.name, "higher_is_better": known.metric.higher_is_better, "max_epochs": 1}
     bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
     run = bare.make_run({})
-    metric = declared.for_run(run).metric
+    metric = known.for_run(run).metric
     parameters = resolve_space(space, run, where)
     _require_used(bare, parameters, space, where)
     require_one_measure(parameters, run, bare.make_run, where)
@@ -205,7 +229,7 @@ def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str 
     >>> first_difference({"sampler": "tpe", "seed": 1}, {"sampler": "random", "seed": 1})
     "sampler 'random', not 'tpe'"
     """
-    for key in sorted({*ours, *theirs}, key=lambda key: (key in ("space", "base"), key)):
+    for key in sorted({*ours, *theirs}, key=lambda key: (key in ("space", "base"), key != "task", key)):
         if ours.get(key) == theirs.get(key):
             continue
         if isinstance(ours.get(key), dict) and isinstance(theirs.get(key), dict):

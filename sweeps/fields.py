@@ -29,6 +29,7 @@ _FIXED = {
     "training.held_out_fraction": "what scores are measured on",
     "training.held_out_limit": "what scores are measured on",
     "training.train_limit": "what scores are measured on",
+    "training.drop_overlap": "what scores are measured on",
     "task": "the task of the study",
     "seed": "the seed of the study's runs",
     "core.name": "the core under search; --cores compares several",

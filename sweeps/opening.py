@@ -15,7 +15,6 @@ from atinuke_bench.secrets import HIDDEN
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
     default_url,
-    first_difference,
     read_definition,
     write_definition,
 )
@@ -72,7 +71,7 @@ def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | 
     study = _load(name, storage)
     config = _definition_in(study, storage)
     if written is not None:
-        config = config.model_copy(update={"source": written[0].source})
+        config = config.model_copy(update={"source": written[0].source, "declaration": written[0].declaration})
     if data_dir is not None:
         config = config.model_copy(update={"source": SourceConfig(kind=config.source.kind, data_dir=data_dir)})
     make_folder(folder)
@@ -118,7 +117,7 @@ def _require_data(config: StudyConfig) -> None:
 
 
 def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:
-    difference = first_difference(config.definition(), other.definition())
+    difference = config.difference(other)
     if difference is not None:
         raise StudyError(
             f"study {config.name!r} exists and is another one: it has {difference}; "

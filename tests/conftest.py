@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 import os
@@ -14,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
+from atinuke_bench.config import RunConfig, SourceConfig, find_task, make_run_config
 
 # Two processes of tests on two cores, each with many threads, would be ten times slower.
 os.environ.update(OMP_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1", WANDB_MODE="offline")
 
 NAMES = ("Ada", "Ben", "Cleo", "Dan")
 VERBS = ("sees", "helps", "calls", "likes")
+JUDGING = {"pos": ("great", "lovely", "superb"), "neg": ("awful", "dull", "poor")}
 MNLI_HEAD = "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse"
 
 
@@ -61,6 +63,37 @@ def make_run(official: Path) -> Callable[..., RunConfig]:
             seed=seed,
             overrides={**small, **{name.replace("__", "."): value for name, value in overrides.items()}},
         )
+
+    return make
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """`reviews.yaml`, with train as csv in two files and test as jsonl."""
+    for name, seed in (("a.csv", 0), ("b.csv", 1)):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        with (tmp_path / "train" / name).open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["key", "body", "stars"])
+            rows.writerows((f"{name}-{key}", *rest) for key, *rest in reviews(30, seed))
+    lines = [json.dumps({"key": key, "body": text, "stars": label}) for key, text, label in reviews(20, 2)]
+    (tmp_path / "test.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "reviews.yaml").write_text(
+        "name: reviews\nkind: classification\nsplits: {train: train/*.csv, test: test.jsonl}\n"
+        "fields: {text: body, label: stars, id: key}\n"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def make_own() -> Callable[..., RunConfig]:
+    """`make_own(file, core, **overrides)`: a run of seconds of a declared task."""
+
+    def make(file: Path, core: str = "bilstm", **overrides: object) -> RunConfig:
+        name, declaration = find_task(str(file))
+        small = {"training.max_epochs": 1, "training.batch_tokens": 256, "tokenizer.vocab_size": 200}
+        changed = {path.replace("__", "."): value for path, value in overrides.items()}
+        return make_run_config(name, core, preset="nano", overrides={**small, **changed}, declaration=declaration)
 
     return make
 
@@ -194,6 +227,18 @@ def _hub_environment(endpoint: str, home: Path) -> dict[str, str]:
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }
     return {**kept, **quiet, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "TMPDIR": str(home)}
+
+
+def reviews(number: int, seed: int) -> list[tuple[str, str, str]]:
+    """Id, text and label of reviews that one word decides."""
+    draw = random.Random(seed)
+    rows = []
+    for place in range(number):
+        label = draw.choice(["pos", "neg"])
+        words = [draw.choice(["the", "film", "was", "story", "and"]) for _ in range(6)]
+        words.insert(draw.randrange(6), draw.choice(JUDGING[label]))
+        rows.append((f"r{place}", " ".join(words), label))
+    return rows
 
 
 def write_official(folder: Path) -> Path:

@@ -27,6 +27,8 @@ def tasks(as_json: JsonOption = False) -> None:
         except (PluginError, MissingDependencyError) as error:
             broken.append(str(error))
     _print_listed(rows, broken, as_json)
+    if not as_json:
+        say("a YAML file declares others: atinuke-bench task new FILE writes one for your data", err=True)
 
 
 @app.command(epilog="Example: atinuke-bench cores")

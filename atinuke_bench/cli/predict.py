@@ -29,8 +29,10 @@ coref           sentences (a list of lists of words, or of texts with spaces);
                 speakers, name: optional
 lm              text
 
-For snli, glue, squad and lm a line may also be the plain texts, separated by tabs; one that begins with {" is read as
-JSON. RUN is a run folder, or one that `export` wrote.
+A task that a YAML file declares takes the names that its `fields` or its data
+have. For snli, glue, squad, lm and declared texts a line may also be the plain
+texts, separated by tabs; one that begins with {" is read as JSON. RUN is a run
+folder, or one that `export` wrote.
 """
 
 

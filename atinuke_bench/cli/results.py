@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
 def score(
-    task: Annotated[str, typer.Argument(help="Task whose official metrics are computed.")],
-    gold: Annotated[Path, typer.Option("--gold", help="Official gold file.")],
+    task: Annotated[str, typer.Argument(help="Task whose metrics are computed, or a YAML file that declares one.")],
+    gold: Annotated[Path, typer.Option("--gold", help="Official gold file; of a declared task a table of its fields.")],
     predictions: Annotated[Path, typer.Option("--predictions", help="Predictions in the official format.")],
     null_odds: Annotated[
         Path | None, typer.Option("--null-odds", help="How likely each question is unanswerable (squad-v2.0).")
@@ -35,9 +35,11 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the official metrics of a predictions file. Nothing is trained."""
+    from atinuke_bench.config import find_task
     from atinuke_bench.registry import load_task
 
-    scorer = load_task(task).require("files")
+    name, declaration = find_task(task)
+    scorer = load_task(name, declaration).require("files")
     extra = {} if null_odds is None else {"null_odds": null_odds}
     if unknown := extra.keys() - set(scorer.score_options):
         raise ConfigError(f"task {task!r} takes no --{unknown.pop().replace('_', '-')}")
@@ -47,7 +49,7 @@ def score(
         return
     from atinuke_bench.console import score_tables
 
-    stdout().print(*score_tables(task, scores), sep="\n")
+    stdout().print(*score_tables(name, scores), sep="\n")
 
 
 @app.command(epilog="Example: atinuke-bench submit runs/glue --out submission.zip")

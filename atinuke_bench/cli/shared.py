@@ -15,7 +15,7 @@ from atinuke_bench.formatting import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atinuke_bench.config import SourceConfig
+    from atinuke_bench.config import Declaration, SourceConfig
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -32,6 +32,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "report",
         "compare",
         "claim",
+        "task",
         "tasks",
         "cores",
         "show",
@@ -75,6 +76,10 @@ RerunOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a field of the run's config.")
 ]
+DropOverlapOption = Annotated[
+    bool,
+    typer.Option("--drop-overlap", help="Leave out of train what evaluated splits have too; the protocol says so."),
+]
 UnlabelledOption = Annotated[
     bool,
     typer.Option(
@@ -102,9 +107,12 @@ CheckpointMinutesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
-def source_config(kind: str, data_dir: Path | None) -> SourceConfig:
+def source_config(kind: str, data_dir: Path | None, declaration: Declaration | None = None) -> SourceConfig:
+    """Where data comes from; ConfigError for another source than the files that a task's own YAML file names."""
     from atinuke_bench.config import SourceConfig, parse
 
+    if declaration is not None and declaration.folder.is_absolute() and kind != "local":
+        raise ConfigError(f"--source {kind}: {declaration.task} has the data that its YAML file names; leave it out")
     return parse(SourceConfig, {"kind": kind, "data_dir": data_dir}, "source")
 
 

@@ -12,6 +12,7 @@ from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
     DeviceBatchTokensOption,
+    DropOverlapOption,
     JsonOption,
     OutOption,
     RerunOption,
@@ -59,6 +60,7 @@ def suite(
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
     rerun: RerunOption = False,
+    drop_overlap: DropOverlapOption = False,
     predict_unlabelled: UnlabelledOption = False,
     wandb: WandbOption = "offline",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
@@ -71,7 +73,7 @@ def suite(
     from atinuke_bench.runs.grid import read_suite
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
-    config = read_suite(name_or_file)
+    config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
     place, record = _source(config, source, data_dir), open_record(out, config.name)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
@@ -85,12 +87,11 @@ def suite(
     from atinuke_bench.training.execution import Execution
 
     cells = expand(config, place, name_or_file)
-    selected = select(cells, only or [])
+    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    how = {"show_progress": False, **on_device(device_tokens, checkpoint_minutes)}
-    execution = Execution(devices=devices_per_run, **how)
+    execution = Execution(devices=devices_per_run, show_progress=False, **on_device(device_tokens, checkpoint_minutes))
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)

@@ -87,7 +87,7 @@ FlopsOption = Annotated[
 
 @sweeps.command(SEARCH, epilog="Example: atinuke-bench sweep snli --core atinuke --preset nano --trials 40 --workers 2")
 def search(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to search on; `tasks` lists all.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to search on; `tasks` lists all. Or a YAML file.")],
     core: Annotated[str, typer.Option("--core", help="Encoder under search; `cores` lists all.")] = "atinuke",
     cores: Annotated[
         str | None, typer.Option("--cores", help="Several, by commas: a study each, with the same budget.")
@@ -128,7 +128,7 @@ def search(
     from atinuke_bench.sweeps.definition import plan_studies
 
     configs = plan_studies(
-        task=task,
+        **_task_and_source(task, source, data_dir),
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
         space=space,
@@ -137,7 +137,6 @@ def search(
         pruner=pruner,
         against=against,
         preset=preset,
-        source=source_config(source, data_dir),
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
     )
@@ -251,6 +250,13 @@ def dashboard(
     opened = open_study(study, out, storage)
     say(f"http://{host}:{port}/  (Ctrl-C ends it)", err=True)
     serve_dashboard(opened, host, port)
+
+
+def _task_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
+    from atinuke_bench.config import find_task
+
+    name, declaration = find_task(task)
+    return {"task": name, "declaration": declaration, "source": source_config(source, data_dir, declaration)}
 
 
 def _execution(threads: int, devices: int, on_each: dict[str, Any]) -> Execution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from atinuke_bench.cli.shared import (
     CoreOption,
     DataDirOption,
     DeviceBatchTokensOption,
+    DropOverlapOption,
     JsonOption,
     ModelOption,
     OutOption,
@@ -45,6 +46,7 @@ def run(
     data_dir: DataDirOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of initialisation, order and dropout.")] = 0,
     overrides: SetOption = None,
+    drop_overlap: DropOverlapOption = False,
     init_from: Annotated[
         Path | None,
         typer.Option("--init-from", metavar="RUN", help="Finished run whose core and tokenizer this one starts from."),
@@ -69,11 +71,11 @@ def run(
         name,
         core,
         preset=preset,
-        source=source_config(source, data_dir),
+        source=source_config(source, data_dir, declaration),
         seed=seed,
         overrides={
             **model_override(core, model),
-            **({} if init_from is None else {"init_from.run": str(init_from)}),
+            **_asked_for(init_from, drop_overlap),
             **dict(map(parse_override, overrides or [])),
         },
         declaration=declaration,
@@ -95,3 +97,9 @@ def run(
     stdout().print(result_row([result]))
     print_notes(result)
     say(str(folder.path))
+
+
+def _asked_for(init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
+    """Fields of the config that have options."""
+    origin = {} if init_from is None else {"init_from.run": str(init_from)}
+    return {**origin, **({"training.drop_overlap": True} if drop_overlap else {})}

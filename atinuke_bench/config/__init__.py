@@ -16,7 +16,7 @@ from atinuke_bench.config.cores import (
     core_config_class,
     is_floor,
 )
-from atinuke_bench.config.declarations import Declaration, find_task, is_task_file, read_declaration
+from atinuke_bench.config.declarations import Declaration, files_that_fit, find_task, is_task_file, read_declaration
 from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
     MOST_SEED,
@@ -28,7 +28,7 @@ from atinuke_bench.config.runs import (
     TrainingConfig,
     make_run_config,
 )
-from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin
+from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin, with_task_files
 from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "TransformerConfig",
     "VariantOrigin",
     "core_config_class",
+    "files_that_fit",
     "find_task",
     "is_finite_number",
     "is_floor",
@@ -65,4 +66,5 @@ __all__ = [
     "read_declaration",
     "read_named_yaml",
     "read_yaml",
+    "with_task_files",
 ]

@@ -134,7 +134,7 @@ def find_task(name_or_file: str, base: Path = Path()) -> tuple[str, Declaration 
     Raises UnknownNameError for a name or file that is not there, ConfigError for a file that declares no task.
     """
     if not is_task_file(name_or_file):
-        return registry.require_task_name(name_or_file), None
+        return _require_name(name_or_file, base), None
     path = base / name_or_file
     if not path.is_file():
         near = nearest(path.name, [one.name for one in path.parent.glob("*") if is_task_file(one.name)])
@@ -144,6 +144,27 @@ def find_task(name_or_file: str, base: Path = Path()) -> tuple[str, Declaration 
     if declaration.task in registry.task_names():
         raise ConfigError(f"{path}: name: {declaration.task} is a built-in task; nearest: 'my-{declaration.name}'")
     return declaration.task, declaration
+
+
+def _require_name(name: str, base: Path) -> str:
+    """`name` itself when a task has it; UnknownNameError that knows of the files which may be meant."""
+    if name in registry.task_names():
+        return name
+    if registry.is_declared(name):
+        raise UnknownNameError("task", name, (), "a task of this name is given by the YAML file that declares it")
+    if (base / name).is_file():
+        raise UnknownNameError("task", name, (), f"this file is data; `task new {name}` writes a YAML file for it")
+    files = [path.name for path in base.glob("*") if is_task_file(path.name)]
+    hint = "atinuke-bench tasks lists all; a YAML file that declares one will do too"
+    raise UnknownNameError("task", name, [*registry.task_names(), *files], hint)
+
+
+def files_that_fit(folder: Path, pattern: str) -> list[Path]:
+    """What a pattern fits below a folder, or anywhere where it is absolute, in order of name."""
+    if not pattern.strip("./"):
+        return [folder / pattern]  # which no glob takes
+    root = Path(pattern).anchor
+    return sorted(Path(root).glob(pattern.removeprefix(root)) if root else folder.glob(pattern))
 
 
 def read_declaration(path: Path) -> Declaration:

@@ -81,6 +81,12 @@ class TrainingConfig(Frozen):
     held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
     patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
     train_limit: int | None = Field(None, ge=2, description="train on N examples only, drawn from all over the split")
+    drop_overlap: bool | None = Field(None, description="leave out of train what evaluated splits have too")
+
+    @field_validator("drop_overlap")
+    @classmethod
+    def _unset_where_false(cls, drops: bool | None) -> bool | None:
+        return drops or None  # so that a run has one identity, whether it is said or not
 
 
 class InitConfig(Frozen):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from atinuke_bench.config.base import Frozen
+from atinuke_bench.config.base import Frozen, parse
+from atinuke_bench.config.declarations import Declaration, find_task, is_task_file
 from atinuke_bench.config.runs import MOST_SEED, SourceConfig
-from atinuke_bench.errors import nearest
+from atinuke_bench.errors import ConfigError, nearest
 
 
 class VariantOrigin(Frozen):
@@ -47,6 +49,8 @@ class SuiteConfig(Frozen):
     #: Overrides of all runs, and of all runs of a task; the variant's own take precedence.
     overrides: dict[str, Any] = Field({})
     task_overrides: dict[str, dict[str, Any]] = Field({})
+    #: What the files among `tasks` declare, each by its path as the suite has it; left out of records where empty.
+    declarations: dict[str, Declaration] = Field({}, exclude_if=lambda found: not found)
 
     @model_validator(mode="after")
     def _overrides_name_tasks_of_the_grid(self) -> Self:
@@ -85,10 +89,45 @@ class SuiteConfig(Frozen):
         start = own.init_from.task if own.init_from is not None else None
         return [task for task in self.tasks if task != start and (own.tasks is None or task in own.tasks)]
 
+    def declaration_of(self, task: str) -> Declaration | None:
+        """What declares a task; None where it is one of the registry's."""
+        return next((found for found in self.declarations.values() if found.task == task), None)
+
+    def by_name(self, pattern: str) -> str:
+        """A pattern of runs with a task's name where it begins with the file that declares it."""
+        for file, declaration in self.declarations.items():
+            if pattern == file or pattern.startswith(f"{file}/"):
+                return declaration.task + pattern.removeprefix(file)
+        return pattern
+
     def overrides_of(self, task: str, variant: str) -> dict[str, Any]:
         """All overrides of the runs of a task with a core variant, the most specific last."""
         shared = {"training.select_on": self.select_on, **self.overrides}
         return {**shared, **self.task_overrides.get(task, {}), **self.cores[variant].overrides}
+
+
+def with_task_files(suite: SuiteConfig, base: Path, where: str) -> SuiteConfig:
+    """The suite with the tasks that files declare under their names, beside what declares them; ConfigError.
+
+    Relative paths begin at `base`, the folder of the suite's file, which `where` names in messages.
+    """
+    if suite.declarations:
+        raise ConfigError(f"{where}.declarations: filled from the files that `tasks` names; name the file there")
+    names, declarations = {}, {}
+    for entry in filter(is_task_file, suite.tasks):
+        names[entry], found = find_task(entry, base)
+        assert found is not None, "a file declares a task"
+        declarations[entry] = found
+    if not names:
+        return suite
+    record = suite.model_dump()
+    for group in (record, *record["cores"].values()):
+        group["tasks"] = group["tasks"] and [names.get(task, task) for task in group["tasks"]]
+    for variant in record["cores"].values():
+        if (origin := variant["init_from"]) is not None:
+            origin["task"] = names.get(origin["task"], origin["task"])
+    record["task_overrides"] = {names.get(task, task): changed for task, changed in suite.task_overrides.items()}
+    return parse(SuiteConfig, {**record, "declarations": declarations}, where)
 
 
 def _require(name: str, known: Iterable[str], where: str, kind: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import datasets
 
 from atinuke_bench import registry
-from atinuke_bench.config import Declaration, SourceConfig
+from atinuke_bench.config import Declaration, SourceConfig, files_that_fit
 from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.records import Numbered, read_table, table_endings
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
@@ -74,7 +74,7 @@ def read_declared(
     if declaration.reader is not None:
         read = registry.load_reader(declaration.reader)
     read = read or partial(read_table, header=header, quotes=declaration.quotes)
-    where = _Where(declaration.where)
+    where = Where(declaration.where)
     chosen = where.of(make)
     if declaration.hub is not None:
         place, found = Path(declaration.hub), _read_hub(declaration, chosen, source.revision)
@@ -132,7 +132,7 @@ def with_dev(splits: Splits, group: str | None) -> tuple[Splits, tuple[str, ...]
     return {"train": train.select(cut.train), "dev": train.select(cut.held_out)}, (note,)
 
 
-class _Where:
+class Where:
     """The rows that a declaration's `where` leaves."""
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
@@ -189,17 +189,17 @@ def _find(
     """The files of a split in order of name, by their paths below the folder."""
     found: dict[str, Path] = {}
     for pattern in patterns:
-        base, below = (Path("/"), pattern.lstrip("/")) if Path(pattern).is_absolute() else (folder, pattern)
-        places = sorted(base.glob(below)) if below.strip("./") else [base / below]
+        places = files_that_fit(folder, pattern)
         folders = [path for path in places if path.is_dir()]
         paths = [path for path in places if path.is_file()]
         paths = paths or [path for place in folders for path in _files_below(place, endings, prefer)]
         if not paths:
-            near = nearest(Path(below).name, [path.name for path in (base / below).parent.glob("*")])
+            near = nearest(Path(pattern).name, [path.name for path in (folder / pattern).parent.glob("*")])
             why = f"no file in it ends in {' or '.join(endings)}" if folders else "no file is named so"
             hint = f"; nearest: {near!r}" if near and not folders else ""
             raise DataError(f"splits.{split}: {why}; found {pattern!r}{hint}", path=folder)
-        found |= {str(path.relative_to(base) if base == folder else path): path for path in paths}
+        is_absolute = Path(pattern).is_absolute()
+        found |= {str(path if is_absolute else path.relative_to(folder)): path for path in paths}
     return dict(sorted(found.items()))
 
 

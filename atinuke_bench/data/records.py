@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from atinuke_bench.data.table import HIDDEN
 from atinuke_bench.data.text import read_bytes, read_lines, read_text
 from atinuke_bench.errors import DataError, first_line, nearest
 from atinuke_bench.files import parse_json
 
 #: A line or row number, and its fields by name; by number where the file has no header.
 Numbered = tuple[int, dict[Any, Any]]
+#: How files write that a number is not given; -1 is one.
+HIDDEN_NUMBERS = frozenset(text for text in HIDDEN if not text.startswith("-1"))
 
 
 def read_table(path: Path, *, header: bool = True, quotes: bool = True) -> Iterator[Numbered]:
@@ -196,3 +200,21 @@ class Fields:
             return None if value is None else str(value)
         found = repr(value)[:60]
         raise DataError(f"a label is a text or a whole number; found {found}", field=str(self.named.get(field, field)))
+
+    def number(self, record: dict[Any, Any], field: str = "label") -> float | None:
+        """A number, None where it is not given; DataError for anything else.
+
+        >>> Fields({}, ("label",)).number({"label": "-1"}), Fields({}, ("label",)).number({"label": "?"})
+        (-1.0, None)
+        """
+        value = self.value(record, field)
+        if value is None or (isinstance(value, str) and value.strip().lower() in HIDDEN_NUMBERS):
+            return None
+        try:
+            number = math.inf if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.inf
+        if math.isinf(number):
+            name = str(self.named.get(field, field))
+            raise DataError(f"a score is a number; found {repr(value)[:60]}", field=name)
+        return None if math.isnan(number) else number

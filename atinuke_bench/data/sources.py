@@ -144,6 +144,14 @@ def load_hub(source: HubDataset, features: datasets.Features, revision: str | No
     return Loaded(splits, files, revision=commit, notes=notes)
 
 
+def splits_on_hub(repo: str, config: str) -> tuple[str, list[str]]:
+    """The newest commit of a data set on the Hub and the names of its splits; DataError as in `load_hub`."""
+    commit, _ = _resolve(HubDataset(repo, config, {}), None)
+    with tempfile.TemporaryDirectory(prefix="atinuke-bench-") as scratch, _one_line_errors(f"{repo} ({config})"):
+        builder = datasets.load_dataset_builder(repo, config, revision=commit, cache_dir=scratch)
+        return commit, [str(split) for split in builder.config.data_files or ()]
+
+
 def _resolve(source: HubDataset, revision: str | None) -> tuple[str, dict[str, str]]:
     """The commit that `revision` means now, and the checksum of each of its files."""
     with _one_line_errors(f"{source.repo}@{revision}" if revision else source.repo):

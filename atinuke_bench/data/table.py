@@ -10,7 +10,7 @@ from typing import Any
 #: Label of an example whose class is not known: a hidden test label, or one on which annotators disagreed.
 UNLABELLED = -1
 #: How files write that a label is not given.
-_HIDDEN = frozenset(["", "-", "?", "-1", "-1.0", "nan", "none", "null", "hidden"])
+HIDDEN = frozenset(["", "-", "?", "-1", "-1.0", "nan", "none", "null", "hidden"])
 
 
 def is_hidden(label: object) -> bool:
@@ -20,7 +20,7 @@ def is_hidden(label: object) -> bool:
     [True, True, True, True, True, False, False]
     """
     if isinstance(label, str):
-        return label.strip().lower() in _HIDDEN
+        return label.strip().lower() in HIDDEN
     return label is None or label == UNLABELLED or (isinstance(label, float) and math.isnan(label))
 
 

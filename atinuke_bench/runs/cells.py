@@ -67,9 +67,11 @@ def cell_states(
 
     With `look_again` every run looks up its folder itself, and may find that something is missing there.
     """
-    data = data_stamp(source)
-    versions = {name: registry.load_task(name).result_version for name in suite.tasks}
-    keys = _keys(cells, versions, data)
+    declared = {name: suite.declaration_of(name) for name in suite.tasks}
+    official = data_stamp(source)
+    stamps = {name: official if own is None else data_stamp(source, own) for name, own in declared.items()}
+    versions = {name: registry.load_task(name, declaration).result_version for name, declaration in declared.items()}
+    keys = _keys(cells, versions, stamps)
     states = [CellState(cell, keys[cell.path]) for cell in cells]
     recorded = [
         RecordedCell(state.key, state.cell.run.task, state.cell.variant, state.cell.run.core.name, state.cell.run.seed)
@@ -78,22 +80,25 @@ def cell_states(
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
     record.write()
     # Where changes of the data cannot be seen, every run looks up its folder again.
-    folders = record.folders() if data is not None and not (rerun or look_again) else {}
+    folders = record.folders() if None not in stamps.values() and not (rerun or look_again) else {}
     for state in states:
         if (place := folders.get(state.key)) is not None:
             state.look_into(RunFolder(record.store / place), retry_failed=retry_failed)
     return states
 
 
-def _keys(cells: list[Cell], task_versions: dict[str, int], data: str | None) -> dict[str, str]:
-    """The key of each cell by its path; a cell that starts from another has the other's in its key."""
+def _keys(cells: list[Cell], task_versions: dict[str, int], stamps: dict[str, str | None]) -> dict[str, str]:
+    """The key of each cell by its path; a cell that starts from another has the other's in its key.
+
+    `stamps` are those of each task's data.
+    """
     by_path = {cell.path: cell for cell in cells}
     keys: dict[str, str] = {}
 
     def key_of(path: str) -> str:
         if path not in keys:
             cell = by_path[path]
-            own = _key(cell, task_versions, data)
+            own = _key(cell, task_versions, stamps[cell.run.task])
             keys[path] = own if cell.origin is None else sha256_json([own, key_of(cell.origin)])[:16]
         return keys[path]
 

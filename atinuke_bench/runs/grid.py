@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from atinuke_bench import registry
-from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, make_run_config, parse, read_named_yaml
+from atinuke_bench.config import (
+    RunConfig,
+    SourceConfig,
+    SuiteConfig,
+    make_run_config,
+    parse,
+    read_named_yaml,
+    with_task_files,
+)
 from atinuke_bench.errors import ConfigError, UnknownNameError
 
 
@@ -33,10 +44,14 @@ def built_in_suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def read_suite(name_or_file: str) -> SuiteConfig:
-    """A built-in suite by name, or a suite from a YAML file; ConfigError."""
+def read_suite(name_or_file: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> SuiteConfig:
+    """A built-in suite by name, or one from a YAML file with what the files among its tasks declare; ConfigError.
+
+    `overrides` are added to those of all its runs.
+    """
     record, path = read_named_yaml("suite", name_or_file, built_in_suites())
-    return parse(SuiteConfig, record, path)
+    suite = with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path)
+    return suite.model_copy(update={"overrides": {**suite.overrides, **overrides}}) if overrides else suite
 
 
 def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> list[Cell]:
@@ -46,7 +61,8 @@ def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> li
     """
     cells = []
     for task_name in suite.tasks:
-        task = registry.load_task(task_name)
+        declaration = suite.declaration_of(task_name)
+        task = registry.load_task(task_name, declaration)
         for seed in suite.seeds:
             for name, variant in suite.cores.items():
                 if task_name not in suite.tasks_of(name):
@@ -59,6 +75,7 @@ def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> li
                         source=source,
                         seed=seed,
                         overrides=suite.overrides_of(task_name, name),
+                        declaration=declaration,
                     )
                     task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
                 except UnknownNameError:
@@ -78,9 +95,10 @@ def require_data_folder(cells: list[Cell]) -> None:
         if source.kind != "local" or (source.data_dir is not None and source.data_dir.is_dir()):
             continue
         found = "none was given" if source.data_dir is None else f"{source.data_dir} is no folder"
+        num_tasks = len({one.run.task for one in cells if one.run.declaration is None})
         raise ConfigError(
-            f"{len({one.run.task for one in cells})} tasks are read from official files in a folder, and {found}; give "
-            "--data-dir DIR or $ATINUKE_DATA, or --source microworld for generated data"
+            f"{num_tasks} tasks are read from official files in a folder, and {found}; give --data-dir DIR or "
+            "$ATINUKE_DATA, or --source microworld for generated data"
         )
 
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.config import SourceConfig, SuiteConfig
+from atinuke_bench.config import Declaration, SourceConfig, SuiteConfig, files_that_fit
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import make_folder, remove_parts, sha256_json, write_json
 from atinuke_bench.locks import held
@@ -126,18 +126,39 @@ def finished_results(
     return results
 
 
-def data_stamp(source: SourceConfig) -> str | None:
-    """Names, sizes and times of the files of a data folder, in short; None when these cannot show a change."""
+def data_stamp(source: SourceConfig, declaration: Declaration | None = None) -> str | None:
+    """Names, sizes and times of the files of a data folder, in short; None when these cannot show a change.
+
+    Of a task that a file declares: of the files that it names, with what it says of them.
+    """
+    if declaration is not None and declaration.hub is None and declaration.folder.is_absolute():
+        places = [
+            path
+            for patterns in declaration.splits.values()
+            for pattern in patterns
+            for path in files_that_fit(declaration.folder, pattern)
+        ]
+        own = _stamp_below(places)
+        return None if own is None else sha256_json([own, declaration.model_dump(mode="json")])
+    if declaration is not None and declaration.hub is not None:
+        return sha256_json(["hub", declaration.model_dump(mode="json")])
     if source.kind != "local" or source.data_dir is None:
         return source.kind
+    return _stamp_below([source.data_dir])
+
+
+def _stamp_below(places: list[Path]) -> str | None:
+    """Names, sizes and times of files, and of all files below folders; None where there are very many."""
     digest, num_files = hashlib.sha256(), 0
-    for folder, subfolders, names in os.walk(source.data_dir):
-        subfolders.sort()
-        for name in sorted(names):
-            num_files += 1
-            if num_files > _MOST_FILES:
-                return None
-            digest.update(_stamp_of(os.path.join(folder, name)))
+    for place in places:
+        found = [(str(place.parent), [], [place.name])] if place.is_file() else os.walk(place)
+        for folder, subfolders, names in found:
+            subfolders.sort()
+            for name in sorted(names):
+                num_files += 1
+                if num_files > _MOST_FILES:
+                    return None
+                digest.update(_stamp_of(os.path.join(folder, name)))
     return digest.hexdigest()
 
 
@@ -154,10 +175,11 @@ def code_stamp() -> str:
 
 def grid_stamp(suite: SuiteConfig, source: SourceConfig) -> str | None:
     """All that a grid and the folders of its runs are computed from, in short; None when that cannot be known."""
-    data = data_stamp(source)
-    if data is None:
+    data = [data_stamp(source), *(data_stamp(source, declaration) for declaration in suite.declarations.values())]
+    if None in data:
         return None
-    return sha256_json([suite.model_dump(mode="json"), source.model_dump(mode="json"), data, code_stamp()])
+    first, *own = data
+    return sha256_json([suite.model_dump(mode="json"), source.model_dump(mode="json"), first, code_stamp(), *own])
 
 
 def _stamp_of(path: str) -> bytes:

@@ -38,6 +38,10 @@ class SentenceData(TaskData):
     def text_columns(self) -> tuple[str, ...]:
         return ("sentence1", "sentence2") if self.is_pair else ("sentence1",)
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return self.text_columns
+
     @abstractmethod
     def load(self, source: SourceConfig, options: Any) -> Loaded: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from atinuke_bench.errors import DataError
 from atinuke_bench.metrics.metric import Answers, Figures, Metric
@@ -35,7 +36,16 @@ def align(gold: Mapping[str, Label], predicted: Mapping[str, Label], *, where: s
     >>> align({"a": 0, "b": 1, "c": -1}, {"b": 1, "a": 1}).predicted
     [1, 1]
     """
-    ids = tuple(identifier for identifier, label in gold.items() if label >= 0)
+    return join({identifier: label if label >= 0 else None for identifier, label in gold.items()}, predicted, where)
+
+
+def join(gold: Mapping[str, Any], predicted: Mapping[str, Any], where: str | None = None) -> Answers:
+    """The same of any labels, of which None is not known.
+
+    >>> join({"a": "yes", "b": None}, {"a": "no"}).gold
+    ['yes']
+    """
+    ids = tuple(identifier for identifier, label in gold.items() if label is not None)
     if not ids:
         raise DataError("no example has a gold label, so nothing can be scored", path=where)
     _require_none("every example needs a prediction; without one", [i for i in ids if i not in predicted], where)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 from tokenizers import Tokenizer
 
@@ -23,6 +24,7 @@ from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
+from atinuke_bench.training.overlap import Overlap, find_overlap
 from atinuke_bench.training.task import Task, task_of
 
 
@@ -64,9 +66,19 @@ class PreparedRun:
         return any(has_cut_words(self.task.data.texts(rows), self.run.tokenizer) for rows in splits)
 
     @cached_property
+    def overlap(self) -> Overlap:
+        """What the labelled examples of train share with evaluated splits, with labels or without."""
+        splits = self.loaded.splits
+        evaluated = {name: splits[name] for name in self.task.splits.evaluated if name in splits}
+        train = self.task.data.labelled(splits[self.task.splits.train])
+        return find_overlap(train, evaluated, self.task.data.example_columns)
+
+    @cached_property
     def _cut(self) -> tuple[Dataset, Dataset, str]:
         training = self.run.training
         usable = self.task.data.labelled(self.loaded.splits[self.task.splits.train])
+        if training.drop_overlap:
+            usable = usable.select(np.flatnonzero(~self.overlap.in_train))
         if training.train_limit is not None:
             usable = usable.select(limit_rows(len(usable), training.train_limit))
         if len(usable) < 2:
@@ -116,7 +128,17 @@ class PreparedRun:
         names = [name for name in self.task.splits.evaluated if name in self.loaded.splits]
         hidden = [name for name in names if not self.task.is_labelled(self.loaded.splits[name])]
         done = {name: "predicted" if name in self.evaluation_splits else "not predicted" for name in hidden}
-        return (*self.loaded.notes, *(f"{name}: has no labels; {done[name]}, not scored" for name in hidden))
+        unscored = (f"{name}: has no labels; {done[name]}, not scored" for name in hidden)
+        return (*self.loaded.notes, *unscored, *filter(None, [self._overlap_note]))
+
+    @property
+    def _overlap_note(self) -> str | None:
+        note, num = self.overlap.note(), int(self.overlap.in_train.sum())
+        if note is None:
+            return None
+        if self.run.training.drop_overlap:
+            return f"{note}; {num:,} examples of train are left out (training.drop_overlap)"
+        return f"{note}; --drop-overlap leaves {num:,} examples of train out"
 
     @cached_property
     def origin(self) -> Origin | None:
@@ -144,9 +166,10 @@ class PreparedRun:
 
         `part` names which examples of the data they are: `train`, `selection` or an evaluated split.
         """
-        training = self.run.training.model_dump(
-            include={"max_length", "select_on", "held_out_fraction", "held_out_limit", "train_limit"}
-        )
+        decisive = {"max_length", "select_on", "held_out_fraction", "held_out_limit", "train_limit"}
+        if self.run.training.drop_overlap:
+            decisive.add("drop_overlap")
+        training = self.run.training.model_dump(include=decisive)
         key = {
             "task": [self.task.name, self.task.result_version, digest_of_task(self.task.name)],
             "part": part,
@@ -175,14 +198,21 @@ class PreparedRun:
             "data_fingerprint": self.loaded.fingerprint,
             "split_sizes": sizes,
             "train_size": len(self.train_examples),
-            "is_cut": self.run.training.train_limit is not None or not self._is_official(sizes),
+            "is_cut": self._leaves_out or not self._is_official(sizes),
             "selection": self.run.training.select_on,
             "selection_size": len(self.selection_examples),
             "primary_metric": task.metric.name,
             "higher_is_better": task.metric.higher_is_better,
             "pretraining": self._pretraining().to_stored(),
+            **({"drop_overlap": True} if self.run.training.drop_overlap else {}),
             **task.protocol_of(self.run),
         }
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Whether less is learned from than the train split has."""
+        training = self.run.training
+        return training.train_limit is not None or bool(training.drop_overlap and self.overlap.in_train.any())
 
     def _is_official(self, sizes: Mapping[str, int]) -> bool:
         """Whether the data is a published release: of the sizes declared, or from the Hub where none is declared."""

@@ -86,6 +86,7 @@ def manifest_record(
             "files": loaded.files,
             "revision": loaded.revision,
             "notes": list(prepared.notes),
+            "overlap": prepared.overlap.record(),
         },
         "tokenizer": tokenizer,
     }

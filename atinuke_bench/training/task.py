@@ -101,6 +101,14 @@ class TaskData(ABC):
         """
         return options
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        """The columns that tell an example from others, by which those that two splits share are found.
+
+        All that have text but `id`, where none is named.
+        """
+        return ()
+
     def labelled(self, examples: Dataset) -> Dataset:
         """The examples with a right answer: those that can be learned from and scored. All by default."""
         return examples

@@ -33,6 +33,10 @@ class CorefData(TaskData):
 
     declaration: Declaration | None = None
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("words",)
+
     def load(self, source: SourceConfig, options: CorefOptions) -> Loaded:
         if self.declaration is not None:
             loaded = _read(declared_files(self.declaration, source, ENDINGS, gold_files))

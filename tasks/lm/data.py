@@ -48,6 +48,10 @@ class LmData(TaskData):
     objective: Objective
     declaration: Declaration | None = None
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("text",)
+
     def load(self, source: SourceConfig, options: LmOptions) -> Loaded:
         revision = None
         if self.declaration is not None:

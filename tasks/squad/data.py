@@ -62,6 +62,10 @@ class SquadData(TaskData):
     options_class: type[SquadOptions] = SquadOptions
 
     @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("question", "context")
+
+    @property
     def unanswerable(self) -> bool:
         """Whether there are questions without an answer."""
         return self.version == "2.0"

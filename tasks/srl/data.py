@@ -53,6 +53,10 @@ class SrlData(TaskData):
 
     declaration: Declaration | None = None
 
+    @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("words", "predicate")
+
     def load(self, source: SourceConfig, options: SrlOptions) -> Loaded:
         if self.declaration is None and source.kind == "microworld":
             return _with_documents(load_microworld("srl", WORLD_FEATURES, source))

@@ -57,10 +57,10 @@ class TextData(SentenceData):
         fields = Fields(declaration.fields, (*names, "label", "id", "unit"))
 
         def make(record: dict[Any, Any]) -> Row:
-            label = fields.label(record) if fields.has(record, "label") else None
+            label_of = fields.number if self.labels is None else fields.label
             row = {
                 **dict(zip(self.text_columns, (fields.text(record, name) for name in names), strict=True)),
-                "label": None if is_hidden(label) and label not in (declaration.labels or ()) else label,
+                "label": label_of(record, "label") if fields.has(record, "label") else None,
             }
             if "id" in declaration.fields:
                 row["id"] = fields.label(record, "id") or ""
@@ -69,8 +69,12 @@ class TextData(SentenceData):
 
         read = read_declared(declaration, source, make, header=fields.has_header)
         if self.labels is None:
-            splits = {split: self._scores(split, rows) for split, rows in read.splits.items()}
+            splits = {split: self._scores(rows) for split, rows in read.splits.items()}
         else:
+            for rows in read.splits.values():
+                known = known_labels([row["label"] for row in rows.rows], declaration.labels)
+                for row, label in zip(rows.rows, known, strict=True):
+                    row["label"] = label
             labels = tuple(declaration.labels or options.labels or _labels_of(read))
             splits = {split: self._classes(rows, labels) for split, rows in read.splits.items()}
         return read.loaded(*with_dev(splits, "unit"))
@@ -81,16 +85,8 @@ class TextData(SentenceData):
         some = next(iter(loaded.splits.values()))
         return options.model_copy(update={"labels": tuple(some.features["label"].names)})
 
-    def _scores(self, split: str, rows: Rows) -> Dataset:
-        values = []
-        for number, row in enumerate(rows.rows):
-            try:
-                value = math.nan if row["label"] is None else float(row["label"])
-            except ValueError:
-                value = math.inf
-            if math.isinf(value):
-                raise rows.refuse(number, f"a score is a number; found {row['label']!r:.60}", self._label_column)
-            values.append(value)
+    def _scores(self, rows: Rows) -> Dataset:
+        values = [math.nan if row["label"] is None else row["label"] for row in rows.rows]
         return self._dataset(rows, values, self.features)
 
     def _classes(self, rows: Rows, labels: tuple[str, ...]) -> Dataset:
@@ -113,6 +109,20 @@ class TextData(SentenceData):
     def _dataset(self, rows: Rows, labels: list[Any], features: Features) -> Dataset:
         columns = {name: [row[name] for row in rows.rows] for name in features if name != "label"}
         return Dataset.from_dict({**columns, "label": labels}, features=features)
+
+
+def known_labels(labels: list[str | None], listed: list[str] | None) -> list[str | None]:
+    """The labels of a split, None where an example has none.
+
+    An empty one is none. What often says so (-1, ?, none) is a label of the user's, unless labels are listed without it
+    or a split has nothing else, as a test set whose labels are hidden.
+
+    >>> known_labels(["-1", "1", ""], None), known_labels(["-1", "-1"], None), known_labels(["-", "1"], ["0", "1"])
+    (['-1', '1', None], [None, None], [None, '1'])
+    """
+    are_hidden = not set(labels) & set(listed or ()) and all(map(is_hidden, labels))
+    hides = are_hidden or listed is not None
+    return [None if not one or (hides and is_hidden(one) and one not in (listed or ())) else one for one in labels]
 
 
 def _labels_of(read: Read) -> list[str]:

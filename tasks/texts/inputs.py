@@ -11,14 +11,18 @@ from atinuke_bench.tasks.texts.data import TextData, text_fields
 
 
 class TextInputs(SentenceInputs):
-    """One text, or two, under the names that the declaration has for them."""
+    """One text, or two, under the names that the declaration has for them, or those that the data has."""
 
     def __init__(self, data: TextData) -> None:
         super().__init__(data)
         self.columns, self.plain_fields = data.text_columns, text_fields(data.declaration)
+        self.named = {name: str(theirs) for name, theirs in data.declaration.fields.items()}
         self.fields = dict.fromkeys(self.plain_fields, "a text")
         self.example = dict(zip(self.plain_fields, self.example.values(), strict=True))
 
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
-        texts = {column: text_of(record, name) for column, name in zip(self.columns, self.plain_fields, strict=True)}
+        texts = {}
+        for column, name in zip(self.columns, self.plain_fields, strict=True):
+            theirs = self.named.get(name, name)
+            texts[column] = text_of(record, theirs if name not in record and theirs in record else name)
         return [{"id": key, **texts, "label": self.unknown, "unit": ""}]

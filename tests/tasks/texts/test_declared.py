@@ -54,8 +54,10 @@ def test_a_trained_run_answers_where_the_declaration_is_gone(own, make_own, tmp_
     for path in own.rglob("*.*"):
         if path.is_file() and tmp_path / "run" not in path.parents:
             path.unlink()
-    answers = load_predictor(folder).predict([{"text": "a great film"}, {"text": "dull"}])
+    answers = load_predictor(folder).predict([{"text": "a great film"}, {"body": "a great film"}])
     assert [answer.prediction in ("pos", "neg") for answer in answers] == [True, True]
+    with pytest.raises(AtinukeBenchError, match="text: missing; nearest: 'txt'"):
+        load_predictor(folder).predict([{"txt": "a great film"}])
 
 
 def test_pairs_and_scores(own, make_own, tmp_path):
@@ -159,3 +161,27 @@ def test_from_the_command_line(own, cli, tmp_path):
     assert "classification/reviews" in ran.out
     assert cli("verify", store).status == 0
     assert cli("report", store, "--out", tmp_path / "report").status == 0
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_minus_one_is_a_label_and_a_score_of_the_users(own, make_own, kind):
+    (own / "train.jsonl").write_text("".join(json.dumps({"t": f"a {n}", "y": n % 3 - 1}) + "\n" for n in range(30)))
+    (own / "test.jsonl").write_text('{"t": "a", "y": -1}\n{"t": "b", "y": 1}\n')
+    splits = "splits: {train: train.jsonl, test: test.jsonl}\nfields: {text: t, label: y}\n"
+    (own / "x.yaml").write_text(f"name: x\nkind: {kind}\n{splits}")
+    prepared = prepare(make_own(own / "x.yaml"))
+    labelled = {name: prepared.task.data.labelled(rows) for name, rows in prepared.loaded.splits.items()}
+    assert {name: len(rows) for name, rows in labelled.items()} == {"train": 30, "test": 2}
+
+
+def test_a_test_set_of_minus_ones_has_no_labels(own, make_own):
+    lines = (own / "test.jsonl").read_text().splitlines()
+    (own / "test.jsonl").write_text("".join(json.dumps({**json.loads(line), "stars": -1}) + "\n" for line in lines))
+    with pytest.raises(AtinukeBenchError, match="test has no labels"):
+        prepare(make_own(own / "reviews.yaml"))
+
+
+def test_a_score_is_a_number_of_json_too(own, make_own):
+    (own / "s.jsonl").write_text("".join(json.dumps({"a": f"dog {n}", "s": n / 8}) + "\n" for n in range(20)))
+    (own / "s.yaml").write_text("name: s\nkind: regression\nsplits: {train: s.jsonl}\nfields: {text: a, label: s}\n")
+    assert max(prepare(make_own(own / "s.yaml")).loaded.splits["train"]["label"]) == 19 / 8

@@ -1,0 +1,72 @@
+"""Studies of a task that a file declares."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from atinuke_bench.config import find_task
+from atinuke_bench.errors import StudyError
+from atinuke_bench.sweeps.definition import plan_studies
+from atinuke_bench.sweeps.opening import create_or_join, open_study
+
+
+def planned(own):
+    task, declaration = find_task(str(own / "reviews.yaml"))
+    return plan_studies(
+        task=task,
+        declaration=declaration,
+        cores=["bilstm"],
+        preset="nano",
+        space="dimensions",
+        budget={"trials": 2},
+        name="mine",
+    )[0]
+
+
+def test_a_study_holds_its_task_for_all_who_join(own, tmp_path):
+    store, other = tmp_path / "store", tmp_path / "other"
+    study = create_or_join(planned(own), store)
+    written = yaml.safe_load((study.folder / "study.yaml").read_text())
+    assert written["declaration"]["fields"] == {"text": "body", "label": "stars", "id": "key"}
+    url = f"sqlite:///{study.folder / 'study.db'}"
+    for path in (own / "reviews.yaml", study.folder / "study.yaml"):
+        path.unlink()
+    for joined in (open_study("mine", other, url), open_study("mine", other, url)):
+        run = joined.config.make_run({})
+        assert run.task == "classification/reviews"
+        assert run.declaration == study.config.declaration
+
+
+def test_official_files_elsewhere_move_no_declared_task(own, tmp_path):
+    create_or_join(planned(own), tmp_path / "store")
+    run = open_study("mine", tmp_path / "store", data_dir=tmp_path).config.make_run({})
+    assert run.source.data_dir == own
+
+
+def test_an_edited_file_is_another_study(own, tmp_path):
+    create_or_join(planned(own), tmp_path / "store")
+    file = own / "reviews.yaml"
+    file.write_text(file.read_text() + "metric: macro_f1\n")
+    with pytest.raises(StudyError, match=r"declaration: metric None, not 'macro_f1'; give --name for a new study"):
+        create_or_join(planned(own), tmp_path / "store")
+
+
+def test_a_folder_that_has_moved_is_the_same_study(own, tmp_path):
+    create_or_join(planned(own), tmp_path / "store")
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("reviews.yaml", "train", "test.jsonl"):
+        (own / name).rename(moved / name)
+    assert create_or_join(planned(moved), tmp_path / "store").config.make_run({}).source.data_dir == moved
+
+
+def test_from_the_command_line(own, cli, tmp_path):
+    small = ("--preset", "nano", "--trials", "1", "--out", tmp_path / "store", "--wandb", "disabled", "--workers", "1")
+    fast = ("--set", "training.max_epochs=1", "--set", "tokenizer.vocab_size=200", "--space", "dimensions")
+    ran = cli("sweep", own / "reviews.yaml", "--core", "bilstm", *small, *fast)
+    assert ran.status == 0, ran.err
+    assert re.search(r"classification-reviews-bilstm", ran.out)
+    assert "nearest: 'reviews.yaml'" in cli("sweep", own / "reviws.yaml", "--core", "bilstm", *small).err
