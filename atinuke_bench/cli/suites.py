@@ -18,6 +18,7 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
+    existing,
     on_device,
     print_code_note_of_cells,
     print_json,
@@ -28,7 +29,7 @@ from atinuke_bench.cli.shared import (
     stdout,
     wandb_mode,
 )
-from atinuke_bench.errors import AtinukeBenchError, ConfigError
+from atinuke_bench.errors import AtinukeBenchError
 from atinuke_bench.formatting import one_short_line
 
 if TYPE_CHECKING:
@@ -109,15 +110,19 @@ def verify(
     reset: Annotated[bool, typer.Option("--reset", help="Set damaged runs to run again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage."""
+    """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage.
+
+    Evaluations on other data are checked with the runs that they are of.
+    """
+    from atinuke_bench.run_folder import RunFolder
     from atinuke_bench.runs.verify import reset as reset_run
     from atinuke_bench.runs.verify import verify_runs
 
-    num_finished = num_unfinished = 0
+    counts = {"finished": 0, "unfinished": 0, "evaluations": 0}
     damaged, not_checked = [], []
-    for verdict in verify_runs(_existing(runs)):
-        num_finished += verdict.is_finished
-        num_unfinished += not verdict.is_finished
+    for verdict in verify_runs(existing(runs)):
+        is_run = isinstance(verdict.folder, RunFolder)
+        counts[("finished" if verdict.is_finished else "unfinished") if is_run else "evaluations"] += 1
         if verdict.not_checked:
             not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
             say(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
@@ -131,10 +136,11 @@ def verify(
         if reset:
             reset_run(verdict)
     if as_json:
-        counts = {"finished": num_finished, "unfinished": num_unfinished}
         print_json({**counts, "damaged": damaged, "not_checked": not_checked})
     state = "set to run again" if reset else "damaged"
-    say(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
+    evaluations = f", {counts['evaluations']} evaluations" if counts["evaluations"] else ""
+    said = f"{counts['finished']} finished runs{evaluations}, {len(damaged)} {state}"
+    say(f"{said}; {counts['unfinished']} not finished", err=True)
     if damaged and not reset:
         raise typer.Exit(1)
 
@@ -151,7 +157,7 @@ def sync(
     from atinuke_bench.runs.wandb_upload import sync as sync_run
 
     num_uploaded = num_left = num_silent = 0
-    for folder in filter(is_tracked, find_runs(*_existing(runs))):
+    for folder in filter(is_tracked, find_runs(*existing(runs))):
         try:
             if not needs_upload(folder):
                 continue
@@ -170,12 +176,6 @@ def sync(
         say(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
         raise typer.Exit(1)
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
-
-
-def _existing(places: list[Path]) -> list[Path]:
-    if missing := [str(place) for place in places if not place.exists()]:
-        raise ConfigError(f"no such folder: {', '.join(missing)}")
-    return places
 
 
 def _source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:

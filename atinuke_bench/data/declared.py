@@ -70,7 +70,7 @@ def read_declared(
     `read` gives the records of a file where they are no table's. An example's `id` is its split and number unless
     `make` gives one, which is unique within the split. Raises DataError with file, line and field.
     """
-    read = read or partial(read_table, header=header, quotes=declaration.quotes)
+    read = read or _table_reader(declaration, header)
     where = _Where(declaration.where)
     chosen = where.of(make)
     if declaration.hub is not None:
@@ -84,6 +84,12 @@ def read_declared(
         if not len(rows):
             raise DataError(f"split {split!r} has no example", path=place)
     return found
+
+
+def _table_reader(declaration: Declaration, header: bool) -> Reader:
+    return partial(
+        read_table, header=header, quotes=declaration.quotes, form=declaration.format, within=declaration.within
+    )
 
 
 def declared_files(

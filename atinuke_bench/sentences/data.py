@@ -38,6 +38,10 @@ class SentenceData(TaskData):
     def text_columns(self) -> tuple[str, ...]:
         return ("sentence1", "sentence2") if self.is_pair else ("sentence1",)
 
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        return self.labels
+
     @abstractmethod
     def load(self, source: SourceConfig, options: Any) -> Loaded: ...
 

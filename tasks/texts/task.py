@@ -11,6 +11,7 @@ from atinuke_bench.sentences.model import SentenceModel
 from atinuke_bench.sentences.slices import by_gold_label
 from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
 from atinuke_bench.tasks.texts.inputs import TextInputs
+from atinuke_bench.training.slices import with_columns
 from atinuke_bench.training.task import Task, Unit, declared_splits, options_of
 
 
@@ -19,16 +20,17 @@ def from_declaration(declaration: Declaration) -> Task:
     has_classes, is_pair = declaration.kind == "classification", len(text_fields(declaration)) == 2
     labels = tuple(declaration.labels or ()) if has_classes else None
     data = TextData(labels, is_pair, declaration)
+    metric = registry.declared_metric(declaration.kind, declaration.metric_name)
     return Task(
         name=declaration.task,
         family=declaration.kind,
         summary=declaration.summary or f"declared {declaration.kind}",
         features=data.features,
-        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
+        metric=metric,
         data=data,
         model=SentenceModel(labels, is_pair, TextOptions),
         floor=most_frequent_label,
-        slices=by_gold_label if has_classes else None,
+        slices=with_columns(by_gold_label if has_classes else None, metric, data.slices),
         inputs=TextInputs(data),
         splits=declared_splits(declaration),
         group_column="unit",

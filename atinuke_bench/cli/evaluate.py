@@ -1,0 +1,123 @@
+"""The command `evaluate`: finished runs on other labelled data."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atinuke_bench.cli.shared import (
+    DataDirOption,
+    JsonOption,
+    app,
+    existing,
+    print_code_note,
+    print_json,
+    say,
+    stdout,
+)
+from atinuke_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from atinuke_bench.run_folder import RunFolder
+    from atinuke_bench.runs.evaluation.carry_out import Outcome
+    from atinuke_bench.runs.evaluation.test_set import TestSet
+
+#: Seconds between two lines of progress where there is no terminal.
+_SECONDS = 30.0
+
+
+@app.command(epilog="Example: atinuke-bench evaluate runs/snli --on hans --data-dir data")
+def evaluate(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
+    on: Annotated[
+        str,
+        typer.Option("--on", metavar="FILE|NAME", help="YAML file that declares labelled data, or a built-in set."),
+    ],
+    given_map: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="LABEL=RUN_LABEL+…,…",
+            help="Which labels of the runs mean each label of the data: yes=entailment,no=neutral+contradiction.",
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the evaluation; else that of the data.")] = None,
+    data_dir: DataDirOption = None,
+    rerun: Annotated[bool, typer.Option("--rerun", help="Evaluate again what is there; it is set aside.")] = False,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Score finished runs on other labelled data: challenge sets, your own test set, another domain.
+
+    Every split but train is scored with each run's own weights, and kept in RUN/evaluations/NAME; the run's result does
+    not change. What is there already is not repeated. `report` shows all evaluations, with tests and drops.
+    """
+    import torch
+
+    from atinuke_bench.run_folder import find_runs
+    from atinuke_bench.runs.evaluation.test_set import open_test_set
+
+    torch.set_num_threads(threads)
+    folders = find_runs(*existing(runs))
+    if not folders:
+        raise ConfigError(f"no run at or below {', '.join(map(str, runs))}")
+    outcomes = carry_out(folders, open_test_set(on, data_dir, given_map, name), rerun=rerun)
+    found = [outcome for outcome in outcomes if outcome.result is not None]
+    if not found:
+        raise outcomes[0].error or RuntimeError("an outcome has a result or an error")
+    if as_json:
+        print_json([{"folder": str(outcome.run.path), **(outcome.result or {})} for outcome in found])
+        return
+    from atinuke_bench.console import evaluation_rows
+
+    stdout().print(evaluation_rows((outcome.result, outcome.run.read_result()) for outcome in found))
+
+
+def carry_out(folders: list[RunFolder], test_set: TestSet, *, rerun: bool = False) -> list[Outcome]:
+    """Evaluate runs, with progress and a line for each on standard error."""
+    from atinuke_bench.runs.evaluation.carry_out import evaluate_runs
+
+    outcomes: list[Outcome] = []
+    progress = _Progress(len(folders), test_set.name)
+    for outcome in evaluate_runs(folders, test_set, rerun=rerun, told=progress.told):
+        outcomes.append(outcome)
+        progress.over(outcome)
+    return outcomes
+
+
+class _Progress:
+    """One line a run; while a run takes long, a line now and then."""
+
+    def __init__(self, num_runs: int, name: str) -> None:
+        self.num_runs, self.name = num_runs, name
+        self.num_over = 0
+        self.due = time.monotonic() + _SECONDS
+
+    def told(self, run: RunFolder, split: str, num_done: int, num_rows: int) -> None:
+        if time.monotonic() < self.due:
+            return
+        self.due = time.monotonic() + _SECONDS
+        say(f"[{self.num_over}/{self.num_runs}] {run.path}: {split}: {num_done:,} of {num_rows:,} rows", err=True)
+
+    def over(self, outcome: Outcome) -> None:
+        self.num_over += 1
+        self.due = time.monotonic() + _SECONDS
+        place, result = f"[{self.num_over}/{self.num_runs}] {outcome.run.path}", outcome.result
+        if result is None:
+            say(f"{place}: left out: {outcome.note}", err=True)
+            return
+        if outcome.note:
+            say(f"{place}: {outcome.note}", err=True)
+        done = "" if outcome.is_new else "; it was there"
+        say(f"{place}: {self.name}: {_shown(result)}{done}", err=True)
+        print_code_note(outcome.run.path, outcome.run.manifest, result["run"]["task"], result["run"]["core"])
+
+
+def _shown(result: dict[str, Any]) -> str:
+    from atinuke_bench.formatting import number
+
+    metric = result["metric"]
+    return ", ".join(f"{split} {number(figures[metric])} {metric}" for split, figures in result["scores"].items())
