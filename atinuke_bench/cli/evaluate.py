@@ -65,15 +65,15 @@ def evaluate(
     if not folders:
         raise ConfigError(f"no run at or below {', '.join(map(str, runs))}")
     outcomes = carry_out(folders, open_test_set(on, data_dir, given_map, name), rerun=rerun)
-    found = [outcome for outcome in outcomes if outcome.result is not None]
+    found = [(outcome.run, outcome.result) for outcome in outcomes if outcome.result is not None]
     if not found:
-        raise outcomes[0].error or RuntimeError("an outcome has a result or an error")
+        raise next(outcome.error for outcome in outcomes if outcome.error is not None)
     if as_json:
-        print_json([{"folder": str(outcome.run.path), **(outcome.result or {})} for outcome in found])
+        print_json([{"folder": str(run.path), **result} for run, result in found])
         return
     from atinuke_bench.console import evaluation_rows
 
-    stdout().print(evaluation_rows((outcome.result, outcome.run.read_result()) for outcome in found))
+    stdout().print(evaluation_rows((result, run.read_result()) for run, result in found))
 
 
 def carry_out(folders: list[RunFolder], test_set: TestSet, *, rerun: bool = False) -> list[Outcome]:

@@ -166,5 +166,7 @@ def compare(
     )
     if found.by_seed:
         stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")
+    if found.test_sets:
+        say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)
     for gap in found.gaps:
         say(f"not compared: {gap.where}: {gap.reason}", err=True)

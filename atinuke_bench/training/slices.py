@@ -39,5 +39,7 @@ def _by_value(metric: Metric, answers: Answers, values: list[str]) -> dict[str, 
 
 
 def _only(answers: Answers, places: list[int]) -> Answers:
-    columns = ((column[place] for place in places) for column in (answers.ids, answers.predicted, answers.gold))
-    return Answers(*(list(column) for column in columns))
+    ids, predicted, gold = (
+        [column[place] for place in places] for column in (answers.ids, answers.predicted, answers.gold)
+    )
+    return Answers(ids, predicted, gold)
