@@ -103,6 +103,18 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     return table
 
 
+def as_rows_of_suite(evaluations: Iterable[tuple[str, Record]]) -> list[tuple[str, Record]]:
+    """Evaluations with the names of their runs' variants as outcomes of `suite_table`, each split of a test set one."""
+    return [
+        (
+            variant,
+            {**one, "task": f"{one['name']} ({one['run']['task']})", "split": split, "score": figures[one["metric"]]},
+        )
+        for variant, one in evaluations
+        for split, figures in one["scores"].items()
+    ]
+
+
 def comparison_rows(records: Iterable[Record]) -> Table:
     """One row a comparison: both means, their difference with interval, corrected p, and what follows for A."""
     table = _table("task", "A", "B")

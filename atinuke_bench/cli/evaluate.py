@@ -76,23 +76,61 @@ def evaluate(
     stdout().print(evaluation_rows((result, run.read_result()) for run, result in found))
 
 
-def carry_out(folders: list[RunFolder], test_set: TestSet, *, rerun: bool = False) -> list[Outcome]:
-    """Evaluate runs, with progress and a line for each on standard error."""
+def carry_out(
+    folders: list[RunFolder], test_set: TestSet, *, rerun: bool = False, names_all: bool = True
+) -> list[Outcome]:
+    """Evaluate runs, with progress and a line for each on standard error.
+
+    Unless `names_all`, one line is for all runs that are left out for one reason.
+    """
     from atinuke_bench.runs.evaluation.carry_out import evaluate_runs
 
     outcomes: list[Outcome] = []
-    progress = _Progress(len(folders), test_set.name)
+    progress = _Progress(len(folders), test_set.name, names_all)
     for outcome in evaluate_runs(folders, test_set, rerun=rerun, told=progress.told):
         outcomes.append(outcome)
         progress.over(outcome)
     return outcomes
 
 
+def open_test_sets(names: list[str], base: Path, data_dir: Path | None) -> list[TestSet]:
+    """The test sets that a suite names, before anything is trained for them; ConfigError."""
+    if not names:
+        return []
+    from atinuke_bench.runs.evaluation.test_set import open_test_set
+
+    return [open_test_set(name, data_dir, base=base) for name in names]
+
+
+def evaluate_cells(
+    store: Path, results: list[tuple[str, dict[str, Any]]], test_sets: list[TestSet]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Score the finished runs of a suite on each test set that they fit; evaluations with the names of variants."""
+    if not (results and test_sets):
+        return []
+    import torch
+
+    from atinuke_bench.run_folder import folder_of_result
+
+    torch.set_num_threads(1)
+    folders = [folder_of_result(store, result) for _, result in results]
+    found: list[tuple[str, dict[str, Any]]] = []
+    for test_set in test_sets:
+        outcomes = carry_out(folders, test_set, names_all=False)
+        found += [
+            (variant, outcome.result)
+            for (variant, _), outcome in zip(results, outcomes, strict=True)
+            if outcome.result is not None
+        ]
+    return found
+
+
 class _Progress:
     """One line a run; while a run takes long, a line now and then."""
 
-    def __init__(self, num_runs: int, name: str) -> None:
-        self.num_runs, self.name = num_runs, name
+    def __init__(self, num_runs: int, name: str, names_all: bool) -> None:
+        self.num_runs, self.name, self.names_all = num_runs, name, names_all
+        self.reasons: set[str] = set()
         self.num_over = 0
         self.due = time.monotonic() + _SECONDS
 
@@ -107,7 +145,9 @@ class _Progress:
         self.due = time.monotonic() + _SECONDS
         place, result = f"[{self.num_over}/{self.num_runs}] {outcome.run.path}", outcome.result
         if result is None:
-            say(f"{place}: left out: {outcome.note}", err=True)
+            if self.names_all or outcome.note not in self.reasons:
+                say(f"{place}: {self.name}: left out: {outcome.note}", err=True)
+            self.reasons.add(outcome.note)
             return
         if outcome.note:
             say(f"{place}: {outcome.note}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -35,6 +36,7 @@ from atinuke_bench.formatting import one_short_line
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
     from atinuke_bench.runs.cells import CellState
+    from atinuke_bench.runs.evaluation.test_set import TestSet
     from atinuke_bench.runs.suite import Suite
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
@@ -73,11 +75,12 @@ def suite(
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
     config = read_suite(name_or_file)
+    test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
     place, record = _source(config, source, data_dir), open_record(out, config.name)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
-        _show_results(config.name, out, finished, [], as_json)
+        _show_results(config.name, out, finished, [], test_sets, as_json)
         return
     from atinuke_bench.runs.cells import cell_states
     from atinuke_bench.runs.grid import expand, require_data_folder, select
@@ -90,8 +93,7 @@ def suite(
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    how = {"show_progress": False, **on_device(device_tokens, checkpoint_minutes)}
-    execution = Execution(devices=devices_per_run, **how)
+    execution = Execution(devices=devices_per_run, show_progress=False, **on_device(device_tokens, checkpoint_minutes))
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = cell_states(cells, config, place, record, **looks)
@@ -101,7 +103,7 @@ def suite(
         return
     _carry_out(Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options))
     results = [(state.cell.variant, state.result) for state in states if state.result is not None]
-    _show_results(config.name, out, results, [state for state in states if state.status == "failed"], as_json)
+    _show_results(config.name, out, results, [one for one in states if one.status == "failed"], test_sets, as_json)
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")
@@ -268,14 +270,25 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
 
 
 def _show_results(
-    name: str, store: Path, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool
+    name: str,
+    store: Path,
+    results: list[tuple[str, dict[str, Any]]],
+    failed: list[CellState],
+    test_sets: list[TestSet],
+    as_json: bool,
 ) -> None:
+    elsewhere = evaluate_cells(store, results, test_sets)
     if as_json:
-        print_json({"suite": name, "results": [{"variant": variant, **result} for variant, result in results]})
+        record = {"suite": name, "results": [{"variant": variant, **result} for variant, result in results]}
+        if test_sets:
+            record["evaluations"] = [{"variant": variant, **result} for variant, result in elsewhere]
+        print_json(record)
     elif results:
-        from atinuke_bench.console import suite_table
+        from atinuke_bench.console import as_rows_of_suite, suite_table
 
         stdout().print(suite_table(results))
+        if elsewhere:
+            stdout().print("\nother test sets", suite_table(as_rows_of_suite(elsewhere)), sep="\n")
         print_notes(results[0][1])
     print_code_note_of_cells(store, results)
     for state in failed:

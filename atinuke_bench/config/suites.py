@@ -47,6 +47,9 @@ class SuiteConfig(Frozen):
     #: Overrides of all runs, and of all runs of a task; the variant's own take precedence.
     overrides: dict[str, Any] = Field({})
     task_overrides: dict[str, dict[str, Any]] = Field({})
+    #: Test sets that finished runs are scored on: built-in ones, or YAML files beside the suite's. Left out of records
+    #: where there are none, so that these are what they were.
+    evaluate: list[str] = Field([], exclude_if=lambda found: not found)
 
     @model_validator(mode="after")
     def _overrides_name_tasks_of_the_grid(self) -> Self:

@@ -12,7 +12,8 @@ from typing import Any
 from datasets import ClassLabel, Dataset, Features
 
 from atinuke_bench import registry
-from atinuke_bench.config import Declaration, SourceConfig, is_task_file, parse, read_declaration
+from atinuke_bench.config import Declaration, SourceConfig, parse, read_declaration
+from atinuke_bench.data.declared import folder_of
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.table import UNLABELLED
 from atinuke_bench.errors import ConfigError, DataError, UnknownNameError
@@ -100,14 +101,19 @@ def built_in_test_sets() -> dict[str, Path]:
 
 
 def open_test_set(
-    name_or_file: str, data_dir: Path | None, given_map: str | None = None, name: str | None = None
+    name_or_file: str,
+    data_dir: Path | None,
+    given_map: str | None = None,
+    name: str | None = None,
+    base: Path = Path(),
 ) -> TestSet:
-    """A built-in test set by name, or the one that a YAML file declares; ConfigError.
+    """A built-in test set by name, or the one that a YAML file declares; a relative path begins at `base`.
 
-    `given_map` takes the place of the declaration's map, and `name` that of its name.
+    `given_map` takes the place of the declaration's map, and `name` that of its name. ConfigError where there is none
+    such, or no folder of the official files of a built-in one.
     """
     built_in = built_in_test_sets()
-    path = Path(name_or_file) if is_task_file(name_or_file) else built_in.get(name_or_file, Path(name_or_file))
+    path = built_in.get(name_or_file, base / name_or_file)
     if not path.is_file():
         hint = f"give one of {', '.join(built_in)}, or a YAML file that declares one"
         raise UnknownNameError("test set", name_or_file, built_in, hint)
@@ -120,7 +126,10 @@ def open_test_set(
     declaration = with_map(declaration.model_copy(update={"splits": splits}), given_map)
     if name is not None:
         parse(Declaration, {**declaration.model_dump(), "name": name}, "--name")
-    return TestSet(declaration, _source(declaration, data_dir), name or declaration.name, given_map is not None)
+    source = _source(declaration, data_dir)
+    if declaration.hub is None:
+        folder_of(declaration, source)
+    return TestSet(declaration, source, name or declaration.name, given_map is not None)
 
 
 def _source(declaration: Declaration, data_dir: Path | None) -> SourceConfig:

@@ -141,7 +141,7 @@ def test_from_the_command_line(cli, store, two_way, snli):
     assert "the floor answers from the train split, which a run does not keep" in said
     assert "labels are the answers of classification/two-way, and not of glue/stsb" in said
     assert "labels are the answers of classification/two-way, and not of squad-v1.1" in said
-    assert "seed-9-begun: left out" in said
+    assert "seed-9-begun: two-way: left out" in said
     assert "not a finished run" in said
     assert done.out.count("two-way") == 2
     again = cli("evaluate", store, "--on", two_way, "--json")
@@ -270,3 +270,41 @@ def test_an_evaluation_of_other_weights_is_named(cli, snli, two_way):
     (outcome,) = scored(snli[1:], two_way)
     assert outcome.note.startswith("evaluated again: the run, the run's weights")
     assert cli("verify", snli[1].path).status == 0
+
+
+def test_a_suite_scores_its_runs_on_other_sets_and_goes_on(cli, tmp_path, two_way):
+    suite = tmp_path / "sets" / "trial.yaml"
+    text = (
+        "name: trial\ntasks: [snli, glue/stsb]\nseeds: [0, 1]\nsource: {kind: microworld, microworld: "
+        "{train: 60, dev: 10, test: 20}}\ncores: {small: {core: bilstm, preset: nano}}\n"
+        "overrides: {training.max_epochs: 1, tokenizer.vocab_size: 200}\n"
+    )
+    suite.write_text(text)
+    store = tmp_path / "store"
+    place = (suite, "--out", store, "--workers", 1, "--wandb", "disabled")
+    assert cli("suite", *place).status == 0
+    record = json.loads((store / "suites" / "trial.json").read_text())
+    assert "evaluate" not in record["suite"]
+    suite.write_text(f"{text}evaluate: [two-way.yaml]\n")
+    done = cli("suite", *place)
+    assert done.status == 0, done.err
+    (row,) = [line for line in done.out.splitlines() if line.startswith("two-way (snli)")]
+    assert "(n=2)" in row
+    assert done.err.count("left out") == 1, "one line for all runs of a task that has no such labels"
+    scores = [evaluation_of(run, "two-way").read_result()["score"] for run in find_runs(store / "snli")]
+    again = cli("suite", *place, "--json")
+    assert again.err.count("; it was there") == 2
+    assert [one["score"] for one in json.loads(again.out)["evaluations"]] == scores
+    suite.write_text(f"{text}evaluate: [two-wai.yaml]\n")
+    wrong = cli("suite", *place)
+    assert (wrong.status, "no test set 'two-wai.yaml'" in wrong.err) == (2, True)
+    report = cli("report", store, "--out", tmp_path / "report")
+    assert report.status == 0, report.err
+    table = pd.read_csv(tmp_path / "report" / "tables" / "test-sets.csv")
+    assert table["mean"].tolist() == pytest.approx([sum(scores) / 2])
+
+
+def test_a_built_in_set_needs_the_folder_of_its_files(cli, snli):
+    done = cli("evaluate", snli[0].path, "--on", "hans")
+    assert done.status == 2
+    assert "is read from files in a folder: --data-dir DIR or $ATINUKE_DATA" in done.err
