@@ -152,7 +152,8 @@ def compare(
     records = [comparison.record() for comparison in found.comparisons]
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
-        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note})
+        beside = {"test_sets": list(found.test_sets)} if found.test_sets else {}
+        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note, **beside})
         return
     from atinuke_bench.console import comparison_rows, seed_rows
 

@@ -31,8 +31,7 @@ def evaluations_of(frame: Frame) -> Frame:
     slices: list[tuple[Any, ...]] = []
     gaps: list[Gap] = []
     protocols: dict[Column, Mapping[str, Any]] = {}
-    here = frame.runs.index[~frame.runs["is_remote"].astype(bool)] if len(frame.runs) else []
-    for run in here:
+    for run in frame.runs.index[~frame.runs["is_remote"].astype(bool)]:
         folder = RunFolder(Path(frame.value(run, "folder")))
         for evaluation in find_evaluations(folder):
             try:
@@ -62,8 +61,8 @@ def _rows(
     own_score = own.get(frame.value(run, "split"), {}).get(metric)
     for split, figures in result["scores"].items():
         score = figures.get(metric)
-        row = {
-            **frame.runs.loc[run].to_dict(),
+        row: dict[str, Any] = {
+            **{str(name): value for name, value in frame.runs.loc[run].items()},
             "folder": str(evaluation.path),
             "task": result["task"],
             "split": split,

@@ -77,7 +77,7 @@ def test_sets(
     else:
         evaluated = found.runs.index[found.runs["own_run"].isin(list(runs))]
         family = all_against_reference(own_cells, reference, list(evaluated))
-    tables: list[Table | None] = [scores_table(rows)] if rows else []
+    tables: list[Table | None] = [scores_table(rows, is_flagged=bool(found.runs["is_cut"].any()))] if rows else []
     names = {row.cell.column: f"{row.name}, trained on {row.trained_on}" for row in rows}
     if family.comparisons:
         table = comparison_table([("other test sets", family)])
@@ -110,8 +110,9 @@ def _transferred(found: Frame, cells: Cells, cell: Cell) -> Transferred:
     own = next((one for column in cells.values() for one in column.values() if set(own_runs) <= set(one.runs)), None)
     if own is not None and own.metric != cell.metric:
         own = None
-    names = (found.value(first, name) for name in ("test_set", "trained_on", "split"))
-    return Transferred(cell, *names, float(scores.mean()), _drop(cell, own, own_runs, scores), own)
+    test_set, trained_on, split = (found.value(first, name) for name in ("test_set", "trained_on", "split"))
+    drop = _drop(cell, own, own_runs, scores)
+    return Transferred(cell, test_set, trained_on, split, float(scores.mean()), drop, own)
 
 
 def _drop(cell: Cell, own: Cell | None, own_runs: Sequence[int], scores: np.ndarray) -> Spread:
@@ -128,7 +129,7 @@ def _drop(cell: Cell, own: Cell | None, own_runs: Sequence[int], scores: np.ndar
     return Scores(observed, resampled, fewest).mean()
 
 
-def scores_table(rows: Sequence[Transferred]) -> Table:
+def scores_table(rows: Sequence[Transferred], *, is_flagged: bool) -> Table:
     """One row a test set, split, training task and variant, the best mean of each first."""
     data = pd.DataFrame([_figures(row) for row in rows])
     shown = pd.DataFrame(
@@ -147,7 +148,7 @@ def scores_table(rows: Sequence[Transferred]) -> Table:
     )
     drawn = resampled_note((row.name, row.cell.drawn) for row in rows)
     notes = (NOTE, *filter(None, [drawn]))
-    return Table("test-sets", "Other test sets", shown, data, notes, is_flagged=False, section=SECTION)
+    return Table("test-sets", "Other test sets", shown, data, notes, is_flagged=is_flagged, section=SECTION)
 
 
 def _figures(row: Transferred) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ TASKS = {
 }
 
 
-def write_tsv(path: Path, names: str, rows: list[tuple[str, ...]]) -> None:
+def write_tsv(path: Path, names: str, rows: Sequence[tuple[str, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join("\t".join(row) for row in (names.split(), *rows)) + "\n")
 

@@ -308,3 +308,20 @@ def test_a_built_in_set_needs_the_folder_of_its_files(cli, snli):
     done = cli("evaluate", snli[0].path, "--on", "hans")
     assert done.status == 2
     assert "is read from files in a folder: --data-dir DIR or $ATINUKE_DATA" in done.err
+
+
+def test_training_again_sets_evaluations_aside_with_the_rest(snli, two_way):
+    run = snli[0]
+    scored([run], two_way)
+    place = run.set_aside()
+    assert place is not None
+    assert (place / "evaluations" / "two-way" / "result.json").exists()
+    assert find_evaluations(run) == []
+
+
+def test_compare_names_the_other_test_sets(cli, store, two_way):
+    assert cli("evaluate", store, "--on", two_way).status == 0
+    done = cli("compare", "bilstm", "majority", "--runs", store)
+    assert done.status == 0, done.err
+    assert "scored on other test sets too, which `report` compares: two-way" in done.err
+    assert json.loads(cli("compare", "bilstm", "majority", "--runs", store, "--json").out)["test_sets"] == ["two-way"]
