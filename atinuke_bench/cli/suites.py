@@ -295,6 +295,12 @@ def _show_results(
         failure_class, message = state.failure or ("internal", "")
         where = f": {state.folder.path}" if state.folder is not None else ""
         say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
+    scored = {result["name"] for _, result in elsewhere}
+    unfit = [test_set.name for test_set in test_sets if results and test_set.name not in scored]
+    for name_of_set in unfit:
+        say(f"test set {name_of_set}: no run could be scored on it", err=True)
+    if unfit and not failed:
+        raise typer.Exit(1)
     if failed:
         say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
         raise typer.Exit(1)

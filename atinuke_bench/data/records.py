@@ -22,8 +22,8 @@ def read_table(
     """The records of a file, by the ending of its name (`.gz` after it accepted, but for parquet); DataError.
 
     csv and tsv are read as spreadsheets write them, with quotation marks around fields that need them; without
-    `quotes` such marks are text like any other. `form` is an ending that takes the place of the file's own, and `within`
-    the key of a JSON object whose value is the list.
+    `quotes` such marks are text like any other. `form` is an ending that takes the place of the file's own, and
+    `within` the key of a JSON object whose value is the list.
     """
     ending = f".{form.lower().removeprefix('.')}" if form else Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending not in _READERS:

@@ -65,7 +65,9 @@ def with_map(declaration: Declaration, text: str | None) -> Declaration:
     """The declaration with the map that the command line gives in place of its own; ConfigError."""
     if text is None:
         return declaration
-    return parse(Declaration, {**declaration.model_dump(), "map": parse_map(text)}, "--map")
+    # A built-in declaration has the whole name of its task, which no file may give itself.
+    checked = parse(Declaration, {**declaration.model_dump(), "name": "x", "map": parse_map(text)}, "--map")
+    return declaration.model_copy(update={"map": checked.map})
 
 
 def _left_out(side: str, missing: Sequence[str], others: Collection[str], rule: str) -> str:

@@ -107,29 +107,40 @@ def open_test_set(
     name: str | None = None,
     base: Path = Path(),
 ) -> TestSet:
-    """A built-in test set by name, or the one that a YAML file declares; a relative path begins at `base`.
+    """A built-in test set or declared task by name, or what a YAML file declares; a relative path begins at `base`.
 
     `given_map` takes the place of the declaration's map, and `name` that of its name. ConfigError where there is none
     such, or no folder of the official files of a built-in one.
     """
-    built_in = built_in_test_sets()
-    path = built_in.get(name_or_file, base / name_or_file)
-    if not path.is_file():
-        hint = f"give one of {', '.join(built_in)}, or a YAML file that declares one"
-        raise UnknownNameError("test set", name_or_file, built_in, hint)
-    declaration = read_declaration(path)
-    if path == built_in.get(name_or_file):  # its files lie in the user's folder
-        declaration = declaration.model_copy(update={"folder": declaration.folder.relative_to(path.parent.absolute())})
+    declaration = _declared(name_or_file, base)
     splits = {split: files for split, files in declaration.splits.items() if split != "train"}
     if not splits:
-        raise ConfigError(f"{path}: splits: a test set has a split beside train, such as test; found only train")
+        raise ConfigError(
+            f"{name_or_file}: splits: a test set has a split beside train, such as test; found only train"
+        )
     declaration = with_map(declaration.model_copy(update={"splits": splits}), given_map)
     if name is not None:
         parse(Declaration, {**declaration.model_dump(), "name": name}, "--name")
     source = _source(declaration, data_dir)
     if declaration.hub is None:
         folder_of(declaration, source)
-    return TestSet(declaration, source, name or declaration.name, given_map is not None)
+    return TestSet(declaration, source, name or declaration.name.replace("/", "-"), given_map is not None)
+
+
+def _declared(name_or_file: str, base: Path) -> Declaration:
+    """The declaration of a built-in test set or task, whose files lie in the user's folder, or of a YAML file."""
+    tasks: Mapping[str, Declaration] = registry.built_in_declarations()
+    if name_or_file in tasks:
+        return tasks[name_or_file]
+    built_in = built_in_test_sets()
+    path = built_in.get(name_or_file, base / name_or_file)
+    if not path.is_file():
+        hint = f"give one of {', '.join(built_in)}, a task that a file declares, or a YAML file that declares one"
+        raise UnknownNameError("test set", name_or_file, [*built_in, *tasks], hint)
+    declaration = read_declaration(path)
+    if name_or_file in built_in:
+        declaration = declaration.model_copy(update={"folder": declaration.folder.relative_to(path.parent.absolute())})
+    return declaration
 
 
 def _source(declaration: Declaration, data_dir: Path | None) -> SourceConfig:

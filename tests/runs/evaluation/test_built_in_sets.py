@@ -96,3 +96,18 @@ def test_quoted_fields_and_labels_by_number_are_what_they_mean(official_sets):
         "entailment": "entailment",
         "not_entailment": "non-entailment",
     }
+
+
+def test_a_declared_task_is_a_test_set_too(official_sets):
+    rows = [("Ein Hund rennt.", "Ein Tier rennt.", "entailment", "de"), ("Er", "Sie", "neutral", "fr")]
+    folder = official_sets / "x"
+    for split in ("dev", "test"):
+        write_tsv(folder / "XNLI-1.0" / f"xnli.{split}.tsv", "sentence1 sentence2 gold_label language", rows)
+    found = open_test_set("xnli/de", folder)
+    assert found.name == "xnli-de"
+    assert "train" not in found.declaration.splits
+    task = registry.load_task("snli")
+    fitted = found.fit(task)
+    assert fitted.examples_for(task, "test")["sentence1"][:] == ["Ein Hund rennt."]
+    mapped = open_test_set("xnli/de", folder, "entailment=entailment+neutral,neutral=contradiction", "own")
+    assert (mapped.name, mapped.declaration.task) == ("own", "xnli/de")
