@@ -60,6 +60,29 @@ def _resampled(result: Record) -> str:
     return f"{shown} by {escape(drawn['unit'])} ({drawn['num_units']:,})" if drawn else shown
 
 
+def evaluation_rows(found: Iterable[tuple[Record, Record]]) -> Table:
+    """One row a run and split of a test set: score, interval, the run's own test score, and how far it drops.
+
+    `found` are results of evaluations, each with its run's result.
+    """
+    table = _table("test set", "task", "core", "seed", "split", "metric")
+    for heading in ("score", "95 % interval", "own test", "drop"):
+        table.add_column(heading, justify="right")
+    for evaluation, result in found:
+        metric, run = evaluation["metric"], evaluation["run"]
+        own = result["scores"].get(result["split"] or "", {}).get(metric)
+        for split, figures in evaluation["scores"].items():
+            score = figures[metric]
+            table.add_row(
+                *map(escape, (evaluation["name"], run["task"], run["core_label"], str(run["seed"]), split, metric)),
+                number(score),
+                _resampled(evaluation) if split == evaluation["split"] else MISSING,
+                number(own),
+                number(None if own is None or score is None else own - score),
+            )
+    return table
+
+
 def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     """Tasks by core variants: mean over seeds, with the standard deviation and the number of seeds."""
     cells: dict[Row, dict[str, list[float]]] = {}
@@ -78,6 +101,18 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
     for row, own in cells.items():
         table.add_row(*map(escape, row), *(_mean(own.get(variant, [])) for variant in headings))
     return table
+
+
+def as_rows_of_suite(evaluations: Iterable[tuple[str, Record]]) -> list[tuple[str, Record]]:
+    """Evaluations with the names of their runs' variants as outcomes of `suite_table`, each split of a test set one."""
+    return [
+        (
+            variant,
+            {**one, "task": f"{one['name']} ({one['run']['task']})", "split": split, "score": figures[one["metric"]]},
+        )
+        for variant, one in evaluations
+        for split, figures in one["scores"].items()
+    ]
 
 
 def comparison_rows(records: Iterable[Record]) -> Table:

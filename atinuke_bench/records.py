@@ -87,6 +87,38 @@ class ResultRecord(_Record):
     artefacts: dict[str, str] = Field({})
 
 
+class EvaluatedRunRecord(_Record):
+    """The run that was scored on other data, and the SHA-256 of the weights that it had."""
+
+    task: str
+    core: str
+    core_label: str
+    seed: int
+    identity: str
+    weights: str
+    tokenizer: str
+
+
+class EvaluationRecord(_Record):
+    """`evaluations/<name>/result.json`. Scores and slices are as those of a result."""
+
+    name: str
+    task: str
+    identity: str
+    determinants: dict[str, Any]
+    run: EvaluatedRunRecord
+    split: str
+    metric: str
+    higher_is_better: bool
+    seed: int
+    score: Figure
+    interval: list[float] | None = Field(min_length=2, max_length=2)
+    scores: dict[str, dict[str, Figure]]
+    slices: dict[str, dict[str, dict[str, dict[str, Figure]]]]
+    sizes: dict[str, int]
+    artefacts: dict[str, str]
+
+
 class FailureRecord(_Record):
     """Why a run has no result."""
 

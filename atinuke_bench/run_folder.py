@@ -11,6 +11,7 @@ checkpoints/          best.safetensors with the selected weights; until the run 
 log.txt               what happened, with times
 wandb/                only where W&B is told: its record, made from the files above
 .wandb.json           the run's name, project and group there; .wandb-sent.json: what it was sent last
+evaluations/<name>/   only where the run was scored on other data (evaluation_folder.py); no part of the result
 .earlier-<n>/         only after `--rerun`: what the folder held before
 .damaged-<n>/         only after damage: the files that did not fit
 failure.json          only where the run failed: its class and traceback
@@ -197,16 +198,16 @@ class RunFolder:
         record = read_object(self.result)
         if record.get("schema") != RESULT_SCHEMA or "score" not in record:
             raise RunFolderError(f"{self.result}: not a result of schema {RESULT_SCHEMA}")
-        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
+        if not unsealed(record):
             raise RunFolderError(f"{self.result}: not as the run wrote it (its checksum differs)")
-        _require_shape(ResultRecord, record, self.result)
+        require_shape(ResultRecord, record, self.result)
         return record
 
     def read_failure(self) -> FailureRecord | None:
         """Why the run failed; None where it did not, RunFolderError when `failure.json` is damaged."""
         if not os.path.lexists(self.failure):
             return None
-        return _require_shape(FailureRecord, read_object(self.failure), self.failure)
+        return require_shape(FailureRecord, read_object(self.failure), self.failure)
 
     def contains(self, name: str) -> bool:
         """Whether a file name, which may come from another machine, stays inside the folder."""
@@ -278,7 +279,7 @@ class RunFolder:
     def write_result(self, record: dict[str, Any]) -> None:
         """Finish the run. Nothing may be written to the folder afterwards."""
         # What could not be read again would be trained again, every time.
-        _require_shape(ResultRecord, finite(record), self.result)
+        require_shape(ResultRecord, finite(record), self.result)
         write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         self.failure.unlink(missing_ok=True)
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
@@ -289,6 +290,11 @@ class RunFolder:
 def sealed(result: dict[str, Any]) -> dict[str, Any]:
     """A result with the checksum of all it says, by which a changed one is known."""
     return {**result, _CHECKSUM: _digest(finite(result))}
+
+
+def unsealed(record: dict[str, Any]) -> bool:
+    """Take the checksum out of a record; whether it is that of the rest, or absent as in those of older versions."""
+    return record.pop(_CHECKSUM, None) in (None, _digest(record))
 
 
 def history_lines(records: Iterable[dict[str, Any]]) -> list[str]:
@@ -314,7 +320,7 @@ def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], s
             return records, f"line {number} is not the record of epoch {number - 1}"
         if not isinstance(record.get("score"), int | float | None):
             return records, f"line {number} has a score that is no number"
-        if record.pop(_CHECKSUM, None) not in (None, _digest(record)):
+        if not unsealed(record):
             return records, f"line {number} is not as it was written (its checksum differs)"
         records.append(record)
     return records, None
@@ -329,11 +335,12 @@ def _digest(record: dict[str, Any]) -> str:
 def read_record(shape: type[Shape], path: Path) -> dict[str, Any]:
     """The JSON object in a file, which has the shape; RunFolderError with the first field that has not."""
     record = read_object(path)
-    _require_shape(shape, record, path)
+    require_shape(shape, record, path)
     return record
 
 
-def _require_shape(shape: type[Shape], record: dict[str, Any], path: Path) -> Shape:
+def require_shape(shape: type[Shape], record: dict[str, Any], path: Path) -> Shape:
+    """The record as the shape has it; RunFolderError with the first field that differs."""
     try:
         return parse(shape, record, str(path))
     except ConfigError as error:
@@ -368,8 +375,8 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
             if (real := os.path.realpath(folder)) in seen:  # a link to a folder above, or a place in another one
                 below.clear()
                 continue
-            # A run whose config is gone is still one, so that it is named as damaged.
-            if "config.yaml" in files or "result.json" in files:
+            # A run whose config is gone is still one, so that it is named as damaged; an evaluation never is.
+            if "config.yaml" in files or ("result.json" in files and "declaration.yaml" not in files):
                 found.add(Path(folder))
                 below.clear()
             else:

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.run_folder import find_runs
+from atinuke_bench.evaluation_folder import finished_evaluations
+from atinuke_bench.run_folder import RunFolder, find_runs
 
 from .reading.across import across
 from .reading.collect import matching, read_frame
@@ -35,6 +36,8 @@ class Compared:
     comparisons: tuple[Comparison, ...]
     by_seed: tuple[dict[str, Any], ...]
     gaps: tuple[Gap, ...]
+    #: Names of other test sets that some of the compared runs are scored on.
+    test_sets: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
@@ -94,7 +97,9 @@ def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> 
     gaps += [Gap(str(column), "only one side has it") for column in sorted(columns[0] ^ columns[1])]
     comparisons = corrected(found)
     by_seed = [record for one in comparisons for record in seed_records(compared, one)]
-    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps))
+    folders = (RunFolder(Path(folder)) for folder in kept.loc[~kept["is_remote"].astype(bool), "folder"])
+    test_sets = {result["name"] for folder in folders for _, result in finished_evaluations(folder)}
+    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps), tuple(sorted(test_sets)))
 
 
 def _only(cell: Cell, members: set[int]) -> Cell:

@@ -24,6 +24,7 @@ from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
+from .sections.test_sets import test_sets
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
 from .statistics.comparison import Comparison, all_against_reference, best_against_others
@@ -90,7 +91,9 @@ def _of_runs(made: Report, reference: str | None) -> Report:
         own = {column: cells[column] for column in block.columns if column in cells}
         blocks.append((block, all_against_reference(own, reference, runs) if reference else best_against_others(own)))
     comparisons = [one for _, family in blocks for one in family.comparisons]
-    drawn, left_out = draw(frame, cells, looks_of(frame, cells))
+    look = looks_of(frame, cells)
+    drawn, left_out = draw(frame, cells, look)
+    elsewhere = test_sets(frame, cells, look, reference, runs)
     tables, plots = _deeper(frame, cells)
     found = [
         *headline(frame, cells, blocks),
@@ -99,14 +102,15 @@ def _of_runs(made: Report, reference: str | None) -> Report:
         cost_table(frame),
         published_table(frame, cells),
         slices_table(frame, cells),
+        *elsewhere.tables,
     ]
     return replace(
         made,
         tables=tuple(table for table in found if table is not None),
         comparisons=tuple(comparisons),
-        plots=(*plots, *drawn),
+        plots=(*plots, *drawn, *elsewhere.plots),
         disagreements=tuple(disagreements(frame, comparisons)),
-        gaps=(*made.gaps, *unusable, *frame.damaged.values()),
+        gaps=(*made.gaps, *unusable, *elsewhere.gaps, *frame.damaged.values()),
         notes={**made.notes, "figures": tuple(left_out)},
     )
 

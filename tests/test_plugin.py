@@ -140,3 +140,19 @@ def test_a_report_gives_it_intervals_and_tests(bench, plugin, tmp_path):
     (found,) = json.loads(bench("compare", "convolution", "majority", "--runs", "runs", "--json").stdout)["comparisons"]
     assert found["verdict"] == "better"
     assert found["low"] > 0
+
+    # Other sentences, with labels of other names, by the metric that the plug-in has too.
+    rows = [line.split("\t") for line in (plugin / "data" / "test.tsv").read_text().splitlines()[:40]]
+    (tmp_path / "other.csv").write_text("text,label\n" + "".join(f"{text},{label[0]}\n" for text, label in rows))
+    (tmp_path / "other.yaml").write_text(
+        "name: other\nkind: classification\nsplits: {test: other.csv}\nmetric: macro_f1\n"
+        "map: {m: music, f: food, s: sport}\n"
+    )
+    said = bench("evaluate", "runs", "--on", "other.yaml").stderr
+    assert said.count("left out: the floor answers") == 2
+    record = json.loads(bench("verify", "runs", "--json").stdout)
+    assert (record["evaluations"], record["damaged"], record["not_checked"]) == (4, [], [])
+    bench("report", "runs", "--out", "report")
+    elsewhere = pd.read_csv(tmp_path / "report" / "tables" / "test-sets.csv")
+    assert elsewhere["own_score"].notna().all()
+    assert set(elsewhere["core"]) == {"convolution-nano", "bilstm-nano"}

@@ -9,14 +9,26 @@ from typing import Annotated
 
 import typer
 
-from atinuke_bench.cli import claims, inspect, predict, results, suites, sweeps, tasks, training
+from atinuke_bench.cli import claims, evaluate, inspect, predict, results, suites, sweeps, tasks, training
 from atinuke_bench.cli.preemption import requeued_when_preempted
 from atinuke_bench.cli.shared import app, say
 from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError, one_line
 from atinuke_bench.secrets import without_secrets
 
-__all__ = ["app", "claims", "inspect", "main", "predict", "results", "suites", "sweeps", "tasks", "training"]
+__all__ = [
+    "app",
+    "claims",
+    "evaluate",
+    "inspect",
+    "main",
+    "predict",
+    "results",
+    "suites",
+    "sweeps",
+    "tasks",
+    "training",
+]
 
 INTERRUPTED = 130
 #: What a disk, its rights and its limits answer; any other error of the system is a mistake of this package.

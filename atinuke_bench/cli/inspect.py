@@ -42,6 +42,7 @@ def cores(as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: atinuke-bench show runs/snli/atinuke/seed-0-4909b0c4ad")
 def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: JsonOption = False) -> None:
     """Show one run: result, scores of every split, slices, cost, protocol; or how far it is."""
+    from atinuke_bench.evaluation_folder import finished_evaluations
     from atinuke_bench.run_folder import RunFolder
 
     folder = RunFolder(run)
@@ -51,11 +52,12 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     # Its config is not read: that of a plug-in's core is found by importing it, and torch.
     result = folder.read_result()
     print_code_note(run, folder.manifest, result["task"], result["core"])
+    evaluations = [evaluation for _, evaluation in finished_evaluations(folder)]
     if as_json:
-        print_json(result)
+        print_json({**result, **({"evaluations": evaluations} if evaluations else {})})
         return
     from atinuke_bench.config import Pretraining
-    from atinuke_bench.console import named_table, result_row
+    from atinuke_bench.console import evaluation_rows, named_table, result_row
     from atinuke_bench.formatting import visible
 
     console = stdout()
@@ -74,6 +76,8 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
         selection["best_epoch"] += 1
     for title, record in (("selection", selection), ("cost", result["cost"]), ("protocol", protocol)):
         console.print(named_table(f"\n{title}", record))
+    if evaluations:
+        console.print("\nother test sets", evaluation_rows((one, result) for one in evaluations), sep="\n")
 
 
 @app.command(epilog="Example: atinuke-bench doctor")

@@ -159,7 +159,8 @@ def compare(
     records = [comparison.record() for comparison in found.comparisons]
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
-        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note})
+        beside = {"test_sets": list(found.test_sets)} if found.test_sets else {}
+        print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note, **beside})
         return
     from atinuke_bench.console import comparison_rows, seed_rows
 
@@ -173,5 +174,7 @@ def compare(
     )
     if found.by_seed:
         stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")
+    if found.test_sets:
+        say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)
     for gap in found.gaps:
         say(f"not compared: {gap.where}: {gap.reason}", err=True)

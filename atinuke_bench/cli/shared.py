@@ -26,6 +26,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "suite",
         "sweep",
         "predict",
+        "evaluate",
         "export",
         "score",
         "submit",
@@ -145,6 +146,13 @@ def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
         raise ConfigError(f"--device-batch-tokens is a number of tokens from 1 on, or 'auto'; found {text[:40]!r}")
     return int(text)
+
+
+def existing(places: list[Path]) -> list[Path]:
+    """The places themselves; ConfigError where one is not there."""
+    if missing := [str(place) for place in places if not place.exists()]:
+        raise ConfigError(f"no such folder: {', '.join(missing)}")
+    return places
 
 
 def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -19,6 +20,7 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
+    existing,
     on_device,
     print_code_note_of_cells,
     print_json,
@@ -29,12 +31,13 @@ from atinuke_bench.cli.shared import (
     stdout,
     wandb_mode,
 )
-from atinuke_bench.errors import AtinukeBenchError, ConfigError
+from atinuke_bench.errors import AtinukeBenchError
 from atinuke_bench.formatting import one_short_line
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
     from atinuke_bench.runs.cells import CellState
+    from atinuke_bench.runs.evaluation.test_set import TestSet
     from atinuke_bench.runs.suite import Suite
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
@@ -74,11 +77,12 @@ def suite(
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
     config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
+    test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
     place, record = _source(config, source, data_dir), open_record(out, config.name)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
-        _show_results(config.name, out, finished, [], as_json)
+        _show_results(config.name, out, finished, [], test_sets, as_json)
         return
     from atinuke_bench.runs.cells import cell_states
     from atinuke_bench.runs.grid import expand, require_data_folder, select
@@ -101,7 +105,7 @@ def suite(
         return
     _carry_out(Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options))
     results = [(state.cell.variant, state.result) for state in states if state.result is not None]
-    _show_results(config.name, out, results, [state for state in states if state.status == "failed"], as_json)
+    _show_results(config.name, out, results, [one for one in states if one.status == "failed"], test_sets, as_json)
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")
@@ -110,15 +114,19 @@ def verify(
     reset: Annotated[bool, typer.Option("--reset", help="Set damaged runs to run again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage."""
+    """Check every artefact against its checksum and every score against its predictions. Exit status 1: damage.
+
+    Evaluations on other data are checked with the runs that they are of.
+    """
+    from atinuke_bench.run_folder import RunFolder
     from atinuke_bench.runs.verify import reset as reset_run
     from atinuke_bench.runs.verify import verify_runs
 
-    num_finished = num_unfinished = 0
+    counts = {"finished": 0, "unfinished": 0, "evaluations": 0}
     damaged, not_checked = [], []
-    for verdict in verify_runs(_existing(runs)):
-        num_finished += verdict.is_finished
-        num_unfinished += not verdict.is_finished
+    for verdict in verify_runs(existing(runs)):
+        is_run = isinstance(verdict.folder, RunFolder)
+        counts[("finished" if verdict.is_finished else "unfinished") if is_run else "evaluations"] += 1
         if verdict.not_checked:
             not_checked.append({"folder": str(verdict.folder.path), "reason": verdict.not_checked})
             say(f"{verdict.folder.path}: score not checked: {verdict.not_checked}", err=True)
@@ -132,10 +140,11 @@ def verify(
         if reset:
             reset_run(verdict)
     if as_json:
-        counts = {"finished": num_finished, "unfinished": num_unfinished}
         print_json({**counts, "damaged": damaged, "not_checked": not_checked})
     state = "set to run again" if reset else "damaged"
-    say(f"{num_finished} finished runs, {len(damaged)} {state}; {num_unfinished} not finished", err=True)
+    evaluations = f", {counts['evaluations']} evaluations" if counts["evaluations"] else ""
+    said = f"{counts['finished']} finished runs{evaluations}, {len(damaged)} {state}"
+    say(f"{said}; {counts['unfinished']} not finished", err=True)
     if damaged and not reset:
         raise typer.Exit(1)
 
@@ -152,7 +161,7 @@ def sync(
     from atinuke_bench.runs.wandb_upload import sync as sync_run
 
     num_uploaded = num_left = num_silent = 0
-    for folder in filter(is_tracked, find_runs(*_existing(runs))):
+    for folder in filter(is_tracked, find_runs(*existing(runs))):
         try:
             if not needs_upload(folder):
                 continue
@@ -171,12 +180,6 @@ def sync(
         say(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
         raise typer.Exit(1)
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
-
-
-def _existing(places: list[Path]) -> list[Path]:
-    if missing := [str(place) for place in places if not place.exists()]:
-        raise ConfigError(f"no such folder: {', '.join(missing)}")
-    return places
 
 
 def _source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
@@ -269,20 +272,37 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
 
 
 def _show_results(
-    name: str, store: Path, results: list[tuple[str, dict[str, Any]]], failed: list[CellState], as_json: bool
+    name: str,
+    store: Path,
+    results: list[tuple[str, dict[str, Any]]],
+    failed: list[CellState],
+    test_sets: list[TestSet],
+    as_json: bool,
 ) -> None:
+    elsewhere = evaluate_cells(store, results, test_sets)
     if as_json:
-        print_json({"suite": name, "results": [{"variant": variant, **result} for variant, result in results]})
+        record = {"suite": name, "results": [{"variant": variant, **result} for variant, result in results]}
+        if test_sets:
+            record["evaluations"] = [{"variant": variant, **result} for variant, result in elsewhere]
+        print_json(record)
     elif results:
-        from atinuke_bench.console import suite_table
+        from atinuke_bench.console import as_rows_of_suite, suite_table
 
         stdout().print(suite_table(results))
+        if elsewhere:
+            stdout().print("\nother test sets", suite_table(as_rows_of_suite(elsewhere)), sep="\n")
         print_notes(results[0][1])
     print_code_note_of_cells(store, results)
     for state in failed:
         failure_class, message = state.failure or ("internal", "")
         where = f": {state.folder.path}" if state.folder is not None else ""
         say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
+    scored = {result["name"] for _, result in elsewhere}
+    unfit = [test_set.name for test_set in test_sets if results and test_set.name not in scored]
+    for name_of_set in unfit:
+        say(f"test set {name_of_set}: no run could be scored on it", err=True)
+    if unfit and not failed:
+        raise typer.Exit(1)
     if failed:
         say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
         raise typer.Exit(1)

@@ -19,6 +19,8 @@ Kind = Literal["classification", "regression", "tagging", "multiple-choice", "sp
 #: Names of splits that mean dev.
 _DEV_NAMES = ("validation", "valid", "val", "devel", "development")
 _ENDINGS = (".yaml", ".yml")
+#: The kinds whose examples are rows of a table.
+_TABLES = ("classification", "regression")
 
 
 def _as_label(value: Any) -> Any:
@@ -30,6 +32,16 @@ def _as_label(value: Any) -> Any:
 
 def _as_patterns(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _as_map(value: Any) -> Any:
+    """A map of labels; one label alone need not be a list."""
+    if not isinstance(value, Mapping):
+        return value
+    return {_as_label(key): list(own) if isinstance(own, list | tuple) else [own] for key, own in value.items()}
+
+
+Label = Annotated[str, BeforeValidator(_as_label)]
 
 
 class Declaration(Frozen):
@@ -52,15 +64,23 @@ class Declaration(Frozen):
     #: or several columns.
     fields: dict[str, str | int | list[str | int]] = Field({})
     #: Field of the data -> the value that the rows of the task have there; rows of files without the field all count.
-    where: dict[str, Annotated[str, BeforeValidator(_as_label)]] = Field({})
+    where: dict[str, Label] = Field({})
     #: Whether csv and tsv files put quotation marks around fields that need them, as spreadsheets do.
     quotes: bool = True
+    #: The ending that files are read by where their own says nothing, such as `tsv` for a `.txt`.
+    format: str | None = None
+    #: The key of a `.json` file under which its list of examples lies.
+    within: str | None = None
     #: All labels, in order; those of the train split when not given.
-    labels: list[Annotated[str, BeforeValidator(_as_label)]] | None = Field(None, min_length=2)
+    labels: list[Label] | None = Field(None, min_length=2)
     #: The figure that ranks; the kind's first when not given.
     metric: str | None = None
     #: The label that `metric: f1` is of.
-    positive: Annotated[str, BeforeValidator(_as_label)] | None = None
+    positive: Label | None = None
+    #: Columns of the data by whose values scores are shown in parts.
+    slices: list[str | int] = Field([])
+    #: Where finished runs are scored on these data: a label here -> the labels of the run that mean it.
+    map: Annotated[dict[str, list[Label]], BeforeValidator(_as_map)] | None = Field(None, min_length=2)
     #: A built-in function that reads files which `fields` cannot describe.
     reader: str | None = None
     #: Settings of training and options of the kind that runs have unless the user sets others.
@@ -99,6 +119,10 @@ class Declaration(Frozen):
             raise ValueError("metric f1 is of one label, which `positive` names; nearest: macro_f1")
         if self.positive is not None and self.labels is not None and self.positive not in self.labels:
             raise ValueError(f"positive is one of the labels, {', '.join(self.labels)[:200]}; found {self.positive!r}")
+        if self.slices and self.kind not in _TABLES:
+            raise ValueError(f"slices are columns of tables, which kinds {', '.join(_TABLES)} have; found {self.kind}")
+        if self.map is not None and self.kind != "classification":
+            raise ValueError(f"map is of the labels of kind classification; found kind {self.kind}")
         if self.hub is None and self.revision is not None:
             raise ValueError("revision is a commit of the data set that `hub` names; found no hub")
         return self
@@ -115,7 +139,7 @@ class Declaration(Frozen):
 
     def meaning(self) -> dict[str, Any]:
         """What of the declaration decides what examples and scores are; where files lie and how is trained does not."""
-        parts = {"kind", "fields", "where", "quotes", "labels", "reader", "metric", "positive"}
+        parts = {"kind", "fields", "where", "quotes", "format", "within", "labels", "reader", "metric", "positive"}
         return self.model_dump(mode="json", include=parts, exclude_defaults=True)
 
 

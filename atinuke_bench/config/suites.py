@@ -51,6 +51,9 @@ class SuiteConfig(Frozen):
     task_overrides: dict[str, dict[str, Any]] = Field({})
     #: What the files among `tasks` declare, each by its path as the suite has it; left out of records where empty.
     declarations: dict[str, Declaration] = Field({}, exclude_if=lambda found: not found)
+    #: Test sets that finished runs are scored on: built-in ones, or YAML files beside the suite's. Left out of records
+    #: where there are none, so that these are what they were.
+    evaluate: list[str] = Field([], exclude_if=lambda found: not found)
 
     @model_validator(mode="after")
     def _overrides_name_tasks_of_the_grid(self) -> Self:

@@ -73,7 +73,7 @@ def read_declared(
     """
     if declaration.reader is not None:
         read = registry.load_reader(declaration.reader)
-    read = read or partial(read_table, header=header, quotes=declaration.quotes)
+    read = read or _table_reader(declaration, header)
     where = Where(declaration.where)
     chosen = where.of(make)
     if declaration.hub is not None:
@@ -87,6 +87,12 @@ def read_declared(
         if not len(rows):
             raise DataError(f"split {split!r} has no example", path=place)
     return found
+
+
+def _table_reader(declaration: Declaration, header: bool) -> Reader:
+    return partial(
+        read_table, header=header, quotes=declaration.quotes, form=declaration.format, within=declaration.within
+    )
 
 
 def declared_files(

@@ -20,17 +20,24 @@ Numbered = tuple[int, dict[Any, Any]]
 HIDDEN_NUMBERS = frozenset(text for text in HIDDEN if not text.startswith("-1"))
 
 
-def read_table(path: Path, *, header: bool = True, quotes: bool = True) -> Iterator[Numbered]:
+def read_table(
+    path: Path, *, header: bool = True, quotes: bool = True, form: str | None = None, within: str | None = None
+) -> Iterator[Numbered]:
     """The records of a file, by the ending of its name (`.gz` after it accepted, but for parquet); DataError.
 
     csv and tsv are read as spreadsheets write them, with quotation marks around fields that need them; without
-    `quotes` such marks are text like any other.
+    `quotes` such marks are text like any other. `form` is an ending that takes the place of the file's own, and
+    `within` the key of a JSON object whose value is the list.
     """
-    ending = Path(path.name.removesuffix(".gz")).suffix.lower()
+    ending = f".{form.lower().removeprefix('.')}" if form else Path(path.name.removesuffix(".gz")).suffix.lower()
     if ending not in _READERS:
         near = nearest(ending, _READERS)
         hint = f"nearest: {near!r}" if near else f"it is one of {', '.join(_READERS)}"
         raise DataError(f"a table's file is known by its ending; found {ending or 'none'!r}; {hint}", path=path)
+    if within is not None:
+        if ending != ".json":
+            raise DataError(f"`within` is a key of a .json file; found {ending}", path=path)
+        return _json_list(path, header, quotes, within)
     return _READERS[ending](path, header, quotes)
 
 
@@ -82,10 +89,19 @@ def _json_lines(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
             yield line, _object(_json(path, text, line), path, line)
 
 
-def _json_list(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
+def _json_list(path: Path, header: bool, quotes: bool, within: str | None = None) -> Iterator[Numbered]:
     records = _json(path, read_text(path), None)
+    if within is not None:
+        found = _object(records, path, None)
+        if within not in found:
+            near = nearest(within, found)
+            hint = f"nearest: {near!r}" if near else f"found {', '.join(found)[:200]}"
+            raise DataError(f"no such key; {hint}", path=path, field=within)
+        records = found[within]
     if not isinstance(records, list):
-        raise DataError("a .json file of examples is a list of objects; one object a line is .jsonl", path=path)
+        rule = "a .json file of examples is a list of objects; one object a line is .jsonl"
+        hint = "" if within or not isinstance(records, dict) else "; `within` names the key that a list lies under"
+        raise DataError(rule + hint, path=path, field=within)
     for number, record in enumerate(records, start=1):
         yield number, _object(record, path, number)
 
@@ -97,7 +113,7 @@ def _json(path: Path, text: str, line: int | None) -> Any:
         raise DataError(f"not JSON ({first_line(error)})", path=path, line=line) from error
 
 
-def _object(record: Any, path: Path, line: int) -> dict[Any, Any]:
+def _object(record: Any, path: Path, line: int | None) -> dict[Any, Any]:
     if not isinstance(record, dict):
         raise DataError(f"an example is a JSON object; found {str(record)[:40]!r}", path=path, line=line)
     return record

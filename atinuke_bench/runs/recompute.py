@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from atinuke_bench import registry
+from atinuke_bench.config import Declaration
 from atinuke_bench.errors import RunFolderError, first_line
+from atinuke_bench.evaluation_folder import EvaluationFolder
 from atinuke_bench.metrics.bootstrap import percentile_interval
 from atinuke_bench.metrics.metric import Answers, Measured, Metric
 from atinuke_bench.metrics.units import by_unit
@@ -20,10 +22,11 @@ class NotComparableError(Exception):
     """The scores cannot be computed here, for which the run is not to blame: the reason."""
 
 
-def contradictions(folder: RunFolder, result: dict[str, Any]) -> list[str]:
-    """What a result says that its predictions do not give; KeyError, TypeError or ValueError where it is no result.
+def contradictions(folder: RunFolder | EvaluationFolder, result: dict[str, Any]) -> list[str]:
+    """What the result of a run or of its evaluation on other data says that its predictions do not give.
 
-    NotComparableError where nothing can be said, such as without the plug-in of the task.
+    KeyError, TypeError or ValueError where it is no result; NotComparableError where nothing can be said, such as
+    without the plug-in of the task.
     """
     what = f"{result['metric']} of {result['task']}"
     if result["score"] is not None:
@@ -38,8 +41,8 @@ def contradictions(folder: RunFolder, result: dict[str, Any]) -> list[str]:
         measured = {split: (answers := metric.read(rows), metric.measure(answers)) for split, rows in splits.items()}
         computed = {split: _floats(own.figures) for split, (_, own) in measured.items()}
         computed_score = {split: figures[metric.name] for split, figures in computed.items()}
-        # Of a task that a file declares only the run's config knows what it is.
-        declaration = folder.read_config().declaration if registry.is_declared(result["task"]) else None
+        # Of a task that a file declares only the folder knows what it is.
+        declaration = _declaration(folder) if registry.is_declared(result["task"]) else None
         version = registry.load_task(result["task"], declaration).result_version
     # The plug-in may not be installed, and its metric may fail in any way.
     except Exception as error:
@@ -47,13 +50,20 @@ def contradictions(folder: RunFolder, result: dict[str, Any]) -> list[str]:
     found = list(_of_score(result, metric, computed_score)) + list(_of_splits(result, computed))
     if not found:
         found = list(_of_interval(result, metric, measured))
-    recorded = (result.get("protocol") or {}).get("result_version")
+    versions = result.get("determinants", {}).get("result_versions", {})
+    recorded = versions.get("test_set", (result.get("protocol") or {}).get("result_version"))
     if found and recorded not in (None, version):
         raise NotComparableError(f"{what}: measured by version {recorded} of the task; this is version {version}")
     return found
 
 
-def _read(folder: RunFolder, result: dict[str, Any], what: str) -> dict[str, dict[str, list[Any]]] | str:
+def _declaration(folder: RunFolder | EvaluationFolder) -> Declaration | None:
+    return folder.read_declaration() if isinstance(folder, EvaluationFolder) else folder.read_config().declaration
+
+
+def _read(
+    folder: RunFolder | EvaluationFolder, result: dict[str, Any], what: str
+) -> dict[str, dict[str, list[Any]]] | str:
     """The labelled predictions of each split, by column; the problem where predictions the run vouches not for fail."""
     try:
         rows = read_predictions(folder.predictions, optional=("unit",)).to_pandas()

@@ -1,14 +1,16 @@
-"""Is what a run left still what it wrote? Every file against its checksum, every score against its predictions."""
+"""Is what a run or its evaluation left still what it wrote? Every file by its checksum, every score by its answers."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import AtinukeBenchError, RunFolderError, first_line
+from atinuke_bench.evaluation_folder import EvaluationFolder, find_evaluations
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder, find_runs
 from atinuke_bench.runs.recompute import NotComparableError, contradictions
@@ -16,9 +18,9 @@ from atinuke_bench.runs.recompute import NotComparableError, contradictions
 
 @dataclass
 class Verdict:
-    """What was found in one run folder."""
+    """What was found in one folder: of a run, or of its evaluation on other data."""
 
-    folder: RunFolder
+    folder: RunFolder | EvaluationFolder
     is_finished: bool
     problems: list[str] = field(default_factory=list)
     #: Names of the files that the problems lie in.
@@ -30,9 +32,15 @@ class Verdict:
 
 
 def verify_runs(places: list[Path]) -> Iterator[Verdict]:
-    """One verdict a run folder at or below the places, one at a time: memory holds a single run."""
+    """One verdict a run folder at or below the places, and one for each of its finished evaluations.
+
+    They come one at a time: memory holds a single one.
+    """
     for folder in find_runs(*places):
         yield verify(folder)
+        for evaluation in find_evaluations(folder):
+            if os.path.lexists(evaluation.result):
+                yield verify_evaluation(evaluation)
 
 
 def verify(folder: RunFolder) -> Verdict:
@@ -61,11 +69,34 @@ def verify(folder: RunFolder) -> Verdict:
     return verdict
 
 
+def verify_evaluation(folder: EvaluationFolder) -> Verdict:
+    """Check one evaluation against its own result, and against the run that it is of; it is only read."""
+    verdict = Verdict(folder, is_finished=True)
+    try:
+        result = folder.read_result()
+    except RunFolderError as error:
+        verdict.problems.append(f"result.json: {first_line(error)}")
+        return verdict
+    problems = folder.artefact_problems(result)
+    verdict.problems += [f"{name}: {problem}" for name, problem in problems.items()]
+    if folder.predictions.name not in problems:
+        _check_scores(verdict, result)
+    with contextlib.suppress(RunFolderError):  # of the run, whose own verdict says so
+        verdict.problems += folder.strangers(result)
+    return verdict
+
+
 def reset(verdict: Verdict) -> None:
-    """Set a damaged run to run again: what is damaged is set aside, and what is whole and can be used stays."""
+    """Set a damaged run to run again: what is damaged is set aside, and what is whole and can be used stays.
+
+    A damaged evaluation is set aside whole.
+    """
     if not verdict.problems:
         return
     folder = verdict.folder
+    if isinstance(folder, EvaluationFolder):
+        folder.set_aside(damaged=True)
+        return
     paths = [folder.path / name for name in verdict.damaged if folder.contains(name)]
     if folder.best_checkpoint in paths:
         # The best weights can only come from training again.

@@ -42,6 +42,10 @@ class SentenceData(TaskData):
     def example_columns(self) -> tuple[str, ...]:
         return self.text_columns
 
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        return self.labels
+
     @abstractmethod
     def load(self, source: SourceConfig, options: Any) -> Loaded: ...
 

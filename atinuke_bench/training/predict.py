@@ -6,7 +6,7 @@ Letters: N examples of a piece, R rows made from them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from atinuke_bench.config import RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import TokenBudgetSampler, make_loader
+from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.inputs import Record, read_records
 from atinuke_bench.data.text import require_whole_text
 from atinuke_bench.errors import ConfigError, DataError, RunFolderError
@@ -96,15 +97,22 @@ class Predictor:
     def _answer(self, questions: Sequence[Question]) -> Iterator[Answer]:
         features = self.task.features
         rows = [row for question in questions for row in question.rows]
-        predicted = self._predict(Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features))
+        examples = Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features)
+        predicted = self.decode(examples, self.encode(examples))
         for question in questions:
             stored = [self.task.metric.to_stored(predicted[row["id"]]) for row in question.rows]
             id_ = str(question.record.get("id", question.number))
             yield Answer(id_, self.task.require("inputs").answer(question.record, stored))
 
+    def encode(self, examples: Dataset) -> Encoded:
+        """Examples in the task's features as rows of the core."""
+        return self.task.data.rows(examples, self.tokenizer, self.run)
+
     @torch.inference_mode()
-    def _predict(self, examples: Dataset) -> dict[str, Any]:
-        encoded = self.task.data.rows(examples, self.tokenizer, self.run)
+    def decode(
+        self, examples: Dataset, encoded: Encoded, done: Callable[[int], None] = lambda num_rows: None
+    ) -> dict[str, Any]:
+        """The prediction for each id, as the task's metric takes it; `done` is told how many rows each batch had."""
         budget = 2 * self.run.training.batch_tokens
         sampler = TokenBudgetSampler(encoded.lengths, budget, seed=None, num_inputs=encoded.num_inputs)
         device = next(self.module.parameters()).device
@@ -112,6 +120,7 @@ class Predictor:
         with torch.autocast(device.type, torch.bfloat16, enabled=self.run.training.precision == "bfloat16"):
             for batch in make_loader(encoded, sampler, device):
                 outputs += self.module.raw_outputs(self.module.feed(batch))
+                done(len(batch["rows"]))
         predicted = self.task.model.decode(outputs, encoded, examples, self.run)
         return self.task.model.apply_calibration(predicted, self.calibration)
 

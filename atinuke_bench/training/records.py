@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from atinuke_bench import environment, registry
 from atinuke_bench.errors import RunFolderError
@@ -16,6 +19,7 @@ from atinuke_bench.source_code import SourceCode
 from atinuke_bench.training.evaluate import Evaluation
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.prepare import PreparedRun
+from atinuke_bench.training.task import Task
 
 # What a manifest tells of one attempt to carry out its run.
 _ATTEMPT = ("created", "versions", "git", "plugins", "hardware", "execution")
@@ -23,21 +27,29 @@ _ATTEMPT = ("created", "versions", "git", "plugins", "hardware", "execution")
 
 def result_record(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
     """What `result.json` says of a run besides its cost and its files."""
-    run, task = prepared.run, prepared.task
+    run = prepared.run
+    return {
+        "task": prepared.task.name,
+        "core": run.core.name,
+        "core_label": run.core.label(),
+        "seed": run.seed,
+        "identity": prepared.identity,
+        **scores_record(prepared.task, evaluations, run.seed),
+        "protocol": prepared.protocol(),
+    }
+
+
+def scores_record(task: Task, evaluations: Mapping[str, Evaluation], seed: int) -> dict[str, Any]:
+    """What evaluated splits are worth: the headline score with its interval, drawn by the seed, and all the figures."""
     scored = {split: evaluation for split, evaluation in evaluations.items() if evaluation.sample is not None}
     headline = next((split for split in task.splits.headline if split in scored), None)
     score, interval, resampled = None, None, None
     if headline is not None:
         score, sample = scored[headline].figures[task.metric.name], scored[headline].sample
         if score is not None and sample is not None:
-            interval = percentile_interval(sample, seed=run.seed)
+            interval = percentile_interval(sample, seed=seed)
             resampled = {"unit": scored[headline].unit, "num_units": len(sample.units)}
     return {
-        "task": task.name,
-        "core": run.core.name,
-        "core_label": run.core.label(),
-        "seed": run.seed,
-        "identity": prepared.identity,
         "score": score,
         "metric": task.metric.name,
         "higher_is_better": task.metric.higher_is_better,
@@ -47,8 +59,14 @@ def result_record(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> 
         "scores": {split: evaluation.figures for split, evaluation in scored.items()},
         "slices": {split: evaluation.slices for split, evaluation in scored.items()},
         "unknown_percent": {split: evaluation.unknown_percent for split, evaluation in evaluations.items()},
-        "protocol": prepared.protocol(),
     }
+
+
+def predictions_table(evaluations: Mapping[str, Evaluation]) -> bytes:
+    """The content of `predictions.parquet`."""
+    rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
+    frame = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
+    return frame.to_parquet(None, index=False)
 
 
 def manifest_record(

@@ -113,6 +113,11 @@ class TaskData(ABC):
         """The examples with a right answer: those that can be learned from and scored. All by default."""
         return examples
 
+    @property
+    def label_names(self) -> tuple[str, ...] | None:
+        """The labels of which each prediction is one; None where predictions are something else."""
+        return None
+
     @abstractmethod
     def gold(self, examples: Dataset) -> Sequence[Any]:
         """The right answers of labelled examples, as the metric takes them."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import pytorch_lightning as pl
 import torch
 from rich.console import Console
@@ -43,7 +42,13 @@ from atinuke_bench.training.parts import parts_for
 from atinuke_bench.training.prepare import PreparedRun, unknown_warning
 from atinuke_bench.training.processes import from_first, part
 from atinuke_bench.training.progress import RunProgress
-from atinuke_bench.training.records import checksums, manifest_record, recorded_attempts, result_record
+from atinuke_bench.training.records import (
+    checksums,
+    manifest_record,
+    predictions_table,
+    recorded_attempts,
+    result_record,
+)
 from atinuke_bench.training.resume import ResumePoint, Resumption
 from atinuke_bench.training.selection import EpochSelection, ask_again
 from atinuke_bench.training.tracker import NoTracker, Tracker
@@ -148,9 +153,7 @@ def _carry_out(
         write_json(folder.manifest, manifest_record(prepared, execution, code, attempts, tokenizer=tokenizer))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
         evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue, clock)
-    rows = [row.as_row(split) for split, evaluation in evaluations.items() for row in evaluation.predictions]
-    predictions = pd.DataFrame(rows, columns=["split", "id", "prediction", "gold", "score", "unit"])
-    write_bytes(folder.predictions, predictions.to_parquet(None, index=False))
+    write_bytes(folder.predictions, predictions_table(evaluations))
     result = result_record(prepared, evaluations)
     drawn = result["resampled"]
     if drawn is not None and (reason := too_few(drawn["unit"], drawn["num_units"])):

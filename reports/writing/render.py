@@ -25,6 +25,7 @@ MOST_ROWS = 300
 #: Sections of the page that hold tables and figures, in order: id, title.
 SECTIONS = (
     ("scores", "Scores"),
+    ("test-sets", "Other test sets"),
     ("suites", "Suites"),
     ("comparisons", "Comparisons"),
     ("ablation", "Ablation"),

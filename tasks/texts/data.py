@@ -17,6 +17,7 @@ from atinuke_bench.data.table import UNLABELLED, is_hidden
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sentences.data import SentenceData
 from atinuke_bench.sentences.model import SentenceOptions
+from atinuke_bench.training.slices import SLICE
 
 #: The names that the two texts of a pair may have in `fields`.
 PAIRS = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question", "context"), ("text", "text2"))
@@ -43,18 +44,26 @@ def text_fields(declaration: Declaration) -> tuple[str, ...]:
 class TextData(SentenceData):
     """Columns `sentence1` and, for pairs, `sentence2`; `unit` names what examples share that depend on each other.
 
-    `labels` are empty until the data is read, where the declaration does not list them.
+    Of each declared slice there is a column too. `labels` are empty until the data is read, where the declaration does
+    not list them.
     """
 
     declaration: Declaration
 
     @property
     def features(self) -> Features:
-        return Features({**super().features, "unit": Value("string")})
+        text = Value("string")
+        return Features({**super().features, "unit": text, **dict.fromkeys(self.slices.values(), text)})
+
+    @property
+    def slices(self) -> dict[str | int, str]:
+        """The name of the column that holds each declared slice."""
+        return {column: f"{SLICE}{column}" for column in self.declaration.slices}
 
     def load(self, source: SourceConfig, options: TextOptions) -> Loaded:
         declaration, names = self.declaration, text_fields(self.declaration)
         fields = Fields(declaration.fields, (*names, "label", "id", "unit"))
+        parts = Fields({str(column): column for column in declaration.slices}, tuple(map(str, declaration.slices)))
 
         def make(record: dict[Any, Any]) -> Row:
             label_of = fields.number if self.labels is None else fields.label
@@ -65,6 +74,8 @@ class TextData(SentenceData):
             if "id" in declaration.fields:
                 row["id"] = fields.label(record, "id") or ""
             row["unit"] = (fields.label(record, "unit") or "") if "unit" in declaration.fields else row["sentence1"]
+            for column, name in self.slices.items():
+                row[name] = parts.label(record, str(column)) or ""
             return row
 
         read = read_declared(declaration, source, make, header=fields.has_header)

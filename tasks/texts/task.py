@@ -12,6 +12,7 @@ from atinuke_bench.sentences.slices import by_gold_label
 from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
 from atinuke_bench.tasks.texts.files import TextFiles
 from atinuke_bench.tasks.texts.inputs import TextInputs
+from atinuke_bench.training.slices import with_columns
 from atinuke_bench.training.task import Task, Unit, declared_splits, options_of
 
 
@@ -30,7 +31,7 @@ def from_declaration(declaration: Declaration) -> Task:
         data=data,
         model=SentenceModel(labels, is_pair, TextOptions),
         floor=most_frequent_label,
-        slices=by_gold_label if has_classes else None,
+        slices=with_columns(by_gold_label if has_classes else None, metric, data.slices),
         files=TextFiles(declaration, metric),
         inputs=TextInputs(data),
         splits=declared_splits(declaration),

@@ -1,0 +1,45 @@
+"""Scores of parts of a split by a column of its data, for any metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from datasets import Dataset
+
+from atinuke_bench.metrics.metric import Answers, Measured, Metric
+from atinuke_bench.training.task import Slicer, Slices
+
+#: How the columns that hold slices begin.
+SLICE = "slice "
+
+
+def with_columns(inner: Slicer | None, metric: Metric, columns: Mapping[str | int, str]) -> Slicer | None:
+    """A slicer that adds to another one's slices those of some columns: name of the slice -> column of the examples."""
+    if not columns:
+        return inner
+
+    def slices(examples: Dataset, answers: Answers, measured: Measured) -> Slices:
+        found = {} if inner is None else inner(examples, answers, measured)
+        for name, column in columns.items():
+            found[str(name)] = _by_value(metric, answers, examples[column][:])
+        return found
+
+    return slices
+
+
+def _by_value(metric: Metric, answers: Answers, values: list[str]) -> dict[str, dict[str, float | None]]:
+    """The metric's figures of the examples with each value, in order of value, and how many these are."""
+    members: dict[str, list[int]] = {}
+    for place, value in enumerate(values):
+        members.setdefault(value or "none", []).append(place)
+    return {
+        value: {**metric.measure(_only(answers, places)).figures, "num": len(places)}
+        for value, places in sorted(members.items())
+    }
+
+
+def _only(answers: Answers, places: list[int]) -> Answers:
+    ids, predicted, gold = (
+        [column[place] for place in places] for column in (answers.ids, answers.predicted, answers.gold)
+    )
+    return Answers(ids, predicted, gold)

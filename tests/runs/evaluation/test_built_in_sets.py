@@ -1,0 +1,113 @@
+"""The test sets that come with the package read small files in the official layouts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from atinuke_bench import registry
+from atinuke_bench.config import read_declaration
+from atinuke_bench.runs.evaluation.test_set import built_in_test_sets, open_test_set
+
+HANS = (
+    "gold_label sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse sentence1 sentence2 "
+    "pairID heuristic subcase template"
+)
+PARTS = ("lexical_overlap", "subsequence", "constituent", "subsequence")
+#: Task of the runs, and what each task of AdvGLUE calls its texts.
+ADVGLUE = {
+    "sst2": ("glue/sst2", ("sentence",)),
+    "qqp": ("glue/qqp", ("question1", "question2")),
+    "mnli": ("glue/mnli", ("premise", "hypothesis")),
+    "mnli-mm": ("glue/mnli", ("premise", "hypothesis")),
+    "qnli": ("glue/qnli", ("question", "sentence")),
+    "rte": ("glue/rte", ("sentence1", "sentence2")),
+}
+TASKS = {
+    "hans": "snli",
+    "paws": "glue/qqp",
+    "snli-hard": "snli",
+    "cad-nli": "glue/mnli",
+    "cad-sentiment": "glue/sst2",
+    **{f"advglue-{name}": task for name, (task, _) in ADVGLUE.items()},
+}
+
+
+def write_tsv(path: Path, names: str, rows: Sequence[tuple[str, ...]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join("\t".join(row) for row in (names.split(), *rows)) + "\n")
+
+
+@pytest.fixture(scope="module")
+def official_sets(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("sets")
+    parses = ("( )",) * 4
+    rows = [("non-entailment", *parses, f"He {n} .", "He .", f"ex{n}", part, "s", "t") for n, part in enumerate(PARTS)]
+    write_tsv(folder / "hans" / "heuristics_evaluation_set.txt", HANS, rows)
+    for split in ("dev", "test"):
+        pairs = [("1", "a `` b ''", "b a", "0"), ("2", "c d", "d c", "1")]
+        write_tsv(folder / "paws" / "final" / f"{split}.tsv", "id sentence1 sentence2 label", pairs)
+    record = {"gold_label": "neutral", "sentence1": "A man.", "sentence2": "A tall man.", "pairID": "1.jpg#0r1n"}
+    (folder / "snli-hard").mkdir()
+    (folder / "snli-hard" / "snli_1.0_test_hard.jsonl").write_text(json.dumps(record) + "\n")
+    cad = folder / "counterfactually-augmented-data"
+    for kind in ("revised_combined", "original"):
+        quoted = ('"Two women, in jackets saying ""Politie"", look."', "They wear red.", "neutral")
+        write_tsv(cad / "NLI" / kind / "test.tsv", "sentence1 sentence2 gold_label", [quoted])
+    for kind in ("new", "orig"):
+        write_tsv(cad / "sentiment" / kind / "test.tsv", "Sentiment Text", [("Negative", "dull"), ("Positive", "fun")])
+    advglue = {
+        name: [{"idx": n, "label": n % 2, **dict.fromkeys(texts, f"text {n}")} for n in range(3)]
+        for name, (_, texts) in ADVGLUE.items()
+    }
+    (folder / "advglue").mkdir()
+    (folder / "advglue" / "dev.json").write_text(json.dumps(advglue))
+    return folder
+
+
+def test_each_is_named_after_its_file_and_known_to_this_test():
+    declared = {name: read_declaration(path) for name, path in built_in_test_sets().items()}
+    assert {name: declaration.name for name, declaration in declared.items()} == {name: name for name in TASKS}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_is_read_for_runs_of_its_task(official_sets, name):
+    fitted = open_test_set(name, official_sets).fit(registry.load_task(TASKS[name]))
+    task = registry.load_task(TASKS[name])
+    assert fitted.joined is not None
+    assert set(fitted.joined) == set(task.data.label_names)
+    for split, examples in fitted.loaded.splits.items():
+        hidden = fitted.examples_for(task, split)
+        assert hidden.features == task.features
+        assert set(hidden["label"]) == {-1}
+        assert set(fitted.task.data.gold(examples)) <= set(fitted.joined.values())
+        assert all(hidden["sentence1"])
+
+
+def test_quoted_fields_and_labels_by_number_are_what_they_mean(official_sets):
+    cad = open_test_set("cad-nli", official_sets).fit(registry.load_task("snli"))
+    assert cad.loaded.splits["original"]["sentence1"][0] == 'Two women, in jackets saying "Politie", look.'
+    mnli = open_test_set("advglue-mnli", official_sets).fit(registry.load_task("snli"))
+    assert mnli.joined == {"entailment": "0", "neutral": "1", "contradiction": "2"}
+    assert open_test_set("hans", official_sets).fit(registry.load_task("glue/rte")).joined == {
+        "entailment": "entailment",
+        "not_entailment": "non-entailment",
+    }
+
+
+def test_a_declared_task_is_a_test_set_too(official_sets):
+    rows = [("Ein Hund rennt.", "Ein Tier rennt.", "entailment", "de"), ("Er", "Sie", "neutral", "fr")]
+    folder = official_sets / "x"
+    for split in ("dev", "test"):
+        write_tsv(folder / "XNLI-1.0" / f"xnli.{split}.tsv", "sentence1 sentence2 gold_label language", rows)
+    found = open_test_set("xnli/de", folder)
+    assert found.name == "xnli-de"
+    assert "train" not in found.declaration.splits
+    task = registry.load_task("snli")
+    fitted = found.fit(task)
+    assert fitted.examples_for(task, "test")["sentence1"][:] == ["Ein Hund rennt."]
+    mapped = open_test_set("xnli/de", folder, "entailment=entailment+neutral,neutral=contradiction", "own")
+    assert (mapped.name, mapped.declaration.task) == ("own", "xnli/de")
