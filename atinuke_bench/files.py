@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 import tempfile
 from io import BufferedReader
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import RunFolderError
+
+#: Characters of a name that a file is called by; with a digest, an ending and a `.part` it fits every file system.
+_MOST_STEM = 80
 
 
 def open_regular(path: str | Path) -> BufferedReader:
@@ -63,6 +67,18 @@ def sha256_json(record: Any) -> str:
     True
     """
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def file_stem(name: str) -> str:
+    """A name of any script and length as the stem of a file.
+
+    Where it is no plain file name, what it loses is in a digest, so that no two names have one stem.
+
+    >>> file_stem("quick"), file_stem("my suite/2"), file_stem("my-suite/2")
+    ('quick', 'my-suite-2-c9ab4a34', 'my-suite-2-a2e8c777')
+    """
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:_MOST_STEM]
+    return stem if stem and stem == name else f"{stem}-{sha256_json(name)[:8]}".lstrip("-")
 
 
 def make_folder(path: str | Path) -> Path:

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import SourceConfig, SuiteConfig
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, remove_parts, sha256_json, write_json
+from atinuke_bench.files import file_stem, make_folder, remove_parts, sha256_json, write_json
 from atinuke_bench.locks import held
 from atinuke_bench.records import SuiteRecord as Shape
 from atinuke_bench.run_folder import RunFolder
@@ -83,12 +82,12 @@ class SuiteRecord:
 
 
 def record_path(store: Path, name: str) -> Path:
-    """Where a suite's record lies. Characters that are not for file names become dashes.
+    """Where a suite's record lies.
 
-    >>> record_path(Path("runs"), "my suite/2").as_posix()
-    'runs/suites/my-suite-2.json'
+    >>> record_path(Path("runs"), "quick").as_posix()
+    'runs/suites/quick.json'
     """
-    return store / "suites" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('.') or 'suite'}.json"
+    return store / "suites" / f"{file_stem(name)}.json"
 
 
 def open_record(store: Path, name: str) -> SuiteRecord:
@@ -99,9 +98,11 @@ def open_record(store: Path, name: str) -> SuiteRecord:
 
 
 def read_record(path: Path, name: str) -> SuiteRecord:
-    """The record in a file; an empty one where there is none or it is damaged."""
+    """The record in a file; an empty one where there is none, it is damaged or another suite's."""
     try:
         record = read_checked(Shape, path)
+        if record["name"] != name:  # two names may differ in capitals, where file systems see one
+            return SuiteRecord(path, name)
         cells = [RecordedCell(**cell) for cell in record["cells"]]
         return SuiteRecord(path, name, record["suite"], record["stamp"], cells)
     except (RunFolderError, KeyError, TypeError):  # one of another version may have other fields

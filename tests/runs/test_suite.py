@@ -16,12 +16,20 @@ from filelock import FileLock
 
 from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, parse
 from atinuke_bench.errors import FailureClass
+from atinuke_bench.reports.reading.suites import read_suites
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.grid import expand
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.suite import Suite, SuiteOptions
-from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
+from atinuke_bench.runs.suite_record import (
+    RecordedCell,
+    SuiteRecord,
+    finished_results,
+    open_record,
+    read_record,
+    record_path,
+)
 
 CORES = {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}}
 CONFIG = {
@@ -284,3 +292,22 @@ def test_a_damaged_record_is_made_again(carry_out, tmp_path):
     executor = FakeExecutor()
     assert carry_out(executor).counts() == {"finished": 6}
     assert yaml.safe_load(record_path(tmp_path, "trial").read_text())["name"] == "trial"
+
+
+NAMES = ("a b", "a-b", "a—b", "быстро", "медленно", "快速", "慢速", "🚀", "🛰", "", ".", "x" * 300, "x" * 301)
+
+
+def test_each_suite_has_its_own_record_whatever_its_name(carry_out, tmp_path):
+    for name in NAMES:
+        carry_out(FakeExecutor(), {**CONFIG, "name": name, "seeds": [0]})
+    records = [json.loads(path.read_text()) for path in (tmp_path / "suites").glob("[!.]*.json")]
+    assert sorted(record["name"] for record in records) == sorted(NAMES)
+    assert all(len(record["cells"]) == 2 for record in records)
+    assert sorted(suite.name for suite in read_suites([tmp_path])[0]) == sorted(NAMES)
+
+
+def test_a_record_of_another_suite_is_not_taken_for_this_ones(tmp_path):
+    path = tmp_path / "quick.json"
+    SuiteRecord(path, "Quick", cells=[RecordedCell("k", "snli", "a", "atinuke", 0, "snli/atinuke/seed-0-1")]).write()
+    assert len(read_record(path, "Quick").cells) == 1
+    assert read_record(path, "quick").cells == []
