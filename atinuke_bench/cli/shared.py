@@ -14,6 +14,7 @@ from atinuke_bench.formatting import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from atinuke_bench.config import SourceConfig
 
@@ -197,7 +198,7 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
         table.add_column(heading)
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
-    stdout().print(table)
+    print_parts(table)
 
 
 def say(text: str, err: bool = False) -> None:
@@ -209,6 +210,14 @@ def print_json(record: Any) -> None:
     from atinuke_bench.files import finite
 
     typer.echo(json.dumps(finite(record), indent=1))
+
+
+def print_parts(*parts: Table | str) -> None:
+    """Print tables, as the terminal has room for them, and lines of text."""
+    from atinuke_bench.console import fitted
+
+    console = stdout()
+    console.print(*(part if isinstance(part, str) else fitted(part, console.width) for part in parts), sep="\n")
 
 
 def stdout() -> Console:
