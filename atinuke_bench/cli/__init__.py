@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import sys
 import traceback
 from typing import Annotated
@@ -14,6 +15,7 @@ from atinuke_bench.cli.preemption import requeued_when_preempted
 from atinuke_bench.cli.shared import app, say
 from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError, one_line
+from atinuke_bench.formatting import one_short_line
 from atinuke_bench.secrets import without_secrets
 
 __all__ = ["app", "claims", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
@@ -33,6 +35,13 @@ _OF_THE_MACHINE = (
 )
 
 
+class _OnScreen(logging.Handler):
+    """Warnings that no log takes, the package's own and others', as one line each, whatever they quote."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(one_short_line(without_secrets(record.getMessage())), err=True)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
@@ -49,6 +58,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def main() -> None:
     """Entry point: users' mistakes end in one line on standard error and status 2."""
     fit_surroundings()
+    logging.lastResort = _OnScreen(logging.WARNING)
     try:
         with requeued_when_preempted():
             app()

@@ -27,6 +27,8 @@ class Target:
     call: Callable[[Path], Any]
     kind: str = "text"  # or parquet, gzip
     same: tuple[str, ...] = ()
+    #: Whether the product opens the file, and so may find a folder or a pipe in its place.
+    is_opened: bool = True
 
     def path(self, root: Path) -> Path:
         """The file in a copy of the materials; one that is packed is put beside the plain one's place."""
@@ -314,7 +316,7 @@ def all_targets() -> list[Target]:
     written = [
         Target("suite.yaml", "suite.yaml", suite, same=("text",)),
         Target("space.yaml", "space.yaml", space, same=("text",)),
-        Target("overrides", "overrides.txt", overrides),
+        Target("overrides", "overrides.txt", overrides, is_opened=False),
     ]
     models = [
         Target(f"model:{file}", f"model/{file}", model)
