@@ -15,7 +15,6 @@ from atinuke_bench.cli.preemption import requeued_when_preempted
 from atinuke_bench.cli.shared import app, say
 from atinuke_bench.environment import fit_surroundings
 from atinuke_bench.errors import AtinukeBenchError, one_line
-from atinuke_bench.formatting import one_short_line
 from atinuke_bench.secrets import without_secrets
 
 __all__ = ["app", "claims", "inspect", "main", "predict", "results", "suites", "sweeps", "training"]
@@ -39,7 +38,7 @@ class _OnScreen(logging.Handler):
     """Warnings that no log takes, the package's own and others', as one line each, whatever they quote."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(one_short_line(without_secrets(record.getMessage())), err=True)
+        say(without_secrets(record.getMessage()), err=True)
 
 
 @app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ import typer
 import typer.core
 
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.formatting import visible
+from atinuke_bench.formatting import one_short_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -202,8 +202,11 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print a line; names and texts in it, which may come from anywhere, neither end it nor steer the terminal."""
-    typer.echo(visible(" ".join(text.splitlines())), err=err)
+    """Print a line; names and texts in it, which may come from anywhere, neither end it nor steer the terminal.
+
+    What is said on standard error is a message, and as short as one.
+    """
+    typer.echo(one_short_line(text) if err else visible(" ".join(text.splitlines())), err=err)
 
 
 def print_json(record: Any) -> None:
