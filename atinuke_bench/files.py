@@ -147,17 +147,20 @@ def read_object(path: str | Path) -> dict[str, Any]:
     return record
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, has_nan: bool = False) -> Any:
     """The plain data of a JSON text; ValueError for everything that another program might read as another value.
 
-    That is NaN and infinities, numbers beyond the floats, a key given twice, and brackets in brackets without end.
+    That is NaN and infinities, unless it may have them, numbers beyond the floats, a key given twice, and brackets in
+    brackets without end.
 
     >>> parse_json('{"f1": NaN}')
     Traceback (most recent call last):
     ValueError: NaN is no number in JSON
     """
     try:
-        return _JSON.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return (_JSON_WITH_NAN if has_nan else _JSON).decode(
+            text if isinstance(text, str) else text.decode("utf-8-sig")
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -190,8 +193,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 #: Digits of the longest whole number that is read; all of them are floats too.
 _MOST_DIGITS = 300
-_JSON = json.JSONDecoder(
-    object_pairs_hook=_each_key_once, parse_int=_whole, parse_float=_fraction, parse_constant=_no_number
+_JSON, _JSON_WITH_NAN = (
+    json.JSONDecoder(object_pairs_hook=_each_key_once, parse_int=_whole, parse_float=_fraction, parse_constant=constant)
+    for constant in (_no_number, float)
 )
 
 
