@@ -71,14 +71,17 @@ class SuiteRecord:
         self.suite, self.stamp, self.cells = suite.model_dump(mode="json"), stamp, cells + earlier
 
     def write(self) -> None:
-        """Write the record, with the folders that another process has found meanwhile."""
-        with held(self.path.parent / f".{self.path.stem}.lock", timeout=-1):
-            known = read_record(self.path, self.name).folders()
-            for cell in self.cells:
-                cell.folder = cell.folder or known.get(cell.key)
-            record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
-            remove_parts(self.path.parent, self.path.name)
-            write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
+        """Write the record, with the folders that another process has found meanwhile; RunFolderError."""
+        try:
+            with held(self.path.parent / f".{self.path.stem}.lock", timeout=-1):
+                known = read_record(self.path, self.name).folders()
+                for cell in self.cells:
+                    cell.folder = cell.folder or known.get(cell.key)
+                record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
+                remove_parts(self.path.parent, self.path.name)
+                write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
 
 def record_path(store: Path, name: str) -> Path:

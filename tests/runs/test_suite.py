@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import yaml
 from filelock import FileLock
 
 from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, parse
-from atinuke_bench.errors import FailureClass
+from atinuke_bench.errors import FailureClass, RunFolderError
 from atinuke_bench.reports.reading.suites import read_suites
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.runs.cells import cell_states
@@ -284,6 +285,20 @@ def test_a_signal_ends_the_running_jobs_and_is_raised(carry_out, kind):
         carry_out(executor)
     assert {key for key, _ in executor.stopped} == {job.key for job in executor.started}
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_finished_suite_is_shown_from_a_store_that_cannot_be_written(carry_out, monkeypatch):
+    carry_out(FakeExecutor())
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("atinuke_bench.runs.suite_record.held", refuse)
+    executor = FakeExecutor()
+    assert carry_out(executor).counts() == {"finished": 6}
+    assert executor.started == []
+    with pytest.raises(RunFolderError, match=r"trial\.json: cannot be written \(Read-only file system\)"):
+        carry_out(executor, {**CONFIG, "seeds": [3]})
 
 
 def test_a_damaged_record_is_made_again(carry_out, tmp_path):
