@@ -141,14 +141,13 @@ def report(root: Path) -> Any:
     store = root / "store"
     collect_folders([store], collector)
     frame = collector.frame()
-    studies, gaps = read_studies([store])
-    suites, more = read_suites([store])
+    studies, suites = read_studies([store])[0], read_suites([store])[0]
     where = [str(folder) for folder in frame.runs["folder"]] if len(frame.runs) else []
-    where += [gap.where for gap in (*frame.gaps, *gaps, *more)]
+    where += [gap.where for gap in frame.gaps]
     for folder in (*store.glob("*/*/seed-*"), *store.glob("glue/*/*/seed-*")):
         if not any(place.startswith(str(folder)) for place in where):
             raise LostRun(f"{folder.relative_to(store)} is neither in the report nor among its gaps")
-    for gap in (*frame.gaps, *gaps, *more):
+    for gap in frame.gaps:
         require_readable(gap.reason)
     made = make_report(frame, studies, suites, None)
     from atinuke_bench.reports.writing.formats import to_latex, to_markdown
