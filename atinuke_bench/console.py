@@ -7,18 +7,76 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import markup
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Column, Table
+from rich.text import Text
 
 from atinuke_bench.formatting import MISSING, figure, number, p_value, visible
 
 Record = Mapping[str, Any]
 #: What the scores in a row of a suite's table share: task, split and metric.
 Row = tuple[str, str, str]
+#: Letters that a line of a broken text has room for, and of the longest word, such as a setting, that is not broken.
+_LEAST_TEXT, _LONGEST_WORD = 18, 36
+#: Between two columns.
+_GAP = 2
 
 
 def escape(text: str) -> str:
     """A name or text from elsewhere for a cell: neither markup nor control characters act."""
     return markup.escape(visible(text))
+
+
+def fitted(table: Table, width: int) -> RenderableType:
+    """A table in a terminal of so many columns: where it has no room, a list of its rows. No figure is cut."""
+    if _fit(table, width):
+        return table
+    parts: list[RenderableType] = [_text(part) for part in (table.title,) if part]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        if table.show_header:
+            listed = Table(show_header=False, box=None, pad_edge=False)
+            for column, cell in zip(table.columns, row, strict=True):
+                listed.add_row(column.header, cell)
+            parts += [fitted(listed, width), ""]
+        else:
+            name, value = map(_text, row)
+            parts += [name, Padding(value, (0, 0, 0, 2))]
+    return Group(*parts, *(_text(part) for part in (table.caption,) if part))
+
+
+def without_last_columns(table: Table, width: int) -> Table:
+    """A table of what changes all the time, with as many of its first columns as there is room for."""
+    while len(table.columns) > 1 and not _fit(table, width):
+        table.columns.pop()
+    return table
+
+
+def _fit(table: Table, width: int) -> bool:
+    """Give columns their widths, in which long texts are broken; whether there is room for every figure."""
+    bounds = [_bounds(column) for column in table.columns]
+    left = width - _GAP * (len(bounds) - 1) - sum(least for least, _ in bounds)
+    for column, (least, most) in sorted(zip(table.columns, bounds, strict=True), key=lambda item: item[1][1]):
+        more = max(0, min(left, most - least))
+        column.width, column.overflow = least + more, "fold"
+        left -= more
+    return left >= 0
+
+
+def _bounds(column: Column) -> tuple[int, int]:
+    """The width that a column needs and the one that it would take."""
+    header, *cells = (_text(cell).plain for cell in (column.header, *column.cells))
+    longest = max((cell_len(line) for cell in cells for line in cell.splitlines()), default=0)
+    most = max(longest, cell_len(header))
+    if column.no_wrap:
+        return most, most
+    words = [min(cell_len(word), _LONGEST_WORD) for text in (header, *cells) for word in text.split()]
+    return max(min(longest, _LEAST_TEXT), *words, 0), most
+
+
+def _text(part: RenderableType) -> Text:
+    return part if isinstance(part, Text) else Text.from_markup(str(part), overflow="fold")
 
 
 def interval(bounds: Sequence[float] | None) -> str:

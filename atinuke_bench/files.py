@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import stat
 import tempfile
 from io import BufferedReader
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import RunFolderError
+
+#: Characters of a name that a file is called by; with a digest, an ending and a `.part` it fits every file system.
+_MOST_STEM = 80
 
 
 def open_regular(path: str | Path) -> BufferedReader:
@@ -63,6 +67,18 @@ def sha256_json(record: Any) -> str:
     True
     """
     return hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def file_stem(name: str) -> str:
+    """A name of any script and length as the stem of a file.
+
+    Where it is no plain file name, what it loses is in a digest, so that no two names have one stem.
+
+    >>> file_stem("quick"), file_stem("my suite/2"), file_stem("my-suite/2")
+    ('quick', 'my-suite-2-c9ab4a34', 'my-suite-2-a2e8c777')
+    """
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:_MOST_STEM]
+    return stem if stem and stem == name else f"{stem}-{sha256_json(name)[:8]}".lstrip("-")
 
 
 def make_folder(path: str | Path) -> Path:
@@ -131,17 +147,20 @@ def read_object(path: str | Path) -> dict[str, Any]:
     return record
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, has_nan: bool = False) -> Any:
     """The plain data of a JSON text; ValueError for everything that another program might read as another value.
 
-    That is NaN and infinities, numbers beyond the floats, a key given twice, and brackets in brackets without end.
+    That is NaN and infinities, unless it may have them, numbers beyond the floats, a key given twice, and brackets in
+    brackets without end.
 
     >>> parse_json('{"f1": NaN}')
     Traceback (most recent call last):
     ValueError: NaN is no number in JSON
     """
     try:
-        return _JSON.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return (_JSON_WITH_NAN if has_nan else _JSON).decode(
+            text if isinstance(text, str) else text.decode("utf-8-sig")
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -174,8 +193,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 #: Digits of the longest whole number that is read; all of them are floats too.
 _MOST_DIGITS = 300
-_JSON = json.JSONDecoder(
-    object_pairs_hook=_each_key_once, parse_int=_whole, parse_float=_fraction, parse_constant=_no_number
+_JSON, _JSON_WITH_NAN = (
+    json.JSONDecoder(object_pairs_hook=_each_key_once, parse_int=_whole, parse_float=_fraction, parse_constant=constant)
+    for constant in (_no_number, float)
 )
 
 

@@ -41,6 +41,7 @@ from atinuke_bench.files import (
     finite,
     make_folder,
     open_regular,
+    parse_json,
     read_object,
     sha256_json,
     write_json,
@@ -305,7 +306,7 @@ def history_lines(records: Iterable[dict[str, Any]]) -> list[str]:
 def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], str | None]:
     """The records of lines, up to the first one that is not as it was written, and what is wrong with that one.
 
-    Lines of versions that wrote no checksum are taken as they are.
+    Lines of versions that wrote no checksum are taken as they are, where all their numbers are numbers.
 
     >>> parse_history([*history_lines([{"epoch": 0, "score": 60.5}]), '{"epoch": 1, "score": 99.9, "sha256": "f7"}'])
     ([{'epoch': 0, 'score': 60.5}], 'line 2 is not as it was written (its checksum differs)')
@@ -313,17 +314,25 @@ def parse_history(lines: Iterable[bytes | str]) -> tuple[list[dict[str, Any]], s
     records: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            return records, f"line {number} is not JSON"
+            record = parse_json(line, has_nan=True)
+        except ValueError as error:
+            return records, f"line {number} is not JSON ({error})"
         if not isinstance(record, dict) or record.get("epoch") != number - 1:
             return records, f"line {number} is not the record of epoch {number - 1}"
         if not isinstance(record.get("score"), int | float | None):
             return records, f"line {number} has a score that is no number"
+        is_sealed = _CHECKSUM in record
         if not unsealed(record):
             return records, f"line {number} is not as it was written (its checksum differs)"
+        if not is_sealed and not _is_finite(record):
+            return records, f"line {number} has a number that is none, and no checksum"
         records.append(record)
     return records, None
+
+
+def _is_finite(record: dict[str, Any]) -> bool:
+    # NaN is not even itself.
+    return bool(record == finite(record))
 
 
 def _digest(record: dict[str, Any]) -> str:

@@ -4,9 +4,10 @@
     python benchmarks/fuzz.py --only 'score:*' --count 5000 --folder /tmp/fuzz --seed 7
 
 Refused with one short line is right, whatever is in a file. Everything else is a finding: a traceback, a hang of over
-10 s, over 2 GB of memory, a message of several lines or with control characters, a run that a report neither shows nor
-names as a gap, and another score where a change keeps the meaning. The exit status is 1 where there are findings; each
-names target, case and seed, which repeat it. The materials stay in `--folder` and are used again.
+10 s more than the file took as it was, over 2 GB of memory, a message of several lines or with control characters, a
+run that a report neither shows nor names as a gap, and another score where a change keeps the meaning. The exit status
+is 1 where there are findings; each names target, case and seed, which repeat it. The materials stay in `--folder` and
+are used again.
 """
 
 from __future__ import annotations

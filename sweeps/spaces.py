@@ -194,6 +194,7 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
             if path in searched and searched[path].times is None:
                 _require_drawn(values, searched[path].domain, f"{where}: {parameter.path}.when.{path}")
         _require_factor(parameter, searched, base, where)
+        _require_whole(parameter, where)
         # What cannot hold for this core or preset is no dimension of its space.
         if all(path in searched or base[path] in values for path, values in parameter.when):
             live = tuple((path, values) for path, values in parameter.when if path in searched)
@@ -262,6 +263,15 @@ def _require_factor(
     values = ends_of(searched[times].domain) if times in searched else (base[times],)
     if wrong := [value for value in values if not is_finite_number(value)]:
         raise ConfigError(f"{where}: {parameter.path}.times: a field that has a number; {times} has {wrong[0]!r}")
+
+
+def _require_whole(parameter: Parameter, where: str) -> None:
+    """Refuse heads and hidden sizes that nothing can divide; ConfigError."""
+    if parameter.path not in (HEADS, HIDDEN) or parameter.times is not None:
+        return
+    for value in ends_of(parameter.domain):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ConfigError(f"{where}: {parameter.path}: a whole number; found {value!r}")
 
 
 def _relative(path: str, kind: str, limits: Any, base: Mapping[str, Any], where: str) -> Any:

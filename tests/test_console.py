@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 
+import pytest
+from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 
-from atinuke_bench.console import named_table, study_tables, suite_table
+from atinuke_bench.console import (
+    comparison_rows,
+    fitted,
+    named_table,
+    result_row,
+    retrained_table,
+    score_tables,
+    seed_rows,
+    study_tables,
+    suite_table,
+    without_last_columns,
+)
 
 
 def lines(*tables):
@@ -55,3 +70,65 @@ def test_figures_of_one_list_are_written_alike():
     assert [row[1] for row in lines(named_table("", record)) if len(row) > 1] == [
         "121,347", "49,152", "0.000456", "1.00", "True", "None",
     ]  # fmt: skip
+
+
+NAMES = ("atinuke-micro[dropout=0.2,norm=post]", "transformer", "быстрое-ядро", "快速核心" * 4, "n" * 300)
+MEAN = {"mean": 61.234, "deviation": 0.256, "count": 5}
+COST = {"parameters": 109482240, "tokens_per_second": 1234567.0}
+RESULT = {"task": "squad-v2.0", "core_label": NAMES[0], "seed": 4294967295, "split": "validation_mismatched",
+          "metric": "exact_match", "score": 61.239, "interval": [60.761, 62.662], "cost": COST, "seconds": 123456.7,
+          "resampled": {"unit": "article", "num_units": 12345}, "protocol": {"source": "microworld"}}  # fmt: skip
+COMPARED = {"task": "glue/mnli", "a": NAMES[0], "b": NAMES[3], "score_a": 61.239, "seeds_a": 5, "score_b": 60.111,
+            "seeds_b": 5, "absolute difference": 1.128, "low": 0.126, "high": 2.131, "p corrected": 0.0123, "note": "",
+            "verdict": "better", "seed": 3, "difference": 1.128, "p mcnemar": 0.0456, "p randomisation": 0.0312,
+            "p bootstrap": 1e-9}  # fmt: skip
+TRIAL = {"number": 123, "state": "complete", "score": 61.239, "parameters": 109482240, "training_flops": 1.234e18,
+         "config": {"core.num_layers": 12, "training.learning_rate": 0.0012345}}  # fmt: skip
+STUDY = {"study": "squad-v2-atinuke", "core": "atinuke", "metric": "bits_per_byte", "best": 123, "trials": [TRIAL],
+         "spent": {"trials": 1234, "seconds": 123456.7, "training_flops": 1.234e18}, "higher_is_better": False,
+         "importance": {"values": {"training.learning_rate": 0.6123, "core.num_layers": 0.3877}}}  # fmt: skip
+RIVAL = {"number": 123, "score_in_study": 61.239, "selection": MEAN, "evaluated": MEAN, "split": "test",
+         "metric": "exact_match", "config": TRIAL["config"]}  # fmt: skip
+
+
+def tables():
+    scores = {"muc": {"recall": 61.239, "precision": 60.111, "f1": 60.67}, "conll_f1": 59.123}
+    outcomes = [(name, result("exact_match", 60 + n / 8, "dev", "squad-v2.0")) for name in NAMES for n in range(3)]
+    numbers = dict.fromkeys(NAMES, 109482240) | {"deep" * 20: [1.5, 2.5] * 20}
+    return [
+        result_row([RESULT, RESULT]), suite_table(outcomes), comparison_rows([COMPARED]), seed_rows([COMPARED]),
+        *score_tables("coref", scores), named_table("cost", numbers), *study_tables([STUDY]),
+        *retrained_table({"trials": [RIVAL]}),
+    ]  # fmt: skip
+
+
+def printed(part, width):
+    file = io.StringIO()
+    Console(file=file, width=width, highlight=False).print(part)
+    return file.getvalue()
+
+
+def figures(text):
+    """The numbers of a text in order of size; those of headings may be there once or with every row."""
+    return sorted(set(re.findall(r"[-+<]?[0-9][0-9.,e+–]*[0-9]", text)))
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_no_figure_is_cut_in_any_terminal(width):
+    for table, whole in zip(tables(), tables(), strict=True):
+        shown = printed(fitted(table, width), width)
+        assert "…" not in shown
+        assert figures(shown) == figures(printed(fitted(whole, 5000), 5000))
+        assert max(map(cell_len, shown.splitlines())) <= width
+
+
+def test_a_table_stays_one_where_there_is_room():
+    (table,) = [fitted(suite_table([("a", result("f1", 60.0))]), 40)]
+    assert isinstance(table, Table)
+    assert not isinstance(fitted(result_row([RESULT]), 80), Table)
+
+
+def test_a_table_that_changes_all_the_time_shows_fewer_columns():
+    table = without_last_columns(result_row([RESULT]), 72)
+    assert [column.header for column in table.columns] == ["task", "core", "seed"]
+    assert "4294967295" in printed(table, 72)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 
 import pandas as pd
@@ -17,7 +18,7 @@ from atinuke_bench.formatting import visible
 from atinuke_bench.predictions import read_predictions
 from atinuke_bench.reports.sections.table import Table
 from atinuke_bench.reports.writing.formats import to_csv, to_latex
-from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.run_folder import RunFolder, find_runs, history_lines, parse_history
 
 
 @pytest.fixture
@@ -165,6 +166,40 @@ def test_cells_of_a_table_are_neither_formulas_nor_commands():
     table = Table("t", "Title", data, data)
     assert to_csv(table).splitlines() == ["core,score", "'=1+1,-1.5", "'@x,2.0", "-1.5,3.0", "[*] \\input{x},4.0"]
     assert r"{[}{*}{]} \textbackslash{}input\{x\} & 4.0 \\" in to_latex(table)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ('"score": 1e999', r"result\.json: not valid JSON \(1e999 is beyond the largest number"),
+        ('"score": NaN', r"result\.json: not valid JSON \(NaN is no number"),
+        ('"score": -Infinity', r"result\.json: not valid JSON \(-Infinity is no number"),
+        ('"score": 1.0, "score": 2.0', r"result\.json: not valid JSON \(the key 'score' is given twice"),
+    ],
+)
+def test_a_result_with_a_number_that_is_none_is_damaged(tmp_path, write_result, change, message):
+    run = RunFolder(tmp_path)
+    write_result(run.result)
+    run.result.write_text(run.result.read_text().replace('"score": 1.0', change))
+    with pytest.raises(RunFolderError, match=message):
+        run.read_result()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"epoch": 1, "score": 1e999}', "line 2 is not JSON (1e999 is beyond the largest number)"),
+        ('{"epoch": 1, "score": Infinity}', "line 2 has a number that is none, and no checksum"),
+        ('{"epoch": 1, "score": 1, "metrics": {"f1": NaN}}', "line 2 has a number that is none, and no checksum"),
+        ('{"epoch": 1, "score": 1, "score": 99}', "line 2 is not JSON (the key 'score' is given twice)"),
+        ('{"epoch": 1, "score": ' + "9" * 5000 + "}", "line 2 is not JSON (a number of 5000 digits)"),
+    ],
+)
+def test_a_line_of_a_history_with_a_number_that_is_none_ends_it(line, message):
+    first = {"epoch": 0, "score": 60.5, "metrics": {"spearman": math.nan}}
+    records, problem = parse_history([*history_lines([first]), line])
+    assert len(records) == 1, "a run that has written NaN is read"
+    assert problem == message
 
 
 def test_a_result_that_lacks_a_field_is_damaged(tmp_path, write_result):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import sys
 import traceback
 from typing import Annotated
@@ -45,6 +46,13 @@ _OF_THE_MACHINE = (
 )
 
 
+class _OnScreen(logging.Handler):
+    """Warnings that no log takes, the package's own and others', as one line each, whatever they quote."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(without_secrets(record.getMessage()), err=True)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
@@ -61,6 +69,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 def main() -> None:
     """Entry point: users' mistakes end in one line on standard error and status 2."""
     fit_surroundings()
+    logging.lastResort = _OnScreen(logging.WARNING)
     try:
         with requeued_when_preempted():
             app()

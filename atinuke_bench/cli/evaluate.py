@@ -15,8 +15,8 @@ from atinuke_bench.cli.shared import (
     existing,
     print_code_note,
     print_json,
+    print_parts,
     say,
-    stdout,
 )
 from atinuke_bench.errors import ConfigError
 
@@ -73,7 +73,7 @@ def evaluate(
         return
     from atinuke_bench.console import evaluation_rows
 
-    stdout().print(evaluation_rows((result, run.read_result()) for run, result in found))
+    print_parts(evaluation_rows((result, run.read_result()) for run, result in found))
 
 
 def carry_out(

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, app, print_code_note, print_json, print_rows, say, short, stdout
+from atinuke_bench.cli.shared import (
+    JsonOption,
+    app,
+    print_code_note,
+    print_json,
+    print_parts,
+    print_rows,
+    say,
+    short,
+    stdout,
+)
 
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
@@ -60,14 +70,13 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     from atinuke_bench.console import evaluation_rows, named_table, result_row
     from atinuke_bench.formatting import visible
 
-    console = stdout()
-    console.print(result_row([result]))
+    print_parts(result_row([result]))
     for split, metrics in result["scores"].items():
-        console.print(named_table(f"\n{split}", metrics))
+        print_parts(named_table(f"\n{split}", metrics))
         for slice_name, groups in result["slices"].get(split, {}).items():
             for label, values in groups.items():
                 shown = "  ".join(f"{name} {short(value)}" for name, value in values.items())
-                console.print(visible(f"  {slice_name} {label}: {shown}"), markup=False, highlight=False)
+                stdout().print(visible(f"  {slice_name} {label}: {shown}"), markup=False)
     protocol = result["protocol"]
     protocol = {**protocol, "pretraining": Pretraining.read(protocol["pretraining"]).label}
     # Epochs are counted from 0 in files, and from 1 wherever they are shown.
@@ -75,9 +84,9 @@ def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: Js
     if "best_epoch" in selection:
         selection["best_epoch"] += 1
     for title, record in (("selection", selection), ("cost", result["cost"]), ("protocol", protocol)):
-        console.print(named_table(f"\n{title}", record))
+        print_parts(named_table(f"\n{title}", record))
     if evaluations:
-        console.print("\nother test sets", evaluation_rows((one, result) for one in evaluations), sep="\n")
+        print_parts("\nother test sets", evaluation_rows((one, result) for one in evaluations))
 
 
 @app.command(epilog="Example: atinuke-bench doctor")
@@ -92,7 +101,7 @@ def doctor(as_json: JsonOption = False) -> None:
     from atinuke_bench.console import named_table
 
     for title, part in record.items():
-        stdout().print(named_table(title, part if isinstance(part, dict) else {"": part}))
+        print_parts(named_table(title, part if isinstance(part, dict) else {"": part}))
 
 
 def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) -> None:

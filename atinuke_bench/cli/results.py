@@ -14,8 +14,8 @@ from atinuke_bench.cli.shared import (
     finished_runs,
     print_code_note,
     print_json,
+    print_parts,
     say,
-    stdout,
     wandb_mode,
 )
 from atinuke_bench.errors import ConfigError, TrackerError
@@ -54,7 +54,7 @@ def score(
         return
     from atinuke_bench.console import score_tables
 
-    stdout().print(*score_tables(name, scores), sep="\n")
+    print_parts(*score_tables(name, scores))
 
 
 @app.command(epilog="Example: atinuke-bench submit runs/glue --out submission.zip")
@@ -173,14 +173,13 @@ def compare(
 
     for record, one in zip(records, found.comparisons, strict=True):
         record["verdict"] = one.finding
-    stdout().print(
+    print_parts(
         comparison_rows(records),
         f"{found.note}. Verdicts are from it, intervals are not corrected.",
         *filter(None, [found.margin_note, found.resampled]),
-        sep="\n",
     )
     if found.by_seed:
-        stdout().print("", seed_rows(found.by_seed), BY_SEED_NOTE, sep="\n")
+        print_parts("", seed_rows(found.by_seed), BY_SEED_NOTE)
     if found.test_sets:
         say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)
     for gap in found.gaps:

@@ -10,10 +10,11 @@ import typer
 import typer.core
 
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.formatting import visible
+from atinuke_bench.formatting import one_short_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from atinuke_bench.config import Declaration, SourceConfig
 
@@ -213,18 +214,29 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
         table.add_column(heading)
     for row in rows:
         table.add_row(*(escape(str(value)) for value in row.values()))
-    stdout().print(table)
+    print_parts(table)
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print a line; names and texts in it, which may come from anywhere, neither end it nor steer the terminal."""
-    typer.echo(visible(" ".join(text.splitlines())), err=err)
+    """Print a line; names and texts in it, which may come from anywhere, neither end it nor steer the terminal.
+
+    What is said on standard error is a message, and as short as one.
+    """
+    typer.echo(one_short_line(text) if err else visible(" ".join(text.splitlines())), err=err)
 
 
 def print_json(record: Any) -> None:
     from atinuke_bench.files import finite
 
     typer.echo(json.dumps(finite(record), indent=1))
+
+
+def print_parts(*parts: Table | str) -> None:
+    """Print tables, as the terminal has room for them, and lines of text."""
+    from atinuke_bench.console import fitted
+
+    console = stdout()
+    console.print(*(part if isinstance(part, str) else fitted(part, console.width) for part in parts), sep="\n")
 
 
 def stdout() -> Console:

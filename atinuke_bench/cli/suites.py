@@ -25,10 +25,10 @@ from atinuke_bench.cli.shared import (
     print_code_note_of_cells,
     print_json,
     print_notes,
+    print_parts,
     say,
     short,
     source_config,
-    stdout,
     wandb_mode,
 )
 from atinuke_bench.errors import AtinukeBenchError
@@ -202,7 +202,7 @@ def _carry_out(work: Suite) -> None:
         console.print(f"{earlier} runs of an earlier version of the suite are kept, and are not part of its grid now")
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            work.run(lambda: live.update(_live_table(work), refresh=True))
+            work.run(lambda: live.update(_live_table(work, console.width), refresh=True))
         return
     work.changed = lambda state: _print_change(work, state)
     work.run()
@@ -225,11 +225,11 @@ def _print_change(work: Suite, state: CellState) -> None:
     say(f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True)
 
 
-def _live_table(work: Suite) -> Any:
+def _live_table(work: Suite, width: int) -> Any:
     from rich.console import Group
     from rich.table import Table
 
-    from atinuke_bench.console import escape
+    from atinuke_bench.console import escape, without_last_columns
 
     counts, left = work.counts(), work.seconds_left()
     parts = [f"{counts[status]} {status}" for status in ("finished", "running", "waiting", "failed", "elsewhere")]
@@ -249,7 +249,7 @@ def _live_table(work: Suite) -> Any:
     for state in [state for state in work.states if state.status == "failed"][-5:]:
         run, (failure_class, message) = state.cell.run, state.failure or ("internal", "")
         table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), failure_class, escape(message[:60]))
-    return Group(escape(title), table)
+    return Group(escape(title), without_last_columns(table, width))
 
 
 def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
@@ -288,9 +288,9 @@ def _show_results(
     elif results:
         from atinuke_bench.console import as_rows_of_suite, suite_table
 
-        stdout().print(suite_table(results))
+        print_parts(suite_table(results))
         if elsewhere:
-            stdout().print("\nother test sets", suite_table(as_rows_of_suite(elsewhere)), sep="\n")
+            print_parts("\nother test sets", suite_table(as_rows_of_suite(elsewhere)))
         print_notes(results[0][1])
     print_code_note_of_cells(store, results)
     for state in failed:

@@ -21,9 +21,9 @@ from atinuke_bench.cli.shared import (
     app,
     on_device,
     print_json,
+    print_parts,
     say,
     source_config,
-    stdout,
     wandb_mode,
 )
 from atinuke_bench.errors import ConfigError
@@ -233,7 +233,7 @@ def best(
     else:
         from atinuke_bench.console import retrained_table
 
-        stdout().print(*retrained_table(record), sep="\n")
+        print_parts(*retrained_table(record))
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep dashboard snli-atinuke --port 8080")
@@ -317,7 +317,7 @@ def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> Non
         return
     from atinuke_bench.console import study_tables
 
-    stdout().print(*study_tables(records), sep="\n")
+    print_parts(*study_tables(records))
     for study in studies:
         say(str(study.folder))
     if all(record["best"] is None for record in records):

@@ -29,9 +29,9 @@ from atinuke_bench.cli.shared import (
     print_code_note,
     print_json,
     print_notes,
+    print_parts,
     say,
     source_config,
-    stdout,
     wandb_mode,
 )
 
@@ -94,7 +94,7 @@ def run(
         return
     from atinuke_bench.console import result_row
 
-    stdout().print(result_row([result]))
+    print_parts(result_row([result]))
     print_notes(result)
     say(str(folder.path))
 

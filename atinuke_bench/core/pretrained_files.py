@@ -243,7 +243,8 @@ def _download(name: str, revision: str | None) -> tuple[Path, str]:
     except (RepositoryNotFoundError, HFValidationError) as error:
         problem = f"core.model: no folder and no model on the Hub is called {where}, or there is no access to it"
         raise ConfigError(problem) from error
-    except (OfflineModeIsEnabled, HTTPError, OSError) as error:
+    # ImportError and ValueError: a SOCKS proxy in the environment, or one of an unknown kind.
+    except (OfflineModeIsEnabled, HTTPError, OSError, ImportError, ValueError) as error:
         return _cached(name, revision, error)
     _verify(paths, {file.rfilename: file for file in info.siblings or []})
     return paths[0].parent, str(info.sha)

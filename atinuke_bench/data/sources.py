@@ -170,11 +170,12 @@ def _one_line_errors(where: str) -> Iterator[None]:
         raise DataError("the Hub has no such revision of this data set", path=where) from error
     except RepositoryNotFoundError as error:
         raise DataError("no such data set on the Hub, or no access to it", path=where) from error
-    # ValueError: an unknown configuration, a damaged parquet file. RuntimeError: a loading script.
-    except (HTTPError, OSError, DatasetsError, ValueError, RuntimeError) as error:
+    # ValueError: an unknown configuration, a damaged parquet file. RuntimeError: a loading script. ImportError: a SOCKS
+    # proxy in the environment.
+    except (HTTPError, OSError, DatasetsError, ValueError, RuntimeError, ImportError) as error:
         problem = f"cannot be read from {huggingface_hub.constants.ENDPOINT}: "
         problem += first_line(error)
-        if isinstance(error, (HTTPError, OSError)):
+        if isinstance(error, (HTTPError, OSError, ImportError)):
             problem += "; official files in a folder need no network (--source local --data-dir)"
         raise DataError(problem, path=where) from error
 

@@ -66,6 +66,7 @@ def cell_states(
     """Every cell with what the store already knows of it, nothing for a `rerun`; the record takes the grid.
 
     With `look_again` every run looks up its folder itself, and may find that something is missing there.
+    RunFolderError where there is something to run and the record cannot be written.
     """
     declared = {name: suite.declaration_of(name) for name in suite.tasks}
     official = data_stamp(source)
@@ -78,13 +79,24 @@ def cell_states(
         for state in states
     ]
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
-    record.write()
+    refusal = _refusal(record)
     # Where changes of the data cannot be seen, every run looks up its folder again.
     folders = record.folders() if None not in stamps.values() and not (rerun or look_again) else {}
     for state in states:
         if (place := folders.get(state.key)) is not None:
             state.look_into(RunFolder(record.store / place), retry_failed=retry_failed)
+    if refusal is not None and any(state.status == "waiting" for state in states):
+        raise refusal
     return states
+
+
+def _refusal(record: SuiteRecord) -> RunFolderError | None:
+    """Write the record; why that was refused, as in a store that can only be read."""
+    try:
+        record.write()
+    except RunFolderError as error:
+        return error
+    return None
 
 
 def _keys(cells: list[Cell], task_versions: dict[str, int], stamps: dict[str, str | None]) -> dict[str, str]:

@@ -81,7 +81,8 @@ def write_submission(benchmark: str, folders: Iterable[RunFolder], path: Path, *
 def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, RunFolder]:
     chosen: dict[str, RunFolder] = {}
     for folder in folders:
-        task = folder.read_result()["task"]
+        result = folder.read_result()
+        task = result["task"]
         official = _official(task)
         if official is None or official.benchmark != benchmark:
             continue
@@ -89,6 +90,7 @@ def _one_run_each(benchmark: str, folders: Iterable[RunFolder]) -> dict[str, Run
             raise RunFolderError(
                 f"a submission takes one run a task; {task!r} has {chosen[task].path} and {folder.path}"
             )
+        folder.require_whole(folder.predictions, result)
         chosen[task] = folder
     if not chosen:
         raise RunFolderError(f"none of these is a finished run of a {benchmark} task")

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import Declaration, SourceConfig, SuiteConfig, files_that_fit
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, remove_parts, sha256_json, write_json
+from atinuke_bench.files import file_stem, make_folder, remove_parts, sha256_json, write_json
 from atinuke_bench.locks import held
 from atinuke_bench.records import SuiteRecord as Shape
 from atinuke_bench.run_folder import RunFolder
@@ -72,23 +71,26 @@ class SuiteRecord:
         self.suite, self.stamp, self.cells = suite.model_dump(mode="json"), stamp, cells + earlier
 
     def write(self) -> None:
-        """Write the record, with the folders that another process has found meanwhile."""
-        with held(self.path.parent / f".{self.path.stem}.lock", timeout=-1):
-            known = read_record(self.path, self.name).folders()
-            for cell in self.cells:
-                cell.folder = cell.folder or known.get(cell.key)
-            record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
-            remove_parts(self.path.parent, self.path.name)
-            write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
+        """Write the record, with the folders that another process has found meanwhile; RunFolderError."""
+        try:
+            with held(self.path.parent / f".{self.path.stem}.lock", timeout=-1):
+                known = read_record(self.path, self.name).folders()
+                for cell in self.cells:
+                    cell.folder = cell.folder or known.get(cell.key)
+                record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
+                remove_parts(self.path.parent, self.path.name)
+                write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
+        except OSError as error:
+            raise RunFolderError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
 
 def record_path(store: Path, name: str) -> Path:
-    """Where a suite's record lies. Characters that are not for file names become dashes.
+    """Where a suite's record lies.
 
-    >>> record_path(Path("runs"), "my suite/2").as_posix()
-    'runs/suites/my-suite-2.json'
+    >>> record_path(Path("runs"), "quick").as_posix()
+    'runs/suites/quick.json'
     """
-    return store / "suites" / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('.') or 'suite'}.json"
+    return store / "suites" / f"{file_stem(name)}.json"
 
 
 def open_record(store: Path, name: str) -> SuiteRecord:
@@ -99,9 +101,11 @@ def open_record(store: Path, name: str) -> SuiteRecord:
 
 
 def read_record(path: Path, name: str) -> SuiteRecord:
-    """The record in a file; an empty one where there is none or it is damaged."""
+    """The record in a file; an empty one where there is none, it is damaged or another suite's."""
     try:
         record = read_checked(Shape, path)
+        if record["name"] != name:  # two names may differ in capitals, where file systems see one
+            return SuiteRecord(path, name)
         cells = [RecordedCell(**cell) for cell in record["cells"]]
         return SuiteRecord(path, name, record["suite"], record["stamp"], cells)
     except (RunFolderError, KeyError, TypeError):  # one of another version may have other fields

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError, TrackerError, first_line
 from atinuke_bench.files import finite, read_json, sha256_json, write_json
+from atinuke_bench.predictions import read_predictions
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.wandb_server import lines_online
 from atinuke_bench.secrets import without_secrets
@@ -224,9 +225,7 @@ def _write_record(folder: RunFolder, *, for_server: bool) -> None:
     content = content_of(folder)
     summary, lines = dict(content.summary), [dict(line) for line in content.history]
     if content.state == FINISHED:
-        import pandas as pd
-
-        predictions = pd.read_parquet(folder.predictions)
+        predictions = read_predictions(folder.predictions, optional=("unit",)).to_pandas()
         lines.append({"predictions": wandb.Table(dataframe=predictions.head(MAX_TABLE_ROWS))})
         summary["num_predictions"] = len(predictions)
     run = wandb.init(

@@ -78,6 +78,8 @@ def train_and_evaluate(
     if execution.rank > 0:
         return _help_first_process(prepared, folder, execution, rerun=rerun)
     tracker = tracker or NoTracker()
+    if not rerun and _has_all(folder, prepared):  # also in a store that cannot be written
+        return _finished_before(prepared, folder, should_continue)
     folder.create()
     with only_holder(folder), log_to(folder), sigterm_as_interrupt():
         for parent in (folder.path, folder.checkpoints):
@@ -86,9 +88,7 @@ def train_and_evaluate(
             folder.create()
             log.info("trained again; what was there is in %s", place)
         if _has_all(folder, prepared):
-            log.info("%s is finished; nothing to do", folder.path)
-            ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
-            return folder.read_result()
+            return _finished_before(prepared, folder, should_continue)
         clock = Clock(folder.read_result().get("seconds", 0.0) if folder.is_finished() else 0.0)
         if folder.is_finished():
             folder.result.unlink()
@@ -109,6 +109,13 @@ def train_and_evaluate(
 def _has_all(folder: RunFolder, prepared: PreparedRun) -> bool:
     """Whether a folder is finished, with predictions of every split that is asked for."""
     return folder.is_finished() and prepared.is_answered_by(folder.read_result())
+
+
+def _finished_before(
+    prepared: PreparedRun, folder: RunFolder, should_continue: Callable[[dict[str, Any]], bool] | None
+) -> dict[str, Any]:
+    ask_again(folder.read_history(), should_continue, prepared.run.training.max_epochs, is_over=True)
+    return folder.read_result()
 
 
 def _help_first_process(

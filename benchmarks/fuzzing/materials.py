@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from atinuke_bench.config import MicroworldConfig, RunConfig, SourceConfig, make_run_config
 
 NAMES, VERBS = ("Ada", "Ben", "Cleo", "Dan"), ("sees", "helps", "calls", "likes")
@@ -30,6 +32,12 @@ source: {kind: microworld, microworld: {train: 40, dev: 12, test: 12}}
 overrides: {training.max_epochs: 2}
 task_overrides: {snli: {training.max_length: 64}}
 """
+DECLARED = """\
+name: own
+kind: {}
+splits: {{train: {}, dev: {}, test: {}}}
+fields: {{text: a, text2: b, label: label, id: key}}
+"""
 SPACE = """\
 parameters:
   training.learning_rate: {float: [1.0e-4, 1.0e-2], log: true}
@@ -45,7 +53,8 @@ def write_parts(folder: Path, names: Iterable[str]) -> None:
     names = list(names)
     parts = {name.partition("/")[0] for name in names} | {"data"}
     parts |= {"store"} if "inputs" in parts else set()  # a trained run answers them
-    for part, write in (("data", _write_data), ("model", _write_model), ("store", _write_store)):
+    writers = {"data": _write_data, "declared": _write_declared, "model": _write_model, "store": _write_store}
+    for part, write in writers.items():
         mark = folder / f"{part}.complete"
         if part in parts and not mark.exists():
             shutil.rmtree(folder / part, ignore_errors=True)
@@ -68,6 +77,22 @@ def _write_data(folder: Path) -> None:
     _text(folder / "space.yaml", SPACE)
     _text(folder / "overrides.txt", "core.num_layers=2\ntraining.learning_rate=1e-3\nseed=3\ncore.causal=false\n")
     _write_inputs(folder / "inputs", pairs)
+
+
+def _write_declared(folder: Path) -> None:
+    """Two tasks of a user's own files, one of each kind, which between them have every format."""
+    place = folder / "declared"
+    pairs = [(f"{a} {v} {b} .", f"{b} {v} {a} .") for a in NAMES for v in VERBS for b in NAMES if a != b]
+    rows = [{"key": f"r{n}", "a": a, "b": b, "label": "pos" if n % 2 else "neg"} for n, (a, b) in enumerate(pairs[:30])]
+    scored = [{**row, "label": n % 6} for n, row in enumerate(rows)]
+    _text(place / "reviews.yaml", DECLARED.format("classification", "train.csv", "dev.tsv", "test.jsonl"))
+    _text(place / "scores.yaml", DECLARED.format("regression", "train.json", "dev.parquet", "test.csv"))
+    _text(place / "train.csv", pd.DataFrame(rows).to_csv(index=False))
+    _text(place / "dev.tsv", pd.DataFrame(rows).to_csv(index=False, sep="\t"))
+    _text(place / "test.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    _text(place / "train.json", json.dumps(scored))
+    _text(place / "test.csv", pd.DataFrame(scored).to_csv(index=False))
+    pd.DataFrame(scored).to_parquet(place / "dev.parquet")
 
 
 def _text(path: Path, text: str) -> None:

@@ -110,14 +110,14 @@ def _value(edit: Callable[[Any, Any, random.Random], None]) -> Change:
         lines = [content]
         try:
             record = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             lines = content.splitlines(keepends=True)
             if not lines:
                 return content
             place = draw.randrange(len(lines))
             try:
                 record = json.loads(lines[place])
-            except ValueError:
+            except (ValueError, RecursionError):
                 return content[: len(content) // 2]
             lines[place] = _changed(record, edit, draw) + b"\n"
             return b"".join(lines)

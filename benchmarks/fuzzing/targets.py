@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from atinuke_bench.config import SourceConfig, make_run_config, parse_override
+from atinuke_bench.config import SourceConfig, find_task, make_run_config, parse_override
+from atinuke_bench.training.task import task_of
 
 
 class LostRun(Exception):  # noqa: N818 (a finding, not an error of the product)
@@ -27,6 +28,8 @@ class Target:
     call: Callable[[Path], Any]
     kind: str = "text"  # or parquet, gzip
     same: tuple[str, ...] = ()
+    #: Whether the product opens the file, and so may find a folder or a pipe in its place.
+    is_opened: bool = True
 
     def path(self, root: Path) -> Path:
         """The file in a copy of the materials; one that is packed is put beside the plain one's place."""
@@ -97,6 +100,15 @@ def load(task: str, folder: str, root: Path) -> Any:
     return {split: list(rows) for split, rows in loaded.splits.items()}
 
 
+def declared(name: str, root: Path) -> Any:
+    """All splits of a declared task, as training reads them."""
+    task, declaration = find_task(str(root / "declared" / name))
+    run = make_run_config(task, "majority", declaration=declaration)
+    bound = task_of(run)
+    loaded = bound.data.load(run.source, bound.options(run))
+    return {split: list(rows) for split, rows in loaded.splits.items()}
+
+
 def suite(root: Path) -> Any:
     from atinuke_bench.runs.grid import expand, read_suite
 
@@ -139,14 +151,13 @@ def report(root: Path) -> Any:
     store = root / "store"
     collect_folders([store], collector)
     frame = collector.frame()
-    studies, gaps = read_studies([store])
-    suites, more = read_suites([store])
+    studies, suites = read_studies([store])[0], read_suites([store])[0]
     where = [str(folder) for folder in frame.runs["folder"]] if len(frame.runs) else []
-    where += [gap.where for gap in (*frame.gaps, *gaps, *more)]
+    where += [gap.where for gap in frame.gaps]
     for folder in (*store.glob("*/*/seed-*"), *store.glob("glue/*/*/seed-*")):
         if not any(place.startswith(str(folder)) for place in where):
             raise LostRun(f"{folder.relative_to(store)} is neither in the report nor among its gaps")
-    for gap in (*frame.gaps, *gaps, *more):
+    for gap in frame.gaps:
         require_readable(gap.reason)
     made = make_report(frame, studies, suites, None)
     from atinuke_bench.reports.writing.formats import to_latex, to_markdown
@@ -225,6 +236,10 @@ _RUN = "store/snli/atinuke/seed-0-*"
 _GLUE = ("CoLA", "STS-B")
 
 
+def _kind(file: str) -> str:
+    return "parquet" if file.endswith(".parquet") else "text"
+
+
 def _of_runs() -> list[Target]:
     small = ("config.yaml", "manifest.json", "history.jsonl", "result.json", "predictions.parquet")
     readers: dict[str, Callable[[Path], Any]] = {
@@ -235,7 +250,7 @@ def _of_runs() -> list[Target]:
         "suite": shown_suite,
     }
     targets = [
-        Target(f"{reader}:{file}", f"{_RUN}/{file}", call, "parquet" if file.endswith("parquet") else "text")
+        Target(f"{reader}:{file}", f"{_RUN}/{file}", call, _kind(file))
         for file in small
         for reader, call in readers.items()
         if (reader, file) != ("suite", "manifest.json")
@@ -311,13 +326,23 @@ def all_targets() -> list[Target]:
         Target(f"predict:{task}-input", f"inputs/{task.partition('-')[0]}.jsonl", partial(predict, task))
         for task in ("snli", "squad-v2.0", "srl", "coref", "lm")
     ]
+    own = [
+        Target(
+            f"declared:{file}", f"declared/{file}", partial(declared, task), "parquet" if "parquet" in file else "text"
+        )
+        for task, files in (
+            ("reviews.yaml", ("reviews.yaml", "train.csv", "dev.tsv", "test.jsonl")),
+            ("scores.yaml", ("scores.yaml", "train.json", "dev.parquet", "test.csv")),
+        )
+        for file in files
+    ]
     written = [
         Target("suite.yaml", "suite.yaml", suite, same=("text",)),
         Target("space.yaml", "space.yaml", space, same=("text",)),
-        Target("overrides", "overrides.txt", overrides),
+        Target("overrides", "overrides.txt", overrides, is_opened=False),
     ]
     models = [
         Target(f"model:{file}", f"model/{file}", model)
         for file in ("config.json", "tokenizer.json", "model.safetensors")
     ]
-    return [*_of_data(), *written, *inputs, *models, *_of_runs()]
+    return [*_of_data(), *own, *written, *inputs, *models, *_of_runs()]

@@ -17,6 +17,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from atinuke_bench.files import sha256_json
+
+#: Letters of a name that files of figures are called by.
+_MOST_SLUG = 80
 #: Variants drawn in one figure; with more, nothing can be told apart.
 MOST_VARIANTS = 8
 
@@ -95,10 +99,15 @@ def finished(figure: Figure, name: str, title: str, section: str = "figures") ->
 def slug(text: str) -> str:
     """Text as a part of a file name and of an id.
 
-    >>> slug("glue/RTE (3f)")
-    'glue-rte-3f'
+    Long texts and those in other scripts have a digest there, which tells them apart.
+
+    >>> slug("glue/RTE (3f)"), slug("ядро 2")
+    ('glue-rte-3f', '2-94fa0b74')
     """
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+    kept = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if text.isascii() and 0 < len(kept) <= _MOST_SLUG:
+        return kept
+    return f"{kept[:_MOST_SLUG]}-{sha256_json(text)[:8]}".lstrip("-")
 
 
 def short(text: object, most: int = 28) -> str:

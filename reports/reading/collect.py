@@ -127,12 +127,15 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
     folders = find_runs(*found)
     if not folders:
         raise RunFolderError(f"no run at or below {', '.join(map(str, places))}")
-    suites = suites_around(found)
+    suites, unread = suites_around(found)
+    collector.gaps += unread
     for suite in suites:
         for entry in suite.grid:
             if (place := suite.folder(entry)) is not None:
                 collector.called.setdefault(str(place), set()).add((suite.name, entry["variant"]))
-    trials = {folder for study in read_studies(found)[0] for folder in study.folders()}
+    studies, unread = read_studies(found)
+    collector.gaps += unread
+    trials = {folder for study in studies for folder in study.folders()}
     trials -= {*collector.called, *(str(Path(place).resolve()) for place in places)}
     for folder in folders:
         try:

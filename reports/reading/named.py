@@ -19,5 +19,6 @@ def named(frame: Frame, name: str) -> pd.Series:
     if not chosen.any():
         known = sorted({*runs["variant"], *runs["core"]})
         trials = f"; {frame.num_trials} runs are trials of studies" if frame.num_trials else ""
-        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}{trials}")
+        gaps = f"; not read: {frame.gaps[0].where} ({frame.gaps[0].reason})" if frame.gaps else ""
+        raise UnknownNameError("core", name, known, f"the finished runs have {', '.join(known)}{trials}{gaps}")
     return chosen

@@ -37,10 +37,10 @@ def read_suites(places: Iterable[str | Path]) -> tuple[list[Suite], list[Gap]]:
     return _read(records_below(places, "suites/*.json"))
 
 
-def suites_around(places: Iterable[str | Path]) -> list[Suite]:
-    """The suites below some places, and those of the stores that the places lie in."""
+def suites_around(places: Iterable[str | Path]) -> tuple[list[Suite], list[Gap]]:
+    """The suites below some places and of the stores that the places lie in, and those that cannot be read."""
     places = list(places)
-    return _read(records_below(places, "suites/*.json") | records_above(places, "suites/*.json"))[0]
+    return _read(records_below(places, "suites/*.json") | records_above(places, "suites/*.json"))
 
 
 def records_below(places: Iterable[str | Path], pattern: str) -> set[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +57,9 @@ def write_report(
         collect_folders(places, collector)
     for project in projects:
         collect_project(project, collector)
-    studies, damaged = read_studies(expand(places))
-    suites, damaged_suites = read_suites(expand(places))
-    frame = collector.frame()
-    whole = replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites))
-    report = make_report(whole, studies, suites, reference, margin)
+    # What of them cannot be read is among the gaps of the folders.
+    studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
+    report = make_report(collector.frame(), studies, suites, reference, margin)
     write_files(report, out)
     return report
 

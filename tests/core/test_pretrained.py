@@ -341,6 +341,10 @@ def test_a_model_on_the_hub_is_read_at_one_commit_and_kept(hub, hub_environment,
     kept, absent = ask(["org/tiny", first], ["org/other", None], HF_HUB_OFFLINE="1")
     assert kept == pinned, "what was downloaded needs no network"
     assert "a folder needs no network" in absent
+    for proxy in ("socks5://ada:secret@127.0.0.1:9", "socks4://127.0.0.1:9"):
+        (proxied,) = ask(["org/other", None], ALL_PROXY=proxy, NO_PROXY="")
+        assert "a folder needs no network" in proxied
+        assert "secret" not in proxied
 
 
 def test_a_tokenizer_with_more_tokens_than_the_model(model_folder):

@@ -36,15 +36,15 @@ for line in sys.stdin:
 @pytest.fixture(scope="session")
 def hub_worker(
     tmp_path_factory: pytest.TempPathFactory, hub_environment: Callable[[str, Any], dict[str, str]]
-) -> Iterator[Callable[[str], Callable[..., dict[str, Any]]]]:
-    """`hub_worker(endpoint)` starts a Python on that endpoint; the function it gives runs `load_hub` there."""
+) -> Iterator[Callable[..., Callable[..., dict[str, Any]]]]:
+    """`hub_worker(endpoint, **environment)` starts a Python there; the function it gives runs `load_hub` in it."""
     processes = []
 
-    def start(endpoint: str) -> Callable[..., dict[str, Any]]:
+    def start(endpoint: str, **environment: str) -> Callable[..., dict[str, Any]]:
         home = tmp_path_factory.mktemp("hub-home")
         process = subprocess.Popen(
             [sys.executable, "-c", _WORKER],
-            env=hub_environment(endpoint, home),
+            env=hub_environment(endpoint, home) | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -195,3 +195,12 @@ def test_an_unreachable_hub_is_a_one_line_error(hub_worker) -> None:
     assert error.startswith(f"org/rte: cannot be read from {endpoint}: ")
     assert "--source local" in error
     assert "\n" not in error
+
+
+def test_a_socks_proxy_in_the_environment_is_a_one_line_error(hub_worker) -> None:
+    load = hub_worker("http://hub.invalid", ALL_PROXY="socks5://ada:secret@127.0.0.1:9", NO_PROXY="")
+    error = load(RTE, LABELS)["error"]
+    assert error.startswith("org/rte: cannot be read from http://hub.invalid: ")
+    assert "SOCKS" in error
+    assert "--source local" in error
+    assert "secret" not in error

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from atinuke_bench.config import MicroworldConfig, SourceConfig
-from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import read_json, write_json
+from atinuke_bench.errors import CheckpointError, RunFolderError
+from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.registry import load_task, task_names
-from atinuke_bench.run_folder import find_runs
+from atinuke_bench.run_folder import find_runs, sealed
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.submission import write_submission
 from atinuke_bench.tasks.glue.files import LAYOUTS
@@ -74,6 +74,11 @@ def test_a_file_that_two_runs_answer_differently_is_refused(store, make_run, tmp
     predictions = pd.read_parquet(ax.predictions)
     other = next(label for label in ("neutral", "entailment") if label != predictions["prediction"].iloc[0])
     predictions.assign(prediction=other).to_parquet(ax.predictions)
+    with pytest.raises(CheckpointError, match=r"predictions\.parquet: missing or damaged"):
+        write_submission("GLUE", [ax, mnli], tmp_path / "s.zip", partial=True)
+    result = ax.read_result()
+    result["artefacts"]["predictions.parquet"] = sha256_file(ax.predictions)
+    write_json(ax.result, sealed(result))
     with pytest.raises(RunFolderError, match=r"AX\.tsv has other answers in \S*glue/ax/\S* than in \S*glue/mnli/"):
         write_submission("GLUE", [ax, mnli], tmp_path / "s.zip", partial=True)
     assert not (tmp_path / "s.zip").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,13 +16,21 @@ import yaml
 from filelock import FileLock
 
 from atinuke_bench.config import RunConfig, SourceConfig, SuiteConfig, parse
-from atinuke_bench.errors import FailureClass
+from atinuke_bench.errors import FailureClass, RunFolderError
+from atinuke_bench.reports.reading.suites import read_suites
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.runs.cells import cell_states
 from atinuke_bench.runs.grid import expand
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
 from atinuke_bench.runs.suite import Suite, SuiteOptions
-from atinuke_bench.runs.suite_record import finished_results, open_record, record_path
+from atinuke_bench.runs.suite_record import (
+    RecordedCell,
+    SuiteRecord,
+    finished_results,
+    open_record,
+    read_record,
+    record_path,
+)
 
 CORES = {"floor": {"core": "majority"}, "small": {"core": "atinuke", "preset": "nano"}}
 CONFIG = {
@@ -278,9 +287,42 @@ def test_a_signal_ends_the_running_jobs_and_is_raised(carry_out, kind):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_finished_suite_is_shown_from_a_store_that_cannot_be_written(carry_out, monkeypatch):
+    carry_out(FakeExecutor())
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("atinuke_bench.runs.suite_record.held", refuse)
+    executor = FakeExecutor()
+    assert carry_out(executor).counts() == {"finished": 6}
+    assert executor.started == []
+    with pytest.raises(RunFolderError, match=r"trial\.json: cannot be written \(Read-only file system\)"):
+        carry_out(executor, {**CONFIG, "seeds": [3]})
+
+
 def test_a_damaged_record_is_made_again(carry_out, tmp_path):
     carry_out(FakeExecutor())
     record_path(tmp_path, "trial").write_text("{'")
     executor = FakeExecutor()
     assert carry_out(executor).counts() == {"finished": 6}
     assert yaml.safe_load(record_path(tmp_path, "trial").read_text())["name"] == "trial"
+
+
+NAMES = ("a b", "a-b", "a—b", "быстро", "медленно", "快速", "慢速", "🚀", "🛰", "", ".", "x" * 300, "x" * 301)
+
+
+def test_each_suite_has_its_own_record_whatever_its_name(carry_out, tmp_path):
+    for name in NAMES:
+        carry_out(FakeExecutor(), {**CONFIG, "name": name, "seeds": [0]})
+    records = [json.loads(path.read_text()) for path in (tmp_path / "suites").glob("[!.]*.json")]
+    assert sorted(record["name"] for record in records) == sorted(NAMES)
+    assert all(len(record["cells"]) == 2 for record in records)
+    assert sorted(suite.name for suite in read_suites([tmp_path])[0]) == sorted(NAMES)
+
+
+def test_a_record_of_another_suite_is_not_taken_for_this_ones(tmp_path):
+    path = tmp_path / "quick.json"
+    SuiteRecord(path, "Quick", cells=[RecordedCell("k", "snli", "a", "atinuke", 0, "snli/atinuke/seed-0-1")]).write()
+    assert len(read_record(path, "Quick").cells) == 1
+    assert read_record(path, "quick").cells == []

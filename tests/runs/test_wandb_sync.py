@@ -146,19 +146,22 @@ def test_how_a_run_ended_is_told(make_folder, server, sync):
 def test_a_bad_run_holds_up_no_other(make_folder, server, sync):
     damaged, refused, full = make_folder("a-damaged"), make_folder("b-refused"), make_folder("c-full")
     damaged.config.write_text("[")
+    torn = make_folder("b-torn")
+    torn.predictions.write_bytes(b"PAR1")
     make_folder("d-good")
     server.refused.add("b-refused")
     server.full.add("c-full")
     status, said = sync()
     assert status == 1
     assert f"{damaged.path}: not uploaded: the run's folder cannot be read" in said
+    assert f"{torn.path}: not uploaded: RunFolderError: {torn.predictions}: cannot be read as predictions" in said
     assert f"{refused.path}: not uploaded: " in said
     assert "run b-refused was deleted and cannot be written" in said
     assert f"{full.path}: not uploaded: wandb: ERROR" in said
-    assert "1 runs uploaded, 3 not" in said
+    assert "1 runs uploaded, 4 not" in said
     server.refused.clear()
     server.full.clear()
-    assert "2 runs uploaded, 1 not" in sync()[1]
+    assert "2 runs uploaded, 2 not" in sync()[1]
     assert {name: run.epochs for name, run in server.runs.items()} == {
         "b-refused": [0, 1],
         "c-full": [0, 1],

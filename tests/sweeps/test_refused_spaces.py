@@ -236,6 +236,9 @@ def test_texts_that_are_numbers_become_numbers():
         ({"int": [0.5, float("inf")], "relative": True}, r"core.hidden_size: a range is \[low, high\]"),
         ({"int": [1, 2], "relative": "yes"}, "core.hidden_size.relative: true or false; found 'yes'"),
         ({"int": [32, 10**400]}, "core.hidden_size: a whole number; found 1000"),
+        ({"categorical": [32, "64 8"]}, "core.hidden_size: a whole number; found '64 8'"),
+        ({"categorical": [32, True]}, "core.hidden_size: a whole number; found True"),
+        ({"float": [32, 64]}, "core.hidden_size: a whole number; found 32.0"),
         ({"int": [32, 64], "xyz": 8}, "unknown key 'xyz'; a parameter has int, float, categorical, log, step, times"),
     ],
 )

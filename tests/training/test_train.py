@@ -275,6 +275,19 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(make_run, tm
         carry_out(make_run(), tmp_path / "file" / "run")
 
 
+def test_a_finished_run_is_given_from_a_folder_that_cannot_be_written(make_run, tmp_path, monkeypatch):
+    run = prepare(make_run("snli", "majority"))
+    result = train_and_evaluate(run, RunFolder(tmp_path), QUIET)
+
+    def refuse(folder):
+        raise RunFolderError(f"{folder.path}: cannot be written (Read-only file system)")
+
+    monkeypatch.setattr(RunFolder, "create", refuse)
+    assert train_and_evaluate(run, RunFolder(tmp_path), QUIET) == result
+    with pytest.raises(RunFolderError, match="Read-only"):
+        train_and_evaluate(run, RunFolder(tmp_path), QUIET, rerun=True)
+
+
 def test_unknown_option_of_a_task_is_named(make_run):
     with pytest.raises(ConfigError, match=r"options.poolin: unknown field; nearest: 'pooling'"):
         prepare(make_run(options__poolin="max"))
