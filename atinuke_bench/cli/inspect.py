@@ -23,7 +23,7 @@ from atinuke_bench.cli.shared import (
 
 @app.command(epilog="Example: atinuke-bench tasks --json")
 def tasks(as_json: JsonOption = False) -> None:
-    """List the tasks."""
+    """List the tasks; a YAML file declares others (`task new`)."""
     from atinuke_bench.errors import MissingDependencyError, PluginError
     from atinuke_bench.registry import load_task, plugin_errors, task_names
 
@@ -37,8 +37,6 @@ def tasks(as_json: JsonOption = False) -> None:
         except (PluginError, MissingDependencyError) as error:
             broken.append(str(error))
     _print_listed(rows, broken, as_json)
-    if not as_json:
-        say("a YAML file declares others: atinuke-bench task new FILE writes one for your data", err=True)
 
 
 @app.command(epilog="Example: atinuke-bench cores")

@@ -145,7 +145,6 @@ def test_new_and_check_from_the_command_line(own, cli, tmp_path, monkeypatch):
     shown = cli("task", "check", "mine.yaml").out
     assert "train: p 10, n 10" in shown
     assert "1 of 2 of test" in shown
-    assert "task new FILE" in cli("tasks").err
     refused = cli("task", "new", own / "mine_train.jsonl")
     assert (refused.status, refused.err.count("\n")) == (2, 1)
     assert "nearest: 'mine_test.jsonl'" in cli("task", "new", own / "mine_tests.jsonl").err
