@@ -153,7 +153,8 @@ class _Progress:
             say(f"{place}: {outcome.note}", err=True)
         done = "" if outcome.is_new else "; it was there"
         say(f"{place}: {self.name}: {_shown(result)}{done}", err=True)
-        print_code_note(outcome.run.path, outcome.run.manifest, result["run"]["task"], result["run"]["core"])
+        if self.names_all:  # a suite says so once of all its runs
+            print_code_note(outcome.run.path, outcome.run.manifest, result["run"]["task"], result["run"]["core"])
 
 
 def _shown(result: dict[str, Any]) -> str:

@@ -99,10 +99,15 @@ def test_quoted_fields_and_labels_by_number_are_what_they_mean(official_sets):
 
 
 def test_a_declared_task_is_a_test_set_too(official_sets):
-    rows = [("Ein Hund rennt.", "Ein Tier rennt.", "entailment", "de"), ("Er", "Sie", "neutral", "fr")]
+    pairs = [("de", "Ein Hund rennt."), ("fr", "Un chien court.")]
+    lines = [
+        json.dumps({"language": language, "sentence1": text, "sentence2": "Nein.", "gold_label": "neutral"})
+        for language, text in pairs
+    ]
     folder = official_sets / "x"
+    (folder / "XNLI-1.0").mkdir(parents=True)
     for split in ("dev", "test"):
-        write_tsv(folder / "XNLI-1.0" / f"xnli.{split}.tsv", "sentence1 sentence2 gold_label language", rows)
+        (folder / "XNLI-1.0" / f"xnli.{split}.jsonl").write_text("\n".join(lines) + "\n")
     found = open_test_set("xnli/de", folder)
     assert found.name == "xnli-de"
     assert "train" not in found.declaration.splits
