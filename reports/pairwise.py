@@ -109,8 +109,8 @@ def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str], mar
     comparisons = corrected(found, None, margin)
     by_seed = [record for one in comparisons for record in seed_records(compared, one)]
     folders = (RunFolder(Path(folder)) for folder in kept.loc[~kept["is_remote"].astype(bool), "folder"])
-    names = {result["name"] for folder in folders for _, result in finished_evaluations(folder)}
-    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps), tuple(sorted(names)), margin)
+    test_sets = {result["name"] for folder in folders for _, result in finished_evaluations(folder)}
+    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps), tuple(sorted(test_sets)), margin)
 
 
 def _only(cell: Cell, members: set[int]) -> Cell:

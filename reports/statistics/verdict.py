@@ -175,8 +175,8 @@ def corrected(judged: Sequence[J], num_tests: int | None = None, margin: float |
     plain = [(math.nan, math.nan) if one.why_no_margin else equivalence_p(one.spread, margin) for one in found]
     both = [holm(values, num_tests) for values in zip(*plain, strict=True)]
     return [
-        replace(one, equivalence=Equivalence(margin, *own, float(equal), float(not_inferior)))
-        for one, own, equal, not_inferior in zip(found, plain, *both, strict=True)
+        replace(one, equivalence=Equivalence(margin, p, other, float(equal), float(not_inferior)))
+        for one, (p, other), equal, not_inferior in zip(found, plain, *both, strict=True)
     ]
 
 

@@ -21,7 +21,7 @@ from atinuke_bench.data.records import Fields, Numbered, read_table
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.text import require_whole_text
 from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
-from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.errors import ConfigError, DataError, nearest
 from atinuke_bench.tasks.tagging.columns import Columns, read_columns
 from atinuke_bench.tasks.tagging.metric import SEQEVAL_F1
 from atinuke_bench.tasks.tagging.model import TaggingOptions, tagset_of
@@ -56,7 +56,14 @@ class TaggingData(TaskData):
     @property
     def columns(self) -> Columns:
         """Where files of CoNLL columns have words and tags."""
-        return Columns(self.declaration.fields.get("words"), self.declaration.fields.get("tags"))
+        words, tags = (self._column(field) for field in ("words", "tags"))
+        return Columns(words, tags)
+
+    def _column(self, field: str) -> str | int | None:
+        column = self.declaration.fields.get(field)
+        if isinstance(column, list):
+            raise ConfigError(f"fields.{field}: is one column; found several")
+        return column
 
     def load(self, source: SourceConfig, options: TaggingOptions) -> Loaded:
         fields = Fields(self.declaration.fields, ("words", "tags", "document", "id"))
