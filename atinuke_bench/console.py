@@ -81,9 +81,14 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
 
 
 def comparison_rows(records: Iterable[Record]) -> Table:
-    """One row a comparison: both means, their difference with interval, corrected p, and what follows for A."""
+    """One row a comparison: both means, their difference with interval, corrected p, and what follows for A.
+
+    With a margin also the 90 % interval, which its test is about.
+    """
+    records = list(records)
+    narrow = ["90 % interval"] if any("margin" in record for record in records) else []
     table = _table("task", "A", "B")
-    for heading in ("score A", "score B", "difference", "95 % interval", "p corrected"):
+    for heading in ("score A", "score B", "difference", "95 % interval", *narrow, "p corrected"):
         table.add_column(heading, justify="right")
     table.add_column("A is")
     for record in records:
@@ -93,10 +98,17 @@ def comparison_rows(records: Iterable[Record]) -> Table:
             *(f"{record[f'score_{side}']:.2f} (n={record[f'seeds_{side}']})" for side in "ab"),
             f"{record['absolute difference']:+.2f}",
             interval((record["low"], record["high"]) if known else None),
+            *(interval((record["low 90"], record["high 90"]) if known else None) for _ in narrow),
             p_value(record["p corrected"]),
-            record["note"] or record["verdict"],
+            _said(record),
         )
     return table
+
+
+def _said(record: Record) -> str:
+    """The verdict and its note; one of what was not tested says so itself."""
+    verdict, note = record["verdict"], record["note"]
+    return note if note.startswith(verdict) else "; ".join(filter(None, (verdict, note)))
 
 
 def seed_rows(records: Iterable[Record]) -> Table:

@@ -18,8 +18,9 @@ from .reading.frame import Frame, Gap, differing
 from .reading.named import named
 from .statistics.by_seed import seed_records
 from .statistics.cells import Cell, measure
-from .statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+from .statistics.comparison import Comparison, compare_cells, family_note, num_tested
 from .statistics.pairing import resampled_note
+from .statistics.verdict import corrected, margin_note, require_margin
 
 #: What the figures by seed are, which may be at odds with a verdict.
 BY_SEED_NOTE = (
@@ -35,6 +36,7 @@ class Compared:
     comparisons: tuple[Comparison, ...]
     by_seed: tuple[dict[str, Any], ...]
     gaps: tuple[Gap, ...]
+    margin: float | None = None
 
     @property
     def note(self) -> str:
@@ -42,18 +44,27 @@ class Compared:
         return family_note(num_tested(self.comparisons), "A against B on each task")
 
     @property
+    def margin_note(self) -> str:
+        """What the verdicts of the margin mean; empty without one."""
+        return margin_note(self.margin)
+
+    @property
     def resampled(self) -> str:
         """What was resampled in each column."""
         return resampled_note((one.column.task, one.a.drawn) for one in self.comparisons)
 
 
-def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = ()) -> Compared:
+def compare_sides(
+    a: str, b: str, store: str | Path, ignoring: Sequence[str] = (), margin: float | None = None
+) -> Compared:
     """A against B in every column that both have.
 
     Runs are of one column when their protocols agree in every field that is not in `ignoring`.
     A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
-    Raises ConfigError when a side is ambiguous or nothing can be compared, UnknownNameError for an unknown core.
+    Raises ConfigError when a side is ambiguous, nothing can be compared or the margin (in points) is none,
+    UnknownNameError for an unknown core.
     """
+    require_margin(margin)
     if matching(a) and matching(b):
         frame = across(read_frame([a, b]), ignoring)
         folders = [{str(folder.path) for folder in find_runs(*matching(side))} for side in (a, b)]
@@ -65,10 +76,10 @@ def compare_sides(a: str, b: str, store: str | Path, ignoring: Sequence[str] = (
         sides = [named(frame, side) for side in (a, b)]
         if (sides[0] & sides[1]).any():
             raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
-    return _compare(frame, sides, (a, b))
+    return _compare(frame, sides, (a, b), margin)
 
 
-def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> Compared:
+def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str], margin: float | None) -> Compared:
     runs = frame.runs
     columns = [set(runs.loc[side, "column"]) for side in sides]
     common = [column for column in dict.fromkeys(runs["column"]) if column in columns[0] & columns[1]]
@@ -92,9 +103,9 @@ def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str]) -> 
         if len(chosen) == 2:
             found.append(compare_cells(*chosen))
     gaps += [Gap(str(column), "only one side has it") for column in sorted(columns[0] ^ columns[1])]
-    comparisons = corrected(found)
+    comparisons = corrected(found, None, margin)
     by_seed = [record for one in comparisons for record in seed_records(compared, one)]
-    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps))
+    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps), margin)
 
 
 def _only(cell: Cell, members: set[int]) -> Cell:

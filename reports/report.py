@@ -13,6 +13,7 @@ from .reading.named import named
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
 from .sections.disagreements import Disagreement, disagreements
@@ -27,6 +28,7 @@ from .sections.table import Table
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
 from .statistics.comparison import Comparison, all_against_reference, best_against_others
+from .statistics.verdict import require_margin
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,26 @@ class Report:
 
 
 def make_report(
-    frame: Frame, studies: Iterable[Study] = (), suites: Iterable[Suite] = (), reference: str | None = None
+    frame: Frame,
+    studies: Iterable[Study] = (),
+    suites: Iterable[Suite] = (),
+    reference: str | None = None,
+    margin: float | None = None,
 ) -> Report:
     """Compute everything that a report shows of some runs, studies and suites.
 
     With a reference, every other core is compared with it; UnknownNameError where no run is of it, ConfigError where
-    it is several cores.
+    it is several cores. With a margin in points, what is not told apart is equal within it or undecided; ConfigError
+    for one that is not between 0 and 100.
     """
+    require_margin(margin)
     studies, suites = list(studies), list(suites)
     trials = f"{frame.num_trials} runs are trials of studies; they are shown under Studies and in no other table."
     notes = (*((trials,) if frame.num_trials else ()), *mixed_code_notes(frame))
     gaps = (*frame.gaps, *unfinished(frame, suites))
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
-        made = _of_runs(made, reference)
+        made = _of_runs(made, reference, margin)
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -81,20 +89,24 @@ def make_report(
     return made
 
 
-def _of_runs(made: Report, reference: str | None) -> Report:
+def _of_runs(made: Report, reference: str | None, margin: float | None) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
     blocks = []
     for block in blocks_of(frame):
         own = {column: cells[column] for column in block.columns if column in cells}
-        blocks.append((block, all_against_reference(own, reference, runs) if reference else best_against_others(own)))
+        family = all_against_reference(own, reference, runs, margin) if reference else best_against_others(own, margin)
+        blocks.append((block, family))
     comparisons = [one for _, family in blocks for one in family.comparisons]
-    drawn, left_out = draw(frame, cells, looks_of(frame, cells))
-    tables, plots = _deeper(frame, cells)
+    look = looks_of(frame, cells)
+    drawn, left_out = draw(frame, cells, look)
+    across = across_tasks(frame, cells, blocks, look)
+    tables, plots = _deeper(frame, cells, margin)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
+        *across.tables,
         *tables,
         cost_table(frame),
         published_table(frame, cells),
@@ -104,23 +116,23 @@ def _of_runs(made: Report, reference: str | None) -> Report:
         made,
         tables=tuple(table for table in found if table is not None),
         comparisons=tuple(comparisons),
-        plots=(*plots, *drawn),
+        plots=(*across.plots, *plots, *drawn),
         disagreements=tuple(disagreements(frame, comparisons)),
         gaps=(*made.gaps, *unusable, *frame.damaged.values()),
-        notes={**made.notes, "figures": tuple(left_out)},
+        notes={**made.notes, "across": across.notes, "figures": tuple(left_out)},
     )
 
 
-def _deeper(frame: Frame, cells: Cells) -> tuple[list[Table], list[Plot]]:
+def _deeper(frame: Frame, cells: Cells, margin: float | None) -> tuple[list[Table], list[Plot]]:
     """What needs several variants of one core: its ablation, how it scales, its gain from earlier training."""
     tables, plots = [], []
-    if changed := ablations(frame, cells):
-        tables.append(ablation_table(frame, changed))
+    if changed := ablations(frame, cells, margin):
+        tables.append(ablation_table(frame, changed, margin))
         plots += ablation_plots(frame, changed)
     if sizes := series_of(frame, cells):
         tables.append(scaling_table(frame, sizes))
         plots += scaling_plots(frame, sizes)
-    if (moved := transfers(frame)).gains:
-        tables.append(transfer_table(moved))
+    if (moved := transfers(frame, margin)).gains:
+        tables.append(transfer_table(moved, margin))
         plots += transfer_plots(moved)
     return tables, plots

@@ -23,6 +23,11 @@ from atinuke_bench.errors import ConfigError, TrackerError
 if TYPE_CHECKING:
     from atinuke_bench.reports.report import Report
 
+MarginOption = Annotated[
+    float | None,
+    typer.Option("--margin", metavar="POINTS", help="Call what is not told apart equal within POINTS, or undecided."),
+]
+
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
 def score(
@@ -90,6 +95,7 @@ def report(
     reference: Annotated[
         str | None, typer.Option("--reference", metavar="CORE", help="Compare every other core with this one.")
     ] = None,
+    margin: MarginOption = None,
     wandb: WandbOption = "disabled",
     project: Annotated[str, typer.Option("--project", help="W&B project the report goes to.")] = "atinuke-bench",
     as_json: JsonOption = False,
@@ -102,7 +108,7 @@ def report(
     projects = [project_of(source) for source in sources or ()]
     if not runs and not projects:
         raise ConfigError("a report needs runs; give a folder of runs, or --from wandb:ENTITY/PROJECT")
-    written = write_report(runs or (), out, projects, reference)
+    written = write_report(runs or (), out, projects, reference, margin)
     if mode != "disabled":
         _record_in_wandb(written, out, project, upload=mode == "online")
     if as_json:
@@ -140,6 +146,7 @@ def compare(
         list[str] | None,
         typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
     ] = None,
+    margin: MarginOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say whether A is better than B on each task they share: a paired test over what is resampled and seeds.
@@ -148,7 +155,7 @@ def compare(
     """
     from atinuke_bench.reports.pairwise import BY_SEED_NOTE, compare_sides
 
-    found = compare_sides(a, b, runs, across or [])
+    found = compare_sides(a, b, runs, across or [], margin)
     records = [comparison.record() for comparison in found.comparisons]
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
@@ -161,7 +168,7 @@ def compare(
     stdout().print(
         comparison_rows(records),
         f"{found.note}. Verdicts are from it, intervals are not corrected.",
-        *filter(None, [found.resampled]),
+        *filter(None, [found.margin_note, found.resampled]),
         sep="\n",
     )
     if found.by_seed:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 
 from .style import short
 
@@ -56,6 +57,13 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], size: f
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     """The area that two boxes (left, bottom, right, top) share."""
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def legend(figure: Figure, num_variants: int, width: float) -> None:
+    """Names above the panel, as many a row as the figure is wide enough for."""
+    figure.legend(
+        loc="outside upper left", ncols=max(1, min(num_variants, int(width / 2.1))), frameon=False, fontsize=8
+    )
 
 
 def plain_log_axis(axis: Axis) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..statistics.cells import Cell
-from .labels import label_ends, label_points, plain_log_axis
+from .labels import label_ends, label_points, legend, plain_log_axis
 from .style import Look, Plot, finished, new_figure, short, slug
 
 _MOST_BARS = 6
@@ -169,15 +169,8 @@ def _slice_dots(table: SliceTable, look: dict[str, Look]) -> Figure:
     axes.grid(axis="y", color="#eeeeee", lw=6, zorder=0)
     axes.set_axisbelow(True)
     axes.set_xlabel(table.metric)
-    _legend(figure, num_variants, 7.2)
+    legend(figure, num_variants, 7.2)
     return figure
-
-
-def _legend(figure: Figure, num_variants: int, width: float) -> None:
-    """Names above the panel, as many a row as the figure is wide enough for."""
-    figure.legend(
-        loc="outside upper left", ncols=max(1, min(num_variants, int(width / 2.1))), frameon=False, fontsize=8
-    )
 
 
 def _slice_bars(table: SliceTable, look: dict[str, Look]) -> Figure:
@@ -193,7 +186,7 @@ def _slice_bars(table: SliceTable, look: dict[str, Look]) -> Figure:
         axes.vlines(xs, table.low[variant], table.high[variant], color="#222222", lw=1)
     axes.set_xticks(np.arange(num_labels), table.ticks, fontsize=8)
     axes.set_ylabel(table.metric)
-    _legend(figure, num_variants, width_in)
+    legend(figure, num_variants, width_in)
     return figure
 
 

@@ -22,8 +22,9 @@ from ..drawing.style import Plot, finished, new_figure, short, slug
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
-from ..statistics.comparison import Comparison, compare_cells, corrected, family_note, num_tested
+from ..statistics.comparison import Comparison, compare_cells, family_note, num_tested
 from ..statistics.pairing import resampled_note
+from ..statistics.verdict import corrected, margin_note
 from .table import Table
 
 #: Changes that one figure shows, those with the largest difference; the table has all.
@@ -47,7 +48,7 @@ class Ablation:
         return ", ".join(f"{name}: {_setting(old)} → {_setting(new)}" for name, (old, new) in self.changes.items())
 
 
-def ablations(frame: Frame, cells: Cells) -> list[Ablation]:
+def ablations(frame: Frame, cells: Cells, margin: float | None = None) -> list[Ablation]:
     """Every variant against the reference of its group, corrected over all of them."""
     groups: dict[tuple[Column, str, str], list[Cell]] = {}
     for cell in (cell for own in cells.values() for cell in own.values()):
@@ -58,7 +59,7 @@ def ablations(frame: Frame, cells: Cells) -> list[Ablation]:
         rest = json.dumps({name: value for name, value in config.items() if not _of_core(name)}, default=str)
         groups.setdefault((cell.column, label, rest), []).append(cell)
     found = [one for own in groups.values() if len(own) > 1 for one in _against_reference(frame, own)]
-    adjusted = corrected([one.comparison for one in found])
+    adjusted = corrected([one.comparison for one in found], None, margin)
     return [Ablation(comparison, one.changes) for comparison, one in zip(adjusted, found, strict=True)]
 
 
@@ -83,7 +84,7 @@ def _against_reference(frame: Frame, cells: Sequence[Cell]) -> list[Ablation]:
     ]
 
 
-def ablation_table(frame: Frame, found: Sequence[Ablation]) -> Table:
+def ablation_table(frame: Frame, found: Sequence[Ablation], margin: float | None = None) -> Table:
     """One row a change, with the figures of its comparison."""
     records = [{**one.comparison.record(), "change": one.change} for one in found]
     shown = pd.DataFrame(
@@ -107,7 +108,7 @@ def ablation_table(frame: Frame, found: Sequence[Ablation]) -> Table:
     data = pd.DataFrame(records).rename(columns={"a": "variant", "b": "reference"})
     tests = family_note(num_tested(one.comparison for one in found), "each change of this table from its reference")
     drawn = resampled_note((frame.name_of(one.comparison.column), one.comparison.a.drawn) for one in found)
-    notes = (NOTE, *filter(None, [drawn]), f"{tests}.")
+    notes = (NOTE, *filter(None, [drawn, margin_note(margin)]), f"{tests}.")
     return Table("ablation", "Change from the reference core", shown, data, notes, section="ablation")
 
 

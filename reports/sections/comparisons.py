@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,13 +11,14 @@ from atinuke_bench.formatting import number, p_value
 
 from ..statistics.comparison import Family
 from ..statistics.pairing import resampled_note
+from ..statistics.verdict import margin_note
 from .table import Table
 
 
 def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
     """Every test that was made, with its figures under their own names, of the families of the tables with a title."""
     comparisons = [one for _, family in families for one in family.comparisons]
-    reference = families[0][1].reference
+    reference, margin = families[0][1].reference, families[0][1].margin
     data = pd.DataFrame([one.record() for one in comparisons])
     shown = pd.DataFrame(
         [
@@ -28,10 +30,11 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
                 f"[{number(record['low'])}, {number(record['high'])}]",
                 "relative change": number(record["relative change %"], sign=True, unit=" %"),
                 "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
+                **_margin_figures(record),
                 "p corrected": p_value(record["p corrected"]),
                 "detectable": number(record["minimum detectable difference"]),
                 "P(A > B)": number(record["probability of improvement"]),
-                "verdict": f"A is {one.verdict}" if one.is_told_apart else one.finding,
+                "verdict": f"A is {one.finding}" if one.is_told_apart else one.finding,
                 "note": record["note"],
             }
             for record, one in zip(data.to_dict("records"), comparisons, strict=True)
@@ -42,7 +45,7 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
     notes = (
         f"{sides}. Paired over what is resampled, with the variance between seeds added. Verdicts are from the "
         "corrected p; the intervals are not corrected.",
-        *filter(None, [drawn]),
+        *filter(None, [drawn, margin_note(margin)]),
         *(f"{title}: {family.note}." for title, family in families if family.comparisons),
         "Detectable: the difference that a test at 5 % finds with 80 % probability. P(A > B): the chance that a run of "
         "A scores better than a run of B.",
@@ -55,3 +58,12 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
         notes,
         section="comparisons",
     )
+
+
+def _margin_figures(record: Mapping[Any, Any]) -> dict[str, str]:
+    if "margin" not in record:
+        return {}
+    return {
+        "90 % interval": f"[{number(record['low 90'])}, {number(record['high 90'])}]",
+        "p equal, corrected": p_value(record["p equal corrected"]),
+    }

@@ -19,6 +19,7 @@ from ..statistics.cells import Cell, Cells
 from ..statistics.comparison import Family
 from ..statistics.pairing import resampled_note
 from ..statistics.spread import minimum_detectable_difference
+from ..statistics.verdict import NOT_TOLD_APART, points
 from .table import Table
 
 NOT_COMPARABLE = "not comparable with published scores"
@@ -33,7 +34,12 @@ REFERENCE_MARKS = {
     "better": "▲ better and ▼ worse than {} (paired test over what is resampled and seeds, Holm-corrected)",
     "tie": "≈ tie: not told apart from {}; beside it the difference that the runs could have shown",
 }
-_SYMBOLS = {"best": " ▲", "better": " ▲", "worse": " ▼", "tie": " ≈", "": ""}
+MARGIN_MARKS = (
+    "≈ undecided: neither told apart from {0} nor shown to be within {1} of it; beside it the difference that the runs "
+    "could have shown",
+    "= equal: shown to be within {1} of {0}",
+)
+_SYMBOLS = {"best": " ▲", "better": " ▲", "worse": " ▼", "tie": " ≈", "undecided": " ≈", "equal": " =", "": ""}
 _SELECTION = {"held-out": "selected on a held-out part of train", "dev": "SELECTED ON DEV, dev scores are optimistic"}
 
 
@@ -80,7 +86,7 @@ def headline(frame: Frame, cells: Cells, blocks: Sequence[tuple[Block, Family]])
 
 
 def marks(family: Family) -> dict[tuple[Column, str], str]:
-    """`best` for a variant that beats all others of its column; `tie` for those not told apart from the top.
+    """`best` for a variant that beats all others of its column; for those not told apart from the top their verdict.
 
     With a reference, each other core's verdict.
     """
@@ -90,10 +96,11 @@ def marks(family: Family) -> dict[tuple[Column, str], str]:
         return {key: verdict for key, verdict in verdicts.items() if verdict in _SYMBOLS}
     for column in dict.fromkeys(one.column for one in family.comparisons):
         own = [one for one in family.comparisons if one.column == column]
-        ties = [one.b.variant for one in own if one.verdict == "tie"]
+        ties = {(column, one.b.variant): one.verdict for one in own if one.verdict in NOT_TOLD_APART}
         if ties or all(one.verdict == "better" for one in own):
-            found[column, own[0].a.variant] = "tie" if ties else "best"
-        found |= {(column, variant): "tie" for variant in ties}
+            # Of those beside the highest mean the least that is known.
+            found[column, own[0].a.variant] = next((name for name in NOT_TOLD_APART if name in ties.values()), "best")
+        found |= ties
     return found
 
 
@@ -118,13 +125,12 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         figures = {**_figures(None, "", block), "mean": average}
         data.append({"core": variant, "task": "average", "split": None, "metric": None, **figures})
         shown.append(row)
-    marks_of = REFERENCE_MARKS if family.reference else MARKS
-    notes = [*(text.format(family.reference) for text in marks_of.values()), AVERAGE_RULE, *block.notes]
+    notes = [*_legend(family), AVERAGE_RULE, *block.notes]
     drawn = ((info[column]["task"], cell.drawn) for column in columns for cell in cells[column].values())
     notes.append(resampled_note(drawn))
     if family.comparisons:
         notes.append(f"{family.note}.")
-    if left := [info[column]["task"] for column in columns if not _is_percentage(cells[column].values())]:
+    if left := [info[column]["task"] for column in columns if not _all_percentages(cells[column])]:
         notes.append(f"The average leaves out what is no percentage: {', '.join(left)}.")
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
         notes.append("n=1: one seed; its interval covers the choice of what is resampled alone, and no test is made.")
@@ -140,6 +146,14 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
     )
 
 
+def _legend(family: Family) -> list[str]:
+    """What the marks of a table mean."""
+    winner, tie = (REFERENCE_MARKS if family.reference else MARKS).values()
+    other = family.reference or "the highest mean"
+    ties = [tie] if family.margin is None else [text.format(other, points(family.margin)) for text in MARGIN_MARKS]
+    return [text.format(family.reference) for text in (winner, *ties)]
+
+
 def _unread(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
     """A note on the cores of a column whose tokenizer knows too little of the text; empty without any."""
     percents = ((cell.variant, [frame.value(run, "unknown_percent") for run in cell.runs]) for cell in cells)
@@ -151,7 +165,7 @@ def _unread(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
 
 def _detectable(family: Family) -> dict[tuple[Column, str], str]:
     """What the runs could have shown, beside each tie."""
-    ties = (one for one in family.comparisons if one.verdict == "tie")
+    ties = (one for one in family.comparisons if one.verdict in ("tie", "undecided"))
     return {
         (one.column, family.other(one).variant): f" {number(minimum_detectable_difference(one.spread))}" for one in ties
     }
@@ -181,7 +195,7 @@ def _average(variant: str, columns: Sequence[Column], info: Mapping[Column, Mapp
     """NaN where a cell is missing, or no task is measured in percent."""
     families: dict[str, list[float]] = {}
     for column in columns:
-        if not _is_percentage(cells[column].values()):
+        if not _all_percentages(cells[column]):
             continue
         if variant not in cells[column]:
             return math.nan
@@ -189,9 +203,8 @@ def _average(variant: str, columns: Sequence[Column], info: Mapping[Column, Mapp
     return float(np.mean([np.mean(means) for means in families.values()])) if families else math.nan
 
 
-def _is_percentage(cells: Iterable[Cell]) -> bool:
-    """Whether more is better, of 100 at most; where the metric is not known here, so is its range."""
-    return all(cell.higher_is_better and cell.limits[1] in (100.0, math.inf) for cell in cells)
+def _all_percentages(cells: Mapping[str, Cell]) -> bool:
+    return all(cell.is_percentage for cell in cells.values())
 
 
 def _how_it_differs(frame: Frame, ranked: pd.DataFrame, column: Column) -> str:

@@ -22,7 +22,8 @@ from ..reading.across import across
 from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cell, measure
-from ..statistics.comparison import NOT_TESTED, Comparison, compare_cells, corrected, family_note, num_tested
+from ..statistics.comparison import Comparison, compare_cells, family_note, num_tested
+from ..statistics.verdict import NOT_TESTED, corrected, margin_note
 from .table import Table
 
 FIELD = "pretraining"
@@ -32,7 +33,7 @@ NOTE = (
     "Holm's method over the table; ▲ better and ▼ worse than scratch, ? not tested, no mark: not told apart. Runs from "
     "scratch use the tokenizer of the source where there are such, else the task's own."
 )
-_MARKS = {"better": " ▲", "worse": " ▼", NOT_TESTED: " ?"}
+_MARKS = {"better": " ▲", "worse": " ▼", "equal": " =", NOT_TESTED: " ?"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Transfer:
     scratch: dict[tuple[str, str], Cell]
 
 
-def transfers(frame: Frame) -> Transfer:
+def transfers(frame: Frame, margin: float | None = None) -> Transfer:
     """Every run that started from another, against scratch; empty where there is none, or nothing to compare with."""
     if frame.runs.empty or frame.runs[FIELD].nunique() < 2:
         return Transfer((), {})
@@ -75,11 +76,11 @@ def transfers(frame: Frame) -> Transfer:
                 continue
             gains.append(Gain(variant, source, target, compare_cells(cell, reference)))
             scratch[variant, target] = reference
-    adjusted = corrected([gain.comparison for gain in gains])
+    adjusted = corrected([gain.comparison for gain in gains], None, margin)
     return Transfer(tuple(replace(gain, comparison=one) for gain, one in zip(gains, adjusted, strict=True)), scratch)
 
 
-def transfer_table(found: Transfer) -> Table:
+def transfer_table(found: Transfer, margin: float | None = None) -> Table:
     """One row a core and source, one column a target: the mean score, and its difference from scratch."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for (variant, target), cell in found.scratch.items():
@@ -102,7 +103,9 @@ def transfer_table(found: Transfer) -> Table:
         ]
     )
     tests = family_note(num_tested(gain.comparison for gain in found.gains), "each source of this table from scratch")
-    return Table("transfer", "Gain from earlier training", shown, data, (NOTE, f"{tests}."))
+    marked = f"= {margin_note(margin)}" if margin else None
+    notes = (NOTE, *filter(None, [marked]), f"{tests}.")
+    return Table("transfer", "Gain from earlier training", shown, data, notes)
 
 
 def transfer_plots(found: Transfer) -> list[Plot]:

@@ -43,6 +43,11 @@ class Cell:
         return float(self.scores.observed.mean())
 
     @property
+    def is_percentage(self) -> bool:
+        """Whether more is better, of 100 at most; where the metric is not known here, so is its range."""
+        return self.higher_is_better and self.limits[1] in (100.0, math.inf)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean, inside the metric's range; NaN where there is none."""
         low, high = self.scores.mean().interval() or (math.nan, math.nan)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which wraps them, takes a second to load
@@ -55,6 +55,18 @@ class Spread:
             return 1.0 if self.value == 0 else 0.0
         return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
+    def p_above(self, bound: float) -> float:
+        """One-sided p of the figure being at most `bound`: small where it is above."""
+        if not math.isfinite(self.error):
+            return float("nan")
+        if self.error == 0:
+            return 0.0 if self.value > bound else 1.0
+        return float(stdtr(self.freedom, (bound - self.value) / self.error))
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p of the figure being at least `bound`: small where it is below."""
+        return replace(self, value=-self.value).p_above(-bound)
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -90,13 +102,13 @@ class Sources:
 
     of_units: float
     unit_freedom: float
-    #: Of each core with several seeds: the variance between these that units leave unexplained, the one observed, and
-    #: how many there are.
+    #: Of each core with several seeds: the variance between these that units leave unexplained, which an estimate may
+    #: put below 0, the one observed, and how many there are.
     of_seeds: tuple[tuple[float, float, int], ...]
 
     def spread(self, value: float, num_seeds: int | None = None) -> Spread:
         """A contrast of some value with its error, as it is or as it would be with another number of seeds."""
-        parts = [(left, between, num_seeds or own) for left, between, own in self.of_seeds]
+        parts = [(max(0.0, left), between, num_seeds or own) for left, between, own in self.of_seeds]
         total = self.of_units + sum(left / num for left, _, num in parts)
         # How uncertain a variance is depends on the one observed, before the explained part is taken off.
         doubt = self.of_units**2 / self.unit_freedom + sum((seen / num) ** 2 / (num - 1) for _, seen, num in parts)
@@ -155,7 +167,7 @@ def _of_seeds(scores: Scores, weight: float) -> tuple[float, float, int]:
     freedom = _unit_freedom(scores)
     explained = float(deviations.var(axis=0, ddof=1).sum()) / (num_seeds - 1) * (freedom + 1) / freedom
     between = float(scores.observed.var(ddof=1))
-    return weight**2 * max(0.0, between - explained), weight**2 * between, num_seeds
+    return weight**2 * (between - explained), weight**2 * between, num_seeds
 
 
 def minimum_detectable_difference(spread: Spread, level: float = LEVEL, power: float = POWER) -> float:

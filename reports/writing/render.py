@@ -18,6 +18,7 @@ from ..reading.studies import read_studies
 from ..reading.suites import read_suites
 from ..reading.wandb_project import collect_project
 from ..report import Report, make_report
+from ..statistics.verdict import require_margin
 from .formats import write_table
 
 #: Rows of one table that the page shows; the files have all.
@@ -27,6 +28,7 @@ SECTIONS = (
     ("scores", "Scores"),
     ("suites", "Suites"),
     ("comparisons", "Comparisons"),
+    ("across", "Across tasks"),
     ("ablation", "Ablation"),
     ("scaling", "Scaling"),
     ("cost", "Cost"),
@@ -37,12 +39,18 @@ SECTIONS = (
 
 
 def write_report(
-    places: Iterable[str | Path], out: Path, projects: Iterable[str] = (), reference: str | None = None
+    places: Iterable[str | Path],
+    out: Path,
+    projects: Iterable[str] = (),
+    reference: str | None = None,
+    margin: float | None = None,
 ) -> Report:
     """Make a report of run folders, and of the runs of W&B projects (`entity/project`), and write it.
 
-    RunFolderError when a place holds no run at all; TrackerError when a project cannot be read.
+    RunFolderError when a place holds no run at all; TrackerError when a project cannot be read; ConfigError as in
+    `make_report`.
     """
+    require_margin(margin)
     places = list(places)
     collector = Collector()
     if places:
@@ -52,7 +60,8 @@ def write_report(
     studies, damaged = read_studies(expand(places))
     suites, damaged_suites = read_suites(expand(places))
     frame = collector.frame()
-    report = make_report(replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites)), studies, suites, reference)
+    whole = replace(frame, gaps=(*frame.gaps, *damaged, *damaged_suites))
+    report = make_report(whole, studies, suites, reference, margin)
     write_files(report, out)
     return report
 
