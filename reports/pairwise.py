@@ -49,7 +49,7 @@ class Compared:
     @property
     def margin_note(self) -> str:
         """What the verdicts of the margin mean; empty without one."""
-        return margin_note(self.margin) if self.margin else ""
+        return margin_note(self.margin)
 
     @property
     def resampled(self) -> str:

@@ -17,6 +17,7 @@ from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
 from .sections.disagreements import Disagreement, disagreements
+from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
 from .sections.headline import blocks_of, headline
 from .sections.published import published_table
@@ -25,7 +26,6 @@ from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
-from .sections.test_sets import test_sets
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
 from .statistics.comparison import Comparison, all_against_reference, best_against_others
@@ -102,7 +102,7 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     comparisons = [one for _, family in blocks for one in family.comparisons]
     look = looks_of(frame, cells)
     drawn, left_out = draw(frame, cells, look)
-    elsewhere = test_sets(frame, cells, look, reference, runs)
+    others = elsewhere(frame, cells, look, reference, runs)
     across = across_tasks(frame, cells, blocks, look)
     tables, plots = _deeper(frame, cells, margin)
     found = [
@@ -113,15 +113,15 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
         cost_table(frame),
         published_table(frame, cells),
         slices_table(frame, cells),
-        *elsewhere.tables,
+        *others.tables,
     ]
     return replace(
         made,
         tables=tuple(table for table in found if table is not None),
         comparisons=tuple(comparisons),
-        plots=(*across.plots, *plots, *drawn, *elsewhere.plots),
+        plots=(*across.plots, *plots, *drawn, *others.plots),
         disagreements=tuple(disagreements(frame, comparisons)),
-        gaps=(*made.gaps, *unusable, *elsewhere.gaps, *frame.damaged.values()),
+        gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
         notes={**made.notes, "across": across.notes, "figures": tuple(left_out)},
     )
 

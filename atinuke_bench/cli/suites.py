@@ -103,9 +103,9 @@ def suite(
     if dry_run:
         _show_grid(states, out, as_json)
         return
-    _carry_out(Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options))
-    results = [(state.cell.variant, state.result) for state in states if state.result is not None]
-    _show_results(config.name, out, results, [one for one in states if one.status == "failed"], test_sets, as_json)
+    work = Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options)
+    _carry_out(work)
+    _show_results(config.name, out, work.results(), work.failed(), test_sets, as_json)
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")

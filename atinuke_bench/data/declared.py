@@ -73,7 +73,7 @@ def read_declared(
     """
     if declaration.reader is not None:
         read = registry.load_reader(declaration.reader)
-    read = read or _table_reader(declaration, header)
+    read = read or table_reader(declaration, header)
     where = Where(declaration.where)
     chosen = where.of(make)
     if declaration.hub is not None:
@@ -89,7 +89,8 @@ def read_declared(
     return found
 
 
-def _table_reader(declaration: Declaration, header: bool) -> Reader:
+def table_reader(declaration: Declaration, header: bool) -> Reader:
+    """What reads the records of a table as a declaration says."""
     return partial(
         read_table, header=header, quotes=declaration.quotes, form=declaration.format, within=declaration.within
     )

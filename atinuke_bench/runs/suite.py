@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from atinuke_bench.config import InitConfig, RunConfig
 from atinuke_bench.errors import FailureClass, RunFolderError
@@ -70,6 +71,14 @@ class Suite:
     def counts(self) -> Counter[str]:
         """How many cells have each status."""
         return Counter(state.status for state in self.states)
+
+    def results(self) -> list[tuple[str, dict[str, Any]]]:
+        """Column and result of every finished cell."""
+        return [(state.cell.variant, state.result) for state in self.states if state.result is not None]
+
+    def failed(self) -> list[CellState]:
+        """The cells that failed."""
+        return [state for state in self.states if state.status == "failed"]
 
     def seconds_left(self) -> float | None:
         """A guess from the runs since the start: mean seconds of each task, or of all tasks where one has none."""

@@ -108,7 +108,7 @@ def ablation_table(frame: Frame, found: Sequence[Ablation], margin: float | None
     data = pd.DataFrame(records).rename(columns={"a": "variant", "b": "reference"})
     tests = family_note(num_tested(one.comparison for one in found), "each change of this table from its reference")
     drawn = resampled_note((frame.name_of(one.comparison.column), one.comparison.a.drawn) for one in found)
-    notes = (NOTE, *filter(None, [drawn, "" if margin is None else margin_note(margin)]), f"{tests}.")
+    notes = (NOTE, *filter(None, [drawn, margin_note(margin)]), f"{tests}.")
     return Table("ablation", "Change from the reference core", shown, data, notes, section="ablation")
 
 

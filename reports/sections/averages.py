@@ -143,7 +143,7 @@ def _differences(place: int, block: Block, panel: Panel, family: Family) -> Tabl
     notes = [
         f"{side}. Verdicts are of the average on these tasks, from the corrected p; intervals are not corrected.",
         f"{family_note(num_tests, pairs)}.",
-        *([margin_note(family.margin)] if family.margin else []),
+        *filter(None, [margin_note(family.margin)]),
         f"p signed rank: Wilcoxon's test over {panel.noun}, not corrected; of fewer than six it is never below 0.05.",
         *(_sentence(panel, one, own) for one, own in zip(found, others, strict=True)),
     ]

@@ -45,7 +45,7 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
     notes = (
         f"{sides}. Paired over what is resampled, with the variance between seeds added. Verdicts are from the "
         "corrected p; the intervals are not corrected.",
-        *filter(None, [drawn, "" if margin is None else margin_note(margin)]),
+        *filter(None, [drawn, margin_note(margin)]),
         *(f"{title}: {family.note}." for title, family in families if family.comparisons),
         "Detectable: the difference that a test at 5 % finds with 80 % probability. P(A > B): the chance that a run of "
         "A scores better than a run of B.",

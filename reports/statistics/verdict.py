@@ -142,8 +142,10 @@ def require_margin(margin: float | None) -> float | None:
     return margin
 
 
-def margin_note(margin: float) -> str:
-    """What the verdicts of a margin mean, below a table."""
+def margin_note(margin: float | None) -> str:
+    """What the verdicts of a margin mean, below a table; empty without one."""
+    if margin is None:
+        return ""
     text = points(margin)
     return (
         f"Margin {text}: equal is a finding, that the difference is less than {text} either way (TOST at 5 %, which is "
@@ -175,8 +177,8 @@ def corrected(judged: Sequence[J], num_tests: int | None = None, margin: float |
     plain = [(math.nan, math.nan) if one.why_no_margin else equivalence_p(one.spread, margin) for one in found]
     both = [holm(values, num_tests) for values in zip(*plain, strict=True)]
     return [
-        replace(one, equivalence=Equivalence(margin, p, other, float(equal), float(not_inferior)))
-        for one, (p, other), equal, not_inferior in zip(found, plain, *both, strict=True)
+        replace(one, equivalence=Equivalence(margin, p, p_not_inferior, float(equal), float(not_inferior)))
+        for one, (p, p_not_inferior), equal, not_inferior in zip(found, plain, *both, strict=True)
     ]
 
 

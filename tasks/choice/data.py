@@ -47,6 +47,10 @@ class ChoiceData(TaskData):
     declaration: Declaration
 
     @property
+    def example_columns(self) -> tuple[str, ...]:
+        return (*TEXTS, "choices")
+
+    @property
     def texts_declared(self) -> tuple[str, ...]:
         """Which of the texts the examples have."""
         return tuple(name for name in TEXTS if name in self.declaration.fields) or TEXTS[:1]

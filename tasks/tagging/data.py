@@ -54,6 +54,10 @@ class TaggingData(TaskData):
     declaration: Declaration
 
     @property
+    def example_columns(self) -> tuple[str, ...]:
+        return ("words",)
+
+    @property
     def columns(self) -> Columns:
         """Where files of CoNLL columns have words and tags."""
         words, tags = (self._column(field) for field in ("words", "tags"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.config import Declaration
-from atinuke_bench.data.declared import Where
+from atinuke_bench.data.declared import Where, table_reader
 from atinuke_bench.data.records import Fields, read_table
 from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.metrics.metric import Metric
@@ -40,7 +40,7 @@ class TextFiles(OfficialFiles):
         found: dict[str, Any] = {}
         lines = []
         chosen = Where(self.declaration.where).of(dict)
-        for line, record in read_table(path, header=fields.has_header, quotes=self.declaration.quotes):
+        for line, record in table_reader(self.declaration, fields.has_header)(path):
             if chosen(record) is None:
                 continue
             try:

@@ -32,7 +32,8 @@ def from_declaration(declaration: Declaration) -> Task:
         model=SentenceModel(labels, is_pair, TextOptions),
         floor=most_frequent_label,
         slices=with_columns(by_gold_label if has_classes else None, metric, data.slices),
-        files=TextFiles(declaration, metric),
+        # What a reader makes of a file has no ids that a user could name in an answer.
+        files=TextFiles(declaration, metric) if declaration.reader is None else None,
         inputs=TextInputs(data),
         splits=declared_splits(declaration),
         group_column="unit",

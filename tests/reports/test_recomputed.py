@@ -224,7 +224,7 @@ def test_the_averages_across_tasks(tables, runs, places):
                 low, high = stats.t.interval(0.95, len(means) - 1, means[row["core"]].mean(), means[row["core"]].sem())
                 assert (row["elsewhere low"], row["elsewhere high"]) == pytest.approx((low, high))
             checked += 1
-    assert checked or places[0].name != "runs0"
+    assert checked or str(places[0]) in os.environ.get("ATINUKE_RUNS", "")  # a store may have no such tasks
 
 
 def test_the_differences_across_tasks(tables, runs, places):
@@ -255,7 +255,7 @@ def test_the_differences_across_tasks(tables, runs, places):
             assert 0.9 * low <= half <= 1.1 * high
             assert row["p"] == pytest.approx(2 * stats.t.sf(abs(value) / np.sqrt(total), 1e3), abs=0.1)
             checked += 1
-    assert checked or places[0].name != "runs0"
+    assert checked or str(places[0]) in os.environ.get("ATINUKE_RUNS", "")  # a store may have no such tasks
 
 
 def test_the_costs(tables, runs):

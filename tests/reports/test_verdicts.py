@@ -66,12 +66,11 @@ def test_holm_corrects_equivalence_over_the_comparisons_too():
     spreads = [Spread(0.0, error, 30.0) for error in (0.45, 0.55)]
     alone = [equivalence_p(spread, 1.0)[0] for spread in spreads]
     both = corrected([Judged(spread=spread, p_corrected=np.nan) for spread in spreads], None, 1.0)
-    assert [one.equivalence and one.equivalence.p_corrected for one in both] == pytest.approx(
+    assert [one.margin_record()["p equal corrected"] for one in both] == pytest.approx(
         [2 * alone[0], max(2 * alone[0], alone[1])]
     )
     many = corrected([Judged(spread=spread, p_corrected=np.nan) for spread in spreads], 10, 1.0)
-    assert many[0].equivalence is not None
-    assert many[0].equivalence.p_corrected == pytest.approx(10 * alone[0])
+    assert many[0].margin_record()["p equal corrected"] == pytest.approx(10 * alone[0])
 
 
 @pytest.fixture(name="store", scope="module")

@@ -63,7 +63,7 @@ class TestSets:
     gaps: tuple[Gap, ...] = ()
 
 
-def test_sets(
+def elsewhere(
     frame: Frame, cells: Cells, look: Mapping[str, Look], reference: str | None, runs: Collection[int]
 ) -> TestSets:
     """The section of a frame whose runs have evaluations; with a reference, whose runs are given, all against it."""
