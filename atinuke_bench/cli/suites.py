@@ -98,8 +98,7 @@ def suite(
     execution = Execution(devices=devices_per_run, show_progress=False, **on_device(device_tokens, checkpoint_minutes))
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
-    states = cell_states(cells, config, place, record, **looks)
-    states = [state for state in states if state.cell.path in chosen]
+    states = [one for one in cell_states(cells, config, place, record, **looks) if one.cell.path in chosen]
     if dry_run:
         _show_grid(states, out, as_json)
         return
