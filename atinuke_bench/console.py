@@ -129,6 +129,7 @@ def evaluation_rows(found: Iterable[tuple[Record, Record]]) -> Table:
     for evaluation, result in found:
         metric, run = evaluation["metric"], evaluation["run"]
         own = result["scores"].get(result["split"] or "", {}).get(metric)
+        sign = 1 if evaluation["higher_is_better"] else -1
         for split, figures in evaluation["scores"].items():
             score = figures[metric]
             table.add_row(
@@ -136,7 +137,7 @@ def evaluation_rows(found: Iterable[tuple[Record, Record]]) -> Table:
                 number(score),
                 _resampled(evaluation) if split == evaluation["split"] else MISSING,
                 number(own),
-                number(None if own is None or score is None else own - score),
+                number(None if own is None or score is None else sign * (own - score)),
             )
     return table
 

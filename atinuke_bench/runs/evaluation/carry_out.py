@@ -96,7 +96,7 @@ def _plan(folder: RunFolder, test_set: TestSet) -> _Plan:
     if run.core.is_floor:
         raise ConfigError("the floor answers from the train split, which a run does not keep; give runs of other cores")
     task = task_of(run)
-    fitted = test_set.fit(task)
+    fitted = test_set.fit(task, run)
     determinants = {
         "data": fitted.loaded.fingerprint,
         "metric": fitted.task.metric.name,

@@ -12,7 +12,7 @@ from typing import Any
 from datasets import ClassLabel, Dataset, Features
 
 from atinuke_bench import registry
-from atinuke_bench.config import Declaration, SourceConfig, parse, read_declaration
+from atinuke_bench.config import Declaration, RunConfig, SourceConfig, parse, read_declaration
 from atinuke_bench.data.declared import folder_of
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.table import UNLABELLED
@@ -64,17 +64,17 @@ class TestSet:
     map_is_given: bool = False
     _read: dict[tuple[str, ...], Loaded] = field(default_factory=dict)
 
-    def fit(self, task: Task) -> Fitted:
-        """The test set for the runs of a task; ConfigError or DataError where they cannot be scored on it."""
+    def fit(self, task: Task, run: RunConfig) -> Fitted:
+        """The test set for a run of a task; ConfigError or DataError where it cannot be scored on it."""
         declaration = self.declaration
-        own: Task = registry.load_task(declaration.task, declaration)
+        own = _as_run_answers(registry.load_task(declaration.task, declaration), run)
         _require_same_kind(task, own)
         of_run, joined = task.data.label_names, None
         if of_run is not None:
             joined = join_labels(of_run, declaration, is_given=self.map_is_given)
             labels = declaration.labels or list(declaration.map or of_run)
             declaration = declaration.model_copy(update={"labels": labels})
-            own = registry.load_task(declaration.task, declaration)
+            own = _as_run_answers(registry.load_task(declaration.task, declaration), run)
         elif declaration.map is not None:
             raise ConfigError("the map joins labels, of which these runs have none")
         return Fitted(own, self._loaded(own, declaration), joined)
@@ -147,6 +147,13 @@ def _source(declaration: Declaration, data_dir: Path | None) -> SourceConfig:
     if declaration.hub is not None:
         return SourceConfig(kind="hub", revision=declaration.revision)
     return SourceConfig(data_dir=declaration.folder if declaration.folder.is_absolute() else data_dir)
+
+
+def _as_run_answers(own: Task, run: RunConfig) -> Task:
+    """The test set's task where a run decides what is measured: a masked language model has no bits per byte."""
+    known = own.options_class.model_fields.keys() - set(own.options_class.from_data)
+    options = {name: value for name, value in run.options.items() if name in known}
+    return own.for_run(run.model_copy(update={"options": options}))
 
 
 def _require_same_kind(task: Task, own: Task) -> None:

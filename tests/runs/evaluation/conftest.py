@@ -42,7 +42,8 @@ def trained_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("evaluated") / "runs"
     for seed in (0, 1):
         train(store, "snli", "bilstm", seed)
-    for task, core in (("snli", "majority"), ("glue/stsb", "bilstm"), ("squad-v1.1", "bilstm")):
+    others = (("snli", "majority"), ("glue/stsb", "bilstm"), ("squad-v1.1", "bilstm"), ("lm", "bilstm"))
+    for task, core in others:
         train(store, task, core)
     return store
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from atinuke_bench import registry
-from atinuke_bench.config import read_declaration
+from atinuke_bench.config import make_run_config, read_declaration
 from atinuke_bench.runs.evaluation.test_set import built_in_test_sets, open_test_set
 
 HANS = (
@@ -68,14 +68,33 @@ def official_sets(tmp_path_factory) -> Path:
     return folder
 
 
+def _task_and_run(name):
+    return registry.load_task(name), make_run_config(name, "bilstm", preset="nano")
+
+
 def test_each_is_named_after_its_file_and_known_to_this_test():
     declared = {name: read_declaration(path) for name, path in built_in_test_sets().items()}
-    assert {name: declaration.name for name, declaration in declared.items()} == {name: name for name in TASKS}
+    known = (*TASKS, "squad-addsent")
+    assert {name: declaration.name for name, declaration in declared.items()} == {name: name for name in known}
+
+
+def test_squad_with_a_sentence_added_is_read_for_runs_of_squad(tmp_path):
+    answers = [{"text": "Ada", "answer_start": 0}]
+    asked = [{"id": key, "question": "Who?", "answers": answers} for key in ("q1", "q1-high-conf")]
+    paragraphs = [{"context": "Ada sat. Ben stood.", "qas": [one]} for one in asked]
+    content = {"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]}
+    (tmp_path / "squad-adversarial").mkdir()
+    (tmp_path / "squad-adversarial" / "sample1k-HCVerifyAll.json").write_text(json.dumps(content))
+    task, run = _task_and_run("squad-v1.1")
+    fitted = open_test_set("squad-addsent", tmp_path).fit(task, run)
+    examples = fitted.examples_for(task, "test")
+    assert examples.features == task.features
+    assert examples["question"][:] == ["Who?", "Who?"]
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_is_read_for_runs_of_its_task(official_sets, name):
-    fitted = open_test_set(name, official_sets).fit(registry.load_task(TASKS[name]))
+    fitted = open_test_set(name, official_sets).fit(*_task_and_run(TASKS[name]))
     task = registry.load_task(TASKS[name])
     assert fitted.joined is not None
     assert set(fitted.joined) == set(task.data.label_names)
@@ -88,11 +107,11 @@ def test_each_is_read_for_runs_of_its_task(official_sets, name):
 
 
 def test_quoted_fields_and_labels_by_number_are_what_they_mean(official_sets):
-    cad = open_test_set("cad-nli", official_sets).fit(registry.load_task("snli"))
+    cad = open_test_set("cad-nli", official_sets).fit(*_task_and_run("snli"))
     assert cad.loaded.splits["original"]["sentence1"][0] == 'Two women, in jackets saying "Politie", look.'
-    mnli = open_test_set("advglue-mnli", official_sets).fit(registry.load_task("snli"))
+    mnli = open_test_set("advglue-mnli", official_sets).fit(*_task_and_run("snli"))
     assert mnli.joined == {"entailment": "0", "neutral": "1", "contradiction": "2"}
-    assert open_test_set("hans", official_sets).fit(registry.load_task("glue/rte")).joined == {
+    assert open_test_set("hans", official_sets).fit(*_task_and_run("glue/rte")).joined == {
         "entailment": "entailment",
         "not_entailment": "non-entailment",
     }
@@ -111,8 +130,8 @@ def test_a_declared_task_is_a_test_set_too(official_sets):
     found = open_test_set("xnli/de", folder)
     assert found.name == "xnli-de"
     assert "train" not in found.declaration.splits
-    task = registry.load_task("snli")
-    fitted = found.fit(task)
+    task, run = _task_and_run("snli")
+    fitted = found.fit(task, run)
     assert fitted.examples_for(task, "test")["sentence1"][:] == ["Ein Hund rennt."]
     mapped = open_test_set("xnli/de", folder, "entailment=entailment+neutral,neutral=contradiction", "own")
     assert (mapped.name, mapped.declaration.task) == ("own", "xnli/de")

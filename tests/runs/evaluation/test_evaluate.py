@@ -325,3 +325,35 @@ def test_compare_names_the_other_test_sets(cli, store, two_way):
     assert done.status == 0, done.err
     assert "scored on other test sets too, which `report` compares: two-way" in done.err
     assert json.loads(cli("compare", "bilstm", "majority", "--runs", store, "--json").out)["test_sets"] == ["two-way"]
+
+
+def test_a_masked_language_model_keeps_its_measure(store, tmp_path):
+    (tmp_path / "held.txt").write_text("The dog runs in the rain.\n\nA cat sleeps on the mat.\n" * 10)
+    (tmp_path / "held.yaml").write_text("name: held\nkind: lm\nsplits: {test: held.txt}\n")
+    run = RunFolder(next((store / "lm" / "bilstm").iterdir()))
+    (outcome,) = scored([run], tmp_path / "held.yaml")
+    assert outcome.error is None, outcome.note
+    assert outcome.result["metric"] == run.read_result()["metric"] == "masked_loss"
+    assert outcome.result["score"] > 1, "the loss of hidden tokens, and not bits of what is left"
+    assert not [problem for verdict in verify_runs([run.path]) for problem in verdict.problems]
+
+
+def test_spans_are_scored_by_the_rules_of_squad(store, tmp_path):
+    text = "Ada went to the market. Ben went home."
+    asked = [("q1", "Who went home?", "Ben", 24), ("q2", "Who went to the market?", "Ada", 0)]
+    articles = []
+    for number in range(9):
+        qas = [
+            {"id": f"{key}-{number}", "question": question, "answers": [{"text": answer, "answer_start": start}]}
+            for key, question, answer, start in asked
+        ]
+        articles.append({"title": f"t{number}", "paragraphs": [{"context": text, "qas": qas}]})
+    (tmp_path / "own.json").write_text(json.dumps({"version": "1.1", "data": articles}))
+    (tmp_path / "own.yaml").write_text("name: own\nkind: span\nsplits: {test: own.json}\n")
+    run = RunFolder(next((store / "squad-v1.1" / "bilstm").iterdir()))
+    (outcome,) = scored([run], tmp_path / "own.yaml")
+    assert outcome.error is None, outcome.note
+    answers = load_predictor(run).predict([{"question": question, "context": text} for _, question, _, _ in asked])
+    exact = [float(answer.prediction == right) for answer, (_, _, right, _) in zip(answers, asked, strict=True)]
+    assert outcome.result["scores"]["test"]["exact_match"] == pytest.approx(50 * sum(exact))
+    assert outcome.result["interval"] is not None, "nine articles are enough to draw"

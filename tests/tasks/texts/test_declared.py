@@ -49,6 +49,13 @@ def test_a_csv_of_reviews_runs_with_every_core(own, make_own, tmp_path, core):
     assert contradictions(folder, result) == []
 
 
+def test_a_csv_of_reviews_runs_with_a_pretrained_core(own, make_own, model_folder, tmp_path):
+    run = make_own(own / "reviews.yaml", "pretrained", core__model=str(model_folder("bert")), training__max_length=48)
+    _, folder, result = trained(run, tmp_path / "run")
+    assert set(result["scores"]["test"]) == {"accuracy", "macro_f1"}
+    assert contradictions(folder, result) == []
+
+
 def test_a_trained_run_answers_where_the_declaration_is_gone(own, make_own, tmp_path):
     _, folder, _ = trained(make_own(own / "reviews.yaml"), tmp_path / "run")
     for path in own.rglob("*.*"):
