@@ -119,14 +119,15 @@ def test_changed_code_is_said_and_trained_again_when_asked(bench, plugin, tmp_pa
 
 
 def test_a_report_gives_it_intervals_and_tests(bench, plugin, tmp_path):
-    for core in ("convolution", "bilstm", "majority"):
-        for seed in (0, 1):
-            settings = ("training.max_epochs=3", "training.batch_tokens=512", "tokenizer.vocab_size=200")
-            bench(
-                *("run", "--task", "topics", "--core", core, "--preset", "nano", "--seed", seed),
-                *("--data-dir", plugin / "data", "--wandb", "disabled"),
-                *(part for setting in settings for part in ("--set", setting)),
-            )
+    grid = {
+        "name": "grid",
+        "tasks": ["topics"],
+        "cores": {core: {"core": core, "preset": "nano"} for core in ("convolution", "bilstm", "majority")},
+        "seeds": [0, 1],
+        "overrides": {"training.max_epochs": 3, "training.batch_tokens": 512, "tokenizer.vocab_size": 200},
+    }
+    (tmp_path / "grid.yaml").write_text(json.dumps(grid))
+    bench("suite", "grid.yaml", "--data-dir", plugin / "data", "--wandb", "disabled", "--workers", "1")
     results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/topics/*/*/result.json")]
     assert len(results) == 6
     assert all(result["metric"] == "macro_f1" and result["interval"] is not None for result in results)
@@ -155,4 +156,4 @@ def test_a_report_gives_it_intervals_and_tests(bench, plugin, tmp_path):
     bench("report", "runs", "--out", "report")
     elsewhere = pd.read_csv(tmp_path / "report" / "tables" / "test-sets.csv")
     assert elsewhere["own_score"].notna().all()
-    assert set(elsewhere["core"]) == {"convolution-nano", "bilstm-nano"}
+    assert set(elsewhere["core"]) == {"convolution", "bilstm"}

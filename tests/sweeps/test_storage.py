@@ -107,13 +107,17 @@ def database(request, tmp_path) -> str | None:
 def test_processes_that_begin_at_once_share_a_fresh_database(config, database, tmp_path, sweep, play):
     tiny = config(budget={"trials": 9}, sampler="random")
 
+    def slowly(run):
+        time.sleep(0.05)  # as a run lets others at the database
+        return play.scores(run)
+
     def work(number):
         study = create_or_join(tiny, tmp_path / f"runs{number if database else ''}", database)
         (tmp_path / f"open{number}").touch()
         latest = time.monotonic() + 20  # without waiting, the first may do all before the last has begun
         while len(list(tmp_path.glob("open*"))) < 3 and time.monotonic() < latest:
             time.sleep(0.01)
-        sweep(study, play(slots=1))
+        sweep(study, play(slots=1, scores=slowly))
         study.close()
 
     assert at_once(3, work) == []
