@@ -136,7 +136,7 @@ def test_from_the_command_line(cli, store, two_way, snli):
     done = cli("evaluate", store, "--on", two_way)
     assert done.status == 0, done.err
     left_out = [line for line in done.err.splitlines() if "left out" in line]
-    assert len(left_out) == 4
+    assert len(left_out) == 5
     said = "\n".join(left_out)
     assert "the floor answers from the train split, which a run does not keep" in said
     assert "labels are the answers of classification/two-way, and not of glue/stsb" in said
