@@ -7,7 +7,7 @@ JOBS ?= 2
 # Where `bench` keeps its runs and their report.
 STORE ?= runs/quick
 
-.PHONY: bench test types lint clean
+.PHONY: bench test slow types lint clean
 .DEFAULT_GOAL := bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -23,7 +23,10 @@ test: $(VENV)/installed  ## lint, check types and test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(MAKE) types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) -m "not slow"
+
+slow: $(VENV)/installed  ## the tests that `test` leaves out: launchers, signals, W&B's programs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) -m slow
 
 # mypy finds `tasks` and its sisters where an installed package has them: beside the other rooms.
 types: $(VENV)/installed

@@ -79,6 +79,7 @@ def test_it_passes_the_suite_that_built_in_ones_pass(bench, plugin):
     assert "2 passed" in done.stdout
 
 
+@pytest.mark.slow
 def test_changed_code_is_said_and_trained_again_when_asked(bench, plugin, tmp_path):
     grid = {
         "name": "grid",

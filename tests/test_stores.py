@@ -85,6 +85,7 @@ READERS = {
 DAMAGE = (b"{", b"[]", b"\xff\xfe", b'{"name": 3, "cells": {}}')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", READERS)
 def test_a_damaged_record_is_no_traceback_in_any_command(call, store, tmp_path, pattern):
     copy = shutil.copytree(store, tmp_path / "copy")

@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from atinuke_bench.run_folder import find_runs
 from atinuke_bench.training.launchers import rank_environment
+
+pytestmark = pytest.mark.slow
 
 SMALL = {
     "training.max_epochs": 1,

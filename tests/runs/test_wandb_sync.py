@@ -18,6 +18,8 @@ from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
+pytestmark = pytest.mark.slow
+
 QUIET = Execution(show_progress=False)
 
 

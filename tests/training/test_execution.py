@@ -220,6 +220,7 @@ def alone(tmp_path_factory):
     return json.loads(out)
 
 
+@pytest.mark.slow
 # Thirty tokens are a row or two. Under `auto` gradients are sent once all are there, not as they come.
 @pytest.mark.parametrize(
     ("layout", "device_tokens"), list(zip(_LAYOUTS, ["30", "auto", "auto", "90000", "30"], strict=True))

@@ -63,6 +63,8 @@ import os, signal, sys
 from atinuke_bench.cli import main
 from atinuke_bench.training.module import TaskModule
 
+pytestmark = pytest.mark.slow
+
 original = TaskModule.training_step
 
 def training_step(self, batch, batch_index):
