@@ -19,6 +19,8 @@ from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.selection import EpochSelection
 from atinuke_bench.training.train import train_and_evaluate
 
+pytestmark = pytest.mark.slow
+
 #: What is under way when a signal comes, and where the run goes on.
 MOMENTS = {
     "a step": (TaskModule, "training_step", "after step 6 of epoch 1"),
@@ -62,8 +64,6 @@ ENDED = """
 import os, signal, sys
 from atinuke_bench.cli import main
 from atinuke_bench.training.module import TaskModule
-
-pytestmark = pytest.mark.slow
 
 original = TaskModule.training_step
 
