@@ -155,3 +155,9 @@ def test_an_error_of_built_in_code_is_no_plug_in_s():
         raise ModuleNotFoundError("no not_ours", name="atinuke_bench.not_ours")
     with pytest.raises(MissingDependencyError, match="'a_package_nobody_has'"), registry.plugin_errors("tasks", "snli"):
         raise ModuleNotFoundError("gone", name="a_package_nobody_has")
+
+
+def test_a_start_without_plug_ins_reads_no_declaration(monkeypatch, install):
+    install()
+    monkeypatch.setattr(registry, "built_in_declarations", lambda: pytest.fail("a file was read"))
+    assert registry.unused_plugins() == []
