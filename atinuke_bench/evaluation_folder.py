@@ -31,7 +31,7 @@ from atinuke_bench.files import (
     write_text,
 )
 from atinuke_bench.records import EvaluationRecord
-from atinuke_bench.run_folder import RunFolder, require_shape, sealed, unsealed
+from atinuke_bench.run_folder import DAMAGED, EARLIER, RunFolder, move_aside, require_shape, sealed, unsealed
 
 EVALUATION_SCHEMA = 1
 _PLACE = "evaluations"
@@ -120,15 +120,7 @@ class EvaluationFolder:
 
     def set_aside(self, *, damaged: bool = False) -> Path:
         """Move the evaluation into a folder that counts as none; RunFolderError where that is refused."""
-        prefix = ".damaged-" if damaged else ".earlier-"
-        numbers = [path.name.removeprefix(prefix) for path in self.path.parent.glob(f"{prefix}*")]
-        number = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
-        place = make_folder(self.path.parent / f"{prefix}{number}") / self.name
-        try:
-            self.path.rename(place)
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
-        return place
+        return move_aside([self.path], self.path.parent, DAMAGED if damaged else EARLIER, self.path) / self.name
 
 
 def evaluation_of(run: RunFolder, name: str) -> EvaluationFolder:

@@ -52,8 +52,8 @@ from atinuke_bench.records import FailureRecord, ResultRecord
 
 RESULT_SCHEMA = 1
 Shape = TypeVar("Shape", bound=BaseModel)
-_SET_ASIDE = ".earlier-"
-_DAMAGED = ".damaged-"
+#: Beginnings of the folders that hold what was set aside, each followed by a number from 1.
+EARLIER, DAMAGED = ".earlier-", ".damaged-"
 _CHECKSUM = "sha256"
 #: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
 MOST_UNKNOWN_PERCENT = 5
@@ -150,7 +150,7 @@ class RunFolder:
         # First what a run would be taken for finished by, then what it would resume from, wherever this is interrupted.
         order = [self.result, self.last_checkpoint.parent, self.history]
         left.sort(key=lambda path: order.index(path) if path in order else len(order))
-        return self._move(left, _SET_ASIDE)
+        return move_aside(left, self.path, EARLIER, self.path)
 
     def set_damaged_aside(self, paths: Iterable[Path]) -> Path | None:
         """Move files of the run that are no use into a folder that counts as no run; None where none of them is there.
@@ -158,25 +158,11 @@ class RunFolder:
         Nothing is deleted: who wants to know what happened to a file finds it there.
         """
         found = [path for path in paths if path.exists() or path.is_symlink()]
-        return self._move(found, _DAMAGED) if found else None
+        return move_aside(found, self.path, DAMAGED, self.path) if found else None
 
     def num_set_aside(self) -> int:
         """How often what a training left was set aside."""
-        return self._num_places(_SET_ASIDE)
-
-    def _num_places(self, prefix: str) -> int:
-        numbers = [path.name.removeprefix(prefix) for path in self.path.glob(f"{prefix}*")]
-        return max((int(number) for number in numbers if number.isdecimal()), default=0)
-
-    def _move(self, paths: Iterable[Path], prefix: str) -> Path:
-        """Move files, in this order, into the next folder of a prefix."""
-        place = make_folder(self.path / f"{prefix}{self._num_places(prefix) + 1}")
-        try:
-            for path in paths:
-                path.rename(place / path.name)
-        except OSError as error:
-            raise RunFolderError(f"{self.path}: cannot be set aside ({error.strerror or error})") from error
-        return place
+        return _num_places(self.path, EARLIER)
 
     def has_past(self) -> bool:
         """Whether a training would find something of an earlier one."""
@@ -288,6 +274,22 @@ class RunFolder:
             state.unlink(missing_ok=True)
 
 
+def move_aside(paths: Iterable[Path], folder: Path, prefix: str, what: Path) -> Path:
+    """Move files, in this order, into the next place of a prefix in a folder; RunFolderError that names `what`."""
+    place = make_folder(folder / f"{prefix}{_num_places(folder, prefix) + 1}")
+    try:
+        for path in paths:
+            path.rename(place / path.name)
+    except OSError as error:
+        raise RunFolderError(f"{what}: cannot be set aside ({error.strerror or error})") from error
+    return place
+
+
+def _num_places(folder: Path, prefix: str) -> int:
+    numbers = [path.name.removeprefix(prefix) for path in folder.glob(f"{prefix}*")]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+
 def sealed(result: dict[str, Any]) -> dict[str, Any]:
     """A result with the checksum of all it says, by which a changed one is known."""
     return {**result, _CHECKSUM: _digest(finite(result))}
@@ -390,5 +392,5 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
                 below.clear()
             else:
                 seen.add(real)
-                below[:] = [name for name in below if not name.startswith((_SET_ASIDE, _DAMAGED))]
+                below[:] = [name for name in below if not name.startswith((EARLIER, DAMAGED))]
     return [RunFolder(path) for path in sorted(found)]
