@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -245,6 +245,24 @@ def declared_splits(declaration: Declaration) -> Splits:
     evaluated = tuple(name for name in declaration.splits if name != "train") or ("dev",)
     headline = tuple(name for name in ("test", "dev") if name in evaluated)
     return Splits(evaluated=evaluated, headline=headline or evaluated)
+
+
+def as_declared(task: Task, declaration: Declaration, summary: str, **changes: Any) -> Task:
+    """A built-in task on a declaration's own data; `changes` are the parts in which its kind differs from the task.
+
+    Its version counts the task's too: a family whose code gives other numbers gives them for all its data.
+    """
+    parts: dict[str, Any] = {
+        "name": declaration.task,
+        "family": declaration.kind,
+        "summary": declaration.summary or summary,
+        "metric": registry.declared_metric(declaration.kind, declaration.metric_name),
+        "splits": declared_splits(declaration),
+        "official_sizes": (),
+        "training": {**task.training, **declaration.training},
+        "result_version": task.result_version + declaration.result_version - 1,
+    }
+    return replace(task, **(parts | changes))
 
 
 def require_unset(declaration: Declaration, *names: str) -> None:

@@ -6,9 +6,6 @@ that know no more words than these features.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from atinuke_bench import registry
 from atinuke_bench.config import Declaration
 from atinuke_bench.tasks.coref.data import CorefData
 from atinuke_bench.tasks.coref.documents import FEATURES
@@ -18,7 +15,7 @@ from atinuke_bench.tasks.coref.inputs import CorefInputs
 from atinuke_bench.tasks.coref.metric import METRICS
 from atinuke_bench.tasks.coref.model import CorefModel, CorefOptions
 from atinuke_bench.tasks.coref.slices import by_type_and_distance
-from atinuke_bench.training.task import Task, Unit, declared_splits, require_unset
+from atinuke_bench.training.task import Task, Unit, as_declared, require_unset
 
 COREF = Task(
     name="coref",
@@ -45,15 +42,4 @@ COREF = Task(
 def from_declaration(declaration: Declaration) -> Task:
     """A task of kind `coref`: the documents of CoNLL-2012 files."""
     require_unset(declaration, "fields", "where", "labels", "positive", "reader")
-    return replace(
-        COREF,
-        name=declaration.task,
-        family=declaration.kind,
-        summary=declaration.summary or "declared documents, end-to-end coreference",
-        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
-        data=CorefData(declaration),
-        splits=declared_splits(declaration),
-        official_sizes=(),
-        training={**COREF.training, **declaration.training},
-        result_version=declaration.result_version,
-    )
+    return as_declared(COREF, declaration, "declared documents, end-to-end coreference", data=CorefData(declaration))

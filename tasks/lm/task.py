@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from atinuke_bench import registry
 from atinuke_bench.config import Declaration, RunConfig, TokenizerConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.tasks.lm.data import FEATURES, LmData
@@ -18,7 +17,7 @@ from atinuke_bench.tasks.lm.floor import unigrams
 from atinuke_bench.tasks.lm.inputs import LmInputs
 from atinuke_bench.tasks.lm.metric import BITS_PER_BYTE, MASKED_LOSS
 from atinuke_bench.tasks.lm.model import LmModel, LmOptions
-from atinuke_bench.training.task import Task, declared_splits, options_of, require_unset
+from atinuke_bench.training.task import Task, as_declared, options_of, require_unset
 
 CAUSAL = LmData("causal")
 
@@ -70,18 +69,14 @@ def from_declaration(declaration: Declaration) -> Task:
     """A task of kind `lm`: running text in files, or in the rows of tables."""
     require_unset(declaration, "labels", "positive", "reader")
     data = LmData("causal", declaration)
-    registry.declared_metric(declaration.kind, declaration.metric_name)
-    return replace(
+    return as_declared(
         LM,
-        name=declaration.task,
-        family=declaration.kind,
-        summary=declaration.summary or "declared text, next or hidden tokens",
+        declaration,
+        "declared text, next or hidden tokens",
+        metric=LM.metric,  # until a run's objective is known
         data=data,
         floor=partial(unigrams, data),
-        splits=declared_splits(declaration),
-        training={**LM.training, **declaration.training},
         variant=for_metric,
-        result_version=declaration.result_version,
     )
 
 

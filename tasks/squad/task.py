@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from atinuke_bench import registry
 from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.tasks.squad.data import FEATURES, SquadData
 from atinuke_bench.tasks.squad.files import SquadFiles
@@ -15,7 +14,7 @@ from atinuke_bench.tasks.squad.metric import METRICS
 from atinuke_bench.tasks.squad.model import SquadModel, SquadOptions
 from atinuke_bench.tasks.squad.slices import by_question
 from atinuke_bench.tasks.squad.tables import SpanData, SpanOptions
-from atinuke_bench.training.task import Splits, Task, Unit, declared_splits, options_of, require_unset
+from atinuke_bench.training.task import Splits, Task, Unit, as_declared, options_of, require_unset
 
 
 def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Task:
@@ -57,21 +56,15 @@ def from_declaration(declaration: Declaration) -> Task:
     require_unset(declaration, "labels", "positive", "reader")
     names_unit = "unit" in declaration.fields
     is_squad = not declaration.fields or "title" in declaration.fields
-    return replace(
+    return as_declared(
         SQUAD_V2,
-        name=declaration.task,
-        family=declaration.kind,
-        summary=declaration.summary or "declared questions, answered by a span of a text",
-        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
+        declaration,
+        "declared questions, answered by a span of a text",
         data=SpanData(declaration.task, "2.0", declaration=declaration),
         model=SquadModel(unanswerable=True, options_class=SpanOptions),
-        splits=declared_splits(declaration),
         unit=Unit("unit" if names_unit else "article" if is_squad else "text", "title"),
-        official_sizes=(),
         options_class=SpanOptions,
-        training={**SQUAD_V2.training, **declaration.training},
         variant=with_answers,
-        result_version=declaration.result_version,
     )
 
 

@@ -6,9 +6,6 @@ Data: CoNLL-2012 columns or CoNLL-2005 `.words` and `.props` files in a folder; 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from atinuke_bench import registry
 from atinuke_bench.config import Declaration
 from atinuke_bench.tasks.srl.data import FEATURES, SrlData
 from atinuke_bench.tasks.srl.files import SrlFiles
@@ -17,7 +14,7 @@ from atinuke_bench.tasks.srl.inputs import SrlInputs
 from atinuke_bench.tasks.srl.metric import METRICS
 from atinuke_bench.tasks.srl.model import SrlModel, SrlOptions
 from atinuke_bench.tasks.srl.slices import by_role_and_distance
-from atinuke_bench.training.task import Splits, Task, Unit, declared_splits, require_unset
+from atinuke_bench.training.task import Splits, Task, Unit, as_declared, require_unset
 
 SRL = Task(
     name="srl",
@@ -51,15 +48,4 @@ SRL = Task(
 def from_declaration(declaration: Declaration) -> Task:
     """A task of kind `srl`: the predicates of CoNLL-2012 columns, or of `.props` files with their `.words`."""
     require_unset(declaration, "fields", "where", "labels", "positive", "reader")
-    return replace(
-        SRL,
-        name=declaration.task,
-        family=declaration.kind,
-        summary=declaration.summary or "declared predicates, spans and roles of their arguments",
-        metric=registry.declared_metric(declaration.kind, declaration.metric_name),
-        data=SrlData(declaration),
-        splits=declared_splits(declaration),
-        official_sizes=(),
-        training={**SRL.training, **declaration.training},
-        result_version=declaration.result_version,
-    )
+    return as_declared(SRL, declaration, "declared predicates, spans and roles of arguments", data=SrlData(declaration))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
+from atinuke_bench.registry import load_task
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.recompute import contradictions
 from atinuke_bench.training.execution import Execution
@@ -53,6 +54,16 @@ def test_own_files_run_with_every_core(own_files, make_declared, model_folder, t
     if core in TRAINED:
         (answer,) = load_predictor(RunFolder(tmp_path / "run")).predict([ASKED[task]])
         assert answer.prediction is not None
+
+
+@pytest.mark.parametrize(
+    ("file", "built_in"), [("squad", "squad-v2.0"), ("coref", "coref"), ("srl", "srl"), ("lm", "lm")]
+)
+def test_a_family_whose_numbers_changed_has_changed_for_own_files_too(own_files, make_declared, file, built_in):
+    run = make_declared(own_files / f"{file}.yaml", "bilstm")
+    assert load_task(run.task, run.declaration).result_version == load_task(built_in).result_version
+    raised = run.declaration.model_copy(update={"result_version": 2})
+    assert load_task(run.task, raised).result_version == load_task(built_in).result_version + 1
 
 
 @pytest.mark.parametrize("core", [*TRAINED, "majority"])
