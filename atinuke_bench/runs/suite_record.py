@@ -167,12 +167,12 @@ def _stamp_below(places: list[Path]) -> str | None:
 
 
 def code_stamp() -> str:
-    """The package's own files in short: other code may give other grids and other identities."""
+    """The package's own files in short: other code or declarations may give other grids and other identities."""
     import sys
 
     digest = hashlib.sha256(sys.version.encode())
     roots = [Path(__file__).resolve().parents[1], *_mapped_rooms()]
-    for path in sorted(path for root in roots for path in root.rglob("*.py")):
+    for path in sorted(path for root in roots for ending in ("py", "yaml") for path in root.rglob(f"*.{ending}")):
         digest.update(_stamp_of(str(path)))
     return digest.hexdigest()
 
