@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.shared import JsonOption, WandbOption, app, print_json, say, wandb_mode
+from atinuke_bench.cli.shared import AcrossOption, JsonOption, WandbOption, app, print_json, say, wandb_mode
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ each time (2.5 %, 1.25 %, …), so that all looks together are wrong in under 5 
 def claim(
     text: Annotated[str, typer.Argument(metavar="CLAIM", help="The sentence, in quotation marks.")],
     runs: Annotated[Path, typer.Option("--runs", help="Store of the runs.")] = Path("runs"),
-    across: Annotated[
-        list[str] | None,
-        typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
-    ] = None,
+    across: AcrossOption = None,
     carry_out: Annotated[bool, typer.Option("--carry-out", help="Train further seeds until it is decided.")] = False,
     max_seeds: Annotated[int, typer.Option("--max-seeds", min=3, help="Most seeds of each core.")] = 12,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,

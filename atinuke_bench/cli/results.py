@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atinuke_bench.cli.shared import (
+    AcrossOption,
     JsonOption,
     WandbOption,
     app,
@@ -149,10 +150,7 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A core, or a folder or pattern of runs.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What to compare it with, named the same way.")],
     runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
-    across: Annotated[
-        list[str] | None,
-        typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
-    ] = None,
+    across: AcrossOption = None,
     margin: MarginOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -71,6 +71,10 @@ DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
 ]
+AcrossOption = Annotated[
+    list[str] | None,
+    typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
 RerunOption = Annotated[
     bool, typer.Option("--rerun", help="Train again what is finished; the files that are there are set aside.")

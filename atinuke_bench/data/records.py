@@ -49,8 +49,9 @@ def table_endings() -> tuple[str, ...]:
 def _delimited(delimiter: str) -> Callable[[Path, bool, bool], Iterator[Numbered]]:
     def read(path: Path, header: bool, quotes: bool) -> Iterator[Numbered]:
         text = io.StringIO(read_text(path), newline="")
-        # csv.QUOTE_MINIMAL, csv.QUOTE_NONE
-        rows = csv.reader(text, delimiter=delimiter, strict=True, quoting=0 if quotes else 3)
+        rows = csv.reader(
+            text, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        )
         names: list[Any] | None = None
         # A field may span lines; a row is named by its first.
         last = 0

@@ -62,8 +62,8 @@ def make_contrast(
     found = contrast(parts)
     spread = Spread(found.value - offset, found.error, found.freedom)
     known = sources(parts)
-    can_tell = known is not None and math.isfinite(spread.error) and spread.value != 0
-    needed = known.seeds_needed(spread.value) if known is not None and can_tell else None
+    can_tell = math.isfinite(spread.error) and spread.value != 0
+    needed = known.seeds_needed(spread.value) if known and can_tell else None
     return Contrast(a.column.task, a, b, formula, spread, one_sided, needed)
 
 
