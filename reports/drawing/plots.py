@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..statistics.cells import Cell
 from .labels import label_ends, label_points, legend, plain_log_axis
-from .style import Look, Plot, finished, new_figure, short, slug
+from .style import DOUBLE_COLUMN, Look, Plot, finished, new_figure, short, slug
 
 _MOST_BARS = 6
 #: A seed's epochs: epoch, loss, score.
@@ -193,10 +193,12 @@ def _slice_bars(table: SliceTable, look: dict[str, Look]) -> Figure:
 def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
     """Rows gold, columns predicted, shares of the gold label in percent: summed over seeds, one panel a variant."""
     size = len(next(iter(matrices.values())))
-    panel = max(1.9, 0.55 * size + 1)
-    columns = min(len(matrices), 4)
+    names = max(len(short(label)) for label in next(iter(matrices.values())).index)
+    cells = max(1.1, 0.27 * size)
+    panel = cells + 0.06 * names + 0.25
+    columns = min(len(matrices), max(1, int(DOUBLE_COLUMN / panel)))
     rows = -(-len(matrices) // columns)
-    figure, axes = new_figure(columns, (panel * columns + 0.6, (panel + 0.35) * rows), rows)
+    figure, axes = new_figure(columns, (panel * columns, (cells + 0.045 * names + 0.5) * rows), rows)
     for axis in axes[len(matrices) :]:
         axis.set_visible(False)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=False):

@@ -6,7 +6,6 @@ the same distinction for print in grey. Lines and points are labelled where they
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
 from collections.abc import Sequence
@@ -19,10 +18,14 @@ from matplotlib.figure import Figure
 
 from atinuke_bench.files import sha256_json
 
+from .recording import written
+
 #: Letters of a name that files of figures are called by.
 _MOST_SLUG = 80
 #: Variants drawn in one figure; with more, nothing can be told apart.
 MOST_VARIANTS = 8
+#: Widths of figures in inches, as papers have them: one of two columns, and both.
+SINGLE_COLUMN, DOUBLE_COLUMN = 3.3, 6.9
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444", "#882255")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -35,6 +38,8 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "svg.fonttype": "none",
+    # TrueType: journals refuse fonts of Type 3.
+    "pdf.fonttype": 42,
     "font.family": "sans-serif",
     "text.parse_math": False,
 }
@@ -52,12 +57,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure as SVG for the page and PNG for slides, and the section of the page that shows it."""
+    """A figure as SVG for the page, PNG for slides and PDF for papers, and the section of the page that shows it."""
 
     name: str
     title: str
     svg: str
     png: bytes
+    pdf: bytes
     section: str = "figures"
 
 
@@ -71,10 +77,11 @@ def looks(variants: Sequence[str]) -> dict[str, Look]:
 
 
 def new_figure(columns: int, size: tuple[float, float], rows: int = 1) -> tuple[Figure, list[Axes]]:
-    """An empty figure of some panels, in reading order; the size is in inches."""
+    """An empty figure of some panels, in reading order; the size is in inches, and the width becomes a column's."""
+    width = SINGLE_COLUMN if size[0] <= 4 else DOUBLE_COLUMN
     # No pyplot: it keeps global state and asks for a display.
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=(width, size[1]), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.ravel())
 
@@ -82,18 +89,13 @@ def new_figure(columns: int, size: tuple[float, float], rows: int = 1) -> tuple[
 def finished(figure: Figure, name: str, title: str, section: str = "figures") -> Plot:
     """The figure as a plot; it may not be drawn on afterwards."""
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # A label in a script that the font lacks: the page shows it in the reader's font, the PNG as a box.
+        # A label in a script that the font lacks: the page shows it in the reader's font, the PNG and the PDF as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        svg, png = io.StringIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        # Laying out costs as much as drawing, and the panels now are where they belong.
-        figure.set_layout_engine("none")
-        figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
-    text = svg.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+        svg, png, pdf = written(figure)
+    text = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     # Several figures share a page, where an id may occur once.
     text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    return Plot(name, title, text, png.getvalue(), section)
+    return Plot(name, title, text, png, pdf, section)
 
 
 def slug(text: str) -> str:

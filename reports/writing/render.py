@@ -72,6 +72,7 @@ def write_files(report: Report, out: Path) -> None:
     for plot in report.plots:
         write_text(figures / f"{plot.name}.svg", plot.svg)
         write_bytes(figures / f"{plot.name}.png", plot.png)
+        write_bytes(figures / f"{plot.name}.pdf", plot.pdf)
     captions = "".join(f"- `{plot.name}`: {plot.title}\n" for plot in report.plots)
     write_text(figures / "captions.md", captions)
     write_text(out / "report.html", render_html(report))
