@@ -12,7 +12,6 @@ The page shows figures in its own light and dark colours (`themed`), and says wh
 from __future__ import annotations
 
 import html
-import io
 import json
 import re
 import warnings
@@ -29,6 +28,7 @@ from matplotlib.text import Text
 from atinuke_bench.files import sha256_json
 
 from .names import short_names
+from .recording import written
 
 #: Letters of a name that files of figures are called by.
 _MOST_SLUG = 80
@@ -55,6 +55,8 @@ _STYLE: dict[Any, Any] = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
     **dict.fromkeys(("axes.facecolor", "figure.facecolor"), PAPER),
     "svg.fonttype": "none",
+    # TrueType: journals refuse fonts of Type 3.
+    "pdf.fonttype": 42,
     "font.family": "sans-serif",
     "text.parse_math": False,
 }
@@ -78,12 +80,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure as SVG for the page and PNG for slides, and the section of the page that shows it."""
+    """A figure as SVG for the page, PNG for slides and PDF for papers, and the section of the page that shows it."""
 
     name: str
     title: str
     svg: str
     png: bytes
+    pdf: bytes
     section: str = "figures"
     #: The table that it is drawn beside; empty for one that stands with the others of its section.
     of_table: str = ""
@@ -119,23 +122,18 @@ def tip(artist: Artist, *texts: str) -> None:
 def finished(figure: Figure, name: str, title: str, section: str = "figures") -> Plot:
     """The figure as a plot; it may not be drawn on afterwards."""
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # A label in a script that the font lacks: the page shows it in the reader's font, the PNG as a box.
+        # A label in a script that the font lacks: the page shows it in the reader's font, the PNG and the PDF as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # What was written since the figure was made has the size and the colour of Matplotlib's defaults.
         for text in figure.findobj(Text):
             text.set_fontsize(TYPE_SIZE)
             if text.get_color() == "black":
                 text.set_color(INK)
-        svg, png = io.StringIO(), io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        # Laying out costs as much as drawing, and the panels now are where they belong.
-        figure.set_layout_engine("none")
-        figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
-    drawn = svg.getvalue()
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
+        svg, png, pdf = written(figure)
+    drawn = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     # Several figures share a page, where an id may occur once.
     drawn = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", drawn)
-    return Plot(name, title, _with_tips(drawn, f"{name}-{_TIP}"), png.getvalue(), section)
+    return Plot(name, title, _with_tips(drawn, f"{name}-{_TIP}"), png, pdf, section)
 
 
 def _with_tips(svg: str, prefix: str) -> str:

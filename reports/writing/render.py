@@ -83,6 +83,7 @@ def write_files(report: Report, out: Path) -> None:
     for plot in report.plots:
         write_text(figures / f"{plot.name}.svg", plot.svg)
         write_bytes(figures / f"{plot.name}.png", plot.png)
+        write_bytes(figures / f"{plot.name}.pdf", plot.pdf)
     notes = (HOW_TO_READ, *report.findings.notes) if report.findings.tables else ()
     write_text(out / "findings.md", findings_to_markdown(report.findings.tables, notes, len(report.gaps)))
     captions = "".join(f"- `{plot.name}`: {plot.title}\n" for plot in report.plots)

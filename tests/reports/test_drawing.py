@@ -1,100 +1,75 @@
-"""Figures: one size of type, colours that follow the page's scheme, names that cover nothing, and what marks say."""
+"""Figures as files: drawn once, the same in every format, fit for a paper."""
 
 from __future__ import annotations
 
+import io
 import re
-from xml.etree import ElementTree
+import shutil
+import subprocess
+import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.image import imread
 
-from atinuke_bench.reports.drawing.labels import label_points
-from atinuke_bench.reports.drawing.plots import SliceTable, confusion_matrices, learning_curves, slice_figure
-from atinuke_bench.reports.drawing.style import finished, looks, new_figure, themed, tip
-
-EVIL = '<script>"&'
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def _titles(plot):
-    """The texts of a figure's marks, with the element that each is of."""
-    tree = ElementTree.fromstring(plot.svg)
-    return [
-        (parent.tag.removeprefix(SVG), child.text)
-        for parent in tree.iter()
-        for child in parent
-        if child.tag == f"{SVG}title"
-    ]
+from atinuke_bench.reports.drawing import style
+from atinuke_bench.reports.drawing.recording import written
 
 
-def test_a_mark_says_what_it_is_point_by_point():
-    figure, (axes,) = new_figure(1, 2.0)
-    (line,) = axes.plot([1, 2, 3], [5, 4, 6], marker="o")
-    tip(line, "first", EVIL, "third")
-    (alone,) = axes.plot([2], [5], marker="s")
-    tip(alone, "alone")
-    plot = finished(figure, "f", "t")
-    assert _titles(plot) == [("use", "first"), ("use", EVIL), ("use", "third"), ("g", "alone")]
-    uses = re.findall(r'<use [^>]*x="([\d.]+)"[^>]*><title>', plot.svg)
-    assert [float(x) for x in uses] == sorted(map(float, uses))
-    assert "tip:" not in plot.svg
+def figure(name="a name"):
+    drawn, (left, right) = style.new_figure(2, 3.0)
+    left.plot([1, 2, 3], [1, 4, 2], "o--", clip_on=True, label=name)
+    left.fill_between([1, 2, 3], [0, 3, 1], [2, 5, 3], alpha=0.2)
+    left.set_xlabel("epoch")
+    left.set_title("above", loc="left")
+    right.bar([0, 1], [2, 3], hatch="///", edgecolor="white")
+    right.imshow([[0, 1], [1, 0]], extent=(0, 1, 0, 1))
+    right.set_xscale("symlog")
+    return drawn
 
 
-def _figures():
-    look = looks(["a", f"b[{EVIL}]"])
-    mean = pd.DataFrame({name: [50.0, 60.0, np.nan] for name in look}, index=["x", "y", "z"])
-    counts = pd.Series({"x": 9, "y": 8})
-    matrix = pd.DataFrame([[8, 2], [1, 9]], index=["no", "yes"], columns=["no", "yes"])
-    history = [([0, 1], [0.5, 0.4], [50.0, 60.0])]
-    ordered = mean.set_axis(["0-4", "5-9", "10+"])
-    yield learning_curves("t", dict.fromkeys(look, history), look)
-    yield confusion_matrices("t", dict.fromkeys(look, matrix))
-    for table in (mean, ordered, mean.set_axis([f"a label of very many letters {n}" for n in range(3)])):
-        yield slice_figure(SliceTable("t", "s", "f1", table, table - 1, table + 1, counts, 3), look)
+def test_every_format_shows_what_matplotlib_itself_would_draw():
+    drawn = figure()
+    with rc_context({"svg.hashsalt": "a", "svg.fonttype": "none", "pdf.fonttype": 42, "text.parse_math": False}):
+        svg, png, _ = written(drawn)
+        drawn.set_layout_engine("none")
+        drawn.set_dpi(144)
+        own_svg, own_png = io.StringIO(), io.BytesIO()
+        FigureCanvasSVG(drawn).print_svg(own_svg, metadata={"Date": None, "Creator": None})
+        drawn.set_dpi(144)
+        FigureCanvasAgg(drawn).print_png(own_png)
+    without_images = [re.sub(r"<image.*?/>", "", text, flags=re.DOTALL) for text in (svg, own_svg.getvalue())]
+    assert without_images[0] == without_images[1]
+    ours, theirs = (imread(io.BytesIO(data)) for data in (png, own_png.getvalue()))
+    assert ours.shape == theirs.shape
+    assert ours.shape[0] == 432
+    # Texts may lie a fraction of a dot elsewhere: in files for print they are measured without hinting.
+    assert (np.abs(ours - theirs).max(axis=2) > 0.5).mean() < 0.01
+    assert (ours[..., :3] < 0.5).any()
 
 
-@pytest.fixture(scope="module", name="plots")
-def _plots():
-    return list(_figures())
+def test_a_pdf_is_as_wide_as_figures_are_and_embeds_truetype():
+    plots = [style.finished(figure(name), "name", "a title") for name in ("a", "a")]
+    assert plots[0] == plots[1]  # no dates, no random names
+    pdf = plots[0].pdf
+    assert b"/FontFile2" in pdf
+    assert b"/Type3" not in pdf
+    assert b"Date" not in pdf
+    (box,) = re.findall(rb"/MediaBox \[ 0 0 (\S+) (\S+) \]", pdf)
+    assert [float(side) for side in box] == [style.WIDTH * 72, 3 * 72]
 
 
-def test_all_text_of_all_figures_is_of_one_size(plots):
-    sizes = {size for plot in plots for size in re.findall(r"font(?:-size)?: (?:\w+ )*?([\d.]+)px", plot.svg)}
-    assert sizes == {"9"}
-    widths = {re.search(r'width="([\d.]+)pt"', plot.svg)[1] for plot in plots}
-    assert widths == {"432"}
-
-
-def test_every_figure_says_its_values_and_only_those_there_are(plots):
-    for plot in plots:
-        texts = [text for _, text in _titles(plot)]
-        assert texts, plot.title
-        assert "nan" not in " ".join(texts)
-        assert "–" not in " ".join(texts)
-    assert "a: yes for gold no: 2 of 10 (20.0 %)" in [text for _, text in _titles(plots[1])]
-    assert "a, 5-9: 60.00 (seeds 59.00 to 61.00)" in [text for _, text in _titles(plots[3])]
-
-
-def test_text_and_axes_have_the_colour_of_the_scheme(plots):
-    for plot in plots:
-        shown = themed(plot.svg)
-        assert "#1b1b1b" not in shown
-        assert "#ffffff" not in shown
-        for text in re.findall(r"<text[^>]*>", shown):
-            # Numbers on the squares of a matrix are on the squares' own colour.
-            assert "fill: var(--ink)" in text or "fill: #fefefe" in text or "fill: #111111" in text
-
-
-def test_names_beside_points_cover_neither_each_other_nor_a_point():
-    _, (axes,) = new_figure(1, 3.0)
-    points = [(1 + 0.01 * n, 50.0 + 0.05 * n, f"a core of a long name {n}") for n in range(8)]
-    axes.plot(*zip(*[point[:2] for point in points], strict=True), "o")
-    axes.margins(0.25)
-    label_points(axes, points)
-    names = [text for text in axes.texts if text.get_text()]
-    boxes = [text.get_window_extent() for text in names]
-    assert len(boxes) == 8
-    assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.padded(-1).overlaps(b.padded(-1))]
-    marks = axes.transData.transform([point[:2] for point in points])
-    assert not [mark for mark in marks for box in boxes if box.padded(-1).contains(*mark)]
+@pytest.mark.parametrize("name", ["plain", "größer", "ядро", "中文", "عربي", "क्षि"])
+def test_names_in_every_script_are_drawn(name):
+    drawn, (axes,) = style.new_figure(1, 2.0)
+    axes.set_title(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot = style.finished(drawn, "name", "a title")
+    assert name in plot.svg
+    if name.isascii() and shutil.which("pdftotext"):
+        found = subprocess.run(["pdftotext", "-", "-"], input=plot.pdf, capture_output=True, check=True).stdout
+        assert name in found.decode()
