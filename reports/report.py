@@ -23,6 +23,7 @@ from .sections.findings import Findings, findings
 from .sections.headline import blocks_of, headline
 from .sections.published import published_table
 from .sections.scaling import scaling_plots, scaling_table, series_of
+from .sections.slice_examples import SliceExamples, slice_examples
 from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
@@ -43,6 +44,7 @@ class Report:
     comparisons: tuple[Comparison, ...] = ()
     plots: tuple[Plot, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    slice_examples: tuple[SliceExamples, ...] = ()
     gaps: tuple[Gap, ...] = ()
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -126,6 +128,7 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
         comparisons=tuple(comparisons),
         plots=(*said.plots, *across.plots, *plots, *drawn, *others.plots),
         disagreements=tuple(disagreements(frame, comparisons)),
+        slice_examples=tuple(slice_examples(frame, cells)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
         notes={**made.notes, "findings": said.notes, "across": across.notes, "figures": tuple(left_out)},
     )
