@@ -54,7 +54,7 @@ def published_table(frame: Frame, cells: Cells) -> Table:
         ]
     )
     num_first = sum(_place(row) < 2 for row in beside)
-    if not (data["comparable"] == "yes").any():
+    if beside and not any(row["comparable"] == "yes" for row in beside):
         shown = shown.drop(columns=list(_DIFFERENCES))
     note = (
         "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
