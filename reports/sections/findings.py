@@ -20,7 +20,7 @@ from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cells
 from ..statistics.comparison import Comparison, Family, is_with_floor
-from ..statistics.verdict import NOT_TESTED, points
+from ..statistics.verdict import NOT_TESTED, margin_note, points
 from .averages import Across, ComparedAverages
 from .elsewhere import TestSets
 from .headline import Block
@@ -81,7 +81,7 @@ def findings(
     """What the runs show: of each table of scores, of the averages over its tasks, and of other test sets."""
     found: list[TableFindings] = []
     plots: list[Plot] = []
-    notes: list[str] = []
+    notes = [note for note in {margin_note(family.margin): None for _, family in blocks} if note]
 
     def add(
         table: str, title: str, family: Family, tests: str, names: Mapping[Column, str], limits: Sequence[str]
