@@ -30,7 +30,8 @@ def published_table(frame: Frame, cells: Cells) -> Table:
     columns = frame.runs.drop_duplicates("column")
     beside = [_beside(row, frame, columns, cells) for row in rows.to_dict("records")]
     # First what may be compared, then the claims, which name what they are measured by here.
-    data = pd.DataFrame(sorted(beside, key=_place))
+    beside.sort(key=_place)
+    data = pd.DataFrame(beside)
     shown = pd.DataFrame(
         [
             {
