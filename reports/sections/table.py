@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,3 +22,5 @@ class Table:
     #: Section of the page that shows it, and whether it is folded up there.
     section: str = "scores"
     is_folded: bool = False
+    #: Where `shown` has the best mean of a column, by row and name of the column: how many of its first letters it is.
+    best: Mapping[tuple[int, str], int] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from ..reading.wandb_project import collect_project
 from ..report import Report, make_report
 from ..statistics.verdict import require_margin
 from .formats import write_table
+from .latex import document
 
 #: Rows of one table that the page shows; the files have all.
 MOST_ROWS = 300
@@ -69,6 +70,7 @@ def write_files(report: Report, out: Path) -> None:
     tables, figures = (make_folder(out / name) for name in ("tables", "figures"))
     for table in report.tables:
         write_table(table, tables)
+    write_text(tables / "all.tex", document(table.name for table in report.tables))
     for plot in report.plots:
         write_text(figures / f"{plot.name}.svg", plot.svg)
         write_bytes(figures / f"{plot.name}.png", plot.png)
