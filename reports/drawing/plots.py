@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..statistics.cells import Cell
 from .labels import label_ends, label_points, legend, plain_log_axis
+from .once import drawn_once
 from .style import DOUBLE_COLUMN, Look, Plot, finished, new_figure, short, slug
 
 _MOST_BARS = 6
@@ -20,6 +21,7 @@ _MOST_BARS = 6
 History = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
 
+@drawn_once
 def learning_curves(task: str, histories: dict[str, list[History]], look: dict[str, Look]) -> Plot | None:
     """Training loss and selection score by epoch: mean over seeds, band from the lowest to the highest seed.
 
@@ -67,8 +69,16 @@ def score_against_cost(
         for cell in cells
         if np.isfinite(training_flops[cell.variant])
     ]
-    if len(points) < 2:
-        return None
+    return _pareto(task, cells[0].metric, points, look) if len(points) > 1 else None
+
+
+@drawn_once
+def _pareto(
+    task: str,
+    metric: str,
+    points: Sequence[tuple[float, float, tuple[float, float], str]],
+    look: Mapping[str, Look],
+) -> Plot:
     # Equal costs are common (one size, several cores); a step to the side keeps every interval visible.
     points = [
         (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), y, interval, variant)
@@ -85,7 +95,7 @@ def score_against_cost(
     front = _front(points)
     axes.step([p[0] for p in front], [p[1] for p in front], where="post", color="#888888", lw=1, ls="--", zorder=0)
     axes.set_xlabel("training FLOPs")
-    axes.set_ylabel(cells[0].metric)
+    axes.set_ylabel(metric)
     axes.margins(x=0.25)
     label_points(axes, [(x, y, variant) for x, y, _, variant in points])
     axes.set_title("dashed: no core here is both cheaper and better", loc="left", fontsize=9)
@@ -123,6 +133,7 @@ class SliceTable:
         ]
 
 
+@drawn_once
 def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     """Curves where the labels are lengths or distances in order, else bars."""
     if _is_ordered(table.mean.index):

@@ -58,6 +58,10 @@ class Frame:
         """The scored predictions of a run's headline split by id, as `PredictionCache.read` gives them."""
         return self._cache.read(RunFolder(Path(self.value(run, "folder"))).predictions, self.value(run, "split"))
 
+    def predictions_digest(self, run: int) -> str:
+        """What tells the predictions of a run from all others: the SHA-256 of their file, or why it cannot be read."""
+        return self._cache.digest(RunFolder(Path(self.value(run, "folder"))).predictions)
+
     def history(self, run: int) -> list[dict[str, Any]]:
         """The epochs of a run; none where they cannot be read."""
         if run in self.histories:

@@ -108,7 +108,8 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
     marked, detectable = marks(family), _detectable(family)
     info = {row["column"]: row for row in frame.runs.drop_duplicates("column").to_dict("records")}
     columns = [column for column in block.columns if column in cells]
-    shown, data = [], []
+    shown: list[dict[str, str]] = []
+    data: list[dict[str, Any]] = []
     best: dict[tuple[int, str], int] = {}
     for variant in dict.fromkeys(variant for column in cells if column in columns for variant in cells[column]):
         row = {"core": variant}

@@ -12,6 +12,7 @@ import jinja2
 
 from atinuke_bench.files import make_folder, write_bytes, write_text
 
+from ..kept import forget_oldest
 from ..reading.collect import Collector, collect_folders, expand
 from ..reading.studies import read_studies
 from ..reading.suites import read_suites
@@ -62,6 +63,7 @@ def write_report(
     studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
     report = make_report(collector.frame(), studies, suites, reference, margin)
     write_files(report, out)
+    forget_oldest()
     return report
 
 
