@@ -1,112 +1,195 @@
-"""The published record beside what was measured, and why the two may or may not be compared."""
+"""The published record beside every figure that was measured, and why the two may or may not be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from atinuke_bench.config import Pretraining
 from atinuke_bench.formatting import MISSING, number
 
+from ..reading.column import Column
+from ..reading.comparable import Verdict, our_split, verdict, version_of
 from ..reading.frame import Frame
-from ..reading.published import read_published
-from ..statistics.cells import Cell, Cells, ranked
+from ..reading.published import Published
 from ..statistics.effects import relative_change, relative_error_reduction
 from .table import Table
 
+_NOTES = (
+    "Published figures as their sources print them, ± their spread where one is given; what a source does not state is "
+    "left empty. A figure is comparable where data, selection, version, split, metric, pretraining, checkpoint, "
+    "transfer and number of models agree. Beside it stands the variant with the best mean here ± the standard "
+    "deviation of its seeds, which is what most sources print; test sets are no smaller for them than for us.",
+    "Differences are ours less theirs, given where at most one thing differs.",
+)
 
-def published_table(frame: Frame, cells: Cells) -> Table:
-    """The published figures of the tasks at hand, and for each whether a measured one may be compared with it.
 
-    Only where data, split, metric and pretraining agree is a difference computed, to the variant with the best mean.
+@dataclass(frozen=True)
+class Ours:
+    """A figure measured here: of the variant with the best mean among the runs of a protocol."""
+
+    column: Column
+    variant: str
+    mean: float
+    #: Standard deviation over seeds; NaN of one seed.
+    deviation: float
+    num_seeds: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.variant} {with_spread(self.mean, self.deviation)} ({self.num_seeds})"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A published figure, what it would be compared with, and whether it may be."""
+
+    row: Published
+    verdict: Verdict
+    ours: Ours | None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether at most one thing differs, so that a difference says something."""
+        return self.ours is not None and len(self.verdict.differing) <= 1
+
+    @property
+    def rank(self) -> int:
+        """What readers look for first: comparable, then nearly, then the same figure, then the rest."""
+        return 3 if self.ours is None else min(len(self.verdict.differing), 2)
+
+    def record(self) -> dict[str, Any]:
+        """All fields as plain figures."""
+        row, ours = self.row, self.ours
+        value = math.nan if row.value is None else row.value
+        near = ours.mean if ours is not None and self.is_near else math.nan
+        return {
+            **row.model_dump(),
+            "link": row.link,
+            "comparable": self.text,
+            "measured variant": "" if ours is None else ours.variant,
+            "measured": math.nan if ours is None else ours.mean,
+            "measured deviation": math.nan if ours is None else ours.deviation,
+            "measured seeds": 0 if ours is None else ours.num_seeds,
+            "absolute difference": near - value,
+            "relative change %": relative_change(near, value) if math.isfinite(near) else math.nan,
+            "relative error reduction %": relative_error_reduction(near, value) if math.isfinite(near) else math.nan,
+        }
+
+    @property
+    def text(self) -> str:
+        if self.row.kind == "claim" or self.ours is not None:
+            return self.verdict.text
+        return "no: this figure was not measured here" + (
+            f" ({'; '.join(self.verdict.differing)})" if self.verdict.differing else ""
+        )
+
+
+def with_spread(value: float, spread: float | None) -> str:
+    """A figure with its spread, if there is one.
+
+    >>> with_spread(84.25, 0.5), with_spread(84.25, None)
+    ('84.25 ± 0.50', '84.25')
     """
-    published = read_published()
-    families = set(frame.runs["family"])
-    rows = published[published["task"].isin(set(frame.runs["task"]) | families)]
-    columns = frame.runs.drop_duplicates("column")
-    data = pd.DataFrame([_beside(row, frame, columns, cells) for row in rows.to_dict("records")])
-    shown = pd.DataFrame(
-        [
-            {
-                "task": row["task"],
-                "system": row["system"],
-                "split": row["split"],
-                "metric": row["metric"],
-                "published": "claim, no figure" if row["kind"] == "claim" else number(row["value"]),
-                "pretraining": row["pretraining"],
-                "protocol": row["protocol"],
-                "measured here": f"{row['measured core']} {number(row['measured'])}"
-                if row["measured core"]
-                else MISSING,
-                "absolute difference": number(row["absolute difference"], sign=True),
-                "relative change": number(row["relative change %"], sign=True, unit=" %"),
-                "relative error reduction": number(row["relative error reduction %"], sign=True, unit=" %"),
-                "comparable": row["comparable"],
-                "source": row["source"] + (f" ({row['note']})" if row["note"] else ""),
-            }
-            for row in data.to_dict("records")
-        ]
-    )
-    note = (
-        "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
-        "on other splits; a difference is given only where data, split, metric and pretraining agree."
-    )
-    return Table(
-        "published", "Published figures (other protocols unless marked)", shown, data, (note,), True, "published"
-    )
+    known = spread is not None and math.isfinite(spread)
+    return f"{number(value)} ± {number(spread)}" if known else number(value)
 
 
-def _beside(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> dict[str, Any]:
-    reason, best = _comparable(row, frame, columns, cells)
-    ours = float("nan") if best is None else best.mean
-    value = float(row["value"])
+def beside(frame: Frame, record: Iterable[Published]) -> list[Beside]:
+    """Each published figure of the tasks and families at hand beside the closest figure of ours; the nearest first."""
+    measured = _measured(frame)
+    tasks = set(frame.runs["task"])
+    families = {task.partition("/")[0] for task in tasks}
+    found = [
+        _closest(row, frame, measured)
+        for row in record
+        if row.task in tasks or (row.kind == "claim" and row.task in families)
+    ]
+    return sorted(found, key=lambda one: one.rank)
+
+
+def _measured(frame: Frame) -> dict[str, dict[Column, dict[tuple[str, str], Ours]]]:
+    """Task -> column -> (split, metric) -> the best variant's figure."""
+    runs = frame.runs[["task", "column", "variant", "higher_is_better"]]
+    scores = frame.scores.join(runs, on="run")
+    grouped = scores.groupby(["task", "column", "split", "metric", "variant"], sort=False)["value"]
+    rows = grouped.agg(["mean", "std", "count"]).reset_index()
+    found: dict[str, dict[Column, dict[tuple[str, str], Ours]]] = {}
+    for row in rows.to_dict("records"):
+        own = found.setdefault(row["task"], {}).setdefault(row["column"], {})
+        ours = Ours(row["column"], row["variant"], float(row["mean"]), float(row["std"]), int(row["count"]))
+        key = row["split"], row["metric"]
+        # Losses are nowhere in the record: of all that is, more is better.
+        if key not in own or own[key].mean < ours.mean:
+            own[key] = ours
+    return found
+
+
+def _closest(
+    row: Published, frame: Frame, measured: Mapping[str, Mapping[Column, Mapping[tuple[str, str], Ours]]]
+) -> Beside:
+    """The figure from which the fewest things keep a published one apart; of several the highest."""
+    found = []
+    for column, figures in measured.get(row.task, {}).items():
+        protocol = frame.protocols[column]
+        pretraining = frame.pretraining.get(str(protocol["pretraining"]), Pretraining())
+        ours = figures.get((our_split(row, version_of(row.task, protocol)), row.metric))
+        found.append(Beside(row, verdict(row, protocol, pretraining), ours))
+    if not found:
+        return Beside(row, verdict_of_claim(row), None)
+    return min(found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0)))
+
+
+def verdict_of_claim(row: Published) -> Verdict:
+    """What is said of a row whose task has no run here: a claim about a whole family."""
+    return Verdict(("a claim without figures",) if row.kind == "claim" else ("not measured here",))
+
+
+def published_tables(found: Sequence[Beside]) -> list[Table]:
+    """What may be compared, or nearly; then, folded, every other figure with its reason."""
+    near = [one for one in found if one.is_near or one.row.kind == "claim"]
+    far = [one for one in found if not (one.is_near or one.row.kind == "claim")]
+    tables = []
+    if near:
+        tables.append(_table("published", "Published figures beside ours", near, is_folded=False))
+    if far:
+        tables.append(_table("published-others", "Published figures that are not comparable", far, is_folded=True))
+    return tables
+
+
+def _table(name: str, title: str, found: Sequence[Beside], *, is_folded: bool) -> Table:
+    data = pd.DataFrame([one.record() for one in found])
+    shown = pd.DataFrame([_shown(one, record) for one, record in zip(found, data.to_dict("records"), strict=True)])
+    if is_folded:
+        shown = shown.drop(columns=["difference", "relative change", "relative error reduction"])
+    return Table(name, title, shown, data, _NOTES if not is_folded else (), section="published", is_folded=is_folded,
+                 links={"source": tuple(one.row.link for one in found)})  # fmt: skip
+
+
+def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
+    row = one.row
     return {
-        **row,
-        "measured core": "" if best is None else best.variant,
-        "measured": ours,
-        "absolute difference": ours - value,
-        "relative change %": relative_change(ours, value),
-        "relative error reduction %": relative_error_reduction(ours, value),
-        "comparable": reason,
+        "task": row.task,
+        "system": row.system,
+        "figure": f"{row.where} {row.metric}".strip() or MISSING,
+        "published": "claim, no figure" if row.value is None else _published(row),
+        "ours": MISSING if one.ours is None else one.ours.text,
+        "difference": number(record["absolute difference"], sign=True),
+        "relative change": number(record["relative change %"], sign=True, unit=" %"),
+        "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
+        "comparable": one.text,
+        "pretraining": ", ".join(filter(None, (row.pretraining or "not stated", row.model))),
+        "source": f"{row.source}, {row.place}" + ("" if row.read == "primary" else f" [{row.read}]"),
+        "note": row.note,
     }
 
 
-def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    if row["kind"] == "claim":
-        return _beside_claim(row, columns, cells)
-    own = columns[columns["task"] == row["task"]]
-    if own.empty:
-        return "not measured here", None
-    reasons = []
-    for _, column in own.iterrows():
-        reason = _why_not(row, column, frame.protocols[column["column"]])
-        if not reason and column["column"] in cells:
-            return "yes", ranked(cells[column["column"]].values())[0]
-        reasons.append(reason or "not measured here")
-    return "no: " + "; ".join(dict.fromkeys(reasons)), None
-
-
-def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    """A claim has nothing to be compared with; its row shows what Atinuke scored here, and on which data."""
-    for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
-        own = cells.get(column["column"], {})
-        found = [cell for variant, cell in own.items() if variant.startswith("atinuke")]
-        if found:
-            data = "cut or own data" if column["is_cut"] else "official data"
-            return f"no: a claim without figures; measured on {column['task']}, {data}", ranked(found)[0]
-    return "no: a claim without figures", None
-
-
-def _why_not(row: Mapping[Any, Any], column: pd.Series, protocol: Mapping[str, Any]) -> str:
-    checks = [
-        (not column["is_cut"], "ours is cut or own data"),
-        (protocol["selection"] == "held-out", "ours was selected on dev"),
-        (row["split"] == column["split"], f"split {row['split']}, ours {column['split']}"),
-        (row["metric"] == column["metric"], f"metric {row['metric']}, ours {column['metric']}"),
-        (
-            row["pretraining"] == column["pretraining"],
-            f"pretraining {row['pretraining']}, ours {column['pretraining']}",
-        ),
-    ]
-    return ", ".join(reason for holds, reason in checks if not holds)
+def _published(row: Published) -> str:
+    assert row.value is not None
+    counted = f" ({row.statistic or 'of'} {row.seeds})" if row.seeds else ""
+    kind = f" [{row.spread_kind}]" if row.spread_kind not in ("", "std") else ""
+    return with_spread(row.value, row.spread) + kind + counted

@@ -116,7 +116,12 @@ class Sources:
             return Spread(value, math.sqrt(total), math.inf)
         # No fewer than the part with the fewest has by itself.
         fewest = min([self.unit_freedom, *(num - 1.0 for _, _, num in parts)])
-        return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest))
+        freedom = max(total**2 / doubt, fewest)
+        if any(num == 2 for _, _, num in parts):
+            # Two seeds that happen to agree say little of how far others do, and Satterthwaite would trust the units:
+            # one degree more than the seeds have is as much as keeps a corrected table under its 5 %.
+            freedom = min(freedom, 1 + sum(num - 1.0 for _, _, num in parts))
+        return Spread(value, math.sqrt(total), freedom)
 
     def seeds_needed(self, value: float, level: float = LEVEL, power: float = POWER) -> int | None:
         """How many seeds of each core tell a contrast of some value from 0 with probability `power`.
