@@ -93,7 +93,7 @@ def render_html(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         report=report,
         sections=[_section(report, *section) for section in SECTIONS],
-        protocols=protocols,
+        protocol_list=protocols,
         most_rows=MOST_ROWS,
         version=importlib.metadata.version("atinuke-bench"),
         created=time.strftime("%Y-%m-%d %H:%M"),
