@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from .drawing.style import Plot
 from .reading.code import mixed_code_notes
 from .reading.frame import Frame, Gap
 from .reading.named import named
+from .reading.published import Published, read_published
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
@@ -20,7 +21,7 @@ from .sections.disagreements import Disagreement, disagreements
 from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
 from .sections.headline import blocks_of, headline
-from .sections.published import published_table
+from .sections.published import beside, published_plots, published_tables
 from .sections.scaling import scaling_plots, scaling_table, series_of
 from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
@@ -60,8 +61,11 @@ def make_report(
     suites: Iterable[Suite] = (),
     reference: str | None = None,
     margin: float | None = None,
+    published: Iterable[Published] | None = None,
 ) -> Report:
     """Compute everything that a report shows of some runs, studies and suites.
+
+    `published` stands in place of the record that comes with the package.
 
     With a reference, every other core is compared with it; UnknownNameError where no run is of it, ConfigError where
     it is several cores. With a margin in points, what is not told apart is equal within it or undecided; ConfigError
@@ -74,7 +78,7 @@ def make_report(
     gaps = (*frame.gaps, *unfinished(frame, suites))
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
-        made = _of_runs(made, reference, margin)
+        made = _of_runs(made, reference, margin, read_published() if published is None else list(published))
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -90,7 +94,7 @@ def make_report(
     return made
 
 
-def _of_runs(made: Report, reference: str | None, margin: float | None) -> Report:
+def _of_runs(made: Report, reference: str | None, margin: float | None, published: Sequence[Published]) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
@@ -105,13 +109,14 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     others = elsewhere(frame, cells, look, reference, runs)
     across = across_tasks(frame, cells, blocks, look)
     tables, plots = _deeper(frame, cells, margin)
+    record = beside(frame, published)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
         *across.tables,
         *tables,
         cost_table(frame),
-        published_table(frame, cells),
+        *published_tables(record),
         slices_table(frame, cells),
         *others.tables,
     ]
@@ -119,7 +124,7 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
         made,
         tables=tuple(table for table in found if table is not None),
         comparisons=tuple(comparisons),
-        plots=(*across.plots, *plots, *drawn, *others.plots),
+        plots=(*across.plots, *plots, *drawn, *others.plots, *published_plots(record)),
         disagreements=tuple(disagreements(frame, comparisons)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
         notes={**made.notes, "across": across.notes, "figures": tuple(left_out)},

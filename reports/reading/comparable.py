@@ -75,8 +75,6 @@ def version_of(task: str, protocol: Mapping[str, Any]) -> str:
 
 def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretraining) -> Verdict:
     """What keeps a published figure from standing beside the same figure of the same split of our runs."""
-    if row.kind == "claim":
-        return Verdict(("a claim without figures",))
     version = version_of(row.task, protocol)
     differing = [
         *(["ours is cut or own data"] if protocol["is_cut"] else []),

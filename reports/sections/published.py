@@ -12,6 +12,8 @@ import pandas as pd
 from atinuke_bench.config import Pretraining
 from atinuke_bench.formatting import MISSING, number
 
+from ..drawing.strip import Mark, strip
+from ..drawing.style import Plot, slug
 from ..reading.column import Column
 from ..reading.comparable import Verdict, our_split, verdict, version_of
 from ..reading.frame import Frame
@@ -19,11 +21,13 @@ from ..reading.published import Published
 from ..statistics.effects import relative_change, relative_error_reduction
 from .table import Table
 
+#: Figures on one axis are drawn for so many splits and metrics, each with so many systems; the tables have all.
+MOST_STRIPS, MOST_SYSTEMS = 12, 24
 _NOTES = (
     "Published figures as their sources print them, ± their spread where one is given; what a source does not state is "
     "left empty. A figure is comparable where data, selection, version, split, metric, pretraining, checkpoint, "
     "transfer and number of models agree. Beside it stands the variant with the best mean here ± the standard "
-    "deviation of its seeds, which is what most sources print; test sets are no smaller for them than for us.",
+    "deviation of its seeds, which is what most sources print.",
     "Differences are ours less theirs, given where at most one thing differs.",
 )
 
@@ -82,7 +86,9 @@ class Beside:
 
     @property
     def text(self) -> str:
-        if self.row.kind == "claim" or self.ours is not None:
+        if self.row.kind == "claim":
+            return "no: a claim without figures"
+        if self.ours is not None:
             return self.verdict.text
         return "no: this figure was not measured here" + (
             f" ({'; '.join(self.verdict.differing)})" if self.verdict.differing else ""
@@ -139,14 +145,11 @@ def _closest(
         pretraining = frame.pretraining.get(str(protocol["pretraining"]), Pretraining())
         ours = figures.get((our_split(row, version_of(row.task, protocol)), row.metric))
         found.append(Beside(row, verdict(row, protocol, pretraining), ours))
-    if not found:
-        return Beside(row, verdict_of_claim(row), None)
-    return min(found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0)))
-
-
-def verdict_of_claim(row: Published) -> Verdict:
-    """What is said of a row whose task has no run here: a claim about a whole family."""
-    return Verdict(("a claim without figures",) if row.kind == "claim" else ("not measured here",))
+    if not found:  # a claim about a whole family, by another name than its tasks'
+        return Beside(row, Verdict(()), None)
+    return min(
+        found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0))
+    )
 
 
 def published_tables(found: Sequence[Beside]) -> list[Table]:
@@ -193,3 +196,36 @@ def _published(row: Published) -> str:
     counted = f" ({row.statistic or 'of'} {row.seeds})" if row.seeds else ""
     kind = f" [{row.spread_kind}]" if row.spread_kind not in ("", "std") else ""
     return with_spread(row.value, row.spread) + kind + counted
+
+
+def published_plots(found: Sequence[Beside]) -> list[Plot]:
+    """For each figure of ours that something may be compared with: ours and theirs on one axis."""
+    groups: dict[tuple[str, str, str], list[Beside]] = {}
+    for one in found:
+        if one.is_near and one.row.kind != "claim":
+            groups.setdefault((one.row.task, one.row.where, one.row.metric), []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: -sum(one.verdict.is_comparable for one in item[1]))
+    return [_strip(*key, own) for key, own in ordered[:MOST_STRIPS]]
+
+
+def _strip(task: str, where: str, metric: str, found: Sequence[Beside]) -> Plot:
+    """The comparable systems first, then the highest of the others, as many as can be read."""
+    shown = sorted(found, key=lambda one: (one.rank, -(one.row.value or 0.0)))[:MOST_SYSTEMS]
+    ours = {one.ours.text: one.ours for one in shown if one.ours is not None}
+    marks = [
+        *(Mark(own.variant, own.mean, _known(own.deviation), True) for own in ours.values()),
+        *(
+            Mark(one.row.system, one.row.value or 0.0, _known(one.row.spread), False, one.verdict.is_comparable)
+            for one in shown
+        ),
+    ]
+    left_out = f"; {len(found) - len(shown)} more in the table" if len(shown) < len(found) else ""
+    title = (
+        f"{task}, {where}, {metric}: ours (square) and published figures, filled where comparable, hollow where one "
+        f"thing differs; lines are their spread{left_out}"
+    )
+    return strip(f"published-{slug(task)}-{slug(where)}-{slug(metric)}", title, metric, marks)
+
+
+def _known(spread: float | None) -> float:
+    return spread if spread is not None and math.isfinite(spread) else 0.0

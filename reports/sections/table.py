@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,3 +22,5 @@ class Table:
     #: Section of the page that shows it, and whether it is folded up there.
     section: str = "scores"
     is_folded: bool = False
+    #: Column of `shown` -> the address that each row's cell leads to.
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
