@@ -25,6 +25,8 @@ from atinuke_bench.files import read_json, sha256_json
 _OURS = "atinuke_bench"
 #: What every run goes through, whatever its task and core.
 _TRAINING = f"{_OURS}.training.train"
+#: Modules of this package that decide what readers see, and no figure.
+_FOR_READERS = ("show", "display", "example_texts")
 #: So many modules a message names.
 _MOST_NAMED = 3
 
@@ -146,8 +148,10 @@ def _code_of(modules: Iterable[str], packages: set[str]) -> dict[str, str]:
 
 
 def _only_carries(name: str) -> bool:
-    """Whether a module is one of errors, names and files, directly in this package, which no figure comes from."""
+    """Whether no figure comes from a module: it shows answers, or is one of errors, names and files at the top."""
     spec = _find(name)
+    if name.partition(".")[0] == _OURS and name.rpartition(".")[2] in _FOR_READERS:
+        return True
     return name.rpartition(".")[0] == _OURS and (spec is None or spec.submodule_search_locations is None)
 
 

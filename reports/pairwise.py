@@ -17,6 +17,7 @@ from .reading.across import across
 from .reading.collect import matching, read_frame
 from .reading.frame import Frame, Gap, differing
 from .reading.named import named
+from .sections.disagreements import MOST_BYTES, Disagreement, Room, disagreement
 from .statistics.by_seed import seed_records
 from .statistics.cells import Cell, measure
 from .statistics.comparison import Comparison, compare_cells, family_note, num_tested
@@ -40,6 +41,8 @@ class Compared:
     #: Names of other test sets that some of the compared runs are scored on.
     test_sets: tuple[str, ...] = ()
     margin: float | None = None
+    #: Examples of each column that the two sides answer differently, where they were asked for.
+    examples: tuple[Disagreement, ...] = ()
 
     @property
     def note(self) -> str:
@@ -58,9 +61,15 @@ class Compared:
 
 
 def compare_sides(
-    a: str, b: str, store: str | Path, ignoring: Sequence[str] = (), margin: float | None = None
+    a: str,
+    b: str,
+    store: str | Path,
+    ignoring: Sequence[str] = (),
+    margin: float | None = None,
+    *,
+    with_examples: bool = False,
 ) -> Compared:
-    """A against B in every column that both have.
+    """A against B in every column that both have; where asked for, with examples that they answer differently.
 
     Runs are of one column when their protocols agree in every field that is not in `ignoring`.
     A side is a folder or a glob pattern of run folders, or the name or label of a core whose runs are in `store`.
@@ -79,10 +88,18 @@ def compare_sides(
         sides = [named(frame, side) for side in (a, b)]
         if (sides[0] & sides[1]).any():
             raise ConfigError(f"A and B are compared; {a!r} and {b!r} name the same runs")
-    return _compare(frame, sides, (a, b), margin)
+    compared, found = _compare(frame, sides, (a, b), margin)
+    if not with_examples:
+        return found
+    room = Room(MOST_BYTES)
+    examples = (disagreement(compared, one.a, one.b, room) for one in found.comparisons)
+    return replace(found, examples=tuple(one for one in examples if one is not None))
 
 
-def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str], margin: float | None) -> Compared:
+def _compare(
+    frame: Frame, sides: Sequence[pd.Series], names: Sequence[str], margin: float | None
+) -> tuple[Frame, Compared]:
+    """The runs that are compared, and what comes of it."""
     runs = frame.runs
     columns = [set(runs.loc[side, "column"]) for side in sides]
     common = [column for column in dict.fromkeys(runs["column"]) if column in columns[0] & columns[1]]
@@ -110,7 +127,8 @@ def _compare(frame: Frame, sides: Sequence[pd.Series], names: Sequence[str], mar
     by_seed = [record for one in comparisons for record in seed_records(compared, one)]
     folders = (RunFolder(Path(folder)) for folder in kept.loc[~kept["is_remote"].astype(bool), "folder"])
     test_sets = {result["name"] for folder in folders for _, result in finished_evaluations(folder)}
-    return Compared(tuple(comparisons), tuple(by_seed), (*frame.gaps, *gaps), tuple(sorted(test_sets)), margin)
+    found_gaps = (*frame.gaps, *gaps)
+    return compared, Compared(tuple(comparisons), tuple(by_seed), found_gaps, tuple(sorted(test_sets)), margin)
 
 
 def _only(cell: Cell, members: set[int]) -> Cell:

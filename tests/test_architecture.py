@@ -30,6 +30,7 @@ _BASE = {
     "evaluation_folder",
     "records",
     "predictions",
+    "examples",
     "environment",
     "source_code",
 }
@@ -49,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation_folder": {"errors", "config", "files", "records", "run_folder"},
     "records": {"errors"},
     "predictions": {"errors", "files"},
+    "examples": {"errors", "files", "run_folder"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,
@@ -180,6 +182,7 @@ SHAPE = {
     "model",
     "decode",
     "metric",
+    "show",
     "floor",
     "slices",
     "inputs",

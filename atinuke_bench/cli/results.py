@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -156,6 +156,9 @@ def compare(
     runs: Annotated[Path, typer.Option("--runs", help="Store of the runs, where A and B are cores.")] = Path("runs"),
     across: AcrossOption = None,
     margin: MarginOption = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="Show examples that A and B answer differently, with their texts.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say whether A is better than B on each task they share: a paired test over what is resampled and seeds.
@@ -164,11 +167,13 @@ def compare(
     """
     from atinuke_bench.reports.pairwise import BY_SEED_NOTE, compare_sides
 
-    found = compare_sides(a, b, runs, across or [], margin)
+    found = compare_sides(a, b, runs, across or [], margin, with_examples=examples)
     records = [comparison.record() for comparison in found.comparisons]
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
-        beside = {"test_sets": list(found.test_sets)} if found.test_sets else {}
+        beside: dict[str, Any] = {"test_sets": list(found.test_sets)} if found.test_sets else {}
+        if examples:
+            beside["examples"] = [{"task": one.task, **ex.record()} for one in found.examples for ex in one.examples]
         print_json({"comparisons": records, "by_seed": list(found.by_seed), "gaps": gaps, "note": found.note, **beside})
         return
     from atinuke_bench.console import comparison_rows, seed_rows
@@ -182,6 +187,14 @@ def compare(
     )
     if found.by_seed:
         print_parts("", seed_rows(found.by_seed), BY_SEED_NOTE)
+    for own in found.examples:
+        say("")
+        say(f"{own.task}, seed {own.seed}: A better on {own.num_a}, B on {own.num_b} of {own.num_examples} examples")
+        for example in own.examples:
+            say("")
+            record = example.record()
+            for name, text in {**record.pop("texts"), **record}.items():
+                say(f"  {name}: {text}")
     if found.test_sets:
         say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)
     for gap in found.gaps:

@@ -93,6 +93,14 @@ UnlabelledOption = Annotated[
         help="Also predict splits without labels, such as GLUE's test sets, which `submit` needs.",
     ),
 ]
+TextsOption = Annotated[
+    bool,
+    typer.Option(
+        "--texts/--no-texts",
+        envvar="ATINUKE_TEXTS",
+        help="Keep the texts of evaluated examples in the store, once a data set, for reports to show.",
+    ),
+]
 WandbOption = Annotated[str, typer.Option("--wandb", help="online, offline or disabled.")]
 DeviceBatchTokensOption = Annotated[
     str | None,
@@ -138,9 +146,13 @@ def wandb_mode(mode: str) -> Any:
     return mode
 
 
-def on_device(device_tokens: str | None, checkpoint_minutes: float) -> dict[str, Any]:
-    """Fields of `Execution` that every command which trains has options for."""
-    return {"device_batch_tokens": _device_batch_tokens(device_tokens), "checkpoint_minutes": checkpoint_minutes}
+def on_device(device_tokens: str | None, checkpoint_minutes: float, keeps_texts: bool = False) -> dict[str, Any]:
+    """Fields of `Execution` that commands which train have options for; of trials, reports show no examples."""
+    return {
+        "device_batch_tokens": _device_batch_tokens(device_tokens),
+        "checkpoint_minutes": checkpoint_minutes,
+        "keeps_texts": keeps_texts,
+    }
 
 
 def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:

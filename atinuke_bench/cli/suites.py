@@ -17,6 +17,7 @@ from atinuke_bench.cli.shared import (
     JsonOption,
     OutOption,
     RerunOption,
+    TextsOption,
     UnlabelledOption,
     WandbOption,
     app,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.evaluation.test_set import TestSet
     from atinuke_bench.runs.suite import Suite
+    from atinuke_bench.training.execution import Execution
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
 _MOST_SILENT = 3
@@ -65,6 +67,7 @@ def suite(
     rerun: RerunOption = False,
     drop_overlap: DropOverlapOption = False,
     predict_unlabelled: UnlabelledOption = False,
+    texts: TextsOption = True,
     wandb: WandbOption = "offline",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
     as_json: JsonOption = False,
@@ -88,14 +91,13 @@ def suite(
     from atinuke_bench.runs.grid import expand, require_data_folder, select
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.suite import Suite, SuiteOptions
-    from atinuke_bench.training.execution import Execution
 
     cells = expand(config, place, name_or_file)
     selected = select(cells, [config.by_name(pattern) for pattern in only or []])
     if not dry_run:
         require_data_folder(selected)
     chosen = {cell.path for cell in selected}
-    execution = Execution(devices=devices_per_run, show_progress=False, **on_device(device_tokens, checkpoint_minutes))
+    execution = _execution(devices_per_run, on_device(device_tokens, checkpoint_minutes, texts))
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
     looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
     states = [one for one in cell_states(cells, config, place, record, **looks) if one.cell.path in chosen]
@@ -105,6 +107,12 @@ def suite(
     work = Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options)
     _carry_out(work)
     _show_results(config.name, out, work.results(), work.failed(), test_sets, as_json)
+
+
+def _execution(devices: int, on_each: dict[str, Any]) -> Execution:
+    from atinuke_bench.training.execution import Execution
+
+    return Execution(devices=devices, show_progress=False, **on_each)
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")

@@ -21,6 +21,7 @@ from atinuke_bench.cli.shared import (
     SetOption,
     SourceOption,
     TaskOption,
+    TextsOption,
     UnlabelledOption,
     WandbOption,
     app,
@@ -52,6 +53,7 @@ def run(
         typer.Option("--init-from", metavar="RUN", help="Finished run whose core and tokenizer this one starts from."),
     ] = None,
     predict_unlabelled: UnlabelledOption = False,
+    texts: TextsOption = True,
     out: OutOption = Path("runs"),
     wandb: WandbOption = "offline",
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
@@ -74,8 +76,7 @@ def run(
         source=source_config(source, data_dir, declaration),
         seed=seed,
         overrides={
-            **model_override(core, model),
-            **_asked_for(init_from, drop_overlap),
+            **_asked_for(core, model, init_from, drop_overlap),
             **dict(map(parse_override, overrides or [])),
         },
         declaration=declaration,
@@ -83,7 +84,7 @@ def run(
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
-    execution = Execution(threads=threads, devices=devices, **on_device(device_tokens, checkpoint_minutes))
+    execution = Execution(threads=threads, devices=devices, **on_device(device_tokens, checkpoint_minutes, texts))
     asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
     if execution.under_launcher().rank > 0:
@@ -99,7 +100,7 @@ def run(
     say(str(folder.path))
 
 
-def _asked_for(init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
+def _asked_for(core: str, model: str | None, init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
     """Fields of the config that have options."""
     origin = {} if init_from is None else {"init_from.run": str(init_from)}
-    return {**origin, **({"training.drop_overlap": True} if drop_overlap else {})}
+    return {**model_override(core, model), **origin, **({"training.drop_overlap": True} if drop_overlap else {})}

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atinuke_bench.metrics.display import Display
+
 Floats = NDArray[np.float64]
 Figures = dict[str, float | None]
 
@@ -87,6 +89,8 @@ class Metric(ABC):
     bounds: tuple[float, float] = (0.0, 100.0)
     #: What is drawn where the data names no units: the noun for `unit_of`.
     unit: str = "example"
+    #: How examples and stored answers are shown to readers.
+    display: Display = Display()
 
     @abstractmethod
     def measure(self, answers: Answers) -> Measured:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from datasets import ClassLabel, Dataset
 
@@ -24,3 +27,8 @@ def by_gold_label(examples: Dataset, answers: Answers, measured: Measured) -> Sl
             if (gold == name).any()
         }
     }
+
+
+def gold_label_of(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+    """The slice of each example: its right label."""
+    return [{"gold label": [label]} for label in gold]

@@ -33,6 +33,8 @@ class Execution:
     device_batch_tokens: int | Literal["auto"] | None = None
     #: A longer epoch is saved on the way as often, so that a resumed run goes on from there.
     checkpoint_minutes: float = 30.0
+    #: Whether the store keeps the texts of evaluated examples, which reports show.
+    keeps_texts: bool = True
 
     @property
     def is_shared(self) -> bool:

@@ -64,11 +64,16 @@ def example_keys(examples: Dataset, columns: tuple[str, ...]) -> Keys:
     """
     if not len(examples):
         return np.empty(0, dtype=np.uint64)
-    names = columns or tuple(name for name, kind in examples.features.items() if name != "id" and _has_text(kind))
+    names = columns or text_columns(examples)
     folded = [_folded(examples[name][:]) for name in names]
     texts = np.array(["\x1f".join(parts) for parts in zip(*folded, strict=True)], dtype=object)
     keys: Keys = pd.util.hash_array(texts, categorize=False)
     return keys
+
+
+def text_columns(examples: Dataset) -> tuple[str, ...]:
+    """The columns that have text, but `id`."""
+    return tuple(name for name, kind in examples.features.items() if name != "id" and _has_text(kind))
 
 
 def _folded(values: list[Any]) -> list[str]:

@@ -76,8 +76,12 @@ def manifest_record(
     attempts: list[dict[str, Any]],
     *,
     tokenizer: str | None,
+    examples: str | None,
 ) -> dict[str, Any]:
-    """What a run is carried out with; `attempts` are those whose work it goes on from."""
+    """What a run is carried out with; `attempts` are those whose work it goes on from.
+
+    `examples` is the name of the store's file with the texts of the evaluated examples.
+    """
     run, loaded = prepared.run, prepared.loaded
     core_class = registry.load_core(run.core.name)
     modules = (core_class.__module__, type(prepared.task.model).__module__, type(prepared.task.data).__module__)
@@ -105,6 +109,7 @@ def manifest_record(
             "revision": loaded.revision,
             "notes": list(prepared.notes),
             "overlap": prepared.overlap.record(),
+            "examples": examples,
         },
         "tokenizer": tokenizer,
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from datasets import Dataset
 
 from atinuke_bench.metrics.metric import Answers, Measured, Metric
-from atinuke_bench.training.task import Slicer, Slices
+from atinuke_bench.training.task import Members, Slicer, Slices
 
 #: How the columns that hold slices begin.
 SLICE = "slice "
+#: What an empty value is called.
+_NONE = "none"
 
 
 def with_columns(inner: Slicer | None, metric: Metric, columns: Mapping[str | int, str]) -> Slicer | None:
@@ -27,11 +30,24 @@ def with_columns(inner: Slicer | None, metric: Metric, columns: Mapping[str | in
     return slices
 
 
+def members_with_columns(inner: Members | None, columns: Mapping[str | int, str]) -> Members:
+    """What says of each example which of the slices of `with_columns` it lies in."""
+
+    def members(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+        found = [{} for _ in gold] if inner is None else inner(examples, gold)
+        for name, column in columns.items():
+            for own, value in zip(found, examples[column][:], strict=True):
+                own[str(name)] = [value or _NONE]
+        return found
+
+    return members
+
+
 def _by_value(metric: Metric, answers: Answers, values: list[str]) -> dict[str, dict[str, float | None]]:
     """The metric's figures of the examples with each value, in order of value, and how many these are."""
     members: dict[str, list[int]] = {}
     for place, value in enumerate(values):
-        members.setdefault(value or "none", []).append(place)
+        members.setdefault(value or _NONE, []).append(place)
     return {
         value: {**metric.measure(_only(answers, places)).figures, "num": len(places)}
         for value, places in sorted(members.items())

@@ -45,6 +45,8 @@ Slices = dict[str, dict[str, dict[str, float | None]]]
 Floor = Callable[[Dataset, Dataset, RunConfig], dict[str, Any]]
 #: (labelled examples, their answers, what these are worth) -> slices.
 Slicer = Callable[[Dataset, Answers, Measured], Slices]
+#: (labelled examples, their right answers) -> of each example, the labels that it has in each slice.
+Members = Callable[[Dataset, Sequence[Any]], list[dict[str, list[str]]]]
 
 
 class TaskOptions(Frozen):
@@ -109,6 +111,14 @@ class TaskData(ABC):
         """
         return ()
 
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """The columns that a reader needs to see an example; the store keeps them for reports, as plain data.
+
+        Those that tell it from others, unless a task says more; all that have text but `id`, where none is named.
+        """
+        return self.example_columns
+
     def labelled(self, examples: Dataset) -> Dataset:
         """The examples with a right answer: those that can be learned from and scored. All by default."""
         return examples
@@ -172,6 +182,8 @@ class Task:
     model: TaskModel
     floor: Floor
     slices: Slicer | None = None
+    #: Which of the slices each example lies in, so that reports can show some of each.
+    members: Members | None = None
     files: OfficialFiles | None = None
     inputs: NewInputs | None = None
     submission: Submission | None = None

@@ -26,6 +26,7 @@ from atinuke_bench.source_code import SourceCode, code_note, code_of_resumed, re
 from atinuke_bench.training.checkpoint import SafetensorsIO, load_weights
 from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
+from atinuke_bench.training.example_texts import keep_examples
 from atinuke_bench.training.execution import Clock, Execution
 from atinuke_bench.training.failure import write_failure
 from atinuke_bench.training.guards import (
@@ -152,12 +153,16 @@ def _carry_out(
         attempts = recorded_attempts(folder.manifest)
     cost: dict[str, Any] = {}
     selection: dict[str, Any] = {}
-    if prepared.run.core.is_floor:
-        write_json(folder.manifest, manifest_record(prepared, execution, code, attempts, tokenizer=None))
+    examples, problem = keep_examples(prepared, folder) if execution.keeps_texts else (None, None)
+    if problem is not None:
+        _warn(execution, problem)
+    is_floor = prepared.run.core.is_floor
+    tokenizer = None if is_floor else fingerprint(prepared.tokenizer)
+    manifest = manifest_record(prepared, execution, code, attempts, tokenizer=tokenizer, examples=examples)
+    write_json(folder.manifest, manifest)
+    if is_floor:
         evaluations = _evaluate_floor(prepared, folder)
     else:
-        tokenizer = fingerprint(prepared.tokenizer)
-        write_json(folder.manifest, manifest_record(prepared, execution, code, attempts, tokenizer=tokenizer))
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
         evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue, clock)
     write_bytes(folder.predictions, predictions_table(evaluations))

@@ -7,40 +7,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .style import Plot, finished, new_figure, short
+from atinuke_bench.formatting import number
 
-_OURS, _THEIRS = "#0072B2", "#444444"
+from .style import BAND, INK, PAPER, Plot, finished, new_figure, short, tip
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure on the strip with its spread, which may be 0; `is_whole` where it is comparable in everything."""
+    """A figure on the strip with its spread, which may be 0.
+
+    `colour` is that of a core measured here, None for a published one; `is_whole` where it is comparable in everything.
+    """
 
     name: str
     value: float
     spread: float
-    is_ours: bool
+    colour: str | None = None
     is_whole: bool = True
 
 
 def strip(name: str, title: str, metric: str, marks: Sequence[Mark]) -> Plot:
     """One line a system, highest at the top: ours as a square, comparable ones filled, the others hollow."""
     ordered = sorted(marks, key=lambda mark: mark.value)
-    figure, (axes,) = new_figure(1, (6.8, 0.8 + 0.22 * len(ordered)))
+    figure, (axes,) = new_figure(1, 0.8 + 0.22 * len(ordered))
     for line, mark in enumerate(ordered):
-        colour = _OURS if mark.is_ours else _THEIRS
+        is_ours, colour = mark.colour is not None, mark.colour or INK
+        if is_ours:
+            axes.axhspan(line - 0.45, line + 0.45, color=BAND, zorder=0)
         if mark.spread > 0:
             axes.plot([mark.value - mark.spread, mark.value + mark.spread], [line, line], color=colour, lw=1.4)
-        axes.plot(
-            [mark.value], [line], color=colour, marker="s" if mark.is_ours else "o", ms=5.5,
-            mfc=colour if mark.is_whole else "white",
+        (point,) = axes.plot(
+            [mark.value], [line], color=colour, marker="s" if is_ours else "o", ms=5.5,
+            mfc=colour if mark.is_whole else PAPER,
         )  # fmt: skip
+        spread = f" ± {number(mark.spread)}" if mark.spread > 0 else ""
+        tip(point, f"{mark.name}: {number(mark.value)}{spread}")
     axes.set_yticks(np.arange(len(ordered)), [short(mark.name, 40) for mark in ordered])
-    for label, mark in zip(axes.get_yticklabels(), ordered, strict=True):
-        label.set_fontweight("bold" if mark.is_ours else "normal")
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#dddddd", lw=0.6)
-    axes.set_axisbelow(True)
     axes.set_ylim(-0.7, len(ordered) - 0.3)
     axes.set_xlabel(metric)
     return finished(figure, name, title, "published")

@@ -18,6 +18,7 @@ from atinuke_bench.records import EpochRecord
 from atinuke_bench.run_folder import RunFolder
 
 from .column import Column
+from .examples import ExampleCache, Shelf
 from .predictions import PredictionCache
 
 
@@ -52,6 +53,7 @@ class Frame:
     #: Histories that could not be read, by run, as they were met.
     damaged: dict[int, Gap] = field(default_factory=dict, repr=False, compare=False)
     _cache: PredictionCache = field(default_factory=PredictionCache, repr=False, compare=False)
+    _examples: ExampleCache = field(default_factory=ExampleCache, repr=False, compare=False)
 
     def value(self, run: int, name: str) -> Any:
         """A field of a run."""
@@ -60,6 +62,10 @@ class Frame:
     def predictions(self, run: int) -> pa.Table:
         """The scored predictions of a run's headline split by id, as `PredictionCache.read` gives them."""
         return self._cache.read(RunFolder(Path(self.value(run, "folder"))).predictions, self.value(run, "split"))
+
+    def examples(self, run: int) -> Shelf:
+        """The texts of the examples of a run's headline split, as far as its store kept them."""
+        return self._examples.of(RunFolder(Path(self.value(run, "folder"))), self.value(run, "split"))
 
     def history(self, run: int) -> list[dict[str, Any]]:
         """The epochs of a run; none where they cannot be read."""

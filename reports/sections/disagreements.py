@@ -1,29 +1,42 @@
-"""The examples that two cores disagree on."""
+"""The examples that two cores answer differently: those that one has right, and those that both have wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from atinuke_bench.errors import RunFolderError
+from atinuke_bench import registry
+from atinuke_bench.errors import AtinukeBenchError, RunFolderError
+from atinuke_bench.metrics.display import Display
 
 from ..reading.column import Column
+from ..reading.examples import Shelf
 from ..reading.frame import Frame
 from ..statistics.cells import Cell
 from ..statistics.comparison import Comparison
+from .examples import ShownExample, show_example
 
-#: Tasks and protocols whose examples are shown, the first ones of the comparisons, and examples of each.
+#: Tasks and protocols whose examples are shown, the first ones of the comparisons, and examples of each kind.
 MOST_COLUMNS = 16
-MOST_DISAGREEMENTS = 40
-_TEXT_LENGTH = 300
+MOST_OF_A_KIND = 14
+#: Bytes that the page has for them, about; after these, examples are shown without their texts.
+MOST_BYTES = 2_000_000
+#: Whom an example is shown for, in the order of the filters.
+WHO = ("a", "b", "both")
+_EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Examples that one of two cores gets right and the other wrong, both at their first common seed."""
+    """Examples that two cores answer differently, both at their first common seed.
+
+    `num_both` counts those that both have wrong, by answers that differ.
+    """
 
     task: str
     a: str
@@ -32,19 +45,38 @@ class Disagreement:
     num_examples: int
     num_a: int
     num_b: int
-    rows: tuple[Mapping[str, Any], ...]
+    num_both: int
+    examples: tuple[ShownExample, ...]
+    #: What is not shown, and why.
+    note: str = ""
 
 
-def disagreements(frame: Frame, comparisons: Sequence[Comparison]) -> Iterable[Disagreement]:
+class Room:
+    """How many bytes of the page are left for examples."""
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+
+    def has_room(self) -> bool:
+        return self.left > 0
+
+    def take(self, example: ShownExample) -> ShownExample:
+        self.left -= example.cost
+        return example
+
+
+def disagreements(frame: Frame, comparisons: Sequence[Comparison]) -> Iterator[Disagreement]:
     """For each column the best core against its nearest rival."""
+    room = Room(MOST_BYTES)
     for column in list(dict.fromkeys(one.column for one in comparisons))[:MOST_COLUMNS]:
         first = next(one for one in comparisons if one.column == column)
-        found = _disagreement(frame, column, first.a, first.b)
+        found = disagreement(frame, first.a, first.b, room)
         if found is not None:
             yield found
 
 
-def _disagreement(frame: Frame, column: Column, a: Cell, b: Cell) -> Disagreement | None:
+def disagreement(frame: Frame, a: Cell, b: Cell, room: Room) -> Disagreement | None:
+    """The examples that two cores of one column answer differently; None where there are none, or none can be read."""
     seeds = [{int(frame.value(run, "seed")): run for run in cell.runs} for cell in (a, b)]
     common = sorted(seeds[0].keys() & seeds[1].keys())
     if not common:
@@ -54,29 +86,74 @@ def _disagreement(frame: Frame, column: Column, a: Cell, b: Cell) -> Disagreemen
     except RunFolderError:
         return None
     both = sides[0].merge(sides[1], on="id", suffixes=("_a", "_b"))
-    ours, theirs = (pd.to_numeric(both[name], errors="coerce") for name in ("score_a", "score_b"))
-    apart = both[(ours - theirs).abs() > 1e-9].assign(gain=ours - theirs)
-    if apart.empty:
+    told = _told_apart(both, a.higher_is_better)
+    counts = {who: int((told["who"] == who).sum()) for who in WHO}
+    if not any(counts.values()):
         return None
-    # As many of each side, the widest apart first; the order of equals is that of the ids.
-    ordered = apart.sort_values(["gain", "id"])
-    half = MOST_DISAGREEMENTS // 2
-    shown = pd.concat([ordered[ordered["gain"] > 0].tail(half)[::-1], ordered[ordered["gain"] < 0].head(half)])
-    rows = tuple(
-        {
-            "id": row["id"],
-            "gold": _cut(row["gold_a"]),
-            "a": _cut(row["prediction_a"]),
-            "b": _cut(row["prediction_b"]),
-            "right": "A" if row["gain"] > 0 else "B",
-        }
-        for row in shown.to_dict("records")
-    )
+    # The widest apart first; the order of equals is that of the ids.
+    told = told.assign(width=-told["gain"].abs()).sort_values(["width", "id"])
+    rows = [row for who in WHO for row in told[told["who"] == who].head(MOST_OF_A_KIND).to_dict("records")]
+    shelf, display = shelf_of(frame, (*a.runs, *b.runs)), display_of(a.column, a.metric)
     return Disagreement(
-        frame.name_of(column), a.variant, b.variant, common[0], len(both),
-        int((apart["gain"] > 0).sum()), int((apart["gain"] < 0).sum()), rows,
+        frame.name_of(a.column), a.variant, b.variant, common[0], len(both),
+        counts["a"], counts["b"], counts["both"],
+        tuple(_shown(row, shelf, display, room) for row in rows), shelf.note,
     )  # fmt: skip
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"
+def _shown(row: Mapping[Any, Any], shelf: Shelf, display: Display, room: Room) -> ShownExample:
+    example = shelf.get(row["id"]) if room.has_room() else None
+    answers = {"A": row["prediction_a"], "B": row["prediction_b"]}
+    return room.take(show_example(display, row["id"], row["who"], example, row["gold_a"], answers))
+
+
+def _told_apart(both: pd.DataFrame, higher_is_better: bool) -> pd.DataFrame:
+    """Examples with `gain`, how much better A is than B, and `who` of WHO they are shown for; empty for nobody."""
+    ours, theirs = worth(both, "_a", higher_is_better), worth(both, "_b", higher_is_better)
+    gain = (ours - theirs).fillna(0.0)
+    differs = (both["prediction_a"] != both["prediction_b"]) & (gain.abs() <= _EPSILON)
+    is_wrong = differs & (theirs < best_of(both, higher_is_better) - _EPSILON)
+    who = np.select([gain > _EPSILON, gain < -_EPSILON, is_wrong], WHO, default="")
+    return both.assign(gain=gain, who=who)
+
+
+def worth(rows: pd.DataFrame, side: str, higher_is_better: bool) -> pd.Series:
+    """How good each answer is: its score, or how near it is to the right number where there are only numbers."""
+    scores = pd.to_numeric(rows[f"score{side}"], errors="coerce")
+    if scores.notna().any():
+        return scores if higher_is_better else -scores
+    gold, answer = (pd.to_numeric(rows[f"{name}{side}"], errors="coerce") for name in ("gold", "prediction"))
+    return -(gold - answer).abs()
+
+
+def best_of(rows: pd.DataFrame, higher_is_better: bool) -> float:
+    """The worth of an answer that is all right; scores are of 1, or of 100 where any is greater.
+
+    A loss is never wrong, so that any is all right.
+    """
+    if not higher_is_better:
+        return -math.inf
+    scores = rows[[name for name in rows.columns if name.startswith("score")]].apply(pd.to_numeric, errors="coerce")
+    if not scores.notna().any(axis=None):
+        return 0.0
+    return 100.0 if float(scores.max(axis=None)) > 1 + _EPSILON else 1.0
+
+
+def shelf_of(frame: Frame, runs: Iterable[int]) -> Shelf:
+    """The texts of a column's examples, from the first run whose store has them."""
+    notes = []
+    for run in runs:
+        shelf = frame.examples(run)
+        if len(shelf):
+            return shelf
+        notes.append(shelf.note)
+    return Shelf(next(filter(None, notes), ""))
+
+
+def display_of(column: Column, metric: str) -> Display:
+    """How a task's examples are shown; as plain texts where its metric is not known here."""
+    try:
+        found = registry.load_metric(column.task, metric)
+    except AtinukeBenchError:
+        return Display()
+    return found.display if isinstance(found.display, Display) else Display()

@@ -13,7 +13,7 @@ from atinuke_bench.config import Pretraining
 from atinuke_bench.formatting import MISSING, number
 
 from ..drawing.strip import Mark, strip
-from ..drawing.style import Plot, slug
+from ..drawing.style import Look, Plot, slug
 from ..reading.column import Column
 from ..reading.comparable import Verdict, our_split, verdict, version_of
 from ..reading.frame import Frame
@@ -42,6 +42,11 @@ class Ours:
     #: Standard deviation over seeds; NaN of one seed.
     deviation: float
     num_seeds: int
+    is_cut: bool = False
+
+    @property
+    def data(self) -> str:
+        return "cut or own data" if self.is_cut else "official data"
 
     @property
     def text(self) -> str:
@@ -59,12 +64,14 @@ class Beside:
     @property
     def is_near(self) -> bool:
         """Whether at most one thing differs, so that a difference says something."""
-        return self.ours is not None and len(self.verdict.differing) <= 1
+        return self.ours is not None and self.row.kind != "claim" and len(self.verdict.differing) <= 1
 
     @property
     def rank(self) -> int:
-        """What readers look for first: comparable, then nearly, then the same figure, then the rest."""
-        return 3 if self.ours is None else min(len(self.verdict.differing), 2)
+        """What readers look for first: comparable, then nearly, then the claims, then the rest."""
+        if self.is_near:
+            return len(self.verdict.differing)
+        return 2 if self.row.kind == "claim" else 3
 
     def record(self) -> dict[str, Any]:
         """All fields as plain figures."""
@@ -87,7 +94,8 @@ class Beside:
     @property
     def text(self) -> str:
         if self.row.kind == "claim":
-            return "no: a claim without figures"
+            measured = "" if self.ours is None else f"; measured on {self.ours.column.task}, {self.ours.data}"
+            return f"no: a claim without figures{measured}"
         if self.ours is not None:
             return self.verdict.text
         return "no: this figure was not measured here" + (
@@ -105,29 +113,37 @@ def with_spread(value: float, spread: float | None) -> str:
     return f"{number(value)} ± {number(spread)}" if known else number(value)
 
 
+#: Task -> column -> (split, metric) -> the best variant's figure.
+Measured = dict[str, dict[Column, dict[tuple[str, str], Ours]]]
+
+
 def beside(frame: Frame, record: Iterable[Published]) -> list[Beside]:
     """Each published figure of the tasks and families at hand beside the closest figure of ours; the nearest first."""
     measured = _measured(frame)
-    tasks = set(frame.runs["task"])
+    claimed = _measured(frame, "atinuke")
+    tasks = set(measured)
     families = {task.partition("/")[0] for task in tasks}
-    found = [
-        _closest(row, frame, measured)
-        for row in record
-        if row.task in tasks or (row.kind == "claim" and row.task in families)
-    ]
+    found = []
+    for row in record:
+        if row.kind == "claim" and row.task in tasks | families:
+            found.append(_beside_claim(row, frame, claimed))
+        elif row.task in tasks:
+            found.append(_closest(row, frame, measured[row.task]))
     return sorted(found, key=lambda one: one.rank)
 
 
-def _measured(frame: Frame) -> dict[str, dict[Column, dict[tuple[str, str], Ours]]]:
-    """Task -> column -> (split, metric) -> the best variant's figure."""
-    runs = frame.runs[["task", "column", "variant", "higher_is_better"]]
-    scores = frame.scores.join(runs, on="run")
-    grouped = scores.groupby(["task", "column", "split", "metric", "variant"], sort=False)["value"]
-    rows = grouped.agg(["mean", "std", "count"]).reset_index()
-    found: dict[str, dict[Column, dict[tuple[str, str], Ours]]] = {}
-    for row in rows.to_dict("records"):
+def _measured(frame: Frame, core: str | None = None) -> Measured:
+    """The best variant's figures, of one core or of all."""
+    names = ["task", "column", "variant", "core", "is_cut"]
+    scores = frame.scores.join(frame.runs[names], on="run")
+    if core is not None:
+        scores = scores[scores["core"] == core]
+    grouped = scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False)["value"]
+    found: Measured = {}
+    for row in grouped.agg(["mean", "std", "count"]).reset_index().to_dict("records"):
         own = found.setdefault(row["task"], {}).setdefault(row["column"], {})
-        ours = Ours(row["column"], row["variant"], float(row["mean"]), float(row["std"]), int(row["count"]))
+        mean, deviation = float(row["mean"]), float(row["std"])
+        ours = Ours(row["column"], row["variant"], mean, deviation, int(row["count"]), bool(row["is_cut"]))
         key = row["split"], row["metric"]
         # Losses are nowhere in the record: of all that is, more is better.
         if key not in own or own[key].mean < ours.mean:
@@ -135,42 +151,42 @@ def _measured(frame: Frame) -> dict[str, dict[Column, dict[tuple[str, str], Ours
     return found
 
 
-def _closest(
-    row: Published, frame: Frame, measured: Mapping[str, Mapping[Column, Mapping[tuple[str, str], Ours]]]
-) -> Beside:
+def _closest(row: Published, frame: Frame, measured: Mapping[Column, Mapping[tuple[str, str], Ours]]) -> Beside:
     """The figure from which the fewest things keep a published one apart; of several the highest."""
     found = []
-    for column, figures in measured.get(row.task, {}).items():
+    for column, figures in measured.items():
         protocol = frame.protocols[column]
         pretraining = frame.pretraining.get(str(protocol["pretraining"]), Pretraining())
         ours = figures.get((our_split(row, version_of(row.task, protocol)), row.metric))
         found.append(Beside(row, verdict(row, protocol, pretraining), ours))
-    if not found:  # a claim about a whole family, by another name than its tasks'
-        return Beside(row, Verdict(()), None)
     return min(
-        found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0))
+        found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0.0))
     )
 
 
-def published_tables(found: Sequence[Beside]) -> list[Table]:
-    """What may be compared, or nearly; then, folded, every other figure with its reason."""
-    near = [one for one in found if one.is_near or one.row.kind == "claim"]
-    far = [one for one in found if not (one.is_near or one.row.kind == "claim")]
-    tables = []
-    if near:
-        tables.append(_table("published", "Published figures beside ours", near, is_folded=False))
-    if far:
-        tables.append(_table("published-others", "Published figures that are not comparable", far, is_folded=True))
-    return tables
+def _beside_claim(row: Published, frame: Frame, measured: Measured) -> Beside:
+    """A claim has nothing to be compared with; its row shows what its core scored here, and on which data."""
+    for task, columns in measured.items():
+        if row.task in (task, task.partition("/")[0]):
+            column, figures = next(iter(columns.items()))
+            first = frame.runs[frame.runs["column"] == column].iloc[0]
+            return Beside(row, Verdict(()), figures.get((first["split"], first["metric"])))
+    return Beside(row, Verdict(()), None)
 
 
-def _table(name: str, title: str, found: Sequence[Beside], *, is_folded: bool) -> Table:
+def published_table(found: Sequence[Beside]) -> Table | None:
+    """What may be compared, or nearly, and the claims; then, folded up, every other figure with its reason."""
+    if not found:
+        return None
     data = pd.DataFrame([one.record() for one in found])
     shown = pd.DataFrame([_shown(one, record) for one, record in zip(found, data.to_dict("records"), strict=True)])
-    if is_folded:
+    if not any(one.is_near for one in found):
         shown = shown.drop(columns=["difference", "relative change", "relative error reduction"])
-    return Table(name, title, shown, data, _NOTES if not is_folded else (), section="published", is_folded=is_folded,
-                 links={"source": tuple(one.row.link for one in found)})  # fmt: skip
+    return Table(
+        "published", "Published figures beside ours", shown, data, _NOTES, section="published",
+        links={"source": tuple(one.row.link for one in found)}, num_first=sum(one.rank < 3 for one in found),
+        rest_title="Published figures of these tasks that no run here may be compared with",
+    )  # fmt: skip
 
 
 def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
@@ -198,24 +214,24 @@ def _published(row: Published) -> str:
     return with_spread(row.value, row.spread) + kind + counted
 
 
-def published_plots(found: Sequence[Beside]) -> list[Plot]:
+def published_plots(found: Sequence[Beside], look: Mapping[str, Look]) -> list[Plot]:
     """For each figure of ours that something may be compared with: ours and theirs on one axis."""
     groups: dict[tuple[str, str, str], list[Beside]] = {}
     for one in found:
-        if one.is_near and one.row.kind != "claim":
+        if one.is_near:
             groups.setdefault((one.row.task, one.row.where, one.row.metric), []).append(one)
     ordered = sorted(groups.items(), key=lambda item: -sum(one.verdict.is_comparable for one in item[1]))
-    return [_strip(*key, own) for key, own in ordered[:MOST_STRIPS]]
+    return [_strip(*key, own, look) for key, own in ordered[:MOST_STRIPS]]
 
 
-def _strip(task: str, where: str, metric: str, found: Sequence[Beside]) -> Plot:
+def _strip(task: str, where: str, metric: str, found: Sequence[Beside], look: Mapping[str, Look]) -> Plot:
     """The comparable systems first, then the highest of the others, as many as can be read."""
     shown = sorted(found, key=lambda one: (one.rank, -(one.row.value or 0.0)))[:MOST_SYSTEMS]
     ours = {one.ours.text: one.ours for one in shown if one.ours is not None}
     marks = [
-        *(Mark(own.variant, own.mean, _known(own.deviation), True) for own in ours.values()),
+        *(Mark(own.variant, own.mean, _known(own.deviation), look[own.variant].colour) for own in ours.values()),
         *(
-            Mark(one.row.system, one.row.value or 0.0, _known(one.row.spread), False, one.verdict.is_comparable)
+            Mark(one.row.system, one.row.value or 0.0, _known(one.row.spread), None, one.verdict.is_comparable)
             for one in shown
         ),
     ]

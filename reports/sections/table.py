@@ -24,3 +24,6 @@ class Table:
     is_folded: bool = False
     #: Column of `shown` -> the address that each row's cell leads to.
     links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Rows that say something; what follows them is folded up on the page, under the title. None: all say something.
+    num_first: int | None = None
+    rest_title: str = "More rows"

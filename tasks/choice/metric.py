@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 from atinuke_bench.metrics.metric import Answers, Measured, Metric, mean_sample
+from atinuke_bench.tasks.choice.show import ChoiceDisplay
 
 
 class ChoiceMetric(Metric):
     """Predictions are `{"choice": number, "text": …}`, right answers the texts of all choices that are right."""
+
+    display = ChoiceDisplay()
 
     def from_stored(self, prediction: str, gold: str) -> tuple[dict[str, Any], list[str]]:
         choice, answers = json.loads(prediction), json.loads(gold)

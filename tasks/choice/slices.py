@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from datasets import Dataset
 
@@ -23,3 +26,8 @@ def by_number_of_choices(examples: Dataset, answers: Answers, measured: Measured
             for size in found
         }
     }
+
+
+def number_of_choices_of(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+    """The slice of each example: how many choices it has."""
+    return [{"choices": [str(len(choices))]} for choices in examples["choices"][:]]

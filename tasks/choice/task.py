@@ -9,7 +9,7 @@ from atinuke_bench.tasks.choice.data import FEATURES, ChoiceData
 from atinuke_bench.tasks.choice.floor import most_frequent_number
 from atinuke_bench.tasks.choice.inputs import ChoiceInputs
 from atinuke_bench.tasks.choice.model import ChoiceModel
-from atinuke_bench.tasks.choice.slices import by_number_of_choices
+from atinuke_bench.tasks.choice.slices import by_number_of_choices, number_of_choices_of
 from atinuke_bench.training.task import Task, Unit, declared_splits
 
 
@@ -26,6 +26,7 @@ def from_declaration(declaration: Declaration) -> Task:
         model=ChoiceModel(),
         floor=most_frequent_number,
         slices=by_number_of_choices,
+        members=number_of_choices_of,
         inputs=ChoiceInputs(data.texts_declared),
         splits=declared_splits(declaration),
         group_column="unit",

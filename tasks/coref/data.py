@@ -37,6 +37,10 @@ class CorefData(TaskData):
     def example_columns(self) -> tuple[str, ...]:
         return ("words",)
 
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        return ("words", "sentence_lengths")
+
     def load(self, source: SourceConfig, options: CorefOptions) -> Loaded:
         if self.declaration is not None:
             loaded = _read(declared_files(self.declaration, source, ENDINGS, gold_files))

@@ -14,6 +14,7 @@ from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Met
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
 from atinuke_bench.tasks.coref.counts import Counts, Overlap, b_cubed, ceaf_e, muc, overlap_of, require_few_repeats
 from atinuke_bench.tasks.coref.scorer import CONLL_METRICS, NAMES, DocumentCounts, counts_of, scores, total
+from atinuke_bench.tasks.coref.show import CorefDisplay
 
 
 class CorefMetric(Metric):
@@ -21,6 +22,7 @@ class CorefMetric(Metric):
 
     name = "conll_f1"
     unit = "document"
+    display = CorefDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         counts = list(map(counts_of, _overlaps(answers)))

@@ -8,7 +8,7 @@ from typing import Any
 from atinuke_bench.sentences.data import SentenceInputs
 from atinuke_bench.sentences.floor import most_frequent_label
 from atinuke_bench.sentences.model import SentenceModel, SentenceOptions
-from atinuke_bench.sentences.slices import by_gold_label
+from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
 from atinuke_bench.tasks.glue.data import GlueData, Part
 from atinuke_bench.tasks.glue.files import LAYOUTS, GlueFiles
 from atinuke_bench.tasks.glue.metric import METRICS
@@ -52,6 +52,7 @@ def _glue(
         model=SentenceModel(labels, is_pair),
         floor=most_frequent_label,
         slices=by_gold_label if labels is not None else None,
+        members=gold_label_of if labels is not None else None,
         files=GlueFiles(name, layout),
         inputs=SentenceInputs(data),
         submission=GlueSubmission({split: (part.layout, part.split) for split, part in parts.items()}, official_sizes),

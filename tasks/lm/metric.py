@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 
 from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample
+from atinuke_bench.tasks.lm.show import LmDisplay
 
 #: What is summed over the tokens of a document: loss, scored tokens, those predicted rightly, all tokens, [UNK]s, and
 #: the bytes that these hide.
@@ -35,6 +36,7 @@ class LossMetric(Metric):
     higher_is_better = False
     bounds = (0.0, math.inf)
     unit = "document"
+    display = LmDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         table = np.array([[document[name] for name in SUMS] for document in answers.predicted], dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,15 @@ def by_distance(examples: Dataset, answers: Answers, measured: Measured) -> Slic
         own = kept == kind
         slices[f"distance in words, {kind} kept"] = _by_distance(distances[own], scores[own])
     return slices
+
+
+def distance_of(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+    """The slices of each question: its distance, among all questions and among those of its kind."""
+    pairs = zip(examples["distance"][:], examples["kept"][:], strict=True)
+    return [
+        {"distance in words": [str(distance)], f"distance in words, {kind} kept": [str(distance)]}
+        for distance, kind in pairs
+    ]
 
 
 def _by_distance(distances: np.ndarray, scores: np.ndarray) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from atinuke_bench.tasks.long_range.data import FEATURES, LongRangeData
 from atinuke_bench.tasks.long_range.metric import METRICS
-from atinuke_bench.tasks.long_range.slices import by_distance
+from atinuke_bench.tasks.long_range.slices import by_distance, distance_of
 from atinuke_bench.tasks.squad.files import SquadFiles
 from atinuke_bench.tasks.squad.floor import sliding_window
 from atinuke_bench.tasks.squad.inputs import SquadInputs
@@ -26,6 +26,7 @@ LONG_RANGE = Task(
     model=SquadModel(unanswerable=False),
     floor=sliding_window,
     slices=by_distance,
+    members=distance_of,
     files=SquadFiles(unanswerable=False),
     inputs=SquadInputs(distance=0, kept=""),
     splits=Splits(evaluated=("dev",), headline=("dev",)),

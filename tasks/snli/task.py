@@ -8,7 +8,7 @@ from __future__ import annotations
 from atinuke_bench.sentences.data import SentenceInputs
 from atinuke_bench.sentences.floor import most_frequent_label
 from atinuke_bench.sentences.model import SentenceModel, SentenceOptions
-from atinuke_bench.sentences.slices import by_gold_label
+from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
 from atinuke_bench.tasks.snli.data import SnliData
 from atinuke_bench.tasks.snli.files import LABELS, SnliFiles
 from atinuke_bench.tasks.snli.metric import METRICS
@@ -26,6 +26,7 @@ SNLI = Task(
     model=SentenceModel(LABELS, is_pair=True),
     floor=most_frequent_label,
     slices=by_gold_label,
+    members=gold_label_of,
     files=SnliFiles(),
     inputs=SentenceInputs(DATA),
     group_column="sentence1",

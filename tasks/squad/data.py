@@ -66,6 +66,11 @@ class SquadData(TaskData):
         return ("question", "context")
 
     @property
+    def shown_columns(self) -> tuple[str, ...]:
+        # Where the answers start, since their texts may occur more than once.
+        return (*self.example_columns, "answers")
+
+    @property
     def unanswerable(self) -> bool:
         """Whether there are questions without an answer."""
         return self.version == "2.0"

@@ -15,6 +15,7 @@ from atinuke_bench.tasks.squad.scores import (
     v1_figures,
     v2_figures,
 )
+from atinuke_bench.tasks.squad.show import SquadDisplay
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class SquadMetric(Metric):
 
     unanswerable: bool | None
     name = "f1"
+    display = SquadDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         references = dict(zip(answers.ids, answers.gold, strict=True))

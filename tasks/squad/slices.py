@@ -7,7 +7,8 @@ several references, the first decides, as it does in training.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from datasets import Dataset
 
@@ -127,15 +128,29 @@ def slice_scores(
     >>> slice_scores([ExampleScore(1, 1.0)], ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
     {'name': {'num': 1, 'exact': 100.0, 'f1': 100.0}}
     """
-    columns = {
+    columns = _columns(questions, contexts, texts)
+    return {
+        name: {label: _mean_scores(scores, column, label) for label in names if label in column}
+        for name, (names, column) in columns.items()
+    }
+
+
+def slices_of_question(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+    """The slices of each question."""
+    columns = _columns(examples["question"][:], examples["context"][:], gold)
+    labels = [column for _, column in columns.values()]
+    return [{name: [label] for name, label in zip(columns, row, strict=True)} for row in zip(*labels, strict=True)]
+
+
+def _columns(
+    questions: Sequence[str], contexts: Sequence[str], texts: Sequence[Sequence[str]]
+) -> Mapping[str, tuple[Sequence[str], list[str]]]:
+    """Of each slice, all labels in order and the label of each question."""
+    return {
         "question_word": (QUESTION_WORDS, [question_word(question) for question in questions]),
         "answer_type": (ANSWER_TYPES, [answer_type(answers) for answers in texts]),
         "answer_length": (ANSWER_LENGTHS, [answer_length(answers) for answers in texts]),
         "context_length": (CONTEXT_LENGTHS, [context_length(context) for context in contexts]),
-    }
-    return {
-        name: {label: _mean_scores(scores, column, label) for label in names if label in column}
-        for name, (names, column) in columns.items()
     }
 
 

@@ -12,7 +12,7 @@ from atinuke_bench.tasks.squad.floor import always_unanswerable, sliding_window
 from atinuke_bench.tasks.squad.inputs import SquadInputs
 from atinuke_bench.tasks.squad.metric import METRICS
 from atinuke_bench.tasks.squad.model import SquadModel, SquadOptions
-from atinuke_bench.tasks.squad.slices import by_question
+from atinuke_bench.tasks.squad.slices import by_question, slices_of_question
 from atinuke_bench.tasks.squad.tables import SpanData, SpanOptions
 from atinuke_bench.training.task import Splits, Task, Unit, as_declared, options_of, require_unset
 
@@ -30,6 +30,7 @@ def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Tas
         model=SquadModel(unanswerable=data.unanswerable),
         floor=always_unanswerable if data.unanswerable else sliding_window,
         slices=by_question,
+        members=slices_of_question,
         files=SquadFiles(unanswerable=data.unanswerable),
         inputs=SquadInputs(),
         splits=Splits(evaluated=("dev",), headline=("dev",)),

@@ -13,6 +13,7 @@ import numpy as np
 from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.metrics.metric import Answers, Figures, Measured, Metric, SumSample
 from atinuke_bench.tasks.srl.propositions import Propositions
+from atinuke_bench.tasks.srl.show import SrlDisplay
 from atinuke_bench.tasks.srl.totals import Totals, f1_from_counts, totals_of
 
 
@@ -21,6 +22,7 @@ class SrlMetric(Metric):
 
     name = "f1"
     unit = "sentence"
+    display = SrlDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         totals = _count(answers)

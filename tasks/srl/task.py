@@ -13,7 +13,7 @@ from atinuke_bench.tasks.srl.floor import most_frequent_roles
 from atinuke_bench.tasks.srl.inputs import SrlInputs
 from atinuke_bench.tasks.srl.metric import METRICS
 from atinuke_bench.tasks.srl.model import SrlModel, SrlOptions
-from atinuke_bench.tasks.srl.slices import by_role_and_distance
+from atinuke_bench.tasks.srl.slices import by_role_and_distance, roles_and_distances_of
 from atinuke_bench.training.task import Splits, Task, Unit, as_declared, require_unset
 
 SRL = Task(
@@ -26,6 +26,7 @@ SRL = Task(
     model=SrlModel(),
     floor=most_frequent_roles,
     slices=by_role_and_distance,
+    members=roles_and_distances_of,
     files=SrlFiles(),
     inputs=SrlInputs(),
     splits=Splits(evaluated=("dev", "test", "test_brown")),

@@ -116,6 +116,15 @@ def totals_of(gold: Propositions, predicted: Propositions) -> Totals:
     )
 
 
+def distance_slice(words: int) -> str:
+    """The slice of an argument with so many words between it and its predicate.
+
+    >>> [distance_slice(words) for words in (0, 2, 3, 7)]
+    ['0', '1-2', '3-6', '7+']
+    """
+    return DISTANCE_SLICES[int(np.searchsorted(_SLICE_ENDS, words))]
+
+
 def f1_from_counts(counts: np.ndarray) -> np.ndarray:
     """F1 (0 to 100) of counts [..., 3] of correct, excess and missed; 0 where nothing is correct.
 

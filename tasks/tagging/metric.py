@@ -12,6 +12,7 @@ import numpy as np
 
 from atinuke_bench.metrics.metric import Answers, Figures, Floats, Measured, Metric, SumSample, ratio
 from atinuke_bench.tasks.tagging.chunks import Compared, compare, split_tag
+from atinuke_bench.tasks.tagging.show import ChunkDisplay, TagDisplay
 
 Tags = Sequence[str]
 
@@ -20,6 +21,7 @@ class _TagMetric(Metric):
     """What both have in common: how predictions are kept."""
 
     unit = "sentence"
+    display = TagDisplay()
 
     def to_stored(self, prediction: Tags) -> list[str]:
         return list(prediction)
@@ -41,6 +43,7 @@ class ChunkF1(_TagMetric):
     """
 
     name = "seqeval_f1"
+    display = ChunkDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         compared = compare(answers.gold, answers.predicted)

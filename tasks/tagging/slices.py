@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
 from numpy.typing import NDArray
 
 from atinuke_bench.metrics.metric import Answers, Measured
-from atinuke_bench.tasks.tagging.chunks import Chunks, Compared, Integers
+from atinuke_bench.tasks.tagging.chunks import Chunks, Compared, Integers, split_tag
 from atinuke_bench.tasks.tagging.metric import precision_recall_f1
+from atinuke_bench.tasks.tagging.schemes import is_chunk_tag
 from atinuke_bench.training.task import Slices
 
 #: Last lengths of sentences of each slice, in words; the last slice has no end.
@@ -28,6 +30,20 @@ def by_type_and_words(examples: Dataset, answers: Answers, measured: Measured) -
     if isinstance(measured.details, Compared):
         return _of_chunks(measured.details, seen)
     return _of_words(answers, seen)
+
+
+def types_and_length_of(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
+    """The slices of each sentence: the types of its chunks, or else its tags, and its length."""
+    names_chunks = all(is_chunk_tag(tag) for tags in gold for tag in tags)
+    found = []
+    for tags in gold:
+        if names_chunks:
+            kinds = {"type": sorted({split_tag(tag)[1] or "chunk" for tag in tags if tag != "O"})}
+        else:
+            kinds = {"tag": sorted(set(tags))}
+        length = _LENGTH_NAMES[int(np.searchsorted(_LENGTHS, len(tags)))]
+        found.append({**kinds, "words in the sentence": [length]})
+    return found
 
 
 def _of_chunks(compared: Compared, seen: NDArray[np.bool_]) -> Slices:

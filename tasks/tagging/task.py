@@ -16,7 +16,7 @@ from atinuke_bench.tasks.tagging.floor import most_frequent_tags
 from atinuke_bench.tasks.tagging.inputs import TaggingInputs
 from atinuke_bench.tasks.tagging.metric import ACCURACY
 from atinuke_bench.tasks.tagging.model import TaggingModel, TaggingOptions
-from atinuke_bench.tasks.tagging.slices import by_type_and_words
+from atinuke_bench.tasks.tagging.slices import by_type_and_words, types_and_length_of
 from atinuke_bench.training.task import Task, Unit, declared_splits, options_of, require_unset
 
 #: What tagging needs where neither the user nor the declaration says otherwise; as semantic roles, which are tags too.
@@ -38,6 +38,7 @@ def from_declaration(declaration: Declaration) -> Task:
         model=TaggingModel(),
         floor=most_frequent_tags,
         slices=by_type_and_words,
+        members=types_and_length_of,
         files=TaggingFiles(metric, data.columns),
         inputs=TaggingInputs(),
         splits=declared_splits(declaration),

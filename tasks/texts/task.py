@@ -8,11 +8,11 @@ from atinuke_bench import registry
 from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.sentences.floor import most_frequent_label
 from atinuke_bench.sentences.model import SentenceModel
-from atinuke_bench.sentences.slices import by_gold_label
+from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
 from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
 from atinuke_bench.tasks.texts.files import TextFiles
 from atinuke_bench.tasks.texts.inputs import TextInputs
-from atinuke_bench.training.slices import with_columns
+from atinuke_bench.training.slices import members_with_columns, with_columns
 from atinuke_bench.training.task import Task, Unit, declared_splits, options_of
 
 
@@ -32,6 +32,7 @@ def from_declaration(declaration: Declaration) -> Task:
         model=SentenceModel(labels, is_pair, TextOptions),
         floor=most_frequent_label,
         slices=with_columns(by_gold_label if has_classes else None, metric, data.slices),
+        members=members_with_columns(gold_label_of if has_classes else None, data.slices),
         # What a reader makes of a file has no ids that a user could name in an answer.
         files=TextFiles(declaration, metric) if declaration.reader is None else None,
         inputs=TextInputs(data),
