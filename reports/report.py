@@ -19,6 +19,7 @@ from .sections.cost import cost_table
 from .sections.disagreements import Disagreement, disagreements
 from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
+from .sections.findings import Findings, findings
 from .sections.headline import blocks_of, headline
 from .sections.published import published_table
 from .sections.scaling import scaling_plots, scaling_table, series_of
@@ -39,6 +40,7 @@ class Report:
 
     frame: Frame
     tables: tuple[Table, ...] = ()
+    findings: Findings = field(default_factory=Findings)
     comparisons: tuple[Comparison, ...] = ()
     plots: tuple[Plot, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
@@ -47,10 +49,11 @@ class Report:
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
-        """The report as plain data: every table, gap and how many runs there are."""
+        """The report as plain data: every sentence, table and gap, and how many runs there are."""
         return {
             "num_runs": len(self.frame.runs),
             "gaps": [vars(gap) for gap in self.gaps],
+            "findings": [found.record() for found in self.findings.tables],
             "tables": {table.name: table.data.to_dict("records") for table in self.tables},
             "titles": {table.name: table.title for table in self.tables},
         }
@@ -106,6 +109,7 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     drawn, left_out = draw(frame, cells, look)
     others = elsewhere(frame, cells, look, reference, runs)
     across = across_tasks(frame, cells, blocks, look)
+    said = findings(frame, cells, blocks, across, others, look)
     tables, plots = _deeper(frame, cells, margin)
     found = [
         *headline(frame, cells, blocks),
@@ -120,12 +124,13 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     return replace(
         made,
         tables=tuple(table for table in found if table is not None),
+        findings=said,
         comparisons=tuple(comparisons),
-        plots=(*across.plots, *plots, *drawn, *others.plots),
+        plots=(*said.plots, *across.plots, *plots, *drawn, *others.plots),
         disagreements=tuple(disagreements(frame, comparisons)),
         slice_examples=tuple(slice_examples(frame, cells)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
-        notes={**made.notes, "across": across.notes, "figures": tuple(left_out)},
+        notes={**made.notes, "findings": said.notes, "across": across.notes, "figures": tuple(left_out)},
     )
 
 
@@ -134,7 +139,7 @@ def _deeper(frame: Frame, cells: Cells, margin: float | None) -> tuple[list[Tabl
     tables, plots = [], []
     if changed := ablations(frame, cells, margin):
         tables.append(ablation_table(frame, changed, margin))
-        plots += ablation_plots(frame, changed)
+        plots += ablation_plots(frame, changed, margin)
     if sizes := series_of(frame, cells):
         tables.append(scaling_table(frame, sizes))
         plots += scaling_plots(frame, sizes)

@@ -8,7 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from .style import short
+from .style import SOFT, TYPE_SIZE
+
+#: Two ends of a line (x, y), the lower left one first, in the units of the axes.
+Line = tuple[tuple[float, float], tuple[float, float]]
+#: How many places beside a point are so near that a name needs no line to it.
+_NEAR = 8
 
 
 def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
@@ -31,27 +36,62 @@ def label_ends(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     left, right = axes.get_xlim()
     step = 0.03 * (right - left)
     for (x, y, name, colour), place in zip(ordered, places, strict=True):
-        axes.plot([x, last + step], [y, place], color=colour, lw=0.5, clip_on=False, scalex=False, scaley=False)
-        axes.annotate(short(name), (last + 1.3 * step, place), color=colour, fontsize=8, va="center",
-                      annotation_clip=False)  # fmt: skip
+        axes.plot([x, last + step], [y, place], color=colour, lw=1.2, clip_on=False, scalex=False, scaley=False)
+        axes.annotate(name, (last + 1.3 * step, place), va="center", annotation_clip=False)
     axes.set_ylim(low, high)
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], size: float = 8) -> None:
-    """Write names beside points (x, y, name), each where it covers no other name and no other point, if there is."""
-    axes.figure.canvas.draw_idle()
+def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], lines: Sequence[Line] = ()) -> None:
+    """Write names beside points (x, y, name), each where it covers no other name, no point and none of some lines.
+
+    A name that found room only further away has a line to its point. Nothing may be drawn on the axes afterwards.
+    """
+    # Where things are is known only once the figure has its layout.
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes of no figure"
+    figure.draw_without_rendering()
+    scale = figure.dpi / 72
+    frame = axes.get_window_extent().padded(6 * scale)
     places = axes.transData.transform([(x, y) for x, y, _ in points])
-    scale = axes.figure.dpi / 72
-    taken = [(px - 4, py - 4, px + 4, py + 4) for px, py in places]
+    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in places]
+    for line in lines:
+        (left, low), (right, high) = axes.transData.transform(line)
+        taken.append((left - 2, low, right + 2, high))
     for (x, y, name), (px, py) in zip(points, places, strict=True):
-        text = short(name)
-        width, height = 0.58 * size * scale * len(text), 1.2 * size * scale
-        offsets = [(8, 5), (8, -13), (8, 17), (8, -25), (-8 - width / scale, 5), (-8 - width / scale, -13)]
-        boxes = [(px + dx * scale, py + dy * scale) for dx, dy in offsets]
-        overlaps = [sum(_overlap((bx, by, bx + width, by + height), other) for other in taken) for bx, by in boxes]
-        best = overlaps.index(min(overlaps))
-        taken.append((*boxes[best], boxes[best][0] + width, boxes[best][1] + height))
-        axes.annotate(text, (x, y), xytext=offsets[best], textcoords="offset points", fontsize=size, color="#222222")
+        text = axes.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", annotation_clip=False,
+                             fontsize=TYPE_SIZE)  # fmt: skip
+        size = text.get_window_extent()
+        offsets = _offsets(size.width / scale, size.height / scale)
+        corners = [(px + dx * scale, py + dy * scale) for dx, dy in offsets]
+        boxes = [(x, y, x + size.width, y + size.height) for x, y in corners]
+        covered = [
+            sum(_overlap(box, other) for other in taken) + _area(box) - _overlap(box, frame.extents) for box in boxes
+        ]
+        best = min(range(len(boxes)), key=lambda place: (round(covered[place]), place))
+        taken.append(boxes[best])
+        dx, dy = offsets[best]
+        text.set_position((dx, dy))
+        if best >= _NEAR:
+            end = (dx + min(max(-dx, 0.0), size.width / scale), dy + (0.0 if dy > 0 else size.height / scale))
+            arrow = {"arrowstyle": "-", "color": SOFT, "lw": 0.6, "shrinkA": 1, "shrinkB": 4}
+            arrow = {"arrowstyle": "-", "color": SOFT, "lw": 0.6, "shrinkA": 1, "shrinkB": 4}
+            axes.annotate("", (x, y), xytext=end, textcoords="offset points", annotation_clip=False, arrowprops=arrow)
+
+
+def _offsets(width: float, height: float) -> list[tuple[float, float]]:
+    """Places of a name's lower left corner from its point, in points: beside it, then over and under it, then away."""
+    middle, sides = -height / 2, (7.0, -7.0 - width)
+    near = [(x, y) for x in sides for y in (middle, 3.0, -3.0 - height)] + [
+        (-width / 2, 7.0),
+        (-width / 2, -7.0 - height),
+    ]
+    assert len(near) == _NEAR
+    steps = [step * height for step in (1.3, 2.4, 3.5, 4.6, 5.7)]
+    return near + [(x, y) for step in steps for y in (step, -step - height) for x in (*sides, -width / 2)]
+
+
+def _area(box: tuple[float, ...]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -59,18 +99,15 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
     return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
-def legend(figure: Figure, num_variants: int, width: float) -> None:
-    """Names above the panel, as many a row as the figure is wide enough for."""
-    figure.legend(
-        loc="outside upper left", ncols=max(1, min(num_variants, int(width / 2.1))), frameon=False, fontsize=8
-    )
+def legend(figure: Figure, num_variants: int) -> None:
+    """Names above the panel, as many a row as figures are wide enough for."""
+    figure.legend(loc="outside upper left", ncols=max(1, min(num_variants, 3)), frameon=False)
 
 
 def plain_log_axis(axis: Axis) -> None:
     """Labels of a logarithmic axis as plain text, since the names of runs are never read as formulas."""
     axis.set_major_formatter(lambda value, _: compact(value))
     axis.set_minor_formatter(lambda value, _: compact(value) if _is_labelled(value, axis) else "")
-    axis.set_tick_params(which="both", labelsize=8)
 
 
 def _is_labelled(value: float, axis: Axis) -> bool:

@@ -6,16 +6,24 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+
+from atinuke_bench.formatting import number
 
 from ..statistics.cells import Cell
 from .labels import label_ends, label_points, legend, plain_log_axis
-from .style import Look, Plot, finished, new_figure, short, slug
+from .names import short, short_names
+from .style import BAND, INK, PAPER, SOFT, WIDTH, Look, Plot, finished, new_figure, slug, tip
 
 _MOST_BARS = 6
+#: Letters of all labels below an axis, beside each other.
+_LETTERS_ACROSS = 84
 #: A seed's epochs: epoch, loss, score.
 History = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
@@ -29,9 +37,11 @@ def learning_curves(task: str, histories: dict[str, list[History]], look: dict[s
     # One epoch is a point, not a curve.
     if not any(len(run[0]) > 1 for runs in drawn.values() for run in runs):
         return None
-    figure, (left, right) = new_figure(2, (8.4, 3.2))
-    for axes, part, label in ((left, 1, "training loss"), (right, 2, "selection score")):
-        ends = []
+    figure, (left, right) = new_figure(2, 2.9)
+    named: set[str] = set()
+    # Names are at the right panel's lines, and at the left one's only where the right one has none.
+    for axes, part, label in ((right, 2, "selection score"), (left, 1, "training loss")):
+        ends, added = [], set()
         for name, runs in drawn.items():
             epochs, values = _by_epoch(runs, part)
             if not len(epochs):
@@ -39,10 +49,14 @@ def learning_curves(task: str, histories: dict[str, list[History]], look: dict[s
             mean, own = np.nanmean(values, axis=0), look[name]
             axes.fill_between(epochs, np.nanmin(values, axis=0), np.nanmax(values, axis=0), color=own.colour,
                               alpha=0.15, lw=0)  # fmt: skip
-            axes.plot(epochs, mean, color=own.colour, ls=own.line, marker=own.marker, ms=4, lw=1.6)
-            ends.append((float(epochs[-1]), float(mean[-1]), name, own.colour))
+            (line,) = axes.plot(epochs, mean, color=own.colour, ls=own.line, marker=own.marker, ms=4, lw=1.6)
+            tip(line, *(f"{name}, {label} of epoch {e}: {number(y)}" for e, y in zip(epochs, mean, strict=True)))
+            if name not in named:
+                ends.append((float(epochs[-1]), float(mean[-1]), own.name, own.colour))
+                added.add(name)
+        named |= added
         axes.set_xlabel("epoch")
-        axes.set_title(label, loc="left", fontsize=10)
+        axes.set_title(label, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
         label_ends(axes, ends)
     return finished(figure, f"curves-{slug(task)}", f"{task}: learning curves (mean over seeds; band: all seeds)")
@@ -74,21 +88,24 @@ def score_against_cost(
         (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), y, interval, variant)
         for place, (x, y, interval, variant) in enumerate(points)
     ]
-    figure, (axes,) = new_figure(1, (6.4, 3.6))
+    figure, (axes,) = new_figure(1, 3.6)
     axes.set_xscale("log")
     plain_log_axis(axes.xaxis)
     for x, y, (low, high), variant in points:
         own = look[variant]
         if np.isfinite(low):
             axes.plot([x, x], [low, high], color=own.colour, lw=1.4)
-        axes.plot([x], [y], color=own.colour, marker=own.marker, ms=8, ls="")
+        (mark,) = axes.plot([x], [y], color=own.colour, marker=own.marker, ms=8, ls="")
+        bounds = f" [{number(low)}, {number(high)}]" if np.isfinite(low) else ""
+        tip(mark, f"{variant}: {number(y)}{bounds} at {training_flops[variant]:.3g} FLOPs")
     front = _front(points)
-    axes.step([p[0] for p in front], [p[1] for p in front], where="post", color="#888888", lw=1, ls="--", zorder=0)
+    axes.step([p[0] for p in front], [p[1] for p in front], where="post", color=SOFT, lw=1, ls="--", zorder=0)
     axes.set_xlabel("training FLOPs")
     axes.set_ylabel(cells[0].metric)
     axes.margins(x=0.25)
-    label_points(axes, [(x, y, variant) for x, y, _, variant in points])
-    axes.set_title("dashed: no core here is both cheaper and better", loc="left", fontsize=9)
+    axes.set_title("dashed: no core here is both cheaper and better", loc="left")
+    lines = [((x, low), (x, high)) for x, _, (low, high), _ in points if np.isfinite(low)]
+    label_points(axes, [(x, y, look[variant].name) for x, y, _, variant in points], lines)
     title = f"{task}: score against training cost (mean, 95 % interval)"
     return finished(figure, f"pareto-{slug(task)}", title, "cost")
 
@@ -115,11 +132,20 @@ class SliceTable:
         some = shown if len(self.mean) < self.num_labels else ""
         return f"{self.task}: {self.metric} by {self.name} ({some}mean over seeds; lines: lowest to highest seed)"
 
-    @property
-    def ticks(self) -> list[str]:
+    def ticks(self, most: int = 24, between: str = "\n") -> list[str]:
+        """The labels, of at most so many letters, with their counts."""
         return [
-            f"{short(label, 18)}\nn={self.counts[label]:.0f}" if label in self.counts else short(label, 18)
+            f"{short(label, most)}{between}n={self.counts[label]:,.0f}" if label in self.counts else short(label, most)
             for label in self.mean.index
+        ]
+
+    def tips(self, variant: str) -> list[str]:
+        """What each label's mark says, of the labels that the variant has a figure of."""
+        rows = zip(self.mean.index, *(part[variant] for part in (self.mean, self.low, self.high)), strict=True)
+        return [
+            f"{variant}, {label}: {number(mean)} (seeds {number(low)} to {number(high)})"
+            for label, mean, low, high in rows
+            if np.isfinite(mean)
         ]
 
 
@@ -128,7 +154,9 @@ def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     if _is_ordered(table.mean.index):
         draw = _slice_curves
     else:
-        draw = _slice_bars if len(table.mean) <= _MOST_BARS else _slice_dots
+        longest = max(len(str(label)) for label in table.mean.index)
+        fits = len(table.mean) <= _MOST_BARS and longest * len(table.mean) <= _LETTERS_ACROSS
+        draw = _slice_bars if fits else _slice_dots
     return finished(draw(table, look), f"slices-{slug(table.task)}-{slug(table.name)}", table.title)
 
 
@@ -137,18 +165,23 @@ def _is_ordered(labels: pd.Index) -> bool:
 
 
 def _slice_curves(table: SliceTable, look: dict[str, Look]) -> Figure:
-    figure, (axes,) = new_figure(1, (max(5.0, 0.75 * len(table.mean) + 2.4), 3.2))
+    figure, (axes,) = new_figure(1, 3.2)
     order = sorted(range(len(table.mean)), key=lambda place: int(re.findall(r"\d+", str(table.mean.index[place]))[0]))
     xs, ends = np.arange(len(order)), []
     for variant in table.mean.columns:
         own = look[variant]
         mean, low, high = (part[variant].to_numpy(dtype=float)[order] for part in (table.mean, table.low, table.high))
         axes.fill_between(xs, low, high, color=own.colour, alpha=0.15, lw=0)
-        axes.plot(xs, mean, color=own.colour, ls=own.line, marker=own.marker, ms=5, lw=1.6)
         known = np.flatnonzero(np.isfinite(mean))
+        # A line is broken where a figure is missing; marks are of what is there, each with its text.
+        axes.plot(xs, mean, color=own.colour, ls=own.line, lw=1.6)
+        (marks,) = axes.plot(xs[known], mean[known], color=own.colour, ls="", marker=own.marker, ms=5)
+        tips = dict(zip(table.mean.index[table.mean[variant].notna()], table.tips(variant), strict=True))
+        tip(marks, *(tips[table.mean.index[order[place]]] for place in known))
         if len(known):
-            ends.append((float(known[-1]), float(mean[known[-1]]), variant, own.colour))
-    axes.set_xticks(xs, [table.ticks[place] for place in order], fontsize=8)
+            ends.append((float(known[-1]), float(mean[known[-1]]), own.name, own.colour))
+    ticks = table.ticks(between=" ")
+    axes.set_xticks(xs, [ticks[place] for place in order], rotation=40, ha="right", rotation_mode="anchor")
     axes.set_xlabel(table.name)
     axes.set_ylabel(table.metric)
     label_ends(axes, ends)
@@ -158,58 +191,76 @@ def _slice_curves(table: SliceTable, look: dict[str, Look]) -> Figure:
 def _slice_dots(table: SliceTable, look: dict[str, Look]) -> Figure:
     """A row a label, for more labels than bars have room for."""
     num_labels, num_variants = table.mean.shape
-    figure, (axes,) = new_figure(1, (7.2, 0.9 + (0.2 + 0.06 * num_variants) * num_labels))
+    figure, (axes,) = new_figure(1, 0.9 + (0.2 + 0.06 * num_variants) * num_labels)
     for place, variant in enumerate(table.mean.columns):
         own = look[variant]
         ys = np.arange(num_labels) + (place - (num_variants - 1) / 2) * 0.6 / num_variants
         axes.hlines(ys, table.low[variant], table.high[variant], color=own.colour, lw=1.2)
-        axes.plot(table.mean[variant], ys, color=own.colour, marker=own.marker, ms=5, ls="", label=short(variant))
-    axes.set_yticks(np.arange(num_labels), [tick.replace("\n", "  ") for tick in table.ticks], fontsize=8)
+        is_known = table.mean[variant].notna()
+        (marks,) = axes.plot(table.mean[variant][is_known], ys[is_known], color=own.colour, marker=own.marker, ms=5,
+                             ls="", label=own.name)  # fmt: skip
+        tip(marks, *table.tips(variant))
+    axes.set_yticks(np.arange(num_labels), table.ticks(between="  "))
     axes.set_ylim(num_labels - 0.4, -0.6)
-    axes.grid(axis="y", color="#eeeeee", lw=6, zorder=0)
+    axes.grid(axis="y", color=BAND, lw=6, zorder=0)
     axes.set_axisbelow(True)
     axes.set_xlabel(table.metric)
-    legend(figure, num_variants, 7.2)
+    legend(figure, num_variants)
     return figure
 
 
 def _slice_bars(table: SliceTable, look: dict[str, Look]) -> Figure:
     num_labels, num_variants = table.mean.shape
-    width_in = max(4.5, min(8.4, 0.26 * num_labels * num_variants + 2))
-    figure, (axes,) = new_figure(1, (width_in, 3.4))
+    figure, (axes,) = new_figure(1, 3.2)
     width = 0.8 / num_variants
     for place, variant in enumerate(table.mean.columns):
         own = look[variant]
         xs = np.arange(num_labels) + (place - (num_variants - 1) / 2) * width
-        axes.bar(xs, table.mean[variant], width, color=own.colour, edgecolor="white", hatch=own.hatch,
-                 label=short(variant))  # fmt: skip
-        axes.vlines(xs, table.low[variant], table.high[variant], color="#222222", lw=1)
-    axes.set_xticks(np.arange(num_labels), table.ticks, fontsize=8)
+        is_known = table.mean[variant].notna()
+        bars = axes.bar(xs[is_known], table.mean[variant][is_known], width, color=own.colour, edgecolor=PAPER,
+                        hatch=own.hatch, label=own.name)  # fmt: skip
+        for bar, text in zip(bars, table.tips(variant), strict=True):
+            tip(bar, text)
+        axes.vlines(xs, table.low[variant], table.high[variant], color=INK, lw=1)
+    axes.set_xticks(np.arange(num_labels), table.ticks())
     axes.set_ylabel(table.metric)
-    legend(figure, num_variants, width_in)
+    legend(figure, num_variants)
     return figure
 
 
 def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
     """Rows gold, columns predicted, shares of the gold label in percent: summed over seeds, one panel a variant."""
     size = len(next(iter(matrices.values())))
-    panel = max(1.9, 0.55 * size + 1)
-    columns = min(len(matrices), 4)
+    longest = max(len(short(label, 14)) for label in next(iter(matrices.values())).index)
+    # Inches: a cell holds three digits, a label is beside the rows and, turned, below the columns.
+    labels = 0.15 + 0.07 * longest
+    columns = max(1, min(len(matrices), 4, int(WIDTH / (0.34 * size + labels + 0.2))))
+    cell = min(0.6, (WIDTH / columns - labels - 0.2) / size)
     rows = -(-len(matrices) // columns)
-    figure, axes = new_figure(columns, (panel * columns + 0.6, (panel + 0.35) * rows), rows)
+    figure, axes = new_figure(columns, (cell * size + 0.8 * labels + 0.4) * rows, rows)
     for axis in axes[len(matrices) :]:
         axis.set_visible(False)
+    colours, names = mpl.colormaps["Blues"], short_names(matrices)
     for axis, (name, matrix) in zip(axes, matrices.items(), strict=False):
-        shares = 100 * matrix.div(matrix.sum(axis=1).replace(0, np.nan), axis=0)
-        axis.imshow(shares.to_numpy(dtype=float), cmap="Blues", vmin=0, vmax=100)
-        for (row, column), share in np.ndenumerate(shares.to_numpy(dtype=float)):
-            if np.isfinite(share):
-                colour = "white" if share > 55 else "#222222"
-                axis.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
-        axis.set_xticks(range(size), map(short, matrix.columns), rotation=45, ha="right", fontsize=7)
-        axis.set_yticks(range(size), map(short, matrix.index), fontsize=7)
-        axis.set_title(short(name, 22), fontsize=8)
+        counts, sums = matrix.to_numpy(dtype=float), matrix.sum(axis=1).to_numpy(dtype=float)
+        for (row, column), count in np.ndenumerate(counts):
+            if not sums[row]:
+                continue
+            share = 100 * count / sums[row]
+            square = Rectangle((column - 0.5, row - 0.5), 1, 1, color=to_hex(colours(share / 100)), lw=0)
+            gold, predicted = matrix.index[row], matrix.columns[column]
+            tip(square, f"{name}: {predicted} for gold {gold}: {count:,.0f} of {sums[row]:,.0f} ({share:.1f} %)")
+            axis.add_patch(square)
+            # Not the colours of ink and paper: a square has its colour in every scheme.
+            axis.text(column, row, f"{share:.0f}", ha="center", va="center",
+                      color="#fefefe" if share > 55 else "#111111")  # fmt: skip
+        axis.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
+        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if longest > 3 else {}
+        axis.set_xticks(range(size), [short(label, 14) for label in matrix.columns], **turned)
+        axis.set_yticks(range(size), [short(label, 14) for label in matrix.index])
+        axis.set_title(short(names[name], int(WIDTH / columns / 0.085)))
         axis.spines[:].set_visible(False)
+        axis.tick_params(length=0)
     return finished(figure, f"confusion-{slug(task)}", f"{task}: predicted (across) by gold label (down), % of gold")
 
 

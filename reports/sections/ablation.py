@@ -18,7 +18,8 @@ import pandas as pd
 from atinuke_bench.config.written import as_written
 from atinuke_bench.formatting import number, p_value
 
-from ..drawing.style import Plot, finished, new_figure, short, slug
+from ..drawing.forest import ForestGroup, ForestRow, forest
+from ..drawing.style import Plot, finished, slug
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
@@ -112,31 +113,24 @@ def ablation_table(frame: Frame, found: Sequence[Ablation], margin: float | None
     return Table("ablation", "Change from the reference core", shown, data, notes, section="ablation")
 
 
-def ablation_plots(frame: Frame, found: Sequence[Ablation]) -> list[Plot]:
+def ablation_plots(frame: Frame, found: Sequence[Ablation], margin: float | None = None) -> list[Plot]:
     """One figure a reference: the difference that each change makes, with its interval."""
     groups: dict[tuple[Column, str], list[Ablation]] = {}
     for one in found:
         groups.setdefault((one.comparison.column, one.comparison.b.variant), []).append(one)
-    return [_forest(frame, column, reference, own) for (column, reference), own in groups.items()]
+    return [_forest(frame, column, reference, own, margin) for (column, reference), own in groups.items()]
 
 
-def _forest(frame: Frame, column: Column, reference: str, found: Sequence[Ablation]) -> Plot:
+def _forest(frame: Frame, column: Column, reference: str, found: Sequence[Ablation], margin: float | None) -> Plot:
     ordered = sorted(found, key=lambda one: -abs(one.comparison.spread.value))[:MOST_CHANGES]
     ordered.sort(key=lambda one: one.comparison.spread.value)
     metric = found[0].comparison.a.metric
-    figure, (axes,) = new_figure(1, (6.8, 1.0 + 0.34 * len(ordered)))
-    for place, one in enumerate(ordered):
-        spread, is_told_apart = one.comparison.spread, one.comparison.is_told_apart
-        if (interval := spread.interval()) is not None:
-            axes.plot(interval, [place, place], color="#444444", lw=1.6)
-        axes.plot([spread.value], [place], "o", ms=7, color="#0072B2", mfc="#0072B2" if is_told_apart else "white")
-    axes.axvline(0, color="#888888", lw=1, ls="--", zorder=0)
-    axes.set_yticks(range(len(ordered)), [short(one.change, 44) for one in ordered], fontsize=8)
-    axes.set_ylim(-0.6, len(ordered) - 0.4)
-    axes.set_xlabel(f"change of {metric} (95 % interval; filled: told apart from no change)")
+    rows = [ForestRow.of(one.change, one.change, one.comparison) for one in ordered]
+    label = f"change of {metric}"
+    figure = forest([ForestGroup("", tuple(reversed(rows)))], label, margin)
     name = frame.name_of(column)
-    some = f", the {len(ordered)} largest of {len(found)} changes" if len(ordered) < len(found) else ""
-    title = f"{name}: change from {reference}{some}"
+    some = f"; the {len(ordered)} largest of {len(found)} changes" if len(ordered) < len(found) else ""
+    title = f"{name}: change from {reference} (95 % interval; filled: told apart from no change{some})"
     return finished(figure, f"ablation-{slug(name)}-{slug(reference)}", title, "ablation")
 
 

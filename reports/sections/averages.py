@@ -43,12 +43,35 @@ RANDOM_NOTE = (
 
 
 @dataclass(frozen=True)
+class ComparedAverages:
+    """The differences of averages over the tasks of a table of scores, and each without any one task, by task."""
+
+    name: str
+    title: str
+    panel: Panel
+    reference: str | None
+    margin: float | None
+    differences: tuple[AverageDifference, ...]
+    without: tuple[Mapping[str, Judged], ...]
+    is_cut: bool
+
+    def changing(self, place: int) -> list[str]:
+        """The tasks without which the verdict of a difference would be another."""
+        return _changing(self.differences[place], self.without[place])
+
+    def why_untested(self, one: AverageDifference) -> str:
+        """Why there is no test of a difference that has none."""
+        return _why_untested(self.panel, one)
+
+
+@dataclass(frozen=True)
 class Across:
-    """The tables and figures of the section, and why some tables of scores have none."""
+    """The tables and figures of the section, what they say, and why some tables of scores have none."""
 
     tables: tuple[Table, ...] = ()
     plots: tuple[Plot, ...] = ()
     notes: tuple[str, ...] = ()
+    compared: tuple[ComparedAverages, ...] = ()
 
 
 def across_tasks(
@@ -58,6 +81,7 @@ def across_tasks(
     tables: list[Table] = []
     plots: list[Plot] = []
     without: list[str] = []
+    compared: list[ComparedAverages] = []
     for place, (block, family) in enumerate(blocks, start=1):
         if not any(column in cells for column in block.columns):
             continue
@@ -69,12 +93,13 @@ def across_tasks(
         if panel.shares_seeds:
             ranking = replace(ranking, p=math.nan)
         tables.append(_averages(place, block, panel, ranking, _left_out(block, cells, panel)))
-        if compared := _differences(place, block, panel, family):
-            tables.append(compared)
+        if (own := _compared(place, block, panel, family)) is not None:
+            compared.append(own)
+            tables.append(_differences(own))
         plots += _plots(place, block, panel, ranking, look)
     rule = "An average over tasks needs two trained cores that share two tasks, scored in percent, in one table"
     notes = (f"{rule}; there is none of: {'; '.join(without)}.",) if without else ()
-    return Across(tuple(tables), tuple(plots), notes)
+    return Across(tuple(tables), tuple(plots), notes, tuple(compared))
 
 
 def _averages(place: int, block: Block, panel: Panel, ranking: Ranking, left_out: str) -> Table:
@@ -125,7 +150,8 @@ def _figures(one: Average) -> dict[str, object]:
     return {**record, "interquartile mean": one.middle.value}
 
 
-def _differences(place: int, block: Block, panel: Panel, family: Family) -> Table | None:
+def _compared(place: int, block: Block, panel: Panel, family: Family) -> ComparedAverages | None:
+    """The differences that a table's family asks for; None where the reference is not among what is averaged."""
     reference = None
     if family.reference:
         named = {one.b.variant for one in family.comparisons} & panel.scores.keys()
@@ -133,22 +159,26 @@ def _differences(place: int, block: Block, panel: Panel, family: Family) -> Tabl
             return None
         reference = named.pop()
     found = differences(panel, reference, family.margin)
-    num_tests = num_tests_of(panel, reference)
-    left = without_each(panel, found, num_tests, family.margin)
-    others = [{task: own[row] for task, own in left.items()} for row in range(len(found))]
-    data = pd.DataFrame([_record(one, own) for one, own in zip(found, others, strict=True)])
-    shown = pd.DataFrame([_shown(one, own, family.margin) for one, own in zip(found, others, strict=True)])
-    side = f"B is {reference}" if reference else "A has the highest average"
-    pairs = f"every other core against {reference}" if reference else "all pairs of cores of this table"
+    left = without_each(panel, found, num_tests_of(panel, reference), family.margin)
+    without = tuple({task: own[row] for task, own in left.items()} for row in range(len(found)))
+    name, title = f"across-differences-{place}", f"Differences of averages: {block.title}"
+    return ComparedAverages(name, title, panel, reference, family.margin, tuple(found), without, block.is_cut)
+
+
+def _differences(own: ComparedAverages) -> Table:
+    pairs = list(zip(own.differences, own.without, strict=True))
+    data = pd.DataFrame([_record(one, others) for one, others in pairs])
+    shown = pd.DataFrame([_shown(one, others, own.margin) for one, others in pairs])
+    side = f"B is {own.reference}" if own.reference else "A has the highest average"
+    rule = f"every other core against {own.reference}" if own.reference else "all pairs of cores of this table"
     notes = [
         f"{side}. Verdicts are of the average on these tasks, from the corrected p; intervals are not corrected.",
-        f"{family_note(num_tests, pairs)}.",
-        *filter(None, [margin_note(family.margin)]),
-        f"p signed rank: Wilcoxon's test over {panel.noun}, not corrected; of fewer than six it is never below 0.05.",
-        *(_sentence(panel, one, own) for one, own in zip(found, others, strict=True)),
+        f"{family_note(num_tests_of(own.panel, own.reference), rule)}.",
+        *filter(None, [margin_note(own.margin)]),
+        f"p signed rank: Wilcoxon's test over {own.panel.noun}, not corrected; of fewer than six never below 0.05.",
+        *(_sentence(own.panel, one, others) for one, others in pairs),
     ]
-    title = f"Differences of averages: {block.title}"
-    return Table(f"across-differences-{place}", title, shown, data, tuple(notes), block.is_cut, SECTION)
+    return Table(own.name, own.title, shown, data, tuple(notes), own.is_cut, SECTION)
 
 
 def _record(one: AverageDifference, others: Mapping[str, Judged]) -> dict[str, object]:

@@ -26,20 +26,22 @@ def comparison_table(families: Sequence[tuple[str, Family]]) -> Table:
                 "task": record["task"],
                 "A": record["a"],
                 "B": record["b"],
+                "verdict": f"A is {one.finding}" if one.is_told_apart else one.finding,
                 "absolute difference": f"{number(record['absolute difference'], sign=True)} "
                 f"[{number(record['low'])}, {number(record['high'])}]",
-                "relative change": number(record["relative change %"], sign=True, unit=" %"),
-                "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
                 **_margin_figures(record),
                 "p corrected": p_value(record["p corrected"]),
                 "detectable": number(record["minimum detectable difference"]),
                 "P(A > B)": number(record["probability of improvement"]),
-                "verdict": f"A is {one.finding}" if one.is_told_apart else one.finding,
+                "relative change": number(record["relative change %"], sign=True, unit=" %"),
+                "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
                 "note": record["note"],
             }
             for record, one in zip(data.to_dict("records"), comparisons, strict=True)
         ]
     )
+    if not shown["note"].any():
+        shown = shown.drop(columns="note")
     sides = f"B is {reference}" if reference else "A has the best mean of the trained cores of its column"
     drawn = resampled_note((one.column.task, one.a.drawn) for one in comparisons)
     notes = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,14 @@ import pandas as pd
 
 from atinuke_bench.formatting import number
 
-from ..drawing.style import MOST_VARIANTS, Look, Plot, finished, new_figure, short, slug
+from ..drawing.labels import legend
+from ..drawing.names import short
+from ..drawing.style import MOST_VARIANTS, SOFT, Look, Plot, finished, new_figure, slug, tip
+from ..reading.column import Column
 from ..reading.evaluations import evaluations_of
 from ..reading.frame import Frame, Gap
 from ..statistics.cells import Cell, Cells, measure, ranked
-from ..statistics.comparison import Comparison, all_against_reference, best_against_others
+from ..statistics.comparison import Comparison, Family, all_against_reference, best_against_others
 from ..statistics.pairing import resampled_note
 from ..statistics.spread import Scores, Spread
 from .comparisons import comparison_table
@@ -61,6 +64,9 @@ class TestSets:
     plots: tuple[Plot, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    #: What the comparisons are corrected over, and what each of their columns is called.
+    family: Family | None = None
+    names: Mapping[Column, str] = field(default_factory=dict)
 
 
 def elsewhere(
@@ -100,6 +106,8 @@ def elsewhere(
         tuple(plots),
         family.comparisons,
         (*found.gaps, *gaps),
+        family,
+        names,
     )
 
 
@@ -188,7 +196,7 @@ def _plot(trained_on: str, rows: Sequence[Transferred], look: Mapping[str, Look]
     by_place: dict[tuple[int, str], Cell] = {(0, variant): cell for variant, cell in own.items()}
     by_place |= {(1 + names.index(row.name), row.cell.variant): row.cell for row in rows}
     num_rows, num_variants = 1 + len(names), len(variants)
-    figure, (axes,) = new_figure(1, (7.2, 1.1 + (0.24 + 0.12 * num_variants) * num_rows))
+    figure, (axes,) = new_figure(1, 1.1 + (0.24 + 0.12 * num_variants) * num_rows)
     for place, variant in enumerate(variants):
         mine = look[variant]
         found = [(row, cell) for (row, name), cell in by_place.items() if name == variant]
@@ -196,11 +204,12 @@ def _plot(trained_on: str, rows: Sequence[Transferred], look: Mapping[str, Look]
         for y, (_, cell) in zip(ys, found, strict=True):
             axes.hlines(y, *cell.interval, color=mine.colour, lw=1.4)
         means = [cell.mean for _, cell in found]
-        axes.plot(means, ys, color=mine.colour, marker=mine.marker, ms=6, ls="", label=short(variant))
+        (marks,) = axes.plot(means, ys, color=mine.colour, marker=mine.marker, ms=6, ls="", label=mine.name)
+        tip(marks, *(f"{variant}: {_with_interval(cell.mean, cell.interval)}" for _, cell in found))
     axes.set_yticks(range(num_rows), [f"own test ({short(trained_on)})", *map(short, names)])
     axes.set_ylim(num_rows - 0.4, -0.6)
-    axes.axhline(0.5, color="#888888", lw=0.8, ls="--")
+    axes.axhline(0.5, color=SOFT, lw=0.8, ls="--")
     axes.set_xlabel(" or ".join(dict.fromkeys(cell.metric for cell in cells)))
-    figure.legend(loc="outside upper left", ncols=max(1, min(num_variants, 3)), frameon=False, fontsize=8)
+    legend(figure, num_variants)
     title = f"{trained_on}: scores on other test sets (mean over seeds; lines: 95 % interval)"
     return finished(figure, f"test-sets-{slug(trained_on)}", title, SECTION)

@@ -51,6 +51,8 @@ class Block:
     columns: tuple[Column, ...]
     is_cut: bool
     notes: tuple[str, ...] = ()
+    #: Which data checkpoints were selected on.
+    selection: str = "held-out"
 
 
 def blocks_of(frame: Frame) -> list[Block]:
@@ -72,7 +74,7 @@ def blocks_of(frame: Frame) -> list[Block]:
             columns = tuple(sorted(ranked.loc[place == earlier, "column"]))
             notes = tuple(_how_it_differs(frame, ranked, column) for column in columns) if earlier else ()
             suffix = f"; protocol {earlier + 1} of the same tasks" if earlier else ""
-            found.append(Block(title + suffix, columns, bool(is_cut), notes))
+            found.append(Block(title + suffix, columns, bool(is_cut), notes, str(selection)))
     return found
 
 

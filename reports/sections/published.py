@@ -15,6 +15,9 @@ from ..statistics.cells import Cell, Cells, ranked
 from ..statistics.effects import relative_change, relative_error_reduction
 from .table import Table
 
+#: Columns that are empty where nothing may be compared.
+_DIFFERENCES = ("absolute difference", "relative change", "relative error reduction")
+
 
 def published_table(frame: Frame, cells: Cells) -> Table:
     """The published figures of the tasks at hand, and for each whether a measured one may be compared with it.
@@ -25,7 +28,9 @@ def published_table(frame: Frame, cells: Cells) -> Table:
     families = set(frame.runs["family"])
     rows = published[published["task"].isin(set(frame.runs["task"]) | families)]
     columns = frame.runs.drop_duplicates("column")
-    data = pd.DataFrame([_beside(row, frame, columns, cells) for row in rows.to_dict("records")])
+    beside = [_beside(row, frame, columns, cells) for row in rows.to_dict("records")]
+    # First what may be compared, then the claims, which name what they are measured by here.
+    data = pd.DataFrame(sorted(beside, key=_place))
     shown = pd.DataFrame(
         [
             {
@@ -34,27 +39,37 @@ def published_table(frame: Frame, cells: Cells) -> Table:
                 "split": row["split"],
                 "metric": row["metric"],
                 "published": "claim, no figure" if row["kind"] == "claim" else number(row["value"]),
-                "pretraining": row["pretraining"],
-                "protocol": row["protocol"],
                 "measured here": f"{row['measured core']} {number(row['measured'])}"
                 if row["measured core"]
                 else MISSING,
+                "comparable": row["comparable"],
+                "pretraining": row["pretraining"],
+                "protocol": row["protocol"],
                 "absolute difference": number(row["absolute difference"], sign=True),
                 "relative change": number(row["relative change %"], sign=True, unit=" %"),
                 "relative error reduction": number(row["relative error reduction %"], sign=True, unit=" %"),
-                "comparable": row["comparable"],
                 "source": row["source"] + (f" ({row['note']})" if row["note"] else ""),
             }
             for row in data.to_dict("records")
         ]
     )
+    num_first = sum(_place(row) < 2 for row in beside)
+    if not (data["comparable"] == "yes").any():
+        shown = shown.drop(columns=list(_DIFFERENCES))
     note = (
         "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
         "on other splits; a difference is given only where data, split, metric and pretraining agree."
     )
-    return Table(
-        "published", "Published figures (other protocols unless marked)", shown, data, (note,), True, "published"
-    )
+    title = "Published figures (other protocols unless marked)"
+    rest = "Published figures of these tasks that no run here may be compared with"
+    return Table("published", title, shown, data, (note,), True, "published", num_first=num_first, rest_title=rest)
+
+
+def _place(row: Mapping[Any, Any]) -> int:
+    """0 for a row that may be compared, 1 for one beside which something was measured, 2 for all others."""
+    if row["comparable"] == "yes":
+        return 0
+    return 1 if row["measured core"] else 2
 
 
 def _beside(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> dict[str, Any]:
@@ -74,7 +89,7 @@ def _beside(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: 
 
 def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
     if row["kind"] == "claim":
-        return _beside_claim(row, columns, cells)
+        return _beside_claim(row, frame, columns, cells)
     own = columns[columns["task"] == row["task"]]
     if own.empty:
         return "not measured here", None
@@ -87,11 +102,11 @@ def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cel
     return "no: " + "; ".join(dict.fromkeys(reasons)), None
 
 
-def _beside_claim(row: Mapping[Any, Any], columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
+def _beside_claim(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
     """A claim has nothing to be compared with; its row shows what Atinuke scored here, and on which data."""
     for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
         own = cells.get(column["column"], {})
-        found = [cell for variant, cell in own.items() if variant.startswith("atinuke")]
+        found = [cell for cell in own.values() if frame.value(cell.runs[0], "core") == "atinuke"]
         if found:
             data = "cut or own data" if column["is_cut"] else "official data"
             return f"no: a claim without figures; measured on {column['task']}, {data}", ranked(found)[0]

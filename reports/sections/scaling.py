@@ -203,7 +203,7 @@ def _figure(frame: Frame, column: Column, found: Sequence[Series]) -> Plot | Non
     look = looks(sorted(one.name for one in drawn))
     has_loss = any(np.isfinite(one.losses).any() for one in drawn)
     num_rows = 1 + has_loss
-    figure, panels = new_figure(len(costs), (4.4 * len(costs), 3.0 * num_rows), num_rows)
+    figure, panels = new_figure(len(costs), 2.8 * num_rows, num_rows)
     metric = frame.runs.loc[frame.runs["column"] == column, "metric"].iloc[0]
     for place, axes in enumerate(panels):
         row, cost = place // len(costs), costs[place % len(costs)]
@@ -235,5 +235,5 @@ def _panel(axes: Axes, found: Sequence[Series], cost: str, *, is_loss: bool, loo
             fitted = law.coefficient * grid**law.exponent
             axes.plot(grid, 100 - fitted if turned else fitted, color=own.colour, lw=1, ls=own.line)
     axes.margins(x=0.25)
-    ends = [(one.costs[cost][-1], (one.losses if is_loss else one.scores)[-1], one.name) for one in found]
+    ends = [(one.costs[cost][-1], (one.losses if is_loss else one.scores)[-1], look[one.name].name) for one in found]
     label_points(axes, [end for end in ends if np.isfinite(end[:2]).all()])

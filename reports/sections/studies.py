@@ -19,14 +19,15 @@ from atinuke_bench.files import make_folder, write_bytes, write_text
 from atinuke_bench.formatting import MISSING, number
 
 from ..drawing.labels import compact, label_ends, label_points, plain_log_axis
-from ..drawing.style import Plot, finished, looks, new_figure, short, slug
+from ..drawing.names import short
+from ..drawing.style import INK, SOFT, Plot, finished, looks, new_figure, slug
 from ..reading.studies import Study
 from .table import Table
 
 #: How many studies have figures, those with the most trials, and hyper-parameters of each slice figure.
 MOST_STUDIES = 8
 MOST_PARAMETERS = 6
-_BLUE = "#0072B2"
+_BLUE, _RED = "#0072b2", "#d55e00"
 #: What a cost or a budget is called on an axis; others are called as in the insight.
 _AXES = {"training_flops": "training FLOPs spent", "forward_flops_per_token": "forward FLOPs per token"}
 NOTE = (
@@ -165,7 +166,7 @@ def _history(name: str, studies: Sequence[Study], units: Sequence[str]) -> Plot 
     if not drawn:
         return None
     look = looks([study.name for study in drawn])
-    figure, panels = new_figure(len(units), (4.2 * len(units), 3.2))
+    figure, panels = new_figure(len(units), 2.9)
     for axes, unit in zip(panels, units, strict=True):
         ends = []
         for study in drawn:
@@ -184,7 +185,7 @@ def _history(name: str, studies: Sequence[Study], units: Sequence[str]) -> Plot 
                 ends.append((x[known[-1]], best[known[-1]], str(study.insight["core"]), own.colour))
         _scale(axes, "x", is_log=False)
         axes.set_xlabel(_AXES.get(unit, unit))
-        axes.set_title(f"best {drawn[0].insight['metric']} so far", loc="left", fontsize=10)
+        axes.set_title(f"best {drawn[0].insight['metric']} so far", loc="left")
         label_ends(axes, ends)
     title = f"{name}: best selection score so far (points: trials, hollow where pruned)"
     return finished(figure, f"study-history-{slug(name)}", title, "studies")
@@ -195,7 +196,7 @@ def _importance(study: Study) -> Plot | None:
     if not importance:
         return None
     shares = sorted(importance["values"].items(), key=lambda item: item[1])
-    figure, (axes,) = new_figure(1, (5.6, 1.0 + 0.3 * len(shares)))
+    figure, (axes,) = new_figure(1, 1.0 + 0.3 * len(shares))
     axes.barh([short(path, 34) for path, _ in shares], [100 * share for _, share in shares], color=_BLUE)
     axes.set_xlabel("share of the score's variance, % (fANOVA)")
     title = f"{study.title}: importance of hyper-parameters"
@@ -211,7 +212,7 @@ def _slices(study: Study, most: int | None = None) -> Plot | None:
     ordered = sorted(slices, key=lambda path: (-importance.get(path, 0.0), path))[:most]
     columns = min(3, len(ordered))
     rows = math.ceil(len(ordered) / columns)
-    figure, panels = new_figure(columns, (2.8 * columns, 2.5 * rows), rows)
+    figure, panels = new_figure(columns, 2.2 * rows, rows)
     for axes in panels[len(ordered) :]:
         axes.set_visible(False)
     for axes, path in zip(panels, ordered, strict=False):
@@ -226,8 +227,7 @@ def _slices(study: Study, most: int | None = None) -> Plot | None:
             axes.set_xticks(range(len(labels)), [short(label, 12) for label in labels])
             axes.set_xlim(-0.5, len(labels) - 0.5)
         times = f" × {domain['times'].split('.')[-1]}" if "times" in domain else ""
-        axes.set_xlabel(short(path + times, 36), fontsize=8)
-        axes.tick_params(labelsize=8)
+        axes.set_xlabel(short(path + times, 26))
     panels[0].set_ylabel(study.insight["metric"])
     some = (
         f"the {len(ordered)} most important of {len(slices)} hyper-parameters; " if len(ordered) < len(slices) else ""
@@ -241,13 +241,13 @@ def _contours(study: Study) -> Plot | None:
     drawn = [contour for contour in study.insight.get("contours", []) if _spans_an_area(contour["points"])]
     if not drawn:
         return None
-    figure, panels = new_figure(len(drawn), (4.2 * len(drawn), 3.2))
+    figure, panels = new_figure(1, 3.0 * len(drawn), len(drawn))
     for axes, contour in zip(panels, drawn, strict=True):
         xs, ys, scores = zip(*contour["points"], strict=True)
         for axis in ("x", "y"):
             _scale(axes, axis, is_log=_domain(study, contour[axis]).get("log", False))
         filled = axes.tricontourf(xs, ys, scores, levels=12, cmap="viridis")
-        axes.plot(xs, ys, "o", ms=2, color="black")
+        axes.plot(xs, ys, "o", ms=2, color=INK)
         axes.set(xlabel=short(contour["x"], 34), ylabel=short(contour["y"], 34))
         figure.colorbar(filled, ax=axes, label=study.insight["metric"])
     title = f"{study.title}: selection score over pairs of hyper-parameters (points: complete trials)"
@@ -267,13 +267,13 @@ def _pareto(study: Study) -> Plot | None:
     if not points or not front:
         return None
     label = _AXES.get(study.cost, study.cost)
-    figure, (axes,) = new_figure(1, (5.6, 3.2))
+    figure, (axes,) = new_figure(1, 3.2)
     costs = [cost for cost, _ in points]
     # Over a shorter range, a logarithmic axis has hardly a round number to label.
     _scale(axes, "x", is_log=max(costs) >= 5 * min(costs))
-    axes.plot(*zip(*points, strict=True), "o", color="#888888", ms=4, alpha=0.6)
-    axes.step([p["cost"] for p in front], [p["score"] for p in front], where="post", color="#D55E00", lw=1.2, ls="--")
-    axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color="#D55E00", ms=6)
+    axes.plot(*zip(*points, strict=True), "o", color=SOFT, ms=4, alpha=0.6)
+    axes.step([p["cost"] for p in front], [p["score"] for p in front], where="post", color=_RED, lw=1.2, ls="--")
+    axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color=_RED, ms=6)
     axes.set_xlabel(label)
     axes.set_ylabel(study.insight["metric"])
     axes.margins(x=0.15, y=0.1)

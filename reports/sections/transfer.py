@@ -17,7 +17,8 @@ import pandas as pd
 from atinuke_bench.config import Pretraining, is_floor
 from atinuke_bench.formatting import MISSING, number
 
-from ..drawing.style import Plot, finished, new_figure, short, slug
+from ..drawing.names import short
+from ..drawing.style import Plot, finished, new_figure, slug
 from ..reading.across import across
 from ..reading.column import Column
 from ..reading.frame import Frame
@@ -118,7 +119,7 @@ def _heat_map(variant: str, gains: Sequence[Gain]) -> Plot:
     sources = sorted({gain.source for gain in gains}, key=lambda source: source.label)
     targets = sorted({gain.target for gain in gains})
     values = np.full((len(sources), len(targets)), np.nan)
-    figure, (axes,) = new_figure(1, (2.6 + 1.15 * len(targets), 1.2 + 0.5 * len(sources)))
+    figure, (axes,) = new_figure(1, 1.2 + 0.5 * len(sources))
     for gain in gains:
         place = sources.index(gain.source), targets.index(gain.target)
         spread = gain.comparison.spread.value
@@ -129,8 +130,8 @@ def _heat_map(variant: str, gains: Sequence[Gain]) -> Plot:
     # Metrics have different scales, so a colour only compares sources of one target.
     largest = np.nan_to_num(np.abs(values)).max(axis=0, initial=1e-9)
     axes.imshow(values / largest, cmap="PuOr_r", vmin=-1.6, vmax=1.6, aspect="auto")
-    axes.set_xticks(range(len(targets)), targets, fontsize=8)
-    axes.set_yticks(range(len(sources)), [f"after {short(name, 40)}" for name in plain_names(sources)], fontsize=8)
+    axes.set_xticks(range(len(targets)), targets)
+    axes.set_yticks(range(len(sources)), [f"after {short(name, 24)}" for name in plain_names(sources)])
     axes.tick_params(length=0)
     title = f"{variant}: change of the score against scratch (orange: better)"
     return finished(figure, f"transfer-{slug(variant)}", title)

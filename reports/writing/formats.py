@@ -46,11 +46,14 @@ _TEX = {
 
 def to_markdown(table: Table) -> str:
     """A pipe table under its title, notes below."""
-    lines = [f"### {_md(table.title)}", ""]
-    lines.append("| " + " | ".join(_md(str(name)) for name in table.shown.columns) + " |")
+    lines = [f"### {escape_markdown(table.title)}", ""]
+    lines.append("| " + " | ".join(escape_markdown(str(name)) for name in table.shown.columns) + " |")
     lines.append("|" + "---|" * len(table.shown.columns))
-    lines += ["| " + " | ".join(_md(str(text)) for text in row) + " |" for row in table.shown.itertuples(index=False)]
-    lines += ["", *(f"{_md(note)}\n" for note in table.notes)]
+    lines += [
+        "| " + " | ".join(escape_markdown(str(text)) for text in row) + " |"
+        for row in table.shown.itertuples(index=False)
+    ]
+    lines += ["", *(f"{escape_markdown(note)}\n" for note in table.notes)]
     return "\n".join(lines)
 
 
@@ -126,6 +129,7 @@ def write_table(table: Table, folder: Path) -> list[Path]:
     return paths
 
 
-def _md(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a cell of a table too."""
     escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
     return escaped.replace("*", "\\*").replace("[", "\\[")

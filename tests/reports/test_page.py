@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -35,12 +38,19 @@ def _written(tmp_path_factory, write_run):
     return write_report([store], out), out
 
 
-def test_the_page_is_valid_html_without_any_script(written):
+def test_the_page_is_valid_html_whose_only_script_is_its_own(written):
     _, out = written
     text = (out / "report.html").read_text(encoding="utf-8")
     # Strict: the first error of the HTML5 parser is raised.
     tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(text)
-    assert not list(tree.iter("script"))
+    (script,) = tree.iter("script")
+    own = resources.files("atinuke_bench.reports.writing") / "templates" / "parts" / "page.js"
+    assert script.text == own.read_text(encoding="utf-8")
+    assert not script.attrib
+    (policy,) = [meta.attrib["content"] for meta in tree.iter("meta") if "http-equiv" in meta.attrib]
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert (rules["default-src"], rules["script-src"]) == ("'none'", f"'sha256-{digest}'")
     assert not [name for element in tree.iter() for name in element.attrib if str(name).startswith("on")]
     ids = [element.attrib["id"] for element in tree.iter() if "id" in element.attrib]
     assert len(ids) == len(set(ids))

@@ -5,8 +5,10 @@ The same checks run on the runs of a real store: `ATINUKE_RUNS=runs python -m py
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -36,10 +38,15 @@ def _places(request, tmp_path_factory, write_run):
     return [store]
 
 
-@pytest.fixture(scope="module", name="tables")
-def _tables(places, tmp_path_factory):
+@pytest.fixture(scope="module", name="out")
+def _out(places, tmp_path_factory):
     out = tmp_path_factory.mktemp("out")
     write_report(places, out)
+    return out
+
+
+@pytest.fixture(scope="module", name="tables")
+def _tables(out):
     return {path.stem: pd.read_csv(path) for path in (out / "tables").glob("*.csv")}
 
 
@@ -288,3 +295,80 @@ def test_the_slices(tables, runs):
             assert (row["mean"], row["low"], row["high"]) == pytest.approx((np.mean(values), min(values), max(values)))
             checked += 1
     assert checked
+
+
+_NUMBER = r"[-+]?[\d,]*\.\d+"
+#: "B by 3.20 points [1.10, 5.30]" and "B (+0.50 points [-1.20, 2.20]" in a sentence, "+0.50 [-1.20, 2.20]" in a figure.
+_FIGURES = rf"({_NUMBER}) ?(?:[^\d\[\]()]*?) \[({_NUMBER}), ({_NUMBER})\]"
+
+
+def _difference(task, a, b, runs):
+    """Mean of A less mean of B, its standard error, and the fewest degrees of freedom; None where these are not told.
+
+    The formula of the statistics' description, with the variance over examples in place of the bootstrap's.
+    """
+    found = [[(r, rows) for r, rows, _ in runs if (r["task"], r["core_label"]) == (task, core)] for core in (a, b)]
+    records = [result for own in found for result, _ in own]
+    protocols = {json.dumps([r["protocol"], r["split"], r["metric"]], sort_keys=True) for r in records}
+    units = any("unit" in rows for own in found for _, rows in own)
+    if not all(found) or len(protocols) != 1 or records[0]["metric"] != "accuracy" or units:
+        return None
+    sides = [_right([rows for _, rows in own]) for own in found]
+    num = sides[0].shape[1]
+    variance, freedom = (sides[0].mean(axis=0) - sides[1].mean(axis=0)).var(ddof=1) / num, num - 1
+    for side, own in zip(sides, found, strict=True):
+        seeds = len(side)
+        if own[0][0]["core"] == "majority":
+            continue
+        explained = (side - side.mean(axis=0)).var(axis=1).sum() / num / (seeds - 1)
+        variance += max(0.0, side.mean(axis=1).var(ddof=1) - explained) / seeds
+        freedom = min(freedom, seeds - 1)
+    return sides[0].mean() - sides[1].mean(), np.sqrt(variance), freedom
+
+
+def _check(value, low, high, expected):
+    mean, error, freedom = expected
+    assert value == pytest.approx(mean, abs=0.006)
+    half = (high - low) / 2
+    assert 0.9 * stats.norm.ppf(0.975) * error - 0.01 <= half <= 1.1 * stats.t.ppf(0.975, freedom) * error + 0.01
+
+
+def _numbers(found):
+    return [float(text.replace(",", "")) for text in found.groups()[-3:]]
+
+
+def test_the_sentences(out, tables, runs, places):
+    """Every difference that a sentence names, by reading the sentence."""
+    text = re.sub(r"\\([\[*|\\])", r"\1", html.unescape((out / "findings.md").read_text(encoding="utf-8")))
+    checked = 0
+    for task, sentence in re.findall(
+        r"^- \*\*(.+?)\*\*: (.+) \(\[table\]\(tables/comparisons\.md\)\)$", text, re.MULTILINE
+    ):
+        pivot, mean = re.match(r"(\S+) \((-?[\d.,]+)\) is ", sentence).groups()
+        for row in tables["comparisons"].query("task == @task").to_dict("records"):
+            other = row["b"] if row["a"] == pivot else row["a"]
+            expected = _difference(task, pivot, other, runs)
+            named = re.search(rf"{re.escape(other)} (by |\()(?:{_FIGURES})", sentence)
+            if expected is None or named is None:
+                continue
+            value, low, high = _numbers(named)
+            is_worse = re.search(rf"(worse than|BELOW)[^;]*{re.escape(other)} by", sentence) is not None
+            _check(value, low, high, (-expected[0] if is_worse else expected[0], *expected[1:]))
+            # Only what a test tells apart is said with "by".
+            assert (named[1] == "by ") == (row["p corrected"] < 0.05)
+            assert float(mean) == pytest.approx(row["score_a"] if row["a"] == pivot else row["score_b"], abs=0.006)
+            checked += 1
+    assert checked or str(places[0]) in os.environ.get("ATINUKE_RUNS", "")
+
+
+def test_the_forest_plot(out, runs, places):
+    """Every difference of the figure, by what its marks say of themselves."""
+    checked = 0
+    for path in (out / "figures").glob("differences-headline-*.svg"):
+        for title in re.findall("<title>(.*?)</title>", path.read_text(encoding="utf-8")):
+            task, a, b, figures = re.fullmatch(r"(.+?), (.+) less (.+?): (.*)", html.unescape(title)).groups()
+            expected, found = _difference(task, a, b, runs), re.match(_FIGURES, figures)
+            if expected is not None and found is not None:
+                _check(*_numbers(found), expected)
+                checked += 1
+    assert checked or str(places[0]) in os.environ.get("ATINUKE_RUNS", "")
