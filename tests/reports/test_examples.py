@@ -145,7 +145,7 @@ def test_examples_are_on_the_page_with_their_texts_and_filters(store):
     page = render_html(made)
     number = one.examples[0].id.partition("-")[2]
     assert f"Premise {number}. &lt;script&gt;alert(1)&lt;/script&gt;\\u202e\\u001b[31m" in page
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert "\u202e" not in page
     assert f"A better ({one.num_a})" in page
     html5lib = pytest.importorskip("html5lib", reason="html5lib is not installed")
