@@ -30,7 +30,8 @@ def published_table(frame: Frame, cells: Cells) -> Table:
     columns = frame.runs.drop_duplicates("column")
     beside = [_beside(row, frame, columns, cells) for row in rows.to_dict("records")]
     # First what may be compared, then the claims, which name what they are measured by here.
-    data = pd.DataFrame(sorted(beside, key=_place))
+    beside.sort(key=_place)
+    data = pd.DataFrame(beside)
     shown = pd.DataFrame(
         [
             {
@@ -54,7 +55,7 @@ def published_table(frame: Frame, cells: Cells) -> Table:
         ]
     )
     num_first = sum(_place(row) < 2 for row in beside)
-    if not (data["comparable"] == "yes").any():
+    if beside and not any(row["comparable"] == "yes" for row in beside):
         shown = shown.drop(columns=list(_DIFFERENCES))
     note = (
         "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
