@@ -56,7 +56,7 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], lines: 
     taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in places]
     for line in lines:
         (left, low), (right, high) = axes.transData.transform(line)
-        taken.append((left - 2, low, right + 2, high))
+        taken.append((left - 2, low - 2, right + 2, high + 2))
     for (x, y, name), (px, py) in zip(points, places, strict=True):
         text = axes.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", annotation_clip=False,
                              fontsize=TYPE_SIZE)  # fmt: skip

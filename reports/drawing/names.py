@@ -33,8 +33,9 @@ def short_names(names: Iterable[str], most: int = MOST_LETTERS) -> dict[str, str
     names = list(dict.fromkeys(names))
     parts = {name: re.fullmatch(r"(.*?)( ?[\[{])(.*)([\]}])", name, re.DOTALL) for name in names}
     groups: dict[tuple[str, str], list[list[str]]] = {}
-    for found in filter(None, parts.values()):
-        groups.setdefault((found[1], found[2]), []).append(re.split(", ?", found[3]))
+    for found in parts.values():
+        if found is not None:
+            groups.setdefault((found[1], found[2]), []).append(re.split(", ?", found[3]))
     shared = {key: set.intersection(*map(set, own)) if len(own) > 1 else set() for key, own in groups.items()}
     shorter: dict[str, str] = {}
     for name, found in parts.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -41,7 +43,8 @@ def learning_curves(task: str, histories: dict[str, list[History]], look: dict[s
     named: set[str] = set()
     # Names are at the right panel's lines, and at the left one's only where the right one has none.
     for axes, part, label in ((right, 2, "selection score"), (left, 1, "training loss")):
-        ends, added = [], set()
+        ends: list[tuple[float, float, str, str]] = []
+        added: set[str] = set()
         for name, runs in drawn.items():
             epochs, values = _by_epoch(runs, part)
             if not len(epochs):
@@ -105,6 +108,7 @@ def score_against_cost(
     axes.margins(x=0.25)
     axes.set_title("dashed: no core here is both cheaper and better", loc="left")
     lines = [((x, low), (x, high)) for x, _, (low, high), _ in points if np.isfinite(low)]
+    lines += [(left, (right[0], left[1])) for left, right in pairwise(front)]
     label_points(axes, [(x, y, look[variant].name) for x, y, _, variant in points], lines)
     title = f"{task}: score against training cost (mean, 95 % interval)"
     return finished(figure, f"pareto-{slug(task)}", title, "cost")
@@ -255,7 +259,7 @@ def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
             axis.text(column, row, f"{share:.0f}", ha="center", va="center",
                       color="#fefefe" if share > 55 else "#111111")  # fmt: skip
         axis.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
-        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if longest > 3 else {}
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if longest > 3 else {}
         axis.set_xticks(range(size), [short(label, 14) for label in matrix.columns], **turned)
         axis.set_yticks(range(size), [short(label, 14) for label in matrix.index])
         axis.set_title(short(names[name], int(WIDTH / columns / 0.085)))

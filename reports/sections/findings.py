@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from atinuke_bench.formatting import number
+from atinuke_bench.formatting import number, p_value
 
-from ..drawing.forest import ForestGroup, ForestRow, forest
+from ..drawing.forest import ForestGroup, ForestRow, difference_text, forest
 from ..drawing.names import short
 from ..drawing.style import Look, Plot, finished
 from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cells
 from ..statistics.comparison import Comparison, Family, is_with_floor
-from ..statistics.verdict import NOT_TESTED, points
+from ..statistics.verdict import NOT_TESTED, margin_note, points
 from .averages import Across, ComparedAverages
 from .elsewhere import TestSets
 from .headline import Block
@@ -81,7 +81,7 @@ def findings(
     """What the runs show: of each table of scores, of the averages over its tasks, and of other test sets."""
     found: list[TableFindings] = []
     plots: list[Plot] = []
-    notes: list[str] = []
+    notes = [note for note in {margin_note(family.margin): None for _, family in blocks} if note]
 
     def add(
         table: str, title: str, family: Family, tests: str, names: Mapping[Column, str], limits: Sequence[str]
@@ -214,11 +214,24 @@ def findings_of_averages(own: ComparedAverages) -> TableFindings:
     pivot = own.reference or own.differences[0].a
     about = f"average over {len(own.panel.tasks)} tasks"
     found = [Finding(about, sentence(pivot, pivot, statements), own.name, statements)]
-    changing = {f"{one.a} against {one.b} without {join(tasks)}" for place, one in enumerate(own.differences)
-                if (tasks := own.changing(place))}  # fmt: skip
     if any(one.is_tested for one in own.differences):
-        text = f"Another verdict follows for {join(sorted(changing))}." if changing else "Every verdict is the same."
+        changing = [
+            f"{one.a} against {one.b} without {' or without '.join(tasks)}"
+            for place, one in enumerate(own.differences)
+            if (tasks := own.changing(place))
+        ]
+        text = f"Another verdict follows for {join(changing)}." if changing else "Every verdict is the same."
         found.append(Finding("any one task left out", text, own.name))
+    if wider := [one for one in own.differences if one.elsewhere.interval() is not None]:
+        texts = [
+            f"{one.a} less {one.b} {difference_text(one.elsewhere)} (p {p_value(one.p_elsewhere_corrected)})"
+            for one in wider[:MOST_NAMED]
+        ]
+        found.append(
+            Finding(
+                "tasks like these", f"Differences where {own.panel.noun} are drawn too: {'; '.join(texts)}.", own.name
+            )
+        )
     return TableFindings(own.name, own.title, (), tuple(found))
 
 

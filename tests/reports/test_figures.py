@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from atinuke_bench.reports.drawing.labels import label_points
-from atinuke_bench.reports.drawing.plots import SliceTable, confusion_matrices, learning_curves, slice_figure
+from atinuke_bench.reports.drawing.plots import History, SliceTable, confusion_matrices, learning_curves, slice_figure
 from atinuke_bench.reports.drawing.style import finished, looks, new_figure, themed, tip
 
 EVIL = '<script>"&'
@@ -46,7 +46,7 @@ def _figures():
     mean = pd.DataFrame({name: [50.0, 60.0, np.nan] for name in look}, index=["x", "y", "z"])
     counts = pd.Series({"x": 9, "y": 8})
     matrix = pd.DataFrame([[8, 2], [1, 9]], index=["no", "yes"], columns=["no", "yes"])
-    history = [([0, 1], [0.5, 0.4], [50.0, 60.0])]
+    history: list[History] = [([0, 1], [0.5, 0.4], [50.0, 60.0])]
     ordered = mean.set_axis(["0-4", "5-9", "10+"])
     yield learning_curves("t", dict.fromkeys(look, history), look)
     yield confusion_matrices("t", dict.fromkeys(look, matrix))
@@ -62,7 +62,7 @@ def _plots():
 def test_all_text_of_all_figures_is_of_one_size(plots):
     sizes = {size for plot in plots for size in re.findall(r"font(?:-size)?: (?:\w+ )*?([\d.]+)px", plot.svg)}
     assert sizes == {"9"}
-    widths = {re.search(r'width="([\d.]+)pt"', plot.svg)[1] for plot in plots}
+    widths = {width for plot in plots for width in re.findall(r'<svg [^>]*width="([\d.]+)pt"', plot.svg)}
     assert widths == {"432"}
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from types import SimpleNamespace
 
-import html5lib
 import numpy as np
 import pytest
 
@@ -18,17 +16,19 @@ from atinuke_bench.reports.statistics.spread import Spread
 from atinuke_bench.reports.statistics.verdict import Judged, corrected
 from atinuke_bench.reports.writing.render import write_report
 
+html5lib = pytest.importorskip("html5lib", reason="html5lib is not installed")
 
-def _said(value, error, margin=None, *, note="", higher_is_better=True, unit="points", with_floor=False):
+
+class _Loss(Judged):
+    @property
+    def higher_is_better(self):
+        return False
+
+
+def _said(value, error, margin=None, *, note="", kind=Judged, unit="points", with_floor=False):
     """The sentence on A, of which one difference from B is known."""
-    (one,) = corrected([Judged(spread=Spread(value, error, 30.0), p_corrected=np.nan)], None, margin)
-    found = SimpleNamespace(
-        **{name: getattr(one, name) for name in ("verdict", "spread", "p_corrected", "equivalence")},
-        higher_is_better=higher_is_better,
-    )
-    if not higher_is_better:
-        found.verdict = {"better": "worse", "worse": "better"}.get(one.verdict, one.verdict)
-    return sentence("a", "a", [Statement.of("t", "a", "b", found, unit, note, with_floor=with_floor)])
+    (one,) = corrected([kind(spread=Spread(value, error, 30.0), p_corrected=np.nan)], None, margin)
+    return sentence("a", "a", [Statement.of("t", "a", "b", one, unit, note, with_floor=with_floor)])
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,7 @@ def test_a_sentence_says_what_the_test_found_and_how_much(value, error, margin, 
 
 
 def test_less_of_a_loss_is_better_by_a_positive_amount():
-    assert _said(-3.0, 0.5, higher_is_better=False, unit="loss").startswith(
-        "a is better than b by 3.00 loss [1.98, 4.02]"
-    )
+    assert _said(-3.0, 0.5, kind=_Loss, unit="loss").startswith("a is better than b by 3.00 loss [1.98, 4.02]")
 
 
 def test_a_difference_without_a_test_has_a_reason_in_place_of_a_verdict():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 import shutil
 import subprocess
@@ -84,12 +85,15 @@ def test_references_inside_figures_lead_somewhere(written):
     assert {a or b for a, b in targets} <= ids
 
 
+def _chromium():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return chromium or pytest.skip("no chromium here")
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_shows_the_page_without_complaint(written, tmp_path, width):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium here")
+    chromium = _chromium()
     _, out = written
     picture = tmp_path / "page.png"
     command = [
@@ -120,3 +124,53 @@ def test_latex_sets_every_table(written, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "all.pdf").stat().st_size > 1000
+
+
+_TABLE = """<!DOCTYPE html><meta charset="utf-8"><div aria-label="t"><table data-sorts>
+<thead><tr><th>core</th><th>p</th></tr></thead>
+<tbody>{rows}</tbody></table></div><script>{script}</script><script>
+const body = document.querySelector("tbody"), [core, p] = document.querySelectorAll("thead button");
+const shown = () => [...body.rows].filter(row => !row.hidden).map(row => row.cells[0].textContent).join(" ");
+const said = [], say = () => said.push(shown());
+p.click(); say(); p.click(); say(); core.click(); say();
+const input = document.querySelector("input");
+input.value = "C1 <"; input.dispatchEvent(new Event("input")); say();
+said.push(p.closest("th").ariaSort + " " + core.closest("th").ariaSort);
+said.push(document.querySelector("[role=status]").textContent);
+document.body.append(Object.assign(document.createElement("pre"), {textContent: said.join("|")}));
+</script>"""
+
+
+@pytest.mark.browser
+def test_tables_sort_and_filter(tmp_path):
+    """Numbers with intervals, p values and counts by their value, texts by their letters, what is missing last."""
+    chromium = _chromium()
+    script = (resources.files("atinuke_bench.reports.writing") / "templates/parts/page.js").read_text(encoding="utf-8")
+    cells = ["0.0123", "–", "<0.0001", "1,000.50 [–, –]", "-2.00 [-3, -1]", "+9.10 n=3", "10", "0.5 ▲"]
+    rows = "".join(
+        f"<tr><th>c{n}</th><td>{html.escape(cell)}</td></tr>" for n, cell in enumerate([*cells, "3"], start=2)
+    )
+    page = tmp_path / "table.html"
+    page.write_text(_TABLE.replace("{rows}", rows).replace("{script}", script), encoding="utf-8")
+    command = [
+        chromium,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    (said,) = re.findall("<pre>(.*?)</pre>", done.stdout)
+    found = html.unescape(said).split("|")
+    rising = "c6 c4 c2 c9 c10 c7 c8 c5"
+    falling = " ".join(reversed(rising.split()))
+    assert found == [
+        f"{rising} c3",
+        f"{falling} c3",
+        "c2 c3 c4 c5 c6 c7 c8 c9 c10",
+        "",
+        "null ascending",
+        "0 of 9 rows",
+    ]

@@ -344,7 +344,7 @@ def test_the_sentences(out, tables, runs, places):
     for task, sentence in re.findall(
         r"^- \*\*(.+?)\*\*: (.+) \(\[table\]\(tables/comparisons\.md\)\)$", text, re.MULTILINE
     ):
-        pivot, mean = re.match(r"(\S+) \((-?[\d.,]+)\) is ", sentence).groups()
+        ((pivot, mean),) = re.findall(r"^(\S+) \((-?[\d.,]+)\) is ", sentence)
         for row in tables["comparisons"].query("task == @task").to_dict("records"):
             other = row["b"] if row["a"] == pivot else row["a"]
             expected = _difference(task, pivot, other, runs)
@@ -366,9 +366,10 @@ def test_the_forest_plot(out, runs, places):
     checked = 0
     for path in (out / "figures").glob("differences-headline-*.svg"):
         for title in re.findall("<title>(.*?)</title>", path.read_text(encoding="utf-8")):
-            task, a, b, figures = re.fullmatch(r"(.+?), (.+) less (.+?): (.*)", html.unescape(title)).groups()
+            ((task, a, b, figures),) = re.findall(r"^(.+?), (.+) less (.+?): (.*)$", html.unescape(title))
             expected, found = _difference(task, a, b, runs), re.match(_FIGURES, figures)
             if expected is not None and found is not None:
-                _check(*_numbers(found), expected)
+                value, low, high = _numbers(found)
+                _check(value, low, high, expected)
                 checked += 1
     assert checked or str(places[0]) in os.environ.get("ATINUKE_RUNS", "")
