@@ -67,6 +67,10 @@ class Frame:
         """The texts of the examples of a run's headline split, as far as its store kept them."""
         return self._examples.of(RunFolder(Path(self.value(run, "folder"))), self.value(run, "split"))
 
+    def predictions_digest(self, run: int) -> str:
+        """What tells the predictions of a run from all others: the SHA-256 of their file, or why it cannot be read."""
+        return self._cache.digest(RunFolder(Path(self.value(run, "folder"))).predictions)
+
     def history(self, run: int) -> list[dict[str, Any]]:
         """The epochs of a run; none where they cannot be read."""
         if run in self.histories:

@@ -17,6 +17,7 @@ from atinuke_bench.files import make_folder, write_bytes, write_text
 
 from ..drawing.names import short, short_names
 from ..drawing.style import themed
+from ..kept import forget_oldest
 from ..reading.collect import Collector, collect_folders, expand
 from ..reading.published import read_published
 from ..reading.studies import read_studies
@@ -26,6 +27,7 @@ from ..report import Report, make_report
 from ..sections.findings import HOW_TO_READ
 from ..statistics.verdict import require_margin
 from .formats import write_table
+from .latex import document
 from .sentences import findings_to_markdown
 
 #: Rows of one table that the page shows; the files have all.
@@ -75,6 +77,7 @@ def write_report(
     studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
     report = make_report(collector.frame(), studies, suites, reference, margin, record)
     write_files(report, out)
+    forget_oldest()
     return report
 
 
@@ -83,6 +86,7 @@ def write_files(report: Report, out: Path) -> None:
     tables, figures = (make_folder(out / name) for name in ("tables", "figures"))
     for table in report.tables:
         write_table(table, tables)
+    write_text(tables / "all.tex", document(table.name for table in report.tables))
     for plot in report.plots:
         write_text(figures / f"{plot.name}.svg", plot.svg)
         write_bytes(figures / f"{plot.name}.png", plot.png)
