@@ -13,6 +13,7 @@ from .reading.named import named
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.attribution import attribution_plots, attribution_tables, attributions
 from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
@@ -74,7 +75,7 @@ def make_report(
     gaps = (*frame.gaps, *unfinished(frame, suites))
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
-        made = _of_runs(made, reference, margin)
+        made = _of_runs(made, suites, reference, margin)
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -90,7 +91,7 @@ def make_report(
     return made
 
 
-def _of_runs(made: Report, reference: str | None, margin: float | None) -> Report:
+def _of_runs(made: Report, suites: list[Suite], reference: str | None, margin: float | None) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
@@ -105,11 +106,13 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     others = elsewhere(frame, cells, look, reference, runs)
     across = across_tasks(frame, cells, blocks, look)
     tables, plots = _deeper(frame, cells, margin)
+    factorials, not_taken_apart = attributions(frame, cells, suites)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
         *across.tables,
         *tables,
+        *attribution_tables(frame, factorials),
         cost_table(frame),
         published_table(frame, cells),
         slices_table(frame, cells),
@@ -119,10 +122,10 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
         made,
         tables=tuple(table for table in found if table is not None),
         comparisons=tuple(comparisons),
-        plots=(*across.plots, *plots, *drawn, *others.plots),
+        plots=(*across.plots, *plots, *attribution_plots(frame, factorials), *drawn, *others.plots),
         disagreements=tuple(disagreements(frame, comparisons)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
-        notes={**made.notes, "across": across.notes, "figures": tuple(left_out)},
+        notes={**made.notes, "across": across.notes, "figures": tuple(left_out), "attribution": tuple(not_taken_apart)},
     )
 
 

@@ -18,7 +18,8 @@ import pandas as pd
 from atinuke_bench.config.written import as_written
 from atinuke_bench.formatting import number, p_value
 
-from ..drawing.style import Plot, finished, new_figure, short, slug
+from ..drawing.forest import Difference, draw_forest, forest_size
+from ..drawing.style import Plot, finished, new_figure, slug
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
@@ -124,16 +125,14 @@ def _forest(frame: Frame, column: Column, reference: str, found: Sequence[Ablati
     ordered = sorted(found, key=lambda one: -abs(one.comparison.spread.value))[:MOST_CHANGES]
     ordered.sort(key=lambda one: one.comparison.spread.value)
     metric = found[0].comparison.a.metric
-    figure, (axes,) = new_figure(1, (6.8, 1.0 + 0.34 * len(ordered)))
-    for place, one in enumerate(ordered):
-        spread, is_told_apart = one.comparison.spread, one.comparison.is_told_apart
-        if (interval := spread.interval()) is not None:
-            axes.plot(interval, [place, place], color="#444444", lw=1.6)
-        axes.plot([spread.value], [place], "o", ms=7, color="#0072B2", mfc="#0072B2" if is_told_apart else "white")
-    axes.axvline(0, color="#888888", lw=1, ls="--", zorder=0)
-    axes.set_yticks(range(len(ordered)), [short(one.change, 44) for one in ordered], fontsize=8)
-    axes.set_ylim(-0.6, len(ordered) - 0.4)
-    axes.set_xlabel(f"change of {metric} (95 % interval; filled: told apart from no change)")
+    figure, (axes,) = new_figure(1, forest_size(len(ordered)))
+    compared = [one.comparison for one in ordered]
+    names = [one.change for one in ordered]
+    rows = [
+        Difference(name, one.spread.value, one.spread.interval(), one.is_told_apart)
+        for name, one in zip(names, compared, strict=True)
+    ]
+    draw_forest(axes, rows, f"change of {metric}")
     name = frame.name_of(column)
     some = f", the {len(ordered)} largest of {len(found)} changes" if len(ordered) < len(found) else ""
     title = f"{name}: change from {reference}{some}"
