@@ -2,8 +2,8 @@
 
 Letters: K cells, S seeds, R resamples.
 
-A cell is one level of each factor; the first level of a factor is what its others are compared with. What
-factors are worth (`attribution.py`) are sums of cell means with weights that add up to 0, so that one error serves all:
+A cell is one level of each factor; the first level of a factor is what its others are compared with. What factors are
+worth (`attribution.py`) are sums of cell means with weights that add up to 0, so that one error serves all of them:
 
     var(sum of w m) = var_bootstrap(sum of w m) * N/(N-1) + sum of w^2 v / S
 
@@ -28,7 +28,7 @@ import numpy as np
 
 from atinuke_bench.metrics.metric import Floats
 
-from .spread import Scores, Spread, sources
+from .spread import Scores, Spread, sources, unit_variance
 from .variances import Term, combined, pooled
 
 #: A cell of a factorial: a level of each factor, in the order of the factors.
@@ -61,15 +61,18 @@ class Factorial:
         """A sum of cell means whose weights add up to 0; error NaN where a cell has one seed or no predictions."""
         used = {key: weight for key, weight in weights.items() if weight}
         value = float(sum(weight * self.scores[key].observed.mean() for key, weight in used.items()))
-        found = sources([(self.scores[key], weight) for key, weight in used.items()])
-        if found is None or any(self._of_seeds[key] is None for key in used):
+        units = unit_variance([(self.scores[key], weight) for key, weight in used.items()])
+        if units is None or any(self._of_seeds[key] is None for key in used):
             return Spread(value, math.nan, math.nan)
         known = [(weight**2, term) for key, weight in used.items() if (term := self._of_seeds[key]) is not None]
         left, seen = (
             np.array([share * getattr(term, name) for share, term in known]) for name in ("variance", "observed")
         )
         seeds = pooled(left, seen, [term.freedom for _, term in known])
-        return combined(value, [Term(found.of_units, found.of_units, found.unit_freedom), seeds], 2.0)
+        if seeds.variance <= 0:  # cut off; its doubt would make intervals too wide where seeds hardly differ
+            seeds = Term(0.0, 0.0, seeds.freedom)
+        of_units, freedom = units
+        return combined(value, [Term(of_units, of_units, freedom), seeds], 2.0)
 
     @cached_property
     def _of_seeds(self) -> dict[Key, Term | None]:
