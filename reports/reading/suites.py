@@ -63,9 +63,17 @@ def _read(paths: set[Path]) -> tuple[list[Suite], list[Gap]]:
         try:
             record = read_record(SuiteRecord, path)
             kept = tuple(entry for entry in record["cells"] if entry.get("in_grid", True))
-            columns = record.get("suite", {}).get("cores", {})
-            levels = {name: column["levels"] for name, column in columns.items() if column.get("levels")}
-            found.append(Suite(record["name"], kept, path.parent.parent, levels))
+            found.append(Suite(record["name"], kept, path.parent.parent, _levels(record)))
         except RunFolderError as error:
             gaps.append(Gap(str(path), f"damaged record of a suite: {error}"))
     return found, gaps
+
+
+def _levels(record: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The levels of the columns that have some, of the same factors in the same order."""
+    columns = record.get("suite", {}).get("cores", {})
+    found = {name: column["levels"] for name, column in columns.items() if column.get("levels")}
+    factors: Mapping[str, str] = next(iter(found.values()), {})
+    return {
+        name: {factor: own[factor] for factor in factors} for name, own in found.items() if own.keys() == factors.keys()
+    }

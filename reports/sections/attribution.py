@@ -75,8 +75,11 @@ class Attribution:
     @property
     def corners(self) -> tuple[str, str]:
         """What the suite calls the cell of all first levels, and that of all last ones."""
-        keys = self.factorial.keys
-        return self.names[keys[0]], self.names[keys[-1]]
+        return self.name_of(self.factorial.keys[0]), self.name_of(self.factorial.keys[-1])
+
+    def name_of(self, key: Key) -> str:
+        """What the suite calls a cell; its levels where its record lacks the column."""
+        return self.names.get(key, ", ".join(key))
 
     @property
     def missing_note(self) -> str:
@@ -84,7 +87,7 @@ class Attribution:
         missing = self.factorial.missing
         if not missing:
             return ""
-        named = "; ".join(self.names.get(key, ", ".join(key)) for key in missing[:_MOST_NAMED])
+        named = "; ".join(map(self.name_of, missing[:_MOST_NAMED]))
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         return (
             f"{len(missing)} of {len(self.factorial.keys)} cells have no run here that can be compared: {named}{more}. "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.statistics.factorial import Factorial
 from atinuke_bench.reports.statistics.spread import Scores
 from atinuke_bench.reports.writing.render import write_report
+from atinuke_bench.runs.grid import read_suite
+from atinuke_bench.runs.suite_record import open_record
 
 NUM_UNITS, NUM_RESAMPLES = 400, 50
 
@@ -332,3 +335,16 @@ def test_levels_that_are_no_texts_are_a_damaged_record_of_the_suite(tmp_path, wr
     suites, (gap,) = read_suites([tmp_path])
     assert not suites
     assert gap.reason.startswith("damaged record of a suite")
+
+
+def test_the_record_of_a_suite_keeps_the_levels_in_the_order_of_its_factors(tmp_path):
+    factors = {"core.positions": ["rotary", "none"], "core.causal": [True, False]}
+    record = {"name": "why", "tasks": ["snli"], "cores": {"mine": {"core": "atinuke"}}, "seeds": [0]}
+    (tmp_path / "why.yaml").write_text(yaml.safe_dump({**record, "factors": factors}, sort_keys=False))
+    suite = read_suite(str(tmp_path / "why.yaml"))
+    kept = open_record(tmp_path, suite.name)
+    kept.replace_grid(suite, None, [])
+    kept.write()
+    (found,), _ = read_suites([tmp_path])
+    assert list(found.levels) == [f"positions={a}, causal={b}" for a in ("rotary", "none") for b in ("true", "false")]
+    assert list(found.levels["positions=none, causal=true"].items()) == [("positions", "none"), ("causal", "true")]
