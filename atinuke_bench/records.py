@@ -145,10 +145,23 @@ class SuiteCellRecord(_Record):
     in_grid: bool = True
 
 
+class SuiteColumnRecord(_Record):
+    """A column of a suite, with the level of each factor where it is a cell of a factorial."""
+
+    levels: dict[str, str] = Field({})
+
+
+class SuiteAsReadRecord(_Record):
+    """The suite that a record is of, as it was read."""
+
+    cores: dict[str, SuiteColumnRecord] = Field({})
+
+
 class SuiteRecord(_Record):
     """`suites/<name>.json`."""
 
     name: str
+    suite: SuiteAsReadRecord = Field(SuiteAsReadRecord())
     cells: list[SuiteCellRecord]
 
 

@@ -14,6 +14,7 @@ from .reading.published import Published, read_published
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.attribution import attribution_plots, attribution_tables, attributions
 from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
@@ -83,7 +84,8 @@ def make_report(
     gaps = (*frame.gaps, *unfinished(frame, suites))
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
-        made = _of_runs(made, reference, margin, read_published() if published is None else list(published))
+        record = read_published() if published is None else list(published)
+        made = _of_runs(made, suites, reference, margin, record)
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -99,7 +101,9 @@ def make_report(
     return made
 
 
-def _of_runs(made: Report, reference: str | None, margin: float | None, published: Sequence[Published]) -> Report:
+def _of_runs(
+    made: Report, suites: list[Suite], reference: str | None, margin: float | None, published: Sequence[Published]
+) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
@@ -116,11 +120,13 @@ def _of_runs(made: Report, reference: str | None, margin: float | None, publishe
     said = findings(frame, cells, blocks, across, others, look)
     tables, plots = _deeper(frame, cells, margin)
     record = beside(frame, published)
+    factorials, not_taken_apart = attributions(frame, cells, suites)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
         *across.tables,
         *tables,
+        *attribution_tables(frame, factorials),
         cost_table(frame),
         published_table(record),
         slices_table(frame, cells),
@@ -131,11 +137,25 @@ def _of_runs(made: Report, reference: str | None, margin: float | None, publishe
         tables=tuple(table for table in found if table is not None),
         findings=said,
         comparisons=tuple(comparisons),
-        plots=(*said.plots, *across.plots, *plots, *drawn, *others.plots, *published_plots(record, look)),
+        plots=(
+            *said.plots,
+            *across.plots,
+            *plots,
+            *attribution_plots(frame, factorials),
+            *drawn,
+            *others.plots,
+            *published_plots(record, look),
+        ),
         disagreements=tuple(disagreements(frame, comparisons)),
         slice_examples=tuple(slice_examples(frame, cells)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
-        notes={**made.notes, "findings": said.notes, "across": across.notes, "figures": tuple(left_out)},
+        notes={
+            **made.notes,
+            "findings": said.notes,
+            "across": across.notes,
+            "figures": tuple(left_out),
+            "attribution": tuple(not_taken_apart),
+        },
     )
 
 

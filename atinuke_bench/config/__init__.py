@@ -17,6 +17,7 @@ from atinuke_bench.config.cores import (
     is_floor,
 )
 from atinuke_bench.config.declarations import Declaration, files_that_fit, find_task, is_task_file, read_declaration
+from atinuke_bench.config.factors import with_factors
 from atinuke_bench.config.pretraining import Pretraining
 from atinuke_bench.config.runs import (
     MOST_SEED,
@@ -66,5 +67,6 @@ __all__ = [
     "read_declaration",
     "read_named_yaml",
     "read_yaml",
+    "with_factors",
     "with_task_files",
 ]

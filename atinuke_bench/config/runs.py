@@ -225,6 +225,11 @@ def _set_path(record: dict[str, Any], path: str, value: Any, core_class: type[Co
     record[last] = value
 
 
+def require_setting(path: str, core_class: type[CoreConfig]) -> None:
+    """Refuse a dotted path that is no field of a run with a core of this class; ConfigError with the nearest."""
+    _set_path({}, path, None, core_class)
+
+
 def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None:
     # Below `options` the task itself checks names.
     if model is None or field in model.model_fields:

@@ -135,7 +135,19 @@ class Sources:
 
 
 def sources(parts: Sequence[tuple[Scores, float]]) -> Sources | None:
-    """The sources of a contrast's variance; None where there are no resampled scores, or too few that are defined."""
+    """The sources of a contrast's variance; None where that of the units is."""
+    found = unit_variance(parts)
+    if found is None:
+        return None
+    seeded = [(scores, weight) for scores, weight in parts if len(scores.observed) > 1 and not scores.is_fixed]
+    return Sources(*found, tuple(_of_seeds(scores, weight) for scores, weight in seeded))
+
+
+def unit_variance(parts: Sequence[tuple[Scores, float]]) -> tuple[float, float] | None:
+    """The variance that a contrast owes to the units, and its degrees of freedom.
+
+    None where there are no resampled scores, or too few that are defined.
+    """
     resampled = [scores.resampled for scores, _ in parts if scores.resampled is not None]
     if len(resampled) < len(parts):
         return None
@@ -145,9 +157,7 @@ def sources(parts: Sequence[tuple[Scores, float]]) -> Sources | None:
     if len(means) * 2 < len(resampled[0]):
         return None
     freedom = min(_unit_freedom(scores) for scores, _ in parts)
-    of_units = float(means.var(ddof=1)) * (freedom + 1) / freedom
-    seeded = [(scores, weight) for scores, weight in parts if len(scores.observed) > 1 and not scores.is_fixed]
-    return Sources(of_units, freedom, tuple(_of_seeds(scores, weight) for scores, weight in seeded))
+    return float(means.var(ddof=1)) * (freedom + 1) / freedom, freedom
 
 
 def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Spread:

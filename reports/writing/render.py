@@ -44,6 +44,7 @@ SECTIONS = (
     ("comparisons", "Comparisons"),
     ("across", "Across tasks"),
     ("ablation", "Ablation"),
+    ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
     ("cost", "Cost"),
     ("studies", "Studies"),
