@@ -127,6 +127,16 @@ class FailureRecord(_Record):
     message: str
 
 
+class NoteRecord(_Record):
+    """`.wandb.json`: what W&B is to know of a run and the run's own files do not say."""
+
+    identity: str
+    training: int
+    project: str
+    group: str | None
+    is_under_way: bool
+
+
 class EpochRecord(_Record):
     """A line of `history.jsonl`."""
 
