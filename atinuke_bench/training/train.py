@@ -282,6 +282,7 @@ class RunData(pl.LightningDataModule):
             shard=self.trainer.global_rank,
             num_shards=self.trainer.world_size,
             num_inputs=self.train.num_inputs,
+            batch_rows=training.batch_rows,
         )
         if self.begin is not None:
             sampler.begin_at(*self.begin)

@@ -22,6 +22,8 @@ RELEASES: Mapping[str, Mapping[int, str]] = {
     "coref": {2_802: "CoNLL-2012"},
     "srl": {253_070: "CoNLL-2012", 90_750: "CoNLL-2005"},
 }
+#: The reason that no longer holds where the published protocol selects on dev too.
+SELECTED_ON_DEV = "ours was selected on dev"
 #: Splits that the harness calls otherwise: task and version -> (split, part) -> ours.
 _SPLITS: Mapping[tuple[str, str], Mapping[tuple[str, str], str]] = {
     ("glue/mnli", ""): {
@@ -78,7 +80,7 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
     version = version_of(row.task, protocol)
     differing = [
         *(["ours is cut or own data"] if protocol["is_cut"] else []),
-        *(["ours was selected on dev"] if protocol["selection"] != "held-out" else []),
+        *([SELECTED_ON_DEV] if protocol["selection"] != "held-out" else []),
     ]
     if row.task in RELEASES and row.version != version and not protocol["is_cut"]:
         differing.append(f"data {row.version or 'of no stated version'}, ours {version}")
