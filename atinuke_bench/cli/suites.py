@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.evaluation.test_set import TestSet
     from atinuke_bench.runs.suite import Suite
-    from atinuke_bench.training.execution import Execution
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
 _MOST_SILENT = 3
