@@ -9,7 +9,8 @@ import numpy as np
 
 from atinuke_bench.formatting import number
 
-from .style import BAND, INK, PAPER, Plot, finished, new_figure, short, tip
+from .names import short
+from .style import BAND, INK, PAPER, Plot, finished, new_figure, tip
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
         differing.append(f"data {row.version or 'of no stated version'}, ours {version}")
     if row.kind == "human":
         return Verdict(tuple(differing))
-    not_stated = []
+    not_stated: list[str] = []
     differing += _pretraining(row, pretraining)
     ours = _transfer(pretraining)
     if not row.transfer:

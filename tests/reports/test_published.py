@@ -172,6 +172,7 @@ def test_every_stored_figure_has_what_was_published_beside_it(measured):
     assert figures["absolute difference"] == pytest.approx(0.0)
     assert found[0].record()["relative change %"] == pytest.approx(100 * (80.5 - 81) / 81)
     table = published_table(found)
+    assert table is not None
     assert (len(table.shown), table.num_first) == (3, 2), "the last is folded up"
     assert table.links["source"] == ("https://arxiv.org/abs/1810.04805",) * 3
     assert "88.50 ± 0.20 (mean 5)" in set(table.shown["published"])
@@ -182,6 +183,7 @@ def test_of_several_protocols_the_nearest_stands_beside(tmp_path, write_run):
     squad(write_run, tmp_path, 0, 95.0, is_cut=True)
     squad(write_run, tmp_path, 1, 80.0)
     (one,) = beside(read_frame([tmp_path]), [ROW])
+    assert one.ours is not None
     assert (one.text, one.ours.mean) == ("yes", 80.0)
 
 
