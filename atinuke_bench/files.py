@@ -6,7 +6,9 @@ refused where it is no plain data.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import math
@@ -98,23 +100,46 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     path = Path(path)
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        _remove_abandoned(path)
+        handle, temporary = _begin(path)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files; results are as readable as the umask lets other files be.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+            # mkstemp makes private files; results are as readable as the umask lets other files be.
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise RunFolderError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def remove_parts(folder: Path, name: str = "*") -> None:
-    """Remove what processes that were killed left of files of this name; for whoever keeps others from writing them."""
-    for path in folder.glob(f".{name}.*.part"):
+def _begin(path: Path) -> tuple[int, str]:
+    """A new file beside the target, held while it is open, so that others see that its writer lives."""
+    while True:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.exists(temporary):  # else another process took it for abandoned before it was held
+            return handle, temporary
+        os.close(handle)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what writers that were killed left beside a file; what another one is writing now stays."""
+    with os.scandir(path.parent) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(f".{path.name}.")]
+    for place in left:
+        if place.endswith(".part"):
+            with contextlib.suppress(OSError), os.fdopen(os.open(place, os.O_RDWR | os.O_NOFOLLOW), "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(place)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed left in a folder; for whoever keeps others from writing there."""
+    for path in folder.glob(".*.part"):
         path.unlink(missing_ok=True)
 
 

@@ -127,6 +127,16 @@ class FailureRecord(_Record):
     message: str
 
 
+class NoteRecord(_Record):
+    """`.wandb.json`: what W&B is to know of a run and the run's own files do not say."""
+
+    identity: str
+    training: int
+    project: str
+    group: str | None
+    is_under_way: bool
+
+
 class EpochRecord(_Record):
     """A line of `history.jsonl`."""
 
@@ -145,10 +155,23 @@ class SuiteCellRecord(_Record):
     in_grid: bool = True
 
 
+class SuiteColumnRecord(_Record):
+    """A column of a suite, with the level of each factor where it is a cell of a factorial."""
+
+    levels: dict[str, str] = Field({})
+
+
+class SuiteAsReadRecord(_Record):
+    """The suite that a record is of, as it was read."""
+
+    cores: dict[str, SuiteColumnRecord] = Field({})
+
+
 class SuiteRecord(_Record):
     """`suites/<name>.json`."""
 
     name: str
+    suite: SuiteAsReadRecord = Field(SuiteAsReadRecord())
     cells: list[SuiteCellRecord]
 
 

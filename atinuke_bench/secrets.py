@@ -18,7 +18,12 @@ _SECRET_NAME = re.compile(
 _SECRET_VARIABLE = re.compile(r"(password|passwd|_pwd|secret|token|_key|apikey)$", re.IGNORECASE)
 # A scheme is short. Without a bound a long text without any takes time that grows with its square.
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s\"'<>`]+")
-_ASSIGNMENT = re.compile(r"\b(\w*(?:password|passwd|pwd|secret|token|api_?key))(\s*=\s*)([^\s&;,\"')]+)", re.IGNORECASE)
+# Costs are per token, and a tokenizer has its own ones (`pad_token=[PAD]`); a comparison assigns nothing.
+_ASSIGNMENT = re.compile(
+    r"\b(\w*(?:password|passwd|pwd|secret|api_?key)|(?!\w*(?:per|pad|unk|cls|sep|mask|bos|eos|special)_token\b)\w*token)"
+    r"(\s*=\s*)(?!=)([^\s&;,\"')]+)",
+    re.IGNORECASE,
+)
 #: A host with or without a port, and nobody's name before it.
 _HOST_ALONE = re.compile(r"(\[[^\]]*\]|[^:@]*)(:\d*)?")
 #: Shorter values of the environment are words that a text may hold for other reasons.

@@ -114,7 +114,7 @@ def compare(data: Path, store: Path, seed: int, num_trials: int, workers: int) -
             share = reached / total
             break
     for study in (wide, narrow):
-        write_insight(study)
+        write_insight(study, insight(study))
         study.close()
     pruned = sum(trial["state"] == "pruned" for trial in record["trials"])
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,9 +10,11 @@ from .drawing.style import Plot
 from .reading.code import mixed_code_notes
 from .reading.frame import Frame, Gap
 from .reading.named import named
+from .reading.published import Published, read_published
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.attribution import attribution_plots, attribution_tables, attributions
 from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
 from .sections.cost import cost_table
@@ -21,7 +23,7 @@ from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
 from .sections.findings import Findings, findings
 from .sections.headline import blocks_of, headline
-from .sections.published import published_table
+from .sections.published import beside, published_plots, published_table
 from .sections.scaling import scaling_plots, scaling_table, series_of
 from .sections.slice_examples import SliceExamples, slice_examples
 from .sections.slices import slices_table
@@ -65,8 +67,11 @@ def make_report(
     suites: Iterable[Suite] = (),
     reference: str | None = None,
     margin: float | None = None,
+    published: Iterable[Published] | None = None,
 ) -> Report:
     """Compute everything that a report shows of some runs, studies and suites.
+
+    `published` stands in place of the record that comes with the package.
 
     With a reference, every other core is compared with it; UnknownNameError where no run is of it, ConfigError where
     it is several cores. With a margin in points, what is not told apart is equal within it or undecided; ConfigError
@@ -79,7 +84,8 @@ def make_report(
     gaps = (*frame.gaps, *unfinished(frame, suites))
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
-        made = _of_runs(made, reference, margin)
+        record = read_published() if published is None else list(published)
+        made = _of_runs(made, suites, reference, margin, record)
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -95,7 +101,9 @@ def make_report(
     return made
 
 
-def _of_runs(made: Report, reference: str | None, margin: float | None) -> Report:
+def _of_runs(
+    made: Report, suites: list[Suite], reference: str | None, margin: float | None, published: Sequence[Published]
+) -> Report:
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
@@ -111,13 +119,16 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
     across = across_tasks(frame, cells, blocks, look)
     said = findings(frame, cells, blocks, across, others, look)
     tables, plots = _deeper(frame, cells, margin)
+    record = beside(frame, published)
+    factorials, not_taken_apart = attributions(frame, cells, suites)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
         *across.tables,
         *tables,
+        *attribution_tables(frame, factorials),
         cost_table(frame),
-        published_table(frame, cells),
+        published_table(record),
         slices_table(frame, cells),
         *others.tables,
     ]
@@ -126,11 +137,25 @@ def _of_runs(made: Report, reference: str | None, margin: float | None) -> Repor
         tables=tuple(table for table in found if table is not None),
         findings=said,
         comparisons=tuple(comparisons),
-        plots=(*said.plots, *across.plots, *plots, *drawn, *others.plots),
+        plots=(
+            *said.plots,
+            *across.plots,
+            *plots,
+            *attribution_plots(frame, factorials),
+            *drawn,
+            *others.plots,
+            *published_plots(record, look),
+        ),
         disagreements=tuple(disagreements(frame, comparisons)),
         slice_examples=tuple(slice_examples(frame, cells)),
         gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
-        notes={**made.notes, "findings": said.notes, "across": across.notes, "figures": tuple(left_out)},
+        notes={
+            **made.notes,
+            "findings": said.notes,
+            "across": across.notes,
+            "figures": tuple(left_out),
+            "attribution": tuple(not_taken_apart),
+        },
     )
 
 

@@ -61,11 +61,9 @@ _NUM_CONTOUR_PARAMETERS = 3
 Record = dict[str, Any]
 
 
-def write_insight(study: Study) -> Record:
-    """Write `insight.json` beside a study, and give what it holds."""
-    record = insight(study)
+def write_insight(study: Study, record: Record) -> None:
+    """Write what a study learned beside it; RunFolderError where that is refused."""
     write_json(study.folder / FILE, record)
-    return record
 
 
 def insight(study: Study) -> Record:

@@ -2,17 +2,22 @@
 
 Optuna's tables have a first-use race, and nothing in them keeps two processes from drawing one trial too many. Both
 are settled by a lock that belongs to the database: a file beside an SQLite file, an advisory lock of the server
-otherwise. The system or the server frees it when its holder dies.
+otherwise. The system or the server frees it when its holder dies. In a store that cannot be written a study is shown
+without either.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import sqlite3
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from filelock import Timeout
@@ -38,9 +43,12 @@ class Storage:
         """Connect, and make the tables where they are missing; StorageError, ConfigError or MissingDependencyError."""
         parsed = _parse(url)
         self.url = _shown(parsed)
-        self._lock = _FileLock(parsed) if parsed.get_backend_name() == "sqlite" else _ServerLock(parsed)
+        is_file = parsed.get_backend_name() == "sqlite"
+        #: Whether the database is a file in a folder that cannot be written: nothing of it is changed or locked then.
+        self.is_read_only = is_file and _is_read_only(Path(parsed.database or ""))
+        self._lock = _NoLock() if self.is_read_only else _FileLock(parsed) if is_file else _ServerLock(parsed)
         with self.errors(), self._lock.held():
-            self.optuna: BaseStorage = _open(parsed)
+            self.optuna: BaseStorage = _open(parsed, is_read_only=self.is_read_only)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -80,6 +88,16 @@ def without_password(url: str) -> str:
 
 def _shown(url: URL) -> str:
     return shown_url(url.render_as_string(hide_password=False))
+
+
+class _NoLock:
+    """Who only reads keeps nobody from writing: SQLite itself lets a reader see whole transactions alone."""
+
+    def held(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def close(self) -> None:
+        pass
 
 
 class _FileLock:
@@ -189,12 +207,26 @@ def _engine(url: URL) -> Any:
         ) from error
 
 
-def _open(url: URL) -> BaseStorage:
+def _is_read_only(path: Path) -> bool:
+    return path.exists() and not os.access(path.parent, os.W_OK)
+
+
+def _read_only_arguments(url: URL) -> dict[str, Any]:
+    # As an address, which alone can ask SQLite not to write; `?`, `#` and `%` in the path have a meaning there.
+    address = f"file:{quote(os.path.abspath(url.database or ''))}?mode=ro"
+    # Optuna closes the connections of a pool from any thread.
+    return {"creator": partial(sqlite3.connect, address, timeout=LOCK_SECONDS, uri=True, check_same_thread=False)}
+
+
+def _open(url: URL, *, is_read_only: bool) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         plain = url.render_as_string(hide_password=False)
-        return optuna.storages.get_storage(optuna.storages.RDBStorage(plain, engine_kwargs=_arguments(url)))
+        arguments = _read_only_arguments(url) if is_read_only else _arguments(url)
+        return optuna.storages.get_storage(
+            optuna.storages.RDBStorage(plain, engine_kwargs=arguments, skip_table_creation=is_read_only)
+        )
 
 
 def _key(name: str) -> int:

@@ -65,6 +65,15 @@ def test_texts_change_no_name_and_can_be_left_out(make_run, tmp_path):
     assert not (tmp_path / "left" / "examples").exists()
 
 
+@pytest.mark.parametrize(("option", "variable"), [("--no-texts", "on"), ("--texts", "off"), (None, "off")])
+def test_the_command_keeps_texts_unless_it_is_told_not_to(cli, official, tmp_path, monkeypatch, option, variable):
+    monkeypatch.setenv("ATINUKE_TEXTS", variable)
+    asked = ("run", "--task", "snli", "--core", "majority", "--wandb", "disabled", *filter(None, [option]))
+    done = cli(*asked, "--data-dir", official, "--out", tmp_path)
+    assert done.status == 0, done.err
+    assert (tmp_path / "examples").exists() == (option == "--texts")
+
+
 def test_a_store_without_room_for_texts_stops_no_run(make_run, tmp_path):
     (tmp_path / "examples").write_text("no folder")
     folder, result = _train(make_run("snli", "majority"), tmp_path)

@@ -43,11 +43,30 @@ def test_a_url_is_shown_without_its_secrets(url, shown):
     assert shown_url(url) == shown
 
 
+@pytest.mark.parametrize("name", ["token", "HF_TOKEN", "access_token", "password", "db_pwd", "WANDB_API_KEY", "apikey"])
+def test_an_assigned_secret_is_hidden(name):
+    assert without_secrets(f"refused: {name} = abc123; {name}=abc123", {}) == f"refused: {name} = ***; {name}=***"
+
+
 def test_a_text_loses_its_secrets_and_nothing_else():
     text = "connection to 'mysql://ada:pass@h/s' failed; pwd=pass, tokens=5; see /home/ada:1 and hf_longtoken123"
     shown = "connection to 'mysql://ada:***@h/s' failed; pwd=***, tokens=5; see /home/ada:1 and ***"
     environment = {"HF_TOKEN": "hf_longtoken123", "PWD": "/home/ada", "TOKENIZERS_PARALLELISM": "connection"}
     assert without_secrets(text, environment) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token_budget=2048, batch_tokens=4096, tokens = 7, key=value, tokenizer.vocab_size=200",
+        "forward_flops_per_token=12288 bits_per_token = 1.5",
+        "mask_token=[MASK] unk_token = <unk>, special_token=[PAD]",
+        'if token == "]": raise ValueError',
+        "password: required; no secret is kept, a token a word",
+    ],
+)
+def test_a_text_without_secrets_stays_as_it_is(text):
+    assert without_secrets(text, {}) == text
 
 
 def test_errors_logs_and_failures_are_without_secrets(tmp_path, monkeypatch):

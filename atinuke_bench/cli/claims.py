@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atinuke_bench.cli.shared import AcrossOption, JsonOption, WandbOption, app, print_json, say, wandb_mode
+from atinuke_bench.cli.shared import (
+    AcrossOption,
+    CheckpointMinutesOption,
+    DeviceBatchTokensOption,
+    JsonOption,
+    WandbOption,
+    app,
+    on_device,
+    print_json,
+    say,
+    wandb_mode,
+)
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from atinuke_bench.reports.claim import Claim, Judged
+    from atinuke_bench.runs.jobs.types import Executor, WandbMode
+    from atinuke_bench.training.execution import Execution
 
 _HELP = """Say whether runs support a claim, refute it, or leave it undecided. Exit status 0: supported, 1: not.
 
@@ -37,6 +51,9 @@ def claim(
     carry_out: Annotated[bool, typer.Option("--carry-out", help="Train further seeds until it is decided.")] = False,
     max_seeds: Annotated[int, typer.Option("--max-seeds", min=3, help="Most seeds of each core.")] = 12,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
+    devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
+    device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
     wandb: WandbOption = "offline",
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +61,16 @@ def claim(
 
     parsed = Claim.parse(text)
     if carry_out:
-        judged = _carry_out(parsed, runs, across or [], max_seeds, workers, wandb_mode(wandb))
+        from atinuke_bench.runs.jobs.factory import make_executor
+        from atinuke_bench.training.execution import Execution
+
+        fields = on_device(device_tokens, checkpoint_minutes)
+        training = Training(
+            make_executor("local", workers, devices_per_run),
+            Execution(devices=devices_per_run, show_progress=False, **fields),
+            wandb_mode(wandb),
+        )
+        judged = _carry_out(parsed, runs, across or [], max_seeds, training)
     else:
         judged = judge(parsed, runs, across or [])
     if as_json:
@@ -57,10 +83,18 @@ def claim(
         raise typer.Exit(1)
 
 
-def _carry_out(parsed: Claim, runs: Path, across: list[str], max_seeds: int, workers: int | None, wandb: Any) -> Judged:
+@dataclass(frozen=True)
+class Training:
+    """What further seeds are trained with."""
+
+    executor: Executor
+    execution: Execution
+    wandb: WandbMode
+
+
+def _carry_out(parsed: Claim, runs: Path, across: list[str], max_seeds: int, training: Training) -> Judged:
     from atinuke_bench.reports.claim import judge, seeds_there
     from atinuke_bench.reports.statistics.claims import LOOKS, UNDECIDED, level_of_look, next_look
-    from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.more_seeds import add_seeds
 
     sides = seeds_there(parsed, runs, across)
@@ -70,10 +104,12 @@ def _carry_out(parsed: Claim, runs: Path, across: list[str], max_seeds: int, wor
     look = next_look(max(map(len, sides.values())) - 1, max_seeds)
     if look is None:
         raise ConfigError(f"--max-seeds is at least the number of seeds there are; found {max_seeds}")
-    executor = make_executor("local", workers)
     try:
         while True:
-            add_seeds(sides, look, runs, executor, wandb=wandb, say=lambda line: say(line, err=True))
+            add_seeds(
+                sides, look, runs, training.executor, wandb=training.wandb, execution=training.execution,
+                say=lambda line: say(line, err=True),
+            )  # fmt: skip
             judged = judge(parsed, runs, across, level_of_look(LOOKS.index(look)))
             say(f"{look} seeds: {judged.verdict} at a level of {100 * judged.level:.3g} %", err=True)
             following = next_look(look, max_seeds)
@@ -81,4 +117,4 @@ def _carry_out(parsed: Claim, runs: Path, across: list[str], max_seeds: int, wor
                 return judged
             look, sides = following, seeds_there(parsed, runs, across)
     finally:
-        executor.close()
+        training.executor.close()

@@ -104,6 +104,10 @@ def report(
         str | None, typer.Option("--reference", metavar="CORE", help="Compare every other core with this one.")
     ] = None,
     margin: MarginOption = None,
+    published: Annotated[
+        list[Path] | None,
+        typer.Option("--published", help="CSV file of published figures of your own, of the record's columns."),
+    ] = None,
     wandb: WandbOption = "disabled",
     project: Annotated[str, typer.Option("--project", help="W&B project the report goes to.")] = "atinuke-bench",
     as_json: JsonOption = False,
@@ -116,7 +120,7 @@ def report(
     projects = [project_of(source) for source in sources or ()]
     if not runs and not projects:
         raise ConfigError("a report needs runs; give a folder of runs, or --from wandb:ENTITY/PROJECT")
-    written = write_report(runs or (), out, projects, reference, margin)
+    written = write_report(runs or (), out, projects, reference, margin, published or ())
     if mode != "disabled":
         _record_in_wandb(written, out, project, upload=mode == "online")
     if as_json:

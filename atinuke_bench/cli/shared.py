@@ -34,6 +34,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "report",
         "compare",
         "claim",
+        "reproduce",
         "task",
         "tasks",
         "cores",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.evaluation.test_set import TestSet
     from atinuke_bench.runs.suite import Suite
-    from atinuke_bench.training.execution import Execution
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
 _MOST_SILENT = 3
@@ -77,42 +77,97 @@ def suite(
     Stop it in any way and start it again: finished runs are kept, interrupted ones resume from their last epoch.
     """
     from atinuke_bench.runs.grid import read_suite
-    from atinuke_bench.runs.suite_record import finished_results, open_record
 
     config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
     test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
-    place, record = _source(config, source, data_dir), open_record(out, config.name)
-    must_look = bool(only) or dry_run or rerun or predict_unlabelled
-    finished = None if must_look else finished_results(record, config, place, out)
+    how = GridOptions(
+        out=out,
+        only=tuple(only or ()),
+        workers=workers,
+        executor=executor,
+        devices=devices_per_run,
+        on_device=on_device(device_tokens, checkpoint_minutes, texts),
+        timeout=timeout,
+        retry_failed=retry_failed,
+        rerun=rerun,
+        predict_unlabelled=predict_unlabelled,
+        wandb=wandb_mode(wandb),
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    found = grid_results(config, source_of(config, source, data_dir), name_or_file, how)
+    if found is not None:
+        _show_results(config.name, out, *found, test_sets, as_json)
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """How a grid is carried out, as the options of `suite` say it."""
+
+    out: Path
+    only: tuple[str, ...]
+    workers: int | None
+    executor: str
+    devices: int
+    #: Fields of `Execution` that options set.
+    on_device: dict[str, Any]
+    timeout: float | None
+    retry_failed: bool
+    rerun: bool
+    predict_unlabelled: bool
+    wandb: Any
+    dry_run: bool
+    as_json: bool
+    #: Refuses to start where the model of a core is out of reach, in place of failing run by run.
+    needs_models: bool = False
+
+
+Results = list[tuple[str, dict[str, Any]]]
+
+
+def grid_results(
+    config: SuiteConfig, place: SourceConfig, where: str, how: GridOptions
+) -> tuple[Results, list[CellState]] | None:
+    """Carry out what is left of a grid: column and result of every finished run, and the failed ones.
+
+    None for a dry run, which prints the grid and writes nothing. `where` names the grid in messages.
+    """
+    from atinuke_bench.runs.suite_record import finished_results, open_record, read_record, record_path
+
+    record = (
+        read_record(record_path(how.out, config.name), config.name)
+        if how.dry_run
+        else open_record(how.out, config.name)
+    )
+    must_look = bool(how.only) or how.dry_run or how.rerun or how.predict_unlabelled
+    finished = None if must_look else finished_results(record, config, place, how.out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
-        _show_results(config.name, out, finished, [], test_sets, as_json)
-        return
+        return finished, []
     from atinuke_bench.runs.cells import cell_states
     from atinuke_bench.runs.grid import expand, require_data_folder, select
     from atinuke_bench.runs.jobs.factory import make_executor
+    from atinuke_bench.runs.recipes import require_models
     from atinuke_bench.runs.suite import Suite, SuiteOptions
-
-    cells = expand(config, place, name_or_file)
-    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
-    if not dry_run:
-        require_data_folder(selected)
-    chosen = {cell.path for cell in selected}
-    execution = _execution(devices_per_run, on_device(device_tokens, checkpoint_minutes, texts))
-    options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
-    looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
-    states = [one for one in cell_states(cells, config, place, record, **looks) if one.cell.path in chosen]
-    if dry_run:
-        _show_grid(states, out, as_json)
-        return
-    work = Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options)
-    _carry_out(work)
-    _show_results(config.name, out, work.results(), work.failed(), test_sets, as_json)
-
-
-def _execution(devices: int, on_each: dict[str, Any]) -> Execution:
     from atinuke_bench.training.execution import Execution
 
-    return Execution(devices=devices, show_progress=False, **on_each)
+    cells = expand(config, place, where)
+    selected = select(cells, [config.by_name(pattern) for pattern in how.only])
+    if not how.dry_run:
+        require_data_folder(selected)
+    chosen = {cell.path for cell in selected}
+    execution = Execution(devices=how.devices, show_progress=False, **how.on_device)
+    options = SuiteOptions(how.out, how.wandb, execution, how.timeout, how.rerun, how.predict_unlabelled)
+    looks = {"retry_failed": how.retry_failed, "rerun": how.rerun, "look_again": how.predict_unlabelled}
+    found = cell_states(cells, config, place, record, **looks, keep=not how.dry_run)
+    states = [one for one in found if one.cell.path in chosen]
+    if how.dry_run:
+        _show_grid(states, how.out, how.as_json)
+        return None
+    if how.needs_models:
+        require_models(states)
+    work = Suite(config.name, states, record, make_executor(how.executor, how.workers, how.devices), options)
+    _carry_out(work)
+    return work.results(), work.failed()
 
 
 @app.command(epilog="Example: atinuke-bench verify runs --reset")
@@ -189,7 +244,7 @@ def sync(
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
 
 
-def _source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
+def source_of(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
     """The source that the user named, else the suite's own with the user's folder, else official files in a folder."""
     if kind is not None or config.source is None:
         return source_config(kind or "local", data_dir)
@@ -281,7 +336,7 @@ def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
 def _show_results(
     name: str,
     store: Path,
-    results: list[tuple[str, dict[str, Any]]],
+    results: Results,
     failed: list[CellState],
     test_sets: list[TestSet],
     as_json: bool,
@@ -300,10 +355,7 @@ def _show_results(
             print_parts("\nother test sets", suite_table(as_rows_of_suite(elsewhere)))
         print_notes(results[0][1])
     print_code_note_of_cells(store, results)
-    for state in failed:
-        failure_class, message = state.failure or ("internal", "")
-        where = f": {state.folder.path}" if state.folder is not None else ""
-        say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
+    show_failed(failed)
     scored = {result["name"] for _, result in elsewhere}
     unfit = [test_set.name for test_set in test_sets if results and test_set.name not in scored]
     for name_of_set in unfit:
@@ -311,8 +363,17 @@ def _show_results(
     if unfit and not failed:
         raise typer.Exit(1)
     if failed:
-        say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
         raise typer.Exit(1)
+
+
+def show_failed(failed: list[CellState]) -> None:
+    """A line for each failed run, and what runs them again; nothing where none has failed."""
+    for state in failed:
+        failure_class, message = state.failure or ("internal", "")
+        where = f": {state.folder.path}" if state.folder is not None else ""
+        say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
+    if failed:
+        say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
 
 
 def _duration(seconds: float) -> str:

@@ -26,7 +26,7 @@ from atinuke_bench.cli.shared import (
     source_config,
     wandb_mode,
 )
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
     from atinuke_bench.training.execution import Execution
@@ -186,7 +186,10 @@ def show(
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show what studies found: trials, the best, importance. Writes insight.json and figures beside each study."""
+    """Show what studies found: trials, the best, importance.
+
+    Writes insight.json and figures beside each study, where that can be written.
+    """
     from atinuke_bench.sweeps.opening import open_study
 
     opened = [open_study(name, out, storage) for name in studies]
@@ -281,7 +284,7 @@ def _template(study: Any, wandb: str, execution: Execution) -> Any:
 def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: str, execution: Execution) -> list[Any]:
     """Serve the studies one after the other, each on the whole machine; what each learned."""
     from atinuke_bench.runs.jobs.factory import make_executor
-    from atinuke_bench.sweeps.insight import write_insight
+    from atinuke_bench.sweeps.insight import insight, write_insight
     from atinuke_bench.sweeps.progress import Progress
     from atinuke_bench.sweeps.sweep import Sweep
 
@@ -293,7 +296,7 @@ def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: st
             try:
                 Sweep(study, runner, _template(study, wandb, execution), progress).run()
             except BaseException:
-                write_insight(study)  # after an interrupt nobody waits for figures
+                write_insight(study, insight(study))  # after an interrupt nobody waits for figures
                 raise
             learned.append(_learned(study))
     finally:
@@ -302,12 +305,16 @@ def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: st
 
 
 def _learned(study: Any) -> Any:
-    """What a study learned, written and drawn beside it."""
+    """What a study learned, written and drawn beside it; where that cannot be written, it is shown all the same."""
     from atinuke_bench.reports.sections import studies as drawing
-    from atinuke_bench.sweeps.insight import write_insight
+    from atinuke_bench.sweeps.insight import insight, write_insight
 
-    record = write_insight(study)
-    drawing.write_figures(record, study.folder / "figures")
+    record = insight(study)
+    try:
+        write_insight(study, record)
+        drawing.write_figures(record, study.folder / "figures")
+    except RunFolderError as error:
+        say(f"shown, not kept: {error}", err=True)
     return record
 
 

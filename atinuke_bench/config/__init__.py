@@ -17,7 +17,9 @@ from atinuke_bench.config.cores import (
     is_floor,
 )
 from atinuke_bench.config.declarations import Declaration, files_that_fit, find_task, is_task_file, read_declaration
+from atinuke_bench.config.factors import with_factors
 from atinuke_bench.config.pretraining import Pretraining
+from atinuke_bench.config.recipes import PublishedRow, Recipe, parse_recipe
 from atinuke_bench.config.runs import (
     MOST_SEED,
     InitConfig,
@@ -46,6 +48,8 @@ __all__ = [
     "PresetTraining",
     "PretrainedConfig",
     "Pretraining",
+    "PublishedRow",
+    "Recipe",
     "RunConfig",
     "SourceConfig",
     "SuiteConfig",
@@ -63,8 +67,10 @@ __all__ = [
     "number_in_text",
     "parse",
     "parse_override",
+    "parse_recipe",
     "read_declaration",
     "read_named_yaml",
     "read_yaml",
+    "with_factors",
     "with_task_files",
 ]

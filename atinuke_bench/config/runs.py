@@ -67,6 +67,9 @@ class TrainingConfig(Frozen):
 
     max_epochs: int = Field(5, ge=1)
     batch_tokens: int = Field(2048, ge=16, description="tokens in a batch, padding included")
+    batch_rows: int | None = Field(
+        None, ge=1, description="rows in a batch of training at most, as most papers count; batch_tokens still holds"
+    )
     max_length: int = Field(128, ge=8, description="tokens of an example; longer ones are cut by the task's rule")
     learning_rate: float = Field(1e-3, gt=0)
     core_learning_rate: float | None = Field(None, gt=0, description="of the core's weights; the same when not given")
@@ -223,6 +226,11 @@ def _set_path(record: dict[str, Any], path: str, value: Any, core_class: type[Co
     if model is RunConfig and field_model(RunConfig, last) is not None:
         raise ConfigError(f"'{path}' is a group of fields; set one of them, such as '{path}.{_first_field(last)}'")
     record[last] = value
+
+
+def require_setting(path: str, core_class: type[CoreConfig]) -> None:
+    """Refuse a dotted path that is no field of a run with a core of this class; ConfigError with the nearest."""
+    _set_path({}, path, None, core_class)
 
 
 def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None:

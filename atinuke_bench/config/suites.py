@@ -31,6 +31,8 @@ class CoreVariant(Frozen):
     init_from: VariantOrigin | None = None
     #: The tasks that have a cell in this column; all of the suite's when not given.
     tasks: list[str] | None = None
+    #: The level of each factor that this column is a combination of; left out of records where there are none.
+    levels: dict[str, str] = Field({}, exclude_if=lambda found: not found)
 
 
 class SuiteConfig(Frozen):
@@ -41,6 +43,8 @@ class SuiteConfig(Frozen):
     tasks: list[str] = Field(min_length=1)
     #: Display name -> variant.
     cores: dict[str, CoreVariant] = Field(min_length=1)
+    #: What one of the cores is varied in, or two of them differ in (`config.factors`): a column each combination.
+    factors: dict[str, Any] = Field({}, exclude_if=lambda found: not found)
     seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     #: Where the data comes from unless the user says otherwise; official files in a folder by default.
     source: SourceConfig | None = None

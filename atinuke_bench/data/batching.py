@@ -1,7 +1,8 @@
 """Batches that hold a budget of tokens, in an order that is a function of (seed, epoch) alone.
 
 Rows are shuffled, sorted by length within large pools, cut into batches of at most `batch_tokens` tokens with padding
-counted, and the batches are shuffled again: little padding, and still another order in every epoch.
+counted (and, where that is set, of at most `batch_rows` rows), and the batches are shuffled again: little padding, and
+still another order in every epoch.
 """
 
 from __future__ import annotations
@@ -28,20 +29,27 @@ T = TypeVar("T")
 
 
 def cut_batches(
-    rows: np.ndarray, lengths: np.ndarray, batch_tokens: int, num_inputs: np.ndarray | None = None
+    rows: np.ndarray,
+    lengths: np.ndarray,
+    batch_tokens: int,
+    num_inputs: np.ndarray | None = None,
+    batch_rows: int | None = None,
 ) -> list[np.ndarray]:
     """Cut rows, already in order, into runs whose number of inputs times longest input is at most `batch_tokens`.
 
     A row has one input unless `num_inputs` says how many. A row of more tokens than the budget is a batch by itself.
+    A run has at most `batch_rows` rows, where that is given.
 
     >>> [run.tolist() for run in cut_batches(np.arange(3), np.array([4, 4, 5]), 20, np.array([2, 3, 1]))]
+    [[0, 1], [2]]
+    >>> [run.tolist() for run in cut_batches(np.arange(3), np.array([4, 4, 5]), 20, batch_rows=2)]
     [[0, 1], [2]]
     """
     held = [1] * len(rows) if num_inputs is None else num_inputs[rows].tolist()
     batches, start, longest, total = [], 0, 0, 0
     for place, (length, number) in enumerate(zip(lengths[rows].tolist(), held, strict=True)):
         longest, total = max(longest, length), total + number
-        if place > start and longest * total > batch_tokens:
+        if place > start and (longest * total > batch_tokens or place - start == batch_rows):
             batches.append(rows[start:place])
             start, longest, total = place, length, number
     if start < len(rows):
@@ -83,10 +91,12 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         shard: int = 0,
         num_shards: int = 1,
         num_inputs: np.ndarray | None = None,
+        batch_rows: int | None = None,
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.num_inputs = np.ones_like(self.lengths) if num_inputs is None else np.asarray(num_inputs)
         self.batch_tokens = batch_tokens
+        self.batch_rows = batch_rows
         self.seed = seed
         self.shard = shard
         self.num_shards = num_shards
@@ -150,11 +160,13 @@ class TokenBudgetSampler(Sampler[np.ndarray]):
         generator = np.random.default_rng((self.seed, epoch, 0))
         rows = generator.permutation(rows)
         pool = max(1, int(_POOL_BATCHES * self.batch_tokens / max(1.0, float(self._tokens.mean()))))
+        if self.batch_rows is not None:
+            pool = min(pool, _POOL_BATCHES * self.batch_rows)
         return [run for start in range(0, len(rows), pool) for run in self._runs(rows[start : start + pool])]
 
     def _runs(self, rows: np.ndarray) -> list[np.ndarray]:
         ordered = rows[np.argsort(self.lengths[rows], kind="stable")]
-        return cut_batches(ordered, self.lengths, self.batch_tokens, self.num_inputs)
+        return cut_batches(ordered, self.lengths, self.batch_tokens, self.num_inputs, self.batch_rows)
 
 
 class BatchDataset(Dataset[dict[str, Tensor]]):

@@ -10,7 +10,7 @@ from typing import TypeVar
 from filelock import Timeout
 
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import make_folder, remove_parts
+from atinuke_bench.files import make_folder
 from atinuke_bench.locks import held
 
 T = TypeVar("T")
@@ -49,7 +49,6 @@ def cached(
         if found is None:
             found = make()
             try:
-                remove_parts(path.parent, path.name)
                 write(path, found)
             except (RunFolderError, OSError) as error:
                 say(_cannot_be_kept(path, error))

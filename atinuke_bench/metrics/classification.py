@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from atinuke_bench.metrics.display import NumberDisplay
 from atinuke_bench.metrics.metric import Answers, Floats, Measured, Metric, Sample, SumSample, mean_sample, ratio
 
 
@@ -197,6 +198,7 @@ class CorrelationMetric(Metric):
     name: str
     beside: tuple[str, ...] = ()
     bounds = (-100.0, 100.0)
+    display = NumberDisplay()
 
     def measure(self, answers: Answers) -> Measured:
         gold, predicted = (np.asarray(side, dtype=np.float64) for side in (answers.gold, answers.predicted))

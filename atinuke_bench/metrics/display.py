@@ -69,6 +69,20 @@ class Display:
         return ShownAnswer(prediction)
 
 
+class NumberDisplay(Display):
+    """Numbers, with the digits that a reader compares.
+
+    >>> NumberDisplay().answer({}, "2.857024669647217", "5.0").text
+    '2.857'
+    """
+
+    def right(self, example: Example, gold: str) -> ShownAnswer:
+        return ShownAnswer(f"{float(gold):.4g}")
+
+    def answer(self, example: Example, prediction: str, gold: str) -> ShownAnswer:
+        return self.right(example, prediction)
+
+
 def as_text(value: Any) -> str:
     """Plain data as a text: lists of words with spaces between them, all else but texts as JSON."""
     if isinstance(value, str):

@@ -9,6 +9,7 @@ from atinuke_bench.errors import ConfigError, RunFailedError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import carry_out
 from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job, WandbMode
+from atinuke_bench.training.execution import Execution
 
 
 def seeds_to_add(there: Mapping[int, Path], number: int) -> list[int]:
@@ -28,6 +29,7 @@ def add_seeds(
     executor: Executor,
     *,
     wandb: WandbMode = "offline",
+    execution: Execution,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Carry out runs until each side has `number` seeds; RunFailedError with the first failure.
@@ -41,7 +43,8 @@ def add_seeds(
             raise ConfigError(f"{side} on {task} starts from another run, of which further seeds are a suite's to make")
         for seed in seeds_to_add(there, number):
             key = f"{task} {side} seed {seed}"
-            jobs.append(Job(key, run.model_copy(update={"seed": seed}), store.absolute(), wandb))
+            copy = run.model_copy(update={"seed": seed})
+            jobs.append(Job(key, copy, store.absolute(), wandb, execution=execution))
     num_done = 0
 
     def on_end(end: Finished | Failed) -> None:

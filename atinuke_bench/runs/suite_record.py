@@ -18,7 +18,7 @@ from typing import Any
 
 from atinuke_bench.config import Declaration, SourceConfig, SuiteConfig, files_that_fit
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.files import file_stem, make_folder, remove_parts, sha256_json, write_json
+from atinuke_bench.files import file_stem, make_folder, sha256_json, write_json
 from atinuke_bench.locks import held
 from atinuke_bench.records import SuiteRecord as Shape
 from atinuke_bench.run_folder import RunFolder
@@ -78,7 +78,6 @@ class SuiteRecord:
                 for cell in self.cells:
                     cell.folder = cell.folder or known.get(cell.key)
                 record = {name: getattr(self, name) for name in ("name", "suite", "stamp")}
-                remove_parts(self.path.parent, self.path.name)
                 write_json(self.path, {**record, "cells": [asdict(cell) for cell in self.cells]})
         except OSError as error:
             raise RunFolderError(f"{self.path}: cannot be written ({error.strerror or error})") from error

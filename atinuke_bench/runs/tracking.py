@@ -41,11 +41,15 @@ class WandbTracker:
     def start(self, prepared: PreparedRun, folder: RunFolder) -> None:
         try:
             before = Note.read(folder)
+        except RunFolderError as error:
+            log.warning("%s; it is written anew", error)
+            before = None
+        try:
             training = max(folder.num_set_aside() + 1, before.training if before else 1)
             note = Note(prepared.identity, training, self.project, self.group, is_under_way=True)
             note.write(folder)
             self._note = note
-        except (RunFolderError, TypeError) as error:
+        except RunFolderError as error:
             log.warning("W&B has no record of this run: %s", error)
 
     def finish(self, folder: RunFolder) -> None:

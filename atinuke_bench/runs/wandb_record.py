@@ -21,9 +21,10 @@ from typing import Any, Self
 from filelock import FileLock
 
 from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError, TrackerError, first_line
-from atinuke_bench.files import finite, read_json, sha256_json, write_json
+from atinuke_bench.files import finite, read_json, read_object, sha256_json, write_json
 from atinuke_bench.predictions import read_predictions
-from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.records import NoteRecord
+from atinuke_bench.run_folder import RunFolder, require_shape
 from atinuke_bench.runs.wandb_server import lines_online
 from atinuke_bench.secrets import without_secrets
 from atinuke_bench.wandb_settings import offline_settings
@@ -53,9 +54,12 @@ class Note:
 
     @classmethod
     def read(cls, folder: RunFolder) -> Self | None:
-        """The note of a run; None where it was not tracked, or by a version without notes."""
+        """The note of a run; None where it was not tracked, or by a version without notes; RunFolderError."""
         path = _note_file(folder)
-        return cls(**read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        known = require_shape(NoteRecord, read_object(path), path)
+        return cls(known.identity, known.training, known.project, known.group, known.is_under_way)
 
     def write(self, folder: RunFolder) -> None:
         write_json(_note_file(folder), asdict(self))

@@ -30,11 +30,21 @@ def classify(error: BaseException) -> FailureClass:
     return FailureClass.INTERNAL
 
 
+def failure_message(folder: RunFolder, error: BaseException) -> str:
+    """What ended a run, in words; of an interrupt, which has at most a signal's name, also how far the run was."""
+    if not isinstance(error, KeyboardInterrupt):
+        return str(error)
+    num_epochs = len(folder.read_history())
+    # Python raises it without a word at SIGINT.
+    return f"interrupted by {str(error) or 'SIGINT'} after {num_epochs} whole epoch{'' if num_epochs == 1 else 's'}"
+
+
 def write_failure(folder: RunFolder, error: BaseException) -> None:
     """Write `failure.json`. On a full or read-only disk it gives up: that must not hide the error itself."""
     text = "".join(traceback.format_exception(error))
     try:
-        write_json(folder.failure, failure_record(classify(error), type(error).__name__, str(error), text))
+        message = failure_message(folder, error)
+        write_json(folder.failure, failure_record(classify(error), type(error).__name__, message, text))
     except RunFolderError as second:
         error.add_note(f"failure.json could not be written: {second}")
 

@@ -122,12 +122,13 @@ def keep_signals(trainer: pl.Trainer) -> None:
 
 @contextlib.contextmanager
 def exit_as_interrupt() -> Iterator[None]:
-    """Undo what Lightning makes of Ctrl-C: it raises SystemExit instead, and leaves the signal ignored."""
+    """Undo what Lightning makes of an interrupt: it raises SystemExit instead, and leaves Ctrl-C ignored."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit as error:
-        raise KeyboardInterrupt from error
+        interrupt = error.__context__
+        raise KeyboardInterrupt(*(interrupt.args if isinstance(interrupt, KeyboardInterrupt) else ())) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)

@@ -28,7 +28,7 @@ from atinuke_bench.training.cost import training_cost
 from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.example_texts import keep_examples
 from atinuke_bench.training.execution import Clock, Execution
-from atinuke_bench.training.failure import write_failure
+from atinuke_bench.training.failure import failure_message, write_failure
 from atinuke_bench.training.guards import (
     exit_as_interrupt,
     keep_signals,
@@ -100,7 +100,7 @@ def train_and_evaluate(
             folder.write_result(_carry_out(prepared, folder, execution, should_continue, clock))
         except BaseException as error:
             write_failure(folder, error)
-            log.error("failed: %s: %s", type(error).__name__, error)
+            log.error("failed: %s: %s", type(error).__name__, failure_message(folder, error))
             raise
         finally:
             tracker.finish(folder)
@@ -219,7 +219,7 @@ def _fit_and_evaluate(
     evaluations = {}
     evaluation_started = time.perf_counter()
     for name, (examples, encoded) in splits.items():
-        with quiet_lightning():
+        with exit_as_interrupt(), quiet_lightning():
             trainer.validate(module, _evaluation_loader(encoded, run.training.batch_tokens, trainer), verbose=False)
         outputs = module.collected_outputs()
         if trainer.is_global_zero:  # which has those of all processes
@@ -282,6 +282,7 @@ class RunData(pl.LightningDataModule):
             shard=self.trainer.global_rank,
             num_shards=self.trainer.world_size,
             num_inputs=self.train.num_inputs,
+            batch_rows=training.batch_rows,
         )
         if self.begin is not None:
             sampler.begin_at(*self.begin)

@@ -242,7 +242,7 @@ def _write_store(folder: Path) -> None:
 def _write_study(store: Path) -> None:
     from atinuke_bench.sweeps.best import FILE
     from atinuke_bench.sweeps.definition import plan_studies
-    from atinuke_bench.sweeps.insight import write_insight
+    from atinuke_bench.sweeps.insight import insight, write_insight
     from atinuke_bench.sweeps.opening import create_or_join
 
     (config,) = plan_studies(
@@ -260,7 +260,7 @@ def _write_study(store: Path) -> None:
         overrides={"training.max_epochs": 1},
     )
     study = create_or_join(config, store)
-    write_insight(study)
+    write_insight(study, insight(study))
     study.close()
     summary = {"mean": 50.0, "deviation": 1.0, "count": 2}
     rival = {"number": 0, "config": {"core.num_layers": 2}, "score_in_study": 50.0, "selection": summary}

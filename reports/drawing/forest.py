@@ -16,6 +16,8 @@ from .style import BAND, INK, SOFT, Plot, finished, new_figure, tip
 #: Letters of a row's name at most.
 _MOST_LETTERS = 36
 _MARK = "#0072b2"
+#: Marks of another kind of difference in the same plot.
+OTHER_MARK = "#d55e00"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class ForestRow:
     spread: Spread
     is_told_apart: bool
     tip: str
+    colour: str = _MARK
+    #: Drawn as a bar from 0, as a part of a whole is.
+    is_bar: bool = False
 
     @classmethod
     def of(cls, name: str, what: str, one: Judged) -> ForestRow:
@@ -69,11 +74,15 @@ def forest(
     for place, row in enumerate(lines):
         if isinstance(row, str):
             continue
-        if (interval := row.spread.interval()) is not None:
-            axes.plot(interval, [place, place], color=INK, lw=1.4)
-        face = _MARK if row.is_told_apart else "none"
-        (mark,) = axes.plot([row.spread.value], [place], "o", ms=6, color=_MARK, mfc=face)
+        face = row.colour if row.is_told_apart else "none"
+        if row.is_bar:
+            # Pale, so that the interval can be seen across it.
+            (mark,) = axes.barh([place], [row.spread.value], 0.5, color=face, edgecolor=row.colour, alpha=0.5, zorder=1)
+        else:
+            (mark,) = axes.plot([row.spread.value], [place], "o", ms=6, color=row.colour, mfc=face)
         tip(mark, row.tip)
+        if (interval := row.spread.interval()) is not None:
+            axes.plot(interval, [place, place], color=INK, lw=1.4, zorder=1.5)
     names = [short(row if isinstance(row, str) else row.name, _MOST_LETTERS) for row in lines]
     axes.set_yticks(range(len(lines)), names)
     axes.tick_params(axis="y", length=0)

@@ -23,7 +23,7 @@ from atinuke_bench.run_folder import RunFolder, find_runs
 
 from .column import Column
 from .frame import Frame, Gap
-from .results import FIELDS, row_of, slice_rows
+from .results import FIELDS, row_of, score_rows, slice_rows
 from .studies import read_studies
 from .suites import suites_around
 from .variants import flat_config, named_by_suites, variant_names, without_seed
@@ -42,6 +42,7 @@ class Collector:
         self.called: dict[str, set[tuple[str, str]]] = {}
         self._rows: list[dict[str, Any]] = []
         self._slices: list[tuple[Any, ...]] = []
+        self._scores: list[tuple[Any, ...]] = []
         self._protocols: dict[Column, Mapping[str, Any]] = {}
         self._pretraining: dict[str, Pretraining] = {}
         self._configs: list[str] = []
@@ -69,6 +70,7 @@ class Collector:
             row = row_of(where, {**result, "protocol": protocol})
             figures = _figures(result)
             slices = slice_rows(len(self._rows), result["slices"].get(row["split"], {}))
+            scores = score_rows(len(self._rows), result["scores"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.gaps.append(Gap(where, f"damaged result: {first_line(error, with_class=True)}"))
             return
@@ -90,6 +92,7 @@ class Collector:
         self._protocols.setdefault(row["column"], protocol)
         self._pretraining.setdefault(pretraining.label, pretraining)
         self._slices += slices
+        self._scores += scores
         self._rows.append(row)
         self._configs.append(text)
 
@@ -103,8 +106,9 @@ class Collector:
             runs["variant"] = named_by_suites(runs, self.called)
             runs["variant"] = variant_names(runs, configs)
         slices = pd.DataFrame(self._slices, columns=["run", "slice", "label", "metric", "value"])
-        return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, self._histories,
-                     self.num_trials)  # fmt: skip
+        scores = pd.DataFrame(self._scores, columns=["run", "split", "metric", "value"])
+        return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, scores,
+                     self._histories, self.num_trials)  # fmt: skip
 
 
 def read_frame(places: Iterable[str | Path]) -> Frame:

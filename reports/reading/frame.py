@@ -34,6 +34,8 @@ class Gap:
 class Frame:
     """What some places hold: `runs` (results.FIELDS), `slices` (run, slice, label, metric, value) and `gaps`.
 
+    `scores` has every figure of every split (run, split, metric, value).
+
     `protocols` has the protocol of each column, with a label for the pretraining, and `pretraining` the record of each
     label; `configs` the flat config of the runs whose `config` is its place, seeds left out.
     """
@@ -44,6 +46,7 @@ class Frame:
     protocols: Mapping[Column, Mapping[str, Any]]
     configs: tuple[Mapping[str, Any], ...] = ()
     pretraining: Mapping[str, Pretraining] = field(default_factory=dict)
+    scores: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["run", "split", "metric", "value"]))
     histories: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
     #: Finished runs here that are trials of studies; they are not among `runs`.
     num_trials: int = 0

@@ -94,3 +94,13 @@ def slice_rows(run: int, slices: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         for label, figures in groups.items()
         for metric, value in figures.items()
     ]
+
+
+def score_rows(run: int, scores: Mapping[str, Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Run, split, metric and value of every figure that is known."""
+    return [
+        (run, split, metric, float(value))
+        for split, figures in scores.items()
+        for metric, value in figures.items()
+        if value is not None
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,15 @@ from .frame import Gap
 
 @dataclass(frozen=True)
 class Suite:
-    """The grid of a suite: of each run its task, variant, core, seed and folder (None where it never started)."""
+    """The grid of a suite: of each run its task, variant, core, seed and folder (None where it never started).
+
+    `levels` has the level of each factor of the variants that are cells of its factorial.
+    """
 
     name: str
     grid: tuple[Mapping[str, Any], ...]
     store: Path
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def folder(self, entry: Mapping[str, Any]) -> Path | None:
         """The run folder of an entry of the grid, absolute."""
@@ -59,7 +63,17 @@ def _read(paths: set[Path]) -> tuple[list[Suite], list[Gap]]:
         try:
             record = read_record(SuiteRecord, path)
             kept = tuple(entry for entry in record["cells"] if entry.get("in_grid", True))
-            found.append(Suite(record["name"], kept, path.parent.parent))
+            found.append(Suite(record["name"], kept, path.parent.parent, _levels(record)))
         except RunFolderError as error:
             gaps.append(Gap(str(path), f"damaged record of a suite: {error}"))
     return found, gaps
+
+
+def _levels(record: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The levels of the columns that have some, of the same factors in the same order."""
+    columns = record.get("suite", {}).get("cores", {})
+    found = {name: column["levels"] for name, column in columns.items() if column.get("levels")}
+    factors: Mapping[str, str] = next(iter(found.values()), {})
+    return {
+        name: {factor: own[factor] for factor in factors} for name, own in found.items() if own.keys() == factors.keys()
+    }

@@ -29,6 +29,7 @@ MOST_BYTES = 2_000_000
 #: Whom an example is shown for, in the order of the filters.
 WHO = ("a", "b", "both")
 _EPSILON = 1e-9
+_NO_TEXTS = "Without their texts, which the store of these runs does not have: older runs, or --no-texts."
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,21 @@ def disagreement(frame: Frame, a: Cell, b: Cell, room: Room) -> Disagreement | N
     told = told.assign(width=-told["gain"].abs()).sort_values(["width", "id"])
     rows = [row for who in WHO for row in told[told["who"] == who].head(MOST_OF_A_KIND).to_dict("records")]
     shelf, display = shelf_of(frame, (*a.runs, *b.runs)), display_of(a.column, a.metric)
+    examples = tuple(_shown(row, shelf, display, room) for row in rows)
     return Disagreement(
         frame.name_of(a.column), a.variant, b.variant, common[0], len(both),
         counts["a"], counts["b"], counts["both"],
-        tuple(_shown(row, shelf, display, room) for row in rows), shelf.note,
+        examples, _note(shelf, examples, room),
     )  # fmt: skip
+
+
+def _note(shelf: Shelf, examples: Sequence[ShownExample], room: Room) -> str:
+    """Why examples are shown without their texts; empty where all have them."""
+    if not len(shelf):
+        return shelf.note or _NO_TEXTS
+    if room.has_room() or all(example.fields for example in examples):
+        return ""
+    return "Some are without their texts, for which the page has no more room; `compare A B --examples` shows them."
 
 
 def _shown(row: Mapping[Any, Any], shelf: Shelf, display: Display, room: Room) -> ShownExample:

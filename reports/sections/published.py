@@ -1,128 +1,247 @@
-"""The published record beside what was measured, and why the two may or may not be compared."""
+"""The published record beside every figure that was measured, and why the two may or may not be compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from atinuke_bench.config import Pretraining
 from atinuke_bench.formatting import MISSING, number
 
+from ..drawing.strip import Mark, strip
+from ..drawing.style import Look, Plot, slug
+from ..reading.column import Column
+from ..reading.comparable import Verdict, our_split, verdict, version_of
 from ..reading.frame import Frame
-from ..reading.published import read_published
-from ..statistics.cells import Cell, Cells, ranked
+from ..reading.published import Published
 from ..statistics.effects import relative_change, relative_error_reduction
 from .table import Table
 
-#: Columns that are empty where nothing may be compared.
-_DIFFERENCES = ("absolute difference", "relative change", "relative error reduction")
+#: Figures on one axis are drawn for so many splits and metrics, each with so many systems; the tables have all.
+MOST_STRIPS, MOST_SYSTEMS = 12, 24
+_NOTES = (
+    "Published figures as their sources print them, ± their spread where one is given; what a source does not state is "
+    "left empty. A figure is comparable where data, selection, version, split, metric, pretraining, checkpoint, "
+    "transfer and number of models agree. Beside it stands the variant with the best mean here ± the standard "
+    "deviation of its seeds, which is what most sources print.",
+    "Differences are ours less theirs, given where at most one thing differs.",
+)
 
 
-def published_table(frame: Frame, cells: Cells) -> Table:
-    """The published figures of the tasks at hand, and for each whether a measured one may be compared with it.
+@dataclass(frozen=True)
+class Ours:
+    """A figure measured here: of the variant with the best mean among the runs of a protocol."""
 
-    Only where data, split, metric and pretraining agree is a difference computed, to the variant with the best mean.
+    column: Column
+    variant: str
+    mean: float
+    #: Standard deviation over seeds; NaN of one seed.
+    deviation: float
+    num_seeds: int
+    is_cut: bool = False
+
+    @property
+    def data(self) -> str:
+        return "cut or own data" if self.is_cut else "official data"
+
+    @property
+    def text(self) -> str:
+        return f"{self.variant} {with_spread(self.mean, self.deviation)} ({self.num_seeds})"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A published figure, what it would be compared with, and whether it may be."""
+
+    row: Published
+    verdict: Verdict
+    ours: Ours | None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether at most one thing differs, so that a difference says something."""
+        return self.ours is not None and self.row.kind != "claim" and len(self.verdict.differing) <= 1
+
+    @property
+    def rank(self) -> int:
+        """What readers look for first: comparable, then nearly, then the claims, then the rest."""
+        if self.is_near:
+            return len(self.verdict.differing)
+        return 2 if self.row.kind == "claim" else 3
+
+    def record(self) -> dict[str, Any]:
+        """All fields as plain figures."""
+        row, ours = self.row, self.ours
+        value = math.nan if row.value is None else row.value
+        near = ours.mean if ours is not None and self.is_near else math.nan
+        return {
+            **row.model_dump(),
+            "link": row.link,
+            "comparable": self.text,
+            "measured variant": "" if ours is None else ours.variant,
+            "measured": math.nan if ours is None else ours.mean,
+            "measured deviation": math.nan if ours is None else ours.deviation,
+            "measured seeds": 0 if ours is None else ours.num_seeds,
+            "absolute difference": near - value,
+            "relative change %": relative_change(near, value) if math.isfinite(near) else math.nan,
+            "relative error reduction %": relative_error_reduction(near, value) if math.isfinite(near) else math.nan,
+        }
+
+    @property
+    def text(self) -> str:
+        if self.row.kind == "claim":
+            measured = "" if self.ours is None else f"; measured on {self.ours.column.task}, {self.ours.data}"
+            return f"no: a claim without figures{measured}"
+        if self.ours is not None:
+            return self.verdict.text
+        return "no: this figure was not measured here" + (
+            f" ({'; '.join(self.verdict.differing)})" if self.verdict.differing else ""
+        )
+
+
+def with_spread(value: float, spread: float | None) -> str:
+    """A figure with its spread, if there is one.
+
+    >>> with_spread(84.25, 0.5), with_spread(84.25, None)
+    ('84.25 ± 0.50', '84.25')
     """
-    published = read_published()
-    families = set(frame.runs["family"])
-    rows = published[published["task"].isin(set(frame.runs["task"]) | families)]
-    columns = frame.runs.drop_duplicates("column")
-    beside = [_beside(row, frame, columns, cells) for row in rows.to_dict("records")]
-    # First what may be compared, then the claims, which name what they are measured by here.
-    beside.sort(key=_place)
-    data = pd.DataFrame(beside)
-    shown = pd.DataFrame(
-        [
-            {
-                "task": row["task"],
-                "system": row["system"],
-                "split": row["split"],
-                "metric": row["metric"],
-                "published": "claim, no figure" if row["kind"] == "claim" else number(row["value"]),
-                "measured here": f"{row['measured core']} {number(row['measured'])}"
-                if row["measured core"]
-                else MISSING,
-                "comparable": row["comparable"],
-                "pretraining": row["pretraining"],
-                "protocol": row["protocol"],
-                "absolute difference": number(row["absolute difference"], sign=True),
-                "relative change": number(row["relative change %"], sign=True, unit=" %"),
-                "relative error reduction": number(row["relative error reduction %"], sign=True, unit=" %"),
-                "source": row["source"] + (f" ({row['note']})" if row["note"] else ""),
-            }
-            for row in data.to_dict("records")
-        ]
+    known = spread is not None and math.isfinite(spread)
+    return f"{number(value)} ± {number(spread)}" if known else number(value)
+
+
+#: Task -> column -> (split, metric) -> the best variant's figure.
+Measured = dict[str, dict[Column, dict[tuple[str, str], Ours]]]
+
+
+def beside(frame: Frame, record: Iterable[Published]) -> list[Beside]:
+    """Each published figure of the tasks and families at hand beside the closest figure of ours; the nearest first."""
+    measured = _measured(frame)
+    claimed = _measured(frame, "atinuke")
+    tasks = set(measured)
+    families = {task.partition("/")[0] for task in tasks}
+    found = []
+    for row in record:
+        if row.kind == "claim" and row.task in tasks | families:
+            found.append(_beside_claim(row, frame, claimed))
+        elif row.task in tasks:
+            found.append(_closest(row, frame, measured[row.task]))
+    return sorted(found, key=lambda one: one.rank)
+
+
+def _measured(frame: Frame, core: str | None = None) -> Measured:
+    """The best variant's figures, of one core or of all."""
+    names = ["task", "column", "variant", "core", "is_cut"]
+    scores = frame.scores.join(frame.runs[names], on="run")
+    if core is not None:
+        scores = scores[scores["core"] == core]
+    grouped = scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False)["value"]
+    found: Measured = {}
+    for row in grouped.agg(["mean", "std", "count"]).reset_index().to_dict("records"):
+        own = found.setdefault(row["task"], {}).setdefault(row["column"], {})
+        mean, deviation = float(row["mean"]), float(row["std"])
+        ours = Ours(row["column"], row["variant"], mean, deviation, int(row["count"]), bool(row["is_cut"]))
+        key = row["split"], row["metric"]
+        # Losses are nowhere in the record: of all that is, more is better.
+        if key not in own or own[key].mean < ours.mean:
+            own[key] = ours
+    return found
+
+
+def _closest(row: Published, frame: Frame, measured: Mapping[Column, Mapping[tuple[str, str], Ours]]) -> Beside:
+    """The figure from which the fewest things keep a published one apart; of several the highest."""
+    found = []
+    for column, figures in measured.items():
+        protocol = frame.protocols[column]
+        pretraining = frame.pretraining.get(str(protocol["pretraining"]), Pretraining())
+        ours = figures.get((our_split(row, version_of(row.task, protocol)), row.metric))
+        found.append(Beside(row, verdict(row, protocol, pretraining), ours))
+    return min(
+        found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0.0))
     )
-    num_first = sum(_place(row) < 2 for row in beside)
-    if beside and not any(row["comparable"] == "yes" for row in beside):
-        shown = shown.drop(columns=list(_DIFFERENCES))
-    note = (
-        "Published figures as their sources state them. Most were trained on other text, with pretraining, or scored "
-        "on other splits; a difference is given only where data, split, metric and pretraining agree."
-    )
-    title = "Published figures (other protocols unless marked)"
-    rest = "Published figures of these tasks that no run here may be compared with"
-    return Table("published", title, shown, data, (note,), True, "published", num_first=num_first, rest_title=rest)
 
 
-def _place(row: Mapping[Any, Any]) -> int:
-    """0 for a row that may be compared, 1 for one beside which something was measured, 2 for all others."""
-    if row["comparable"] == "yes":
-        return 0
-    return 1 if row["measured core"] else 2
+def _beside_claim(row: Published, frame: Frame, measured: Measured) -> Beside:
+    """A claim has nothing to be compared with; its row shows what its core scored here, and on which data."""
+    for task, columns in measured.items():
+        if row.task in (task, task.partition("/")[0]):
+            column, figures = next(iter(columns.items()))
+            first = frame.runs[frame.runs["column"] == column].iloc[0]
+            return Beside(row, Verdict(()), figures.get((first["split"], first["metric"])))
+    return Beside(row, Verdict(()), None)
 
 
-def _beside(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> dict[str, Any]:
-    reason, best = _comparable(row, frame, columns, cells)
-    ours = float("nan") if best is None else best.mean
-    value = float(row["value"])
+def published_table(found: Sequence[Beside]) -> Table | None:
+    """What may be compared, or nearly, and the claims; then, folded up, every other figure with its reason."""
+    if not found:
+        return None
+    data = pd.DataFrame([one.record() for one in found])
+    shown = pd.DataFrame([_shown(one, record) for one, record in zip(found, data.to_dict("records"), strict=True)])
+    if not any(one.is_near for one in found):
+        shown = shown.drop(columns=["difference", "relative change", "relative error reduction"])
+    return Table(
+        "published", "Published figures beside ours", shown, data, _NOTES, section="published",
+        links={"source": tuple(one.row.link for one in found)}, num_first=sum(one.rank < 3 for one in found),
+        rest_title="Published figures of these tasks that no run here may be compared with",
+    )  # fmt: skip
+
+
+def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
+    row = one.row
     return {
-        **row,
-        "measured core": "" if best is None else best.variant,
-        "measured": ours,
-        "absolute difference": ours - value,
-        "relative change %": relative_change(ours, value),
-        "relative error reduction %": relative_error_reduction(ours, value),
-        "comparable": reason,
+        "task": row.task,
+        "system": row.system,
+        "figure": f"{row.where} {row.metric}".strip() or MISSING,
+        "published": "claim, no figure" if row.value is None else _published(row),
+        "ours": MISSING if one.ours is None else one.ours.text,
+        "difference": number(record["absolute difference"], sign=True),
+        "relative change": number(record["relative change %"], sign=True, unit=" %"),
+        "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
+        "comparable": one.text,
+        "pretraining": ", ".join(filter(None, (row.pretraining or "not stated", row.model))),
+        "source": f"{row.source}, {row.place}" + ("" if row.read == "primary" else f" [{row.read}]"),
+        "note": row.note,
     }
 
 
-def _comparable(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    if row["kind"] == "claim":
-        return _beside_claim(row, frame, columns, cells)
-    own = columns[columns["task"] == row["task"]]
-    if own.empty:
-        return "not measured here", None
-    reasons = []
-    for _, column in own.iterrows():
-        reason = _why_not(row, column, frame.protocols[column["column"]])
-        if not reason and column["column"] in cells:
-            return "yes", ranked(cells[column["column"]].values())[0]
-        reasons.append(reason or "not measured here")
-    return "no: " + "; ".join(dict.fromkeys(reasons)), None
+def _published(row: Published) -> str:
+    assert row.value is not None
+    counted = f" ({row.statistic or 'of'} {row.seeds})" if row.seeds else ""
+    kind = f" [{row.spread_kind}]" if row.spread_kind not in ("", "std") else ""
+    return with_spread(row.value, row.spread) + kind + counted
 
 
-def _beside_claim(row: Mapping[Any, Any], frame: Frame, columns: pd.DataFrame, cells: Cells) -> tuple[str, Cell | None]:
-    """A claim has nothing to be compared with; its row shows what Atinuke scored here, and on which data."""
-    for _, column in columns[(columns["task"] == row["task"]) | (columns["family"] == row["task"])].iterrows():
-        own = cells.get(column["column"], {})
-        found = [cell for cell in own.values() if frame.value(cell.runs[0], "core") == "atinuke"]
-        if found:
-            data = "cut or own data" if column["is_cut"] else "official data"
-            return f"no: a claim without figures; measured on {column['task']}, {data}", ranked(found)[0]
-    return "no: a claim without figures", None
+def published_plots(found: Sequence[Beside], look: Mapping[str, Look]) -> list[Plot]:
+    """For each figure of ours that something may be compared with: ours and theirs on one axis."""
+    groups: dict[tuple[str, str, str], list[Beside]] = {}
+    for one in found:
+        if one.is_near:
+            groups.setdefault((one.row.task, one.row.where, one.row.metric), []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: -sum(one.verdict.is_comparable for one in item[1]))
+    return [_strip(*key, own, look) for key, own in ordered[:MOST_STRIPS]]
 
 
-def _why_not(row: Mapping[Any, Any], column: pd.Series, protocol: Mapping[str, Any]) -> str:
-    checks = [
-        (not column["is_cut"], "ours is cut or own data"),
-        (protocol["selection"] == "held-out", "ours was selected on dev"),
-        (row["split"] == column["split"], f"split {row['split']}, ours {column['split']}"),
-        (row["metric"] == column["metric"], f"metric {row['metric']}, ours {column['metric']}"),
-        (
-            row["pretraining"] == column["pretraining"],
-            f"pretraining {row['pretraining']}, ours {column['pretraining']}",
+def _strip(task: str, where: str, metric: str, found: Sequence[Beside], look: Mapping[str, Look]) -> Plot:
+    """The comparable systems first, then the highest of the others, as many as can be read."""
+    shown = sorted(found, key=lambda one: (one.rank, -(one.row.value or 0.0)))[:MOST_SYSTEMS]
+    ours = {one.ours.text: one.ours for one in shown if one.ours is not None}
+    marks = [
+        *(Mark(own.variant, own.mean, _known(own.deviation), look[own.variant].colour) for own in ours.values()),
+        *(
+            Mark(one.row.system, one.row.value or 0.0, _known(one.row.spread), None, one.verdict.is_comparable)
+            for one in shown
         ),
     ]
-    return ", ".join(reason for holds, reason in checks if not holds)
+    left_out = f"; {len(found) - len(shown)} more in the table" if len(shown) < len(found) else ""
+    title = (
+        f"{task}, {where}, {metric}: ours (square) and published figures, filled where comparable, hollow where one "
+        f"thing differs; lines are their spread{left_out}"
+    )
+    return strip(f"published-{slug(task)}-{slug(where)}-{slug(metric)}", title, metric, marks)
+
+
+def _known(spread: float | None) -> float:
+    return spread if spread is not None and math.isfinite(spread) else 0.0

@@ -22,6 +22,8 @@ class Table:
     #: Section of the page that shows it, and whether it is folded up there.
     section: str = "scores"
     is_folded: bool = False
+    #: Column of `shown` -> the address that each row's cell leads to.
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Rows that say something; what follows them is folded up on the page, under the title. None: all say something.
     num_first: int | None = None
     rest_title: str = "More rows"

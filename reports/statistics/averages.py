@@ -31,6 +31,7 @@ from atinuke_bench.metrics.metric import Floats
 
 from .panel import Panel
 from .spread import Scores, Sources, Spread, sources
+from .variances import Term, combined, pooled
 from .verdict import Judged, corrected
 
 #: Groups that a statement about other tasks needs: two have one degree of freedom, an interval 6 times their distance.
@@ -80,7 +81,7 @@ def on_these_tasks(panel: Panel, sides: Sequence[tuple[str, float]], *, require_
     value = float(sum(sign * panel.weights @ panel.means(variant) for variant, sign in sides))
     is_known = all(len(own.observed) > 1 for side in scores for own, _ in side) or not require_seeds
     terms = _terms(panel, sides, list(zip(*scores, strict=True))) if is_known else None
-    return Spread(value, _NAN, _NAN) if terms is None else _combined(value, terms, 0.0 if panel.shares_seeds else 2.0)
+    return Spread(value, _NAN, _NAN) if terms is None else combined(value, terms, 0.0 if panel.shares_seeds else 2.0)
 
 
 def _elsewhere(panel: Panel, values: Floats) -> Spread:
@@ -159,25 +160,16 @@ def performance_profile(runs: Floats, thresholds: Floats) -> Floats:
     return (runs.ravel()[:, None] > thresholds).mean(axis=0)
 
 
-@dataclass(frozen=True)
-class _Term:
-    """A part of a variance; `observed` is what its doubt is proportional to, with so many degrees of freedom."""
-
-    variance: float
-    observed: float
-    freedom: float
-
-
 def _terms(
     panel: Panel, sides: Sequence[tuple[str, float]], by_task: Sequence[Sequence[tuple[Scores, float]]]
-) -> list[_Term] | None:
+) -> list[Term] | None:
     """The units of all tasks as one term, and the seeds of each side; None where one of them is unknown."""
     known = [own for parts in by_task if (own := sources(parts)) is not None]
     if len(known) < len(by_task):
         return None
     errors = panel.weights * np.sqrt([own.of_units for own in known])
     parts = errors * (panel.overlap @ errors)
-    terms = [_pooled(parts, parts, [own.unit_freedom for own in known])]
+    terms = [pooled(parts, parts, [own.unit_freedom for own in known])]
     if not panel.shares_seeds:
         return terms + _own_seeds(panel.weights, known)
     for variant, _ in sides:
@@ -188,42 +180,21 @@ def _terms(
     return terms
 
 
-def _own_seeds(weights: Floats, known: Sequence[Sources]) -> list[_Term]:
+def _own_seeds(weights: Floats, known: Sequence[Sources]) -> list[Term]:
     """Seeds of each task by themselves, those of a side of all tasks together."""
     found = []
     for side in range(max(len(own.of_seeds) for own in known)):
         seeded = [(w**2, own.of_seeds[side]) for w, own in zip(weights, known, strict=True) if side < len(own.of_seeds)]
         left, seen = (np.array([share * own[place] / own[2] for share, own in seeded]) for place in (0, 1))
-        found.append(_pooled(left, seen, [own[2] - 1.0 for _, own in seeded]))
+        found.append(pooled(left, seen, [own[2] - 1.0 for _, own in seeded]))
     return found
 
 
-def _shared_seeds(panel: Panel, variant: str) -> _Term:
+def _shared_seeds(panel: Panel, variant: str) -> Term:
     """The average of each seed over the tasks as one observation; what units explain of it is not taken off."""
     observed = np.tensordot(panel.weights, [scores.observed for scores in panel.scores[variant]], axes=1)
     variance = float(observed.var(ddof=1)) / len(observed)
-    return _Term(variance, variance, len(observed) - 1.0)
-
-
-def _pooled(variances: Floats, observed: Floats, freedom: Sequence[float]) -> _Term:
-    """Independent terms as one, whose sum alone is cut off at 0; see `_combined`."""
-    total = float(observed.sum())
-    doubt = float((observed**2 / (np.array(freedom) + 2)).sum())
-    pooled = total**2 / doubt - 2 if doubt else 0.0
-    return _Term(float(variances.sum()), total, min(max(pooled, *freedom), sum(freedom)))
-
-
-def _combined(value: float, terms: Sequence[_Term], bias: float) -> Spread:
-    """A figure whose variance is a sum of terms.
-
-    Degrees of freedom are Satterthwaite's; a bias of 2 takes off theirs: the square of an estimated variance with f of
-    them is 1 + 2/f times too large, 3 times with two seeds, which would make intervals over many tasks too wide.
-    """
-    total = sum(max(0.0, term.variance) for term in terms)
-    doubt = sum(term.observed**2 / (term.freedom + bias) for term in terms)
-    if not doubt or not total:
-        return Spread(value, math.sqrt(total), math.inf)
-    return Spread(value, math.sqrt(total), max(total**2 / doubt - bias, min(term.freedom for term in terms)))
+    return Term(variance, variance, len(observed) - 1.0)
 
 
 def differences(panel: Panel, reference: str | None = None, margin: float | None = None) -> list[AverageDifference]:

@@ -116,7 +116,12 @@ class Sources:
             return Spread(value, math.sqrt(total), math.inf)
         # No fewer than the part with the fewest has by itself.
         fewest = min([self.unit_freedom, *(num - 1.0 for _, _, num in parts)])
-        return Spread(value, math.sqrt(total), max(total**2 / doubt, fewest))
+        freedom = max(total**2 / doubt, fewest)
+        if any(num == 2 for _, _, num in parts):
+            # Two seeds that happen to agree say little of how far others do, and Satterthwaite would trust the units:
+            # one degree more than the seeds have is as much as keeps a corrected table under its 5 %.
+            freedom = min(freedom, 1 + sum(num - 1.0 for _, _, num in parts))
+        return Spread(value, math.sqrt(total), freedom)
 
     def seeds_needed(self, value: float, level: float = LEVEL, power: float = POWER) -> int | None:
         """How many seeds of each core tell a contrast of some value from 0 with probability `power`.
@@ -130,7 +135,19 @@ class Sources:
 
 
 def sources(parts: Sequence[tuple[Scores, float]]) -> Sources | None:
-    """The sources of a contrast's variance; None where there are no resampled scores, or too few that are defined."""
+    """The sources of a contrast's variance; None where that of the units is."""
+    found = unit_variance(parts)
+    if found is None:
+        return None
+    seeded = [(scores, weight) for scores, weight in parts if len(scores.observed) > 1 and not scores.is_fixed]
+    return Sources(*found, tuple(_of_seeds(scores, weight) for scores, weight in seeded))
+
+
+def unit_variance(parts: Sequence[tuple[Scores, float]]) -> tuple[float, float] | None:
+    """The variance that a contrast owes to the units, and its degrees of freedom.
+
+    None where there are no resampled scores, or too few that are defined.
+    """
     resampled = [scores.resampled for scores, _ in parts if scores.resampled is not None]
     if len(resampled) < len(parts):
         return None
@@ -140,9 +157,7 @@ def sources(parts: Sequence[tuple[Scores, float]]) -> Sources | None:
     if len(means) * 2 < len(resampled[0]):
         return None
     freedom = min(_unit_freedom(scores) for scores, _ in parts)
-    of_units = float(means.var(ddof=1)) * (freedom + 1) / freedom
-    seeded = [(scores, weight) for scores, weight in parts if len(scores.observed) > 1 and not scores.is_fixed]
-    return Sources(of_units, freedom, tuple(_of_seeds(scores, weight) for scores, weight in seeded))
+    return float(means.var(ddof=1)) * (freedom + 1) / freedom, freedom
 
 
 def _spread(parts: Sequence[tuple[Scores, float]], *, require_seeds: bool) -> Spread:

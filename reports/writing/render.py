@@ -19,6 +19,7 @@ from ..drawing.names import short, short_names
 from ..drawing.style import themed
 from ..kept import forget_oldest
 from ..reading.collect import Collector, collect_folders, expand
+from ..reading.published import read_published
 from ..reading.studies import read_studies
 from ..reading.suites import read_suites
 from ..reading.wandb_project import collect_project
@@ -43,6 +44,7 @@ SECTIONS = (
     ("comparisons", "Comparisons"),
     ("across", "Across tasks"),
     ("ablation", "Ablation"),
+    ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
     ("cost", "Cost"),
     ("studies", "Studies"),
@@ -57,13 +59,15 @@ def write_report(
     projects: Iterable[str] = (),
     reference: str | None = None,
     margin: float | None = None,
+    published: Iterable[Path] = (),
 ) -> Report:
     """Make a report of run folders, and of the runs of W&B projects (`entity/project`), and write it.
 
-    RunFolderError when a place holds no run at all; TrackerError when a project cannot be read; ConfigError as in
-    `make_report`.
+    `published` are a user's own files of published figures. RunFolderError when a place holds no run at all;
+    TrackerError when a project cannot be read; ConfigError for a wrong record, and as in `make_report`.
     """
     require_margin(margin)
+    record = read_published(published)
     places = list(places)
     collector = Collector()
     if places:
@@ -72,7 +76,7 @@ def write_report(
         collect_project(project, collector)
     # What of them cannot be read is among the gaps of the folders.
     studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
-    report = make_report(collector.frame(), studies, suites, reference, margin)
+    report = make_report(collector.frame(), studies, suites, reference, margin, record)
     write_files(report, out)
     forget_oldest()
     return report

@@ -29,5 +29,7 @@ def by_number_of_choices(examples: Dataset, answers: Answers, measured: Measured
 
 
 def number_of_choices_of(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
-    """The slice of each example: how many choices it has."""
-    return [{"choices": [str(len(choices))]} for choices in examples["choices"][:]]
+    """The slice of each example: how many choices it has; none where all have as many."""
+    sizes = [len(choices) for choices in examples["choices"][:]]
+    differ = len(set(sizes)) > 1
+    return [{"choices": [str(size)]} if differ else {} for size in sizes]

@@ -104,6 +104,31 @@ def test_the_inputs_of_a_row_are_counted_and_stay_together(inputs, budget, num_s
     assert sorted(set(seen)) == list(range(len(inputs)))
 
 
+@given(LENGTHS, st.integers(40, 400), st.integers(1, 7), st.integers(1, 3))
+@settings(deadline=None, max_examples=60)
+def test_a_batch_of_training_has_at_most_as_many_rows_as_asked(lengths, budget, most, num_shards):
+    samplers = [
+        TokenBudgetSampler(lengths, budget, seed=1, batch_rows=most, shard=shard, num_shards=num_shards)
+        for shard in range(num_shards)
+    ]
+    seen = []
+    for parts in zip(*samplers, strict=True):
+        rows = np.concatenate(parts)
+        assert 1 <= len(rows) <= most
+        assert len(rows) * lengths[rows].max() <= budget
+        seen += rows.tolist()
+    assert sorted(seen) == list(range(len(lengths)))
+
+
+def test_batches_of_rows_are_full_where_the_budget_allows():
+    lengths = np.random.default_rng(0).integers(5, 50, 1000)
+    sampler = TokenBudgetSampler(lengths, 32 * 50, seed=0, batch_rows=32)
+    sizes = sorted(len(rows) for rows in sampler)
+    assert (len(sizes), sizes[0], sizes[1]) == (32, 8, 32)
+    unset = TokenBudgetSampler(lengths, 32 * 50, seed=0)
+    assert max(len(rows) for rows in unset) > 32
+
+
 def test_order_is_a_function_of_seed_and_epoch_alone():
     lengths = np.random.default_rng(0).integers(1, 50, 500)
 

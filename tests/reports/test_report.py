@@ -15,7 +15,6 @@ from atinuke_bench.cli import app
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
-from atinuke_bench.reports.reading.published import read_published
 from atinuke_bench.reports.report import make_report
 from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.writing.render import render_html, write_report
@@ -250,15 +249,6 @@ def test_the_commands(store):
     assert record["absolute difference"] == pytest.approx(30, abs=0.5)
     shown = CliRunner().invoke(app, ["compare", "atinuke-nano", "transformer", "--runs", str(store)])
     assert re.search(r"snli\s+atinuke-nano\s+transformer-nano", shown.stdout)
-
-
-def test_every_published_row_has_its_source_and_the_claim_has_no_figure():
-    rows = read_published()
-    assert (rows[["source", "split", "protocol", "pretraining"]] != "").all(axis=None)
-    claims = rows[rows["kind"] == "claim"]
-    assert len(claims) == 5
-    assert claims["value"].isna().all()
-    assert rows.loc[rows["kind"] != "claim", "value"].between(0, 100).all()
 
 
 def test_a_run_that_its_predictions_contradict_is_a_gap_and_counts_in_no_mean(tmp_path, write_run):

@@ -26,7 +26,10 @@ def test_a_claim_is_carried_out_up_to_its_seeds(tmp_path, cli):
     _train(store, "atinuke", 0)
     _train(store, "bilstm", 2)
     text = "atinuke > bilstm by 90 points on snli"
-    shown = cli("claim", text, "--runs", store, "--carry-out", "--max-seeds", 3, "--workers", 1, "--wandb", "disabled")
+    shown = cli(
+        "claim", text, "--runs", store, "--carry-out", "--max-seeds", 3, "--workers", 1, "--device-batch-tokens", 256,
+        "--wandb", "disabled",
+    )  # fmt: skip
     assert (shown.status, shown.out.split(":")[0]) == (1, "refuted"), shown.err
     configs: dict[str, set[str]] = {"atinuke": set(), "bilstm": set()}
     seeds: dict[str, set[int]] = {"atinuke": set(), "bilstm": set()}

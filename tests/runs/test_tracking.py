@@ -16,6 +16,7 @@ from atinuke_bench.cli import main
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.tracking import make_tracker
+from atinuke_bench.runs.wandb_record import Note
 from atinuke_bench.runs.wandb_upload import needs_upload
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import Execution, train_and_evaluate
@@ -57,6 +58,15 @@ def offline_home(tmp_path, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "null", '{"identity": "x", "training": "2"}', '{"training": 1}'])
+def test_a_damaged_note_is_written_anew(make_run, tmp_path, damage):
+    prepared, folder = prepare(make_run("snli", "majority")), RunFolder(tmp_path / "run")
+    folder.create()
+    (folder.path / ".wandb.json").write_text(damage)
+    make_tracker("offline", group="grid").start(prepared, folder)
+    assert Note.read(folder) == Note(prepared.identity, 1, "atinuke-bench", "grid", is_under_way=True)
 
 
 def test_one_offline_record_holds_config_history_summary_and_predictions(make_run, tmp_path, offline_home):

@@ -76,7 +76,7 @@ def test_a_pruned_trial_has_the_best_of_its_epochs(learned):
 def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(study, sweep, tmp_path):
     tiny = study(budget={"trials": 16}, space=SPACE, pruner="none")
     sweep(tiny)
-    write_insight(tiny)
+    write_insight(tiny, insight(tiny))
     path = tiny.folder / "insight.json"
     code = (
         "import json, sys, pathlib; from atinuke_bench.reports.sections.studies import write_figures;"

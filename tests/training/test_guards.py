@@ -12,6 +12,7 @@ from atinuke_bench.locks import marker_of
 from atinuke_bench.run_folder import RunFolder, folder_of
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.guards import EndRequest, only_holder, sigterm_as_interrupt
+from atinuke_bench.training.module import TaskModule
 from atinuke_bench.training.prepare import prepare
 from atinuke_bench.training.train import train_and_evaluate
 
@@ -67,6 +68,40 @@ def test_what_fails_after_the_wish_to_end_is_the_end(is_made, ends):
         with pytest.raises(ends):
             lose_the_others()
         assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "message"),
+    [
+        ("training_step", signal.SIGINT, "interrupted by SIGINT after 1 whole epoch"),
+        ("evaluation", signal.SIGTERM, "interrupted by SIGTERM after 2 whole epochs"),
+    ],
+)
+def test_an_interrupted_run_says_what_ended_it_and_how_far_it_was(make_run, tmp_path, monkeypatch, step, kind, message):
+    name = "validation_step" if step == "evaluation" else step
+    original, signals = getattr(TaskModule, name), list[signal.Signals]()
+
+    def signalled(self, *given):
+        is_moment = self.trainer.state.fn == "validate" if step == "evaluation" else self.trainer.current_epoch == 1
+        if is_moment and not signals:
+            signals.append(kind)
+            signal.raise_signal(kind)
+        return original(self, *given)
+
+    monkeypatch.setattr(TaskModule, name, signalled)
+    prepared, folder = prepare(make_run(core="bilstm")), RunFolder(tmp_path / "run")
+    # A shell's background jobs, such as these tests may be, ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_and_evaluate(prepared, folder, Execution(show_progress=False))
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    failure = folder.read_failure()
+    assert failure is not None
+    assert (failure.failure_class, failure.message) == ("killed", message)
+    assert f"failed: KeyboardInterrupt: {message}" in folder.log.read_text(encoding="utf-8")
 
 
 def test_processes_that_begin_at_once_do_not_hinder_each_other(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,16 @@ TASKS = {
     "cad-sentiment": "glue/sst2",
     **{f"advglue-{name}": task for name, (task, _) in ADVGLUE.items()},
 }
+#: Texts of other domains, in columns: test set -> task of the runs.
+DOMAINS = {"ontogum": "coref", "litbank": "coref", "conll05-brown": "srl"}
+#: A name, and the pronoun that means it.
+COLUMNS = {
+    "ontogum": "0\tAda\t(1)\n1\tsat\t{last}\n2\tas\t{last}\n3\tshe\t(1)\n",
+    "litbank": "\n".join(
+        "\t".join(["one", "0", str(place), word, *["_"] * 8, cell])
+        for place, (word, cell) in enumerate([("Ada", "(1)"), ("sat", "{last}"), ("as", "{last}"), ("she", "(1)")])
+    ),
+}
 
 
 def write_tsv(path: Path, names: str, rows: Sequence[tuple[str, ...]]) -> None:
@@ -65,6 +76,15 @@ def official_sets(tmp_path_factory) -> Path:
     }
     (folder / "advglue").mkdir()
     (folder / "advglue" / "dev.json").write_text(json.dumps(advglue))
+    for name, place, last in (("ontogum", "gum/coref/ontogum/conll", "_"), ("litbank", "litbank/coref/conll", "-")):
+        (folder / place).mkdir(parents=True)
+        header = "" if name == "ontogum" else "(one); part 0"
+        text = COLUMNS[name].format(last=last)
+        (folder / place / "one.conll").write_text(f"#begin document {header}\n{text}\n#end document\n")
+    brown = folder / "conll05st-release" / "test.brown"
+    for kind, column in (("words", "Ada\nsat\n\n"), ("props", "-\t(A0*)\nsit\t(V*)\n\n")):
+        (brown / kind).mkdir(parents=True)
+        (brown / kind / f"test.brown.{kind}.gz").write_bytes(gzip.compress(column.encode()))
     return folder
 
 
@@ -74,7 +94,7 @@ def _task_and_run(name):
 
 def test_each_is_named_after_its_file_and_known_to_this_test():
     declared = {name: read_declaration(path) for name, path in built_in_test_sets().items()}
-    known = (*TASKS, "squad-addsent")
+    known = (*TASKS, "squad-addsent", *DOMAINS)
     assert {name: declaration.name for name, declaration in declared.items()} == {name: name for name in known}
 
 
@@ -135,3 +155,13 @@ def test_a_declared_task_is_a_test_set_too(official_sets):
     assert fitted.examples_for(task, "test")["sentence1"][:] == ["Ein Hund rennt."]
     mapped = open_test_set("xnli/de", folder, "entailment=entailment+neutral,neutral=contradiction", "own")
     assert (mapped.name, mapped.declaration.task) == ("own", "xnli/de")
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_another_domain_is_read_for_runs_of_its_family(official_sets, name):
+    task, run = _task_and_run(DOMAINS[name])
+    fitted = open_test_set(name, official_sets).fit(task, run)
+    assert list(fitted.loaded.splits) == ["test"]
+    (example,) = fitted.examples_for(task, "test")
+    assert example["words"][:2] == ["Ada", "sat"]
+    assert fitted.task.data.gold(fitted.loaded.splits["test"])

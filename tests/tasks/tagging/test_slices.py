@@ -6,7 +6,7 @@ from datasets import Dataset
 
 from atinuke_bench.metrics.metric import Answers
 from atinuke_bench.tasks.tagging.metric import ACCURACY, SEQEVAL_F1
-from atinuke_bench.tasks.tagging.slices import by_type_and_words
+from atinuke_bench.tasks.tagging.slices import by_type_and_words, types_and_length_of
 
 LONG = ["O"] * 12
 
@@ -35,3 +35,14 @@ def test_words():
     assert slices["tag"] == {"DET": {"accuracy": 100.0, "num": 1}, "NOUN": {"accuracy": 50.0, "num": 2}}
     assert slices["word"] == {"in train": {"accuracy": 100.0, "num": 2}, "not in train": {"accuracy": 0.0, "num": 1}}
     assert slices["words in the sentence"] == {"1-9": {"accuracy": 200 / 3, "num": 3}}
+
+
+def test_sentences_lie_in_the_slices_of_their_chunks_and_lengths():
+    gold = [["B-PER", "I-PER", "O"], ["O"] * 12, ["B", "O"]]
+    assert types_and_length_of(None, gold) == [
+        {"type": ["PER"], "words in the sentence": ["1-9"]},
+        {"type": [], "words in the sentence": ["10-19"]},
+        {"type": ["chunk"], "words in the sentence": ["1-9"]},
+    ]
+    (plain,) = types_and_length_of(None, [["NOUN", "VERB", "NOUN"]])
+    assert plain["tag"] == ["NOUN", "VERB"]

@@ -1,0 +1,223 @@
+"""The published record: whole, with its sources, and beside our figures only where nothing keeps the two apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from atinuke_bench import registry
+from atinuke_bench.config import Pretraining
+from atinuke_bench.errors import ConfigError
+from atinuke_bench.reports.drawing.style import looks
+from atinuke_bench.reports.reading.collect import read_frame
+from atinuke_bench.reports.reading.comparable import RELEASES, our_split, verdict, version_of
+from atinuke_bench.reports.reading.published import Published, read_published
+from atinuke_bench.reports.report import make_report
+from atinuke_bench.reports.sections.published import beside, published_plots, published_table
+
+FULL = {"is_cut": False, "selection": "held-out"}
+BERT = Pretraining(model="google-bert/bert-base-uncased")
+ROW = Published(
+    task="squad-v1.1", version="1.1", split="dev", metric="f1", value=88.5, spread=0.2, spread_kind="std", seeds=5,
+    statistic="mean", system="BERT-base", kind="result", pretraining="masked", model="bert-base-uncased",
+    transfer="none", composition="single", data="full", source="arXiv 1810.04805", place="table 2", read="primary",
+)  # fmt: skip
+V1_1 = {**FULL, "split_sizes": {"train": 87_599, "dev": 10_570}}
+
+
+@pytest.fixture(scope="module", name="record")
+def _record() -> list[Published]:
+    return read_published()
+
+
+def test_every_family_has_its_rows_and_no_figure_stands_there_twice(record):
+    families = Counter(row.task.partition("/")[0].removesuffix("-v1.1").removesuffix("-v2.0") for row in record)
+    assert families.keys() == {"squad", "glue", "superglue", "snli", "coref", "srl"}
+    assert min(families.values()) >= 50
+    fields = ("task", "version", "split", "subset", "metric", "system", "source", "transfer", "composition", "place")
+    counts = Counter(tuple(getattr(row, name) for name in fields) for row in record)
+    assert not [key for key, count in counts.items() if count > 1]
+    assert sum(row.spread is not None and (row.seeds or 0) > 1 for row in record) >= 100
+
+
+def test_its_tasks_are_tasks_or_averages_of_a_family(record):
+    known = {*registry.task_names(), "glue", "superglue"}
+    assert not {row.task for row in record} - known
+    assert {row.task for row in record if row.kind == "claim"} == {"squad-v1.1", "glue", "snli", "coref", "srl"}
+    assert all(row.metric == "average" for row in record if row.task in ("glue", "superglue") and row.kind != "claim")
+
+
+def test_vectors_that_were_learned_before_are_no_training_from_scratch(record):
+    (match,) = {
+        row.pretraining for row in record if row.system.startswith("Match-LSTM") and row.composition == "single"
+    }
+    assert match == "static vectors"
+
+
+def test_releases_are_those_that_tasks_know():
+    for task, sizes in RELEASES.items():
+        official = {release["train"] for release in registry.load_task(task).official_sizes}
+        assert set(sizes) == official, task
+
+
+def test_a_row_is_comparable_where_all_agrees():
+    found = verdict(ROW, V1_1, BERT)
+    assert (found.differing, found.not_stated, found.text) == ((), (), "yes")
+
+
+@pytest.mark.parametrize(
+    ("row", "protocol", "pretraining", "reason"),
+    [
+        ({}, {"is_cut": True}, BERT, "ours is cut or own data"),
+        ({}, {"selection": "dev"}, BERT, "ours was selected on dev"),
+        ({"version": "2.0"}, {}, BERT, "data 2.0, ours 1.1"),
+        ({"version": ""}, {}, BERT, "data of no stated version, ours 1.1"),
+        ({}, {}, Pretraining(), "pretraining masked, ours none"),
+        ({}, {}, Pretraining(model="bert-base-cased"), "checkpoint bert-base-uncased, ours bert-base-cased"),
+        ({"model": ""}, {}, BERT, "checkpoint not stated (BERT-base), ours google-bert/bert-base-uncased"),
+        ({"pretraining": ""}, {}, BERT, "pretraining not stated, ours google-bert/bert-base-uncased"),
+        ({"pretraining": "none"}, {}, BERT, "no pretraining, ours google-bert/bert-base-uncased"),
+        ({"pretraining": "static vectors", "model": ""}, {}, Pretraining(), "pretraining static vectors, ours none"),
+        ({}, {}, Pretraining(task="lm", objective="causal", data="0a1b"), "pretraining masked, ours our own, lm"),
+        ({"transfer": "from mnli"}, {}, BERT, "transfer: from mnli, ours none"),
+        ({}, {}, Pretraining(task="glue/mnli", earlier=BERT), "transfer: none, ours from mnli"),
+        ({"composition": "ensemble"}, {}, BERT, "an ensemble"),
+        ({"data": "10 %"}, {}, BERT, "trained on 10 %"),
+        ({"statistic": "best"}, {}, BERT, "the best of 5 runs, ours a mean"),
+    ],
+)
+def test_each_field_that_differs_is_named(row, protocol, pretraining, reason):
+    found = verdict(ROW.model_copy(update=row), {**V1_1, **protocol}, pretraining)
+    (only,) = found.differing
+    assert only.startswith(reason)
+    assert found.text == f"yes, but for one thing: {only}"
+
+
+def test_what_is_not_stated_is_said_and_two_things_are_a_no():
+    open_ = ROW.model_copy(update={"transfer": "", "composition": ""})
+    assert verdict(open_, V1_1, BERT).text == "yes, as far as stated (not stated: transfer, whether one model)"
+    assert verdict(open_, V1_1, Pretraining(task="snli", earlier=BERT)).differing == ("transfer from snli",)
+    both = ROW.model_copy(update={"composition": "ensemble", "data": "1,000 examples"})
+    assert verdict(both, V1_1, BERT).text == "no: an ensemble; trained on 1,000 examples"
+
+
+def test_an_earlier_run_on_the_same_checkpoint_is_the_same_transfer():
+    row = ROW.model_copy(update={"task": "glue/rte", "version": "", "transfer": "from mnli"})
+    assert not verdict(row, FULL, Pretraining(task="glue/mnli", earlier=BERT)).differing
+
+
+def test_splits_and_parts_are_found_under_our_names():
+    def ours(task: str, version: str, split: str, subset: str = "") -> str:
+        return our_split(ROW.model_copy(update={"task": task, "split": split, "subset": subset}), version)
+
+    assert ours("glue/mnli", "", "dev", "mismatched") == "dev_mismatched"
+    assert ours("glue/mnli", "", "dev") == "", "an average of both, or not stated"
+    assert ours("srl", "CoNLL-2005", "test", "brown") == "test_brown"
+    assert ours("srl", "CoNLL-2005", "test") == ""
+    assert ours("srl", "CoNLL-2012", "test") == "test"
+    assert ours("coref", "CoNLL-2012", "test", "10-fold") == ""
+
+
+def test_many_rows_are_comparable_with_a_run_that_can_be_made(record):
+    """Official data of full size, fine-tuned from a row's own checkpoint or from nothing, after what came between."""
+    found = []
+    for row in record:
+        if row.kind != "result" or row.task in ("glue", "superglue"):
+            continue
+        task = registry.load_task(row.task)
+        start = Pretraining(model=row.model) if row.model else Pretraining()
+        if row.transfer == "from mnli":
+            start = Pretraining(task="glue/mnli", earlier=start)
+        for sizes in task.official_sizes:
+            protocol = {**FULL, "split_sizes": sizes}
+            split = our_split(row, version_of(row.task, protocol))
+            # GLUE's and SuperGLUE's test sets are hidden.
+            is_scored = split in task.splits.evaluated and not (row.split == "test" and "glue" in row.task)
+            if is_scored and verdict(row, protocol, start).is_comparable:
+                found.append(row)
+                break
+    assert len(found) >= 150
+    assert {row.task.partition("/")[0] for row in found} >= {"glue", "superglue", "squad-v1.1", "squad-v2.0", "srl"}
+
+
+def squad(write_run, store: Path, seed: int, value: float, **protocol):
+    scores = {"dev": {"f1": value, "exact_match": value - 8}}
+    edit = {"split": "dev", "metric": "f1", "score": value, "scores": scores}
+    own = {"pretraining": {"model": "bert-base-uncased"}, **V1_1, **protocol}
+    write_run(store, "pretrained", task="squad-v1.1", seed=seed, label="bert", edit=edit, **own)
+
+
+@pytest.fixture(name="measured")
+def _measured(tmp_path, write_run):
+    for seed, value in enumerate((88.0, 89.0)):
+        squad(write_run, tmp_path, seed, value)
+    return read_frame([tmp_path])
+
+
+def test_every_stored_figure_has_what_was_published_beside_it(measured):
+    em = ROW.model_copy(update={"metric": "exact_match", "value": 81.0, "spread": None, "spread_kind": ""})
+    test = ROW.model_copy(update={"split": "test"})
+    other = ROW.model_copy(update={"task": "snli"})
+    found = beside(measured, [test, em, ROW, other])
+    assert [(one.row.metric, one.row.split, one.text) for one in found] == [
+        ("exact_match", "dev", "yes"),
+        ("f1", "dev", "yes"),
+        ("f1", "test", "no: this figure was not measured here"),
+    ]
+    figures = found[1].record()
+    assert figures["measured"] == pytest.approx(88.5)
+    assert figures["measured deviation"] == pytest.approx(0.5**0.5)
+    assert figures["absolute difference"] == pytest.approx(0.0)
+    assert found[0].record()["relative change %"] == pytest.approx(100 * (80.5 - 81) / 81)
+    table = published_table(found)
+    assert table is not None
+    assert (len(table.shown), table.num_first) == (3, 2), "the last is folded up"
+    assert table.links["source"] == ("https://arxiv.org/abs/1810.04805",) * 3
+    assert "88.50 ± 0.20 (mean 5)" in set(table.shown["published"])
+    assert len(published_plots(found, looks(["bert"]))) == 2
+
+
+def test_of_several_protocols_the_nearest_stands_beside(tmp_path, write_run):
+    squad(write_run, tmp_path, 0, 95.0, is_cut=True)
+    squad(write_run, tmp_path, 1, 80.0)
+    (one,) = beside(read_frame([tmp_path]), [ROW])
+    assert one.ours is not None
+    assert (one.text, one.ours.mean) == ("yes", 80.0)
+
+
+def test_claims_stand_in_the_report_of_their_family(tmp_path, write_run):
+    write_run(tmp_path, task="glue/rte")
+    made = make_report(read_frame([tmp_path]))
+    table = next(table for table in made.tables if table.name == "published")
+    assert "claim, no figure" in set(table.shown["published"])
+    claims = table.shown.loc[table.shown["published"] == "claim, no figure", "comparable"]
+    assert set(claims) == {"no: a claim without figures; measured on glue/rte, official data"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("snli,x,86.0,1", r"own.csv: row 1.split: .*found 'x'"),
+        ("snli,test,,1", "a figure has a value, a split and a metric"),
+        ("snli,test,860,1", r"row 1.value"),
+        ("snli,test,86.0", "has not as many cells as the first line has names"),
+    ],
+)
+def test_what_is_wrong_in_an_own_record_is_one_line(tmp_path, line, message):
+    names = "task,split,value,seeds,metric,system,kind,source,place,read"
+    tail = ",accuracy,Ours,result,https://example.org/paper,table 1,primary"
+    (tmp_path / "own.csv").write_text(f"{names}\n{line}{tail}\n")
+    with pytest.raises(ConfigError, match=message):
+        read_published([tmp_path / "own.csv"])
+
+
+def test_an_own_record_is_read_beside_the_other(tmp_path, record):
+    names = "task,split,value,metric,system,kind,source,place,read"
+    (tmp_path / "own.csv").write_text(
+        f"{names}\nsnli,test,86.0,accuracy,Ours,result,https://example.org/paper,table 1,primary\n"
+    )
+    found = read_published([tmp_path / "own.csv"])
+    assert len(found) == len(record) + 1
+    assert found[-1].link == "https://example.org/paper"
