@@ -25,7 +25,7 @@ from .examples import ShownExample, show_example
 MOST_COLUMNS = 16
 MOST_OF_A_KIND = 14
 #: Bytes that the page has for them, about; after these, examples are shown without their texts.
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_500_000
 #: Whom an example is shown for, in the order of the filters.
 WHO = ("a", "b", "both")
 _EPSILON = 1e-9

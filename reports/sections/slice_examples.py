@@ -22,7 +22,7 @@ MOST_LABELS = 6
 NUM_WRONG, NUM_RIGHT = 2, 1
 MOST_TEXT = 500
 #: Bytes that the page has for them, about, shared by the tasks.
-MOST_BYTES = 1_200_000
+MOST_BYTES = 800_000
 
 
 @dataclass(frozen=True)

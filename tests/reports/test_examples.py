@@ -80,6 +80,15 @@ def test_so_many_characters_of_a_text_are_kept_at_most():
     assert kept == sorted(kept)
 
 
+def test_an_example_of_any_size_takes_little_of_the_page():
+    example = {f"{'k' * 500} {number}": "word " * 9000 for number in range(400)}
+    shown = show_example(Display(), "i" * 9000, "a", example, "g" * 9000, {"A": "a" * 9000, "B": "b\n" * 9000})
+    assert len(shown.fields) == 32
+    assert max(len(name) for name, _ in shown.fields) == len(shown.id) == 100
+    assert max(len(text) for _, text in shown.answers) == 300
+    assert shown.cost < 35_000
+
+
 @pytest.mark.parametrize("example", [None, {}, {"text": 3}, {"text": "Ada"}])
 def test_an_example_that_cannot_be_marked_is_shown_by_its_answers(example):
     shown = show_example(_Spans(), "x", "a", example, "0-3 PER", {"A": "nonsense", "B": EVIL})
