@@ -58,7 +58,7 @@ def slice_examples(frame: Frame, cells: Cells) -> Iterator[SliceExamples]:
 
 def _groups(frame: Frame, cell: Cell, room: Room) -> Iterator[SliceGroup]:
     run = cell.runs[0]
-    shelf = shelf_of(frame, cell.runs)
+    shelf = shelf_of(frame, cell.column, cell.runs)
     members = pd.DataFrame(shelf.members(), columns=["id", "slice", "label"])
     if members.empty:
         return

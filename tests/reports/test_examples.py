@@ -228,6 +228,16 @@ def test_runs_without_texts_are_shown_by_id_and_answers(tmp_path, write_run):
     assert made.slice_examples == ()
 
 
+def test_a_newer_run_gives_its_texts_to_older_ones(tmp_path, write_run):
+    examples = {f"t-{n}": {"sentence1": f"Text {n}"} for n in range(40)}
+    for core in ("atinuke", "bilstm"):
+        write_run(tmp_path, core, num=40)
+    keep_texts(tmp_path, [write_run(tmp_path, "majority", num=40, right=0.4)], examples)
+    (one, *_) = make_report(tmp_path).disagreements
+    assert {one.a, one.b} == {"atinuke-nano", "bilstm-nano"}
+    assert all(example.fields for example in one.examples)
+
+
 def test_a_damaged_file_of_texts_is_said_and_shows_nothing(store):
     (path,) = (store / "examples").iterdir()
     path.write_bytes(path.read_bytes()[:-4] + b"XXXX")
