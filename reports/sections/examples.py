@@ -30,7 +30,7 @@ _MOST_LANES = 9
 _WORD = re.compile(r"\s*\S{1,24}\s?|\s+")
 GOLD = "gold"
 #: What a display may raise for an example or an answer of another shape.
-_MISFITS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True)
