@@ -17,7 +17,8 @@ from atinuke_bench.files import parse_json, read_json, read_object, sha256_file
 from atinuke_bench.formatting import visible
 from atinuke_bench.predictions import read_predictions
 from atinuke_bench.reports.sections.table import Table
-from atinuke_bench.reports.writing.formats import to_csv, to_latex
+from atinuke_bench.reports.writing.formats import to_csv
+from atinuke_bench.reports.writing.latex import to_latex
 from atinuke_bench.run_folder import RunFolder, find_runs, history_lines, parse_history
 
 

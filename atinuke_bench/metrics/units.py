@@ -41,6 +41,8 @@ def by_unit(metric: Metric, ids: Sequence[str], units: Sequence[str | None] | No
     """
     if sample.units != tuple(ids):
         return sample
+    if units is None and type(metric).unit_of is Metric.unit_of and len(set(ids)) == len(ids):
+        return sample  # every example is a unit
     named = [None] * len(ids) if units is None else units
     return grouped(
         sample, [metric.unit_of(id_) if unit is None else unit for id_, unit in zip(ids, named, strict=True)]

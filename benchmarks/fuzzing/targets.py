@@ -160,7 +160,8 @@ def report(root: Path) -> Any:
     for gap in frame.gaps:
         require_readable(gap.reason)
     made = make_report(frame, studies, suites, None)
-    from atinuke_bench.reports.writing.formats import to_latex, to_markdown
+    from atinuke_bench.reports.writing.formats import to_markdown
+    from atinuke_bench.reports.writing.latex import to_latex
 
     return [text for table in made.tables for text in (to_markdown(table), to_latex(table))]
 

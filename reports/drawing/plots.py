@@ -21,6 +21,7 @@ from atinuke_bench.formatting import number
 from ..statistics.cells import Cell
 from .labels import label_ends, label_points, legend, plain_log_axis
 from .names import short, short_names
+from .once import drawn_once
 from .style import BAND, INK, PAPER, SOFT, WIDTH, Look, Plot, finished, new_figure, slug, tip
 
 _MOST_BARS = 6
@@ -30,6 +31,7 @@ _LETTERS_ACROSS = 84
 History = tuple[Sequence[float], Sequence[float], Sequence[float]]
 
 
+@drawn_once
 def learning_curves(task: str, histories: dict[str, list[History]], look: dict[str, Look]) -> Plot | None:
     """Training loss and selection score by epoch: mean over seeds, band from the lowest to the highest seed.
 
@@ -84,9 +86,18 @@ def score_against_cost(
         for cell in cells
         if np.isfinite(training_flops[cell.variant])
     ]
-    if len(points) < 2:
-        return None
+    return _pareto(task, cells[0].metric, points, look) if len(points) > 1 else None
+
+
+@drawn_once
+def _pareto(
+    task: str,
+    metric: str,
+    points: Sequence[tuple[float, float, tuple[float, float], str]],
+    look: Mapping[str, Look],
+) -> Plot:
     # Equal costs are common (one size, several cores); a step to the side keeps every interval visible.
+    costs = {variant: x for x, _, _, variant in points}
     points = [
         (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), y, interval, variant)
         for place, (x, y, interval, variant) in enumerate(points)
@@ -100,11 +111,11 @@ def score_against_cost(
             axes.plot([x, x], [low, high], color=own.colour, lw=1.4)
         (mark,) = axes.plot([x], [y], color=own.colour, marker=own.marker, ms=8, ls="")
         bounds = f" [{number(low)}, {number(high)}]" if np.isfinite(low) else ""
-        tip(mark, f"{variant}: {number(y)}{bounds} at {training_flops[variant]:.3g} FLOPs")
+        tip(mark, f"{variant}: {number(y)}{bounds} at {costs[variant]:.3g} FLOPs")
     front = _front(points)
     axes.step([p[0] for p in front], [p[1] for p in front], where="post", color=SOFT, lw=1, ls="--", zorder=0)
     axes.set_xlabel("training FLOPs")
-    axes.set_ylabel(cells[0].metric)
+    axes.set_ylabel(metric)
     axes.margins(x=0.25)
     axes.set_title("dashed: no core here is both cheaper and better", loc="left")
     lines = [((x, low), (x, high)) for x, _, (low, high), _ in points if np.isfinite(low)]
@@ -153,6 +164,7 @@ class SliceTable:
         ]
 
 
+@drawn_once
 def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     """Curves where the labels are lengths or distances in order, else bars."""
     if _is_ordered(table.mean.index):

@@ -12,12 +12,14 @@ from atinuke_bench.metrics.metric import Floats
 from ..statistics.averages import performance_profile
 from ..statistics.ranks import Ranking
 from .labels import legend
+from .once import drawn_once
 from .style import INK, Look, Plot, finished, new_figure, tip
 
 #: Past so many ranks, numbers beside each other run into each other.
 _MOST_NUMBERS = 10
 
 
+@drawn_once
 def rank_diagram(name: str, title: str, variants: Sequence[str], ranking: Ranking, look: Mapping[str, Look]) -> Plot:
     """Mean ranks on a line (Demšar 2006), best at the left; a bar joins those that are not told apart."""
     order = [int(place) for place in np.argsort(ranking.mean_ranks, kind="stable")]
@@ -67,6 +69,7 @@ def _scale(axes: Axes, last: int, critical_difference: float) -> None:
     axes.text(end + 0.03 * (last - 1), 1.1, text, va="center", color=INK)
 
 
+@drawn_once
 def profile_figure(name: str, title: str, runs: Mapping[str, Floats], look: Mapping[str, Look]) -> Plot:
     """The share of all runs on all tasks that score above each score: of each variant, runs by tasks [S, T]."""
     scores = np.concatenate([own.ravel() for own in runs.values()])

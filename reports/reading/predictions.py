@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from atinuke_bench.files import sha256_file
 from atinuke_bench.predictions import read_predictions
 
 COLUMNS = ("id", "prediction", "gold", "score")
@@ -22,6 +23,16 @@ class PredictionCache:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._free = most_bytes
         self._tables: dict[tuple[Path, str], pa.Table] = {}
+        self._digests: dict[Path, str] = {}
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of a file, or why it cannot be read."""
+        if path not in self._digests:
+            try:
+                self._digests[path] = sha256_file(path)
+            except OSError as error:
+                self._digests[path] = f"cannot be read ({error})"
+        return self._digests[path]
 
     def read(self, path: Path, split: str) -> pa.Table:
         """The rows of a split that have a gold answer, by id: COLUMNS, and what it has of OPTIONAL; RunFolderError."""

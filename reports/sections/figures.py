@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from atinuke_bench.errors import RunFolderError
 
 from ..drawing import plots
+from ..drawing.once import kept_plot
 from ..drawing.style import MOST_VARIANTS, Look, Plot, looks
 from ..reading.column import Column
 from ..reading.frame import Frame
@@ -59,7 +60,12 @@ def _of_column(frame: Frame, column: Column, cells: Sequence[Cell], look: dict[s
     yield from filter(None, [_pareto(frame, column, cells, look), _curves(frame, column, cells, look)])
     for table in slice_tables(frame, column, cells):
         yield plots.slice_figure(table, look)
-    yield from filter(None, [_confusions(frame, column, cells)])
+    runs = [(cell.variant, [frame.predictions_digest(run) for run in cell.runs]) for cell in cells]
+    splits = [frame.value(run, "split") for cell in cells for run in cell.runs]
+    confusions = kept_plot(
+        ("confusions", frame.name_of(column), runs, splits), lambda: _confusions(frame, column, cells)
+    )
+    yield from filter(None, [confusions])
 
 
 def _pareto(frame: Frame, column: Column, cells: Sequence[Cell], look: dict[str, Look]) -> Plot | None:

@@ -15,7 +15,7 @@ from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT
 
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
-from ..statistics.cells import Cell, Cells
+from ..statistics.cells import Cell, Cells, ranked
 from ..statistics.comparison import Family
 from ..statistics.pairing import resampled_note
 from ..statistics.spread import minimum_detectable_difference
@@ -110,15 +110,18 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
     marked, detectable = marks(family), _detectable(family)
     info = {row["column"]: row for row in frame.runs.drop_duplicates("column").to_dict("records")}
     columns = [column for column in block.columns if column in cells]
-    shown, data = [], []
+    shown: list[dict[str, str]] = []
+    data: list[dict[str, Any]] = []
+    best: dict[tuple[int, str], int] = {}
     for variant in dict.fromkeys(variant for column in cells if column in columns for variant in cells[column]):
         row = {"core": variant}
         for column in columns:
             task, split, metric = (info[column][name] for name in ("task", "split", "metric"))
             cell, mark = cells[column].get(variant), marked.get((column, variant), "")
-            row[f"{task} {split} {metric}"] = (
-                MISSING if cell is None else _cell_text(cell, mark, detectable.get((column, variant), ""))
-            )
+            name = f"{task} {split} {metric}"
+            row[name] = MISSING if cell is None else _cell_text(cell, mark, detectable.get((column, variant), ""))
+            if cell is not None and _is_best(cell, cells[column]):
+                best[len(shown), name] = len(_mean_text(cell))
             data.append(
                 {"core": variant, "task": task, "split": split, "metric": metric, **_figures(cell, mark, block)}
             )
@@ -145,7 +148,13 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
         pd.DataFrame(data),
         tuple(filter(None, notes)),
         is_flagged=block.is_cut,
+        best=best,
     )
+
+
+def _is_best(cell: Cell, column: Mapping[str, Cell]) -> bool:
+    """Whether no other core of a column, which has several, has a better mean."""
+    return len(column) > 1 and cell.mean == ranked(column.values())[0].mean
 
 
 def _legend(family: Family) -> list[str]:
@@ -176,7 +185,11 @@ def _detectable(family: Family) -> dict[tuple[Column, str], str]:
 def _cell_text(cell: Cell, mark: str, detectable: str) -> str:
     low, high = cell.interval
     interval = f" [{low:.2f}, {high:.2f}]" if math.isfinite(low) else ""
-    return f"{cell.mean:.2f}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}{detectable}"
+    return f"{_mean_text(cell)}{interval} n={cell.num_seeds}{_SYMBOLS[mark]}{detectable}"
+
+
+def _mean_text(cell: Cell) -> str:
+    return f"{cell.mean:.2f}"
 
 
 def _figures(cell: Cell | None, mark: str, block: Block) -> dict[str, Any]:

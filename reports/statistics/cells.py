@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,12 +10,11 @@ import numpy as np
 
 from atinuke_bench import registry
 from atinuke_bench.config import is_floor
-from atinuke_bench.metrics.bootstrap import resample_together
-from atinuke_bench.metrics.metric import Floats, Sample
 
 from ..reading.column import Column
 from ..reading.frame import Frame, Gap
-from .pairing import Drawn, paired_samples
+from .pairing import Drawn
+from .resampled import resampled
 from .spread import NUM_RESAMPLES, Scores
 
 
@@ -73,20 +71,21 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
     cells: Cells = {}
     for column, rows in frame.runs[is_scored].groupby("column", sort=False):
         assert isinstance(column, Column)
-        samples, drawn, contradicted = paired_samples(frame, rows, gaps)
-        rows = rows.drop(index=list(contradicted))
+        found = resampled(frame, column, rows, num_resamples)
+        drawn, scores_of = found.drawn, found.scores
+        gaps += found.gaps
+        rows = rows.drop(index=list(found.contradicted))
         if rows.empty:
             continue
-        resampled = _resample(samples, column, num_resamples) if drawn is not None and not drawn.too_few else {}
         if drawn is not None and drawn.too_few:
             gaps.append(Gap(str(column), f"{drawn.too_few}: no interval, no test"))
         metric = rows["metric"].iloc[0]
         # Without a sample there is no interval to keep within limits, and perhaps no metric that has any.
-        limits = registry.load_metric(column.task, metric).bounds if resampled else (-math.inf, math.inf)
+        limits = registry.load_metric(column.task, metric).bounds if scores_of else (-math.inf, math.inf)
         cells[column] = {}
         for name, own in rows.groupby("variant", sort=False):
             runs = tuple(own.sort_values("seed").index)
-            known = np.stack([resampled[run] for run in runs], axis=1) if resampled.keys() >= set(runs) else None
+            known = np.stack([scores_of[run] for run in runs], axis=1) if scores_of.keys() >= set(runs) else None
             observed = own.loc[list(runs), "score"].to_numpy(dtype=np.float64)
             num_units = drawn.num_units if drawn is not None and known is not None else None
             scores = Scores(observed, known, num_units, is_fixed=all(map(is_floor, own["core"].unique())))
@@ -94,9 +93,3 @@ def measure(frame: Frame, *, num_resamples: int = NUM_RESAMPLES) -> tuple[Cells,
             variant = str(name)
             cells[column][variant] = Cell(column, variant, runs, scores, metric, higher, limits, drawn)
     return cells, gaps
-
-
-def _resample(samples: dict[int, Sample], column: Column, num_resamples: int) -> dict[int, Floats]:  # run -> [R]
-    """The scores of runs on the same resamples of the same units."""
-    generator = np.random.default_rng(zlib.crc32(str(column).encode()))
-    return dict(zip(samples, resample_together(list(samples.values()), num_resamples, generator), strict=True))

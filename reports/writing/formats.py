@@ -1,4 +1,4 @@
-"""Tables as files: Markdown, LaTeX (booktabs), CSV and Parquet."""
+"""Tables as files: Markdown, LaTeX, CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -8,40 +8,7 @@ from typing import Any
 from atinuke_bench.files import write_bytes, write_text
 
 from ..sections.table import Table
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    # After a line end of a table, [ opens an argument and * a variant of the command.
-    "[": "{[}",
-    "]": "{]}",
-    "*": "{*}",
-    "–": "--",
-    "▲": r"$\blacktriangle$",
-    "≈": r"$\approx$",
-    "→": r"$\rightarrow$",
-    "−": "$-$",
-    "²": "$^2$",
-    "·": r"$\cdot$",
-    "×": r"$\times$",
-    "…": r"\ldots{}",
-    "“": "``",
-    "”": "''",
-    "‘": "`",
-    "’": "'",
-    "\n": " ",
-}
+from .latex import to_latex
 
 
 def to_markdown(table: Table) -> str:
@@ -55,30 +22,6 @@ def to_markdown(table: Table) -> str:
     ]
     lines += ["", *(f"{escape_markdown(note)}\n" for note in table.notes)]
     return "\n".join(lines)
-
-
-def to_latex(table: Table) -> str:
-    """A booktabs table; the document needs `\\usepackage{booktabs,amssymb,graphicx}`."""
-    columns = list(table.shown.columns)
-    rows = [" & ".join(map(escape_tex, map(str, row))) + r" \\" for row in table.shown.itertuples(index=False)]
-    caption = escape_tex(". ".join([table.title, *(note.rstrip(".") for note in table.notes)]) + ".")
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            r"\resizebox{\linewidth}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
-            r"\toprule",
-            " & ".join(map(escape_tex, map(str, columns))) + r" \\",
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}}",
-            rf"\caption{{{caption}}}",
-            r"\end{table}",
-            "",
-        ]
-    )
 
 
 def to_csv(table: Table) -> str:
@@ -103,20 +46,6 @@ def _no_formula(cell: Any) -> Any:
     except ValueError:
         return f"'{cell}"
     return cell
-
-
-def escape_tex(text: str) -> str:
-    """Text that pdflatex sets as it is; letters that its fonts lack are named by their code points.
-
-    >>> print(escape_tex("a_b & 5 %"), escape_tex("中"))
-    a\\_b \\& 5 \\% \\texttt{U+4E2D}
-    """
-    return "".join(_TEX.get(letter) or _letter(letter) for letter in text)
-
-
-def _letter(letter: str) -> str:
-    # Latin letters with accents are in every font; the others stop pdflatex.
-    return letter if " " <= letter <= "~" or "\xa0" <= letter <= "ſ" else rf"\texttt{{U+{ord(letter):04X}}}"
 
 
 def write_table(table: Table, folder: Path) -> list[Path]:

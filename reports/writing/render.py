@@ -17,6 +17,7 @@ from atinuke_bench.files import make_folder, write_bytes, write_text
 
 from ..drawing.names import short, short_names
 from ..drawing.style import themed
+from ..kept import forget_oldest
 from ..reading.collect import Collector, collect_folders, expand
 from ..reading.studies import read_studies
 from ..reading.suites import read_suites
@@ -25,6 +26,7 @@ from ..report import Report, make_report
 from ..sections.findings import HOW_TO_READ
 from ..statistics.verdict import require_margin
 from .formats import write_table
+from .latex import document
 from .sentences import findings_to_markdown
 
 #: Rows of one table that the page shows; the files have all.
@@ -72,6 +74,7 @@ def write_report(
     studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
     report = make_report(collector.frame(), studies, suites, reference, margin)
     write_files(report, out)
+    forget_oldest()
     return report
 
 
@@ -80,6 +83,7 @@ def write_files(report: Report, out: Path) -> None:
     tables, figures = (make_folder(out / name) for name in ("tables", "figures"))
     for table in report.tables:
         write_table(table, tables)
+    write_text(tables / "all.tex", document(table.name for table in report.tables))
     for plot in report.plots:
         write_text(figures / f"{plot.name}.svg", plot.svg)
         write_bytes(figures / f"{plot.name}.png", plot.png)
