@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
 from atinuke_bench.formatting import number, p_value
 
 from ..statistics.spread import Spread
 from ..statistics.verdict import Judged
 from .names import short
-from .style import BAND, INK, SOFT, new_figure, tip
+from .once import drawn_once
+from .style import BAND, INK, SOFT, Plot, finished, new_figure, tip
 
 #: Letters of a row's name at most.
 _MOST_LETTERS = 36
@@ -59,7 +58,10 @@ def difference_text(spread: Spread) -> str:
     return f"{number(spread.value, sign=True)}{bounds}"
 
 
-def forest(groups: Sequence[ForestGroup], label: str, margin: float | None = None) -> Figure:
+@drawn_once
+def forest(
+    name: str, title: str, section: str, groups: Sequence[ForestGroup], label: str, margin: float | None
+) -> Plot:
     """Each difference with its 95 % interval; filled where a test found it, hollow elsewhere, the margin shaded."""
     lines: list[ForestRow | str] = []
     for group in groups:
@@ -88,4 +90,4 @@ def forest(groups: Sequence[ForestGroup], label: str, margin: float | None = Non
         text.set_fontweight("bold" if isinstance(row, str) else "normal")
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xlabel(label)
-    return figure
+    return finished(figure, name, title, section)

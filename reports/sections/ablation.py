@@ -19,7 +19,7 @@ from atinuke_bench.config.written import as_written
 from atinuke_bench.formatting import number, p_value
 
 from ..drawing.forest import ForestGroup, ForestRow, forest
-from ..drawing.style import Plot, finished, slug
+from ..drawing.style import Plot, slug
 from ..reading.column import Column
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells
@@ -127,11 +127,11 @@ def _forest(frame: Frame, column: Column, reference: str, found: Sequence[Ablati
     metric = found[0].comparison.a.metric
     rows = [ForestRow.of(one.change, one.change, one.comparison) for one in ordered]
     label = f"change of {metric}"
-    figure = forest([ForestGroup("", tuple(reversed(rows)))], label, margin)
     name = frame.name_of(column)
     some = f"; the {len(ordered)} largest of {len(found)} changes" if len(ordered) < len(found) else ""
     title = f"{name}: change from {reference} (95 % interval; filled: told apart from no change{some})"
-    return finished(figure, f"ablation-{slug(name)}-{slug(reference)}", title, "ablation")
+    groups = [ForestGroup("", tuple(reversed(rows)))]
+    return forest(f"ablation-{slug(name)}-{slug(reference)}", title, "ablation", groups, label, margin)
 
 
 def _of_core(name: str) -> bool:

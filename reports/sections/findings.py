@@ -15,7 +15,7 @@ from atinuke_bench.formatting import number, p_value
 
 from ..drawing.forest import ForestGroup, ForestRow, difference_text, forest
 from ..drawing.names import short
-from ..drawing.style import Look, Plot, finished
+from ..drawing.style import Look, Plot
 from ..reading.column import Column
 from ..reading.frame import Frame
 from ..statistics.cells import Cells
@@ -255,11 +255,11 @@ def forest_plots(
         drawn = [_group(names[column], own, family, look) for column, own in groups.items()]
         side = f"less {family.reference}" if family.reference else "of the highest mean less each other core"
         is_points = unit == "points"
-        figure = forest(drawn, f"difference, {unit}", family.margin if is_points else None)
         margin = f", shaded: within {points(family.margin)}" if family.margin and is_points else ""
         what = f"Differences {side} (95 % interval; filled: told apart{margin}): {title}"
         name = f"differences-{table}" + (f"-{place + 1}" if place else "")
-        plots.append(replace(finished(figure, name, what, SECTION), of_table=table))
+        plot = forest(name, what, SECTION, drawn, f"difference, {unit}", family.margin if is_points else None)
+        plots.append(replace(plot, of_table=table))
     return plots, notes
 
 

@@ -261,7 +261,7 @@ def test_distances_are_drawn_as_curves_in_their_order_and_labels_as_bars(tmp_pat
     distance, role, kind = slice_tables(frame, column, list(own.values()))
     look = looks(["atinuke-nano"])
     curve = slice_figure(distance, look).svg
-    places = [curve.index(f">{label}<") for label in ("0", "1-2", "3-6", "7+")]
+    places = [curve.index(f">{label} n=10<") for label in ("0", "1-2", "3-6", "7+")]
     assert places == sorted(places)
     # The fourteen most frequent roles, and the title says so.
     assert set(role.mean.index) == {f"AM-{n}" for n in range(6, 20)}

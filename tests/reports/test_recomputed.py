@@ -52,11 +52,14 @@ def _tables(out):
 
 @pytest.fixture(scope="module", name="runs")
 def _runs(places):
-    """Result, scored predictions and folder of each finished run; a copy of a run once."""
+    """Result, scored predictions and folder of each finished run; a copy of a run once. A suite names its cores."""
     found: dict[tuple[str, str], tuple[dict[str, Any], pd.DataFrame, Path]] = {}
     for place in places:
+        suites = [json.loads(path.read_text()) for path in place.glob("suites/*.json")]
+        names = {place / cell["folder"]: cell["variant"] for suite in suites for cell in suite["cells"]}
         for path in sorted(place.rglob("result.json")):
             result = json.loads(path.read_text())
+            result["core_label"] = names.get(path.parent, result["core_label"])
             rows = pd.read_parquet(path.parent / "predictions.parquet")
             rows = rows[(rows["split"] == result["split"]) & rows["gold"].notna()].sort_values("id")
             found.setdefault((result["task"], result["identity"]), (result, rows, path.parent))
