@@ -10,8 +10,10 @@ worth (`attribution.py`) are sums of cell means with weights that add up to 0, s
 with v the variance between the seeds of a cell that is its own, beyond what the resampling of units explains. Where all
 cells have the same seeds, the luck of a seed may be common to all cells. It drops out of every contrast, and so it is
 taken out of v: each seed's mean over the cells is subtracted, and Grubbs' (1948) estimators give the variance of each
-cell from what is left. Elsewhere seeds are taken as independent, which is too careful where they are not. The parts of
-the cells are added up before the sum is cut off at 0, and degrees of freedom are those of such sums (`variances.py`).
+cell from what is left. Elsewhere seeds are taken as independent, which is too careful where they are not. Luck that
+only the cells of one level have in common is not told from that of each cell, so that the interval of this factor's
+effect is too narrow. The parts of the cells are added up before the sum is cut off at 0, and degrees of freedom are
+those of such sums (`variances.py`).
 
 `benchmarks/attribution_coverage.py` simulates it.
 """
