@@ -330,7 +330,7 @@ def _trainer(
             max_epochs=training.max_epochs,
             gradient_clip_val=training.gradient_clip,
             callbacks=callbacks,
-            plugins=[SafetensorsIO(), execution.cluster_environment()],
+            plugins=[SafetensorsIO(prepared.identity), execution.cluster_environment()],
             default_root_dir=folder.path,
             logger=False,
             enable_checkpointing=False,
@@ -370,7 +370,8 @@ def _resume_point(trainer: pl.Trainer, selection: EpochSelection, say: Callable[
         atexit.register(part)
     point = None
     if trainer.is_global_zero:
-        point = Resumption(selection.folder, selection.rule, trainer.world_size, say).find()
+        identity = selection.prepared.identity
+        point = Resumption(selection.folder, identity, selection.rule, trainer.world_size, say).find()
     return trainer.strategy.broadcast(point)
 
 
