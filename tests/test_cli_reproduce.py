@@ -90,7 +90,7 @@ def test_a_model_out_of_reach_is_one_line_before_anything_runs(cli, small, offic
     path = small(suite={**SMALL["suite"], "cores": {"bert": core}})
     refused = cli("reproduce", path, "--data-dir", official, "--out", tmp_path / "runs", "--wandb", "disabled")
     assert refused.status == 2
-    assert refused.err.startswith("error: core.model: ")
+    assert refused.err.startswith("error: nobody/nothing-like-this: cannot be read from ")
     assert refused.err.count("\n") == 1
     assert not list((tmp_path / "runs").rglob("seed-*"))
 

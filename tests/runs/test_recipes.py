@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import yaml
 
@@ -34,6 +36,13 @@ WRITTEN = {
 }
 
 
+@cache
+def cells_of(name):
+    """The runs of a recipe with its first seed, which are checked as those of any suite."""
+    recipe = read_recipe(name)
+    return expand(read_recipe(name, recipe.suite.seeds[:1]).suite, SourceConfig(), name)
+
+
 @pytest.fixture(scope="module", name="record")
 def _record():
     return read_published()
@@ -50,7 +59,7 @@ def test_there_are_about_a_dozen_and_one_has_an_honest_z(record):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_run_of_a_recipe_is_valid_and_unlike_the_others(name):
     recipe = read_recipe(name)
-    cells = expand(recipe.suite, SourceConfig(), name)
+    cells = cells_of(name)
     assert len({cell.path for cell in cells}) == len(cells)
     assert len({(cell.run.model_dump_json(), cell.origin) for cell in cells}) == len(cells)
     assert link_of(recipe.source)
@@ -63,7 +72,7 @@ def test_every_run_of_a_recipe_is_valid_and_unlike_the_others(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_of_texts_of_full_length_fits(name):
     """Or fewer rows than the protocol's would be in a batch."""
-    for cell in expand(read_recipe(name).suite, SourceConfig()):
+    for cell in cells_of(name):
         training = cell.run.training
         assert training.batch_rows * training.max_length <= training.batch_tokens
 
@@ -71,7 +80,7 @@ def test_a_batch_of_texts_of_full_length_fits(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_on_official_data_would_be_comparable_but_for_what_is_known(name, record):
     recipe, found = read_recipe(name), set()
-    runs = {(cell.variant, cell.run.task): cell for cell in expand(recipe.suite, SourceConfig())}
+    runs = {(cell.variant, cell.run.task): cell for cell in cells_of(name)}
     for wanted in recipe.rows:
         row, column = find_row(wanted, record), recipe.columns_of(wanted)[0]
         start = _pretraining(recipe, runs, column, row.task)
