@@ -33,7 +33,7 @@ _HELP = """Carry out a published protocol and hold its scores against the publis
 
 \b
 within the published spread: z = 0.4      reproduced, if nothing keeps the two apart (cut data, another checkpoint …)
-outside: z = -3.1                         the means differ by more than seeds explain, at a level of 5 %
+outside: z = -3.1                         |z| is over 1.96; of 2 seeds that is chance in 22 % of cases, of 5 in 9 %
 no spread published                       both are shown; there is no verdict
 
 What is finished counts, so that the command may be stopped and started again. Exit status 1: a figure lies outside, or

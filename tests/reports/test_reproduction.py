@@ -64,8 +64,13 @@ def test_z_is_the_difference_of_means_by_its_error():
 def test_beyond_1_96_is_outside_and_says_in_which_direction():
     """Ours 82 and 83: mean 82.5, s² = 0.5; -1.5 / sqrt(0.34) = -2.57."""
     found = judged(82.0, 83.0)
-    assert (found.finding, found.how) == ("outside", "outside: z = -2.6")
+    assert (found.finding, found.how) == ("outside", "outside: z = -2.6, which 2 seeds often give by chance")
     assert not found.is_reproduced
+
+
+def test_five_seeds_are_enough_to_say_so_plainly():
+    """Ours 82 to 84: mean 83, s² = 0.625; -1 / sqrt(0.625 / 5 + 0.09) = -2.16."""
+    assert judged(82.0, 82.5, 83.0, 83.5, 84.0).how == "outside: z = -2.2"
 
 
 @pytest.mark.parametrize(("score", "finding"), [(84.0 + 1.959 * 0.3, "within"), (84.0 + 1.961 * 0.3, "outside")])

@@ -137,6 +137,7 @@ def test_a_recipe_of_ones_own_is_read_and_its_seeds_can_be_replaced(tmp_path):
         ({"rows": [{"metric": "accuracy"}] * 2}, r"rows has a row twice"),
         ({"grid": {"training.learning_rate": [0.1]}}, r"x.grid.training.learning_rate: a list of at least two values"),
         ({"grid": [1]}, r"x.grid: fields with their values; found \[1\]"),
+        ({"settings": {}}, r"x.settings: comes from the recipe's file name and grid; leave it out"),
         ({"diffrs": []}, r"x.diffrs: unknown field; nearest: 'differs'"),
     ],
 )
