@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
 
 from atinuke_bench.runs.recipes import built_in_recipes, read_recipe
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "summary": "small models on a small SNLI",
     "source": "arXiv 1508.05326",
     "place": "section 3",

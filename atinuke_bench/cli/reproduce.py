@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,7 +111,7 @@ def _seeds(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _judge(recipe: Recipe, results: list[Result]) -> list[Outcome]:
+def _judge(recipe: Recipe, results: Sequence[Result]) -> list[Outcome]:
     from atinuke_bench.reports.reading.published import read_published
     from atinuke_bench.reports.reproduction import judge
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ ROW = Published(
     system="LSTM", kind="result", pretraining="none", transfer="none", composition="single", data="full",
     source="arXiv 1508.05326", place="table 3", read="primary",
 )  # fmt: skip
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "summary": "a protocol",
     "source": "arXiv 1508.05326",
     "place": "section 3",
@@ -139,6 +140,7 @@ def test_of_a_grid_the_setting_with_the_best_selection_score_counts_however_it_t
         result(89.0, 1, high, 68.0),
     ]
     (found,) = judge(recipe, results, [ROW])
+    assert found.ours is not None
     assert (found.ours.column, found.ours.values) == (low, (84.0, 84.2))
     (found,) = judge(recipe, results[:2], [ROW])
     assert (found.finding, found.how) == ("not measured", "1 of 2 settings have no finished run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ APART = {
     "bilstm-snli-esim-size": {"pretraining not stated", "pretraining static vectors"},
     "roberta-base-after-mnli": {"checkpoint not stated (RoBERTa-base (fine-tuned))", "transfer from mnli"},
 }
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "summary": "a protocol",
     "source": "arXiv 1508.05326",
     "place": "section 3",
@@ -85,7 +86,7 @@ def test_runs_on_official_data_would_be_comparable_but_for_what_is_known(name, r
         row, column = find_row(wanted, record), recipe.columns_of(wanted)[0]
         start = _pretraining(recipe, runs, column, row.task)
         (sizes, *_) = registry.load_task(row.task).official_sizes or ({},)
-        protocol = {"is_cut": False, "selection": recipe.suite.select_on, "split_sizes": sizes}
+        protocol: dict[str, Any] = {"is_cut": False, "selection": recipe.suite.select_on, "split_sizes": sizes}
         assert our_split(row, version_of(row.task, protocol))
         found |= set(verdict(row, protocol, start).differing) - {SELECTED_ON_DEV}
     expected = APART.get(name, set())
@@ -113,8 +114,8 @@ def test_a_grid_is_a_column_for_each_combination_and_keeps_what_a_core_sets():
     assert recipe.columns_of(recipe.rows[0]) == list(recipe.suite.cores)
     assert recipe.rule == "of each task the setting with the best mean score on the held-out slice"
     drawn = {
-        (run.training.learning_rate, run.core.dropout, run.training.max_epochs)
-        for run in (cell.run for cell in expand(recipe.suite, SourceConfig()))
+        (run["training"]["learning_rate"], run["core"]["dropout"], run["training"]["max_epochs"])
+        for run in (cell.run.model_dump() for cell in expand(recipe.suite, SourceConfig()))
     }
     assert drawn == {(rate, dropout, 7) for rate in (1.0e-3, 5.0e-4) for dropout in (0.0, 0.1)}
 
