@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +34,7 @@ _HELP = """Carry out a published protocol and hold its scores against the publis
 
 \b
 within the published spread: z = 0.4      reproduced, if nothing keeps the two apart (cut data, another checkpoint …)
-outside: z = -3.1                         the means differ by more than seeds explain, at a level of 5 %
+outside: z = -3.1                         |z| is over 1.96; of 2 seeds that is chance in 22 % of cases, of 5 in 9 %
 no spread published                       both are shown; there is no verdict
 
 What is finished counts, so that the command may be stopped and started again. Exit status 1: a figure lies outside, or
@@ -110,7 +111,7 @@ def _seeds(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _judge(recipe: Recipe, results: list[Result]) -> list[Outcome]:
+def _judge(recipe: Recipe, results: Sequence[Result]) -> list[Outcome]:
     from atinuke_bench.reports.reading.published import read_published
     from atinuke_bench.reports.reproduction import judge
 
