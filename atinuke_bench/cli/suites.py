@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
+from atinuke_bench.cli.grids import chosen_states, foresee, print_grid
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -32,7 +33,7 @@ from atinuke_bench.cli.shared import (
     wandb_mode,
 )
 from atinuke_bench.errors import AtinukeBenchError
-from atinuke_bench.formatting import one_short_line
+from atinuke_bench.formatting import duration, one_short_line
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
@@ -66,7 +67,9 @@ def suite(
     drop_overlap: DropOverlapOption = False,
     predict_unlabelled: UnlabelledOption = False,
     wandb: WandbOption = "offline",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the grid with its forecast cost, and stop.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a grid of runs and print the table of means.
@@ -76,33 +79,30 @@ def suite(
     from atinuke_bench.runs.grid import read_suite
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
+    started = time.process_time()
     config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
     test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
-    place, record = _source(config, source, data_dir), open_record(out, config.name)
+    place = suite_source(config, source, data_dir)
+    record = open_record(out, config.name, is_written=not dry_run)
     must_look = bool(only) or dry_run or rerun or predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
         _show_results(config.name, out, finished, [], test_sets, as_json)
         return
-    from atinuke_bench.runs.cells import cell_states
-    from atinuke_bench.runs.grid import expand, require_data_folder, select
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.suite import Suite, SuiteOptions
     from atinuke_bench.training.execution import Execution
 
-    cells = expand(config, place, name_or_file)
-    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
-    if not dry_run:
-        require_data_folder(selected)
-    chosen = {cell.path for cell in selected}
     execution = Execution(devices=devices_per_run, show_progress=False, **on_device(device_tokens, checkpoint_minutes))
     options = SuiteOptions(out, wandb_mode(wandb), execution, timeout, rerun, predict_unlabelled)
-    looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled}
-    states = [one for one in cell_states(cells, config, place, record, **looks) if one.cell.path in chosen]
+    looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": predict_unlabelled, "is_written": not dry_run}
+    states = chosen_states(config, place, record, name_or_file, only, needs_data=not dry_run, **looks)
+    carrier = make_executor(executor, workers, devices_per_run)
     if dry_run:
-        _show_grid(states, out, as_json)
+        carrier.close()
+        print_grid(foresee(states, carrier.slots, started, execution), as_json)
         return
-    work = Suite(config.name, states, record, make_executor(executor, workers, devices_per_run), options)
+    work = Suite(config.name, states, record, carrier, options)
     _carry_out(work)
     _show_results(config.name, out, work.results(), work.failed(), test_sets, as_json)
 
@@ -181,7 +181,7 @@ def sync(
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
 
 
-def _source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
+def suite_source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
     """The source that the user named, else the suite's own with the user's folder, else official files in a folder."""
     if kind is not None or config.source is None:
         return source_config(kind or "local", data_dir)
@@ -219,7 +219,7 @@ def _print_change(work: Suite, state: CellState) -> None:
     else:
         shown = "another process is carrying it out"
     left = work.seconds_left()
-    remaining = f"  about {_duration(left)} left" if left else ""
+    remaining = f"  about {duration(left)} left" if left else ""
     run = state.cell.run
     say(f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True)
 
@@ -232,7 +232,7 @@ def _live_table(work: Suite, width: int) -> Any:
 
     counts, left = work.counts(), work.seconds_left()
     parts = [f"{counts[status]} {status}" for status in ("finished", "running", "waiting", "failed", "elsewhere")]
-    title = f"{work.name}: {', '.join(parts)}; {_duration(left) + ' left' if left is not None else 'time left unknown'}"
+    title = f"{work.name}: {', '.join(parts)}; {duration(left) + ' left' if left is not None else 'time left unknown'}"
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("task", "core", "seed", "epoch", "loss", "selection", "seconds"):
         table.add_column(heading, no_wrap=True)
@@ -249,25 +249,6 @@ def _live_table(work: Suite, width: int) -> Any:
         run, (failure_class, message) = state.cell.run, state.failure or ("internal", "")
         table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), failure_class, escape(message[:60]))
     return Group(escape(title), without_last_columns(table, width))
-
-
-def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
-    from atinuke_bench.runs.estimate import estimate
-
-    rows = estimate(states, store)
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        cost = [f"about {row['seconds']:,.0f} s" if row["seconds"] is not None else "time unknown"]
-        if row["parameters"] is not None:
-            cost.append(f"{row['parameters']:,} parameters")
-            cost.append(f"{row['training_flops_per_token'] / 1e6:,.1f} MFLOP to train a token")
-        say(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}, {', '.join(cost)}")
-    known = [row["seconds"] for row in rows if row["seconds"] is not None and row["status"] == "waiting"]
-    waiting = sum(row["status"] == "waiting" for row in rows)
-    total = f"; about {_duration(sum(known))} of one worker for {len(known)} of them" if known else ""
-    say(f"{len(rows)} runs, {waiting} to do{total}", err=True)
 
 
 def _show_results(
@@ -305,10 +286,3 @@ def _show_results(
     if failed:
         say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
         raise typer.Exit(1)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
