@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atinuke_bench.cli.shared import print_json, say
@@ -42,13 +43,24 @@ def chosen_states(
 
 
 def foresee(
-    states: list[CellState], slots: int, started: float, execution: Execution | None = None, seconds: float = 10.0
+    states: list[CellState],
+    store: Path | None,
+    slots: int,
+    started: float,
+    execution: Execution | None = None,
+    seconds: float = 10.0,
 ) -> Forecast:
-    """The forecast of a grid; `started` is the processor's time at which the command began."""
+    """The forecast of a grid, of what its store lacks where one is given.
+
+    `started` is the processor's time at which the command began.
+    """
     from atinuke_bench.runs.forecast.forecast import forecast
+    from atinuke_bench.runs.forecast.known import find_finished
     from atinuke_bench.runs.forecast.seconds import Seconds
 
     spent = time.process_time() - started
+    if store is not None:
+        find_finished(states, store)
     if any(state.status == "waiting" for state in states):
         alone = "" if execution is None or execution.devices == 1 else ", on one device where a run will have several"
         say(f"measuring steps of each core on this machine{alone} …", err=True)

@@ -84,7 +84,7 @@ def plan(
     states = chosen_states(config, place, record, name_or_file, only, **looks)
     executor = make_executor("local", workers)
     executor.close()
-    found = foresee(states, executor.slots, started, seconds=calibration)
+    found = foresee(states, out, executor.slots, started, seconds=calibration)
     columns = _columns(states, found)
     label = next((state.cell.run.core.label() for state in states if state.cell.variant == reference), None)
     shown = detectable(columns, _frame(out), detect, label)

@@ -100,7 +100,7 @@ def suite(
     carrier = make_executor(executor, workers, devices_per_run)
     if dry_run:
         carrier.close()
-        print_grid(foresee(states, carrier.slots, started, execution), as_json)
+        print_grid(foresee(states, None if rerun else out, carrier.slots, started, execution), as_json)
         return
     work = Suite(config.name, states, record, carrier, options)
     _carry_out(work)

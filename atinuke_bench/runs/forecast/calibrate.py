@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import AtinukeBenchError, first_line
@@ -75,15 +76,10 @@ def calibrate(
         while waiting or running:
             while waiting and len(running) < slots:
                 wish = waiting.pop(0)
-                if not wish.is_required and deadline is not None and time.perf_counter() > deadline:
-                    continue
-                ours, theirs = context.Pipe()
-                place = Path(folder) / str(len(waiting))
-                gpu = gpus[len(running) % len(gpus)] if gpus else None
-                process = context.Process(target=_work, args=(wish, place, each, execution, gpu, theirs))
-                running.append(_Running(wish, process, ours, time.perf_counter()))
-                process.start()
-                theirs.close()
+                is_over = deadline is not None and time.perf_counter() > deadline
+                if wish.is_required or not is_over:
+                    place, gpu = Path(folder) / str(len(waiting)), gpus[len(running) % len(gpus)] if gpus else None
+                    running.append(_start(context, wish, (place, each, execution, gpu)))
             for one in _heard(running):
                 running.remove(one)
                 _take(calibration, one)
@@ -95,9 +91,20 @@ def calibrate(
     return calibration
 
 
+def _start(context: Any, wish: Wish, arguments: tuple[Any, ...]) -> _Running:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(wish, *arguments, theirs))
+    one = _Running(wish, process, ours, time.perf_counter())
+    process.start()
+    theirs.close()  # so that the end of the process ends the connection
+    return one
+
+
 def _heard(running: list[_Running]) -> list[_Running]:
-    """Read what processes say; those that have ended."""
-    ended = []
+    """Read what processes say, once one of them says something; those that have ended."""
+    ended = list[_Running]()
+    if not running:  # what was left to measure was not required
+        return ended
     by_connection = {one.connection: one for one in running}
     for connection in wait(list(by_connection)):
         one = by_connection[connection]  # type: ignore[index]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -154,14 +154,15 @@ def group_of(run: RunConfig) -> str:
 def wishes_for(groups: Mapping[str, RunConfig]) -> list[Wish]:
     """What to probe, the most telling first: of each core its cheapest and its dearest, something of every task.
 
-    These are required; the others follow as far as there is time.
+    These, and one floor, are required; the others follow as far as there is time.
     """
     flops = {key: _flops_or_none(run) for key, run in groups.items()}
     trained = sorted((key for key in groups if flops[key] is not None), key=lambda key: flops[key] or 0.0)
     by_core: dict[str, list[str]] = {}
     for key in trained:
         by_core.setdefault(groups[key].core.name, []).append(key)
-    required = dict.fromkeys(key for own in by_core.values() for key in (own[0], own[-1]))
+    floors = [key for key, run in groups.items() if run.core.is_floor]
+    required = dict.fromkeys([*(key for own in by_core.values() for key in (own[0], own[-1])), *floors[:1]])
     tasks = {groups[key].task for key in required}
     for key in [*trained, *groups]:  # the floor of a task, too, shows its data
         if groups[key].task not in tasks:
@@ -219,28 +220,12 @@ class _Costs:
 
     def _interpolated(self, run: RunConfig, like: Mapping[float, CoreCost]) -> tuple[CoreCost, str]:
         """The cost of a core between, or beyond, others of fewer and of more operations."""
-        own = self._flops(run)
-        places = sorted(like)
-        near = min(places, key=lambda place: abs(np.log(place / own)))
-        factor = own / near
-        step = factor * like[near].step
-        if len(places) > 1:
-            low = max([place for place in places[:-1] if place <= own], default=places[0])
-            high = places[places.index(low) + 1]
-            share = (own - low) / (high - low)
-            step = ((1 - share) * like[low].step + share * like[high].step).positive()
-        core = like[near]
-        return (
-            replace(
-                core,
-                step=step,
-                select=factor * core.select,
-                evaluate=factor * core.evaluate,
-                bytes_once=factor * core.bytes_once,
-                bytes_training=factor * core.bytes_training,
-            ),
-            "interpolated",
-        )
+        own, places = self._flops(run), sorted(like)
+        if len(places) == 1:
+            return _blend(like[places[0]], CoreCost(), own / places[0]), "interpolated"
+        low = max([place for place in places[:-1] if place <= own], default=places[0])
+        high = places[places.index(low) + 1]
+        return _blend(like[high], like[low], (own - low) / (high - low)), "interpolated"
 
     def num_batches(self, run: RunConfig, data: DataCost) -> int:
         """Batches of an epoch: the sample's lengths, over and over."""
@@ -253,6 +238,16 @@ class _Costs:
             sampler = TokenBudgetSampler(lengths, run.training.batch_tokens, seed=0, num_inputs=inputs)
             self._batches[key] = sampler.num_batches
         return self._batches[key]
+
+
+def _blend(high: CoreCost, low: CoreCost, share: float) -> CoreCost:
+    """The cost on the line from the low one (share 0) to the high one (share 1), or beyond them."""
+
+    def of(name: str) -> Any:
+        own = (1 - share) * getattr(low, name) + share * getattr(high, name)
+        return own.positive() if isinstance(own, Seconds) else max(0, own)
+
+    return CoreCost(**{field.name: of(field.name) for field in fields(CoreCost)})
 
 
 def _typical(found: Sequence[DataCost]) -> DataCost:

@@ -78,7 +78,6 @@ class CoreCost:
     bytes_each: float = 0.0
     bytes_once: float = 0.0
     bytes_training: float = 0.0
-    num_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -284,7 +283,7 @@ def _floor_cost(few: _Stage, many: _Stage, short: Seconds, long: Seconds, store:
     return CoreCost(evaluate=line.each, once=line.fixed, bytes_each=kept / many.num_evaluated)
 
 
-class _Stopwatch(pl.Callback):
+class Stopwatch(pl.Callback):
     """Times the parts of a training, and ends it once it has seen enough steps."""
 
     def __init__(self, seconds: float) -> None:
@@ -333,7 +332,7 @@ def _core_cost(run: RunConfig, stage: _Stage, folder: Path, seconds: float, exec
     measured = max(round(part * tokens), int(stage.encoded.lengths.max()))
     training = prepared.run.training.model_copy(update={"batch_tokens": min(tokens, measured)})
     prepared = replace(prepared, run=prepared.run.model_copy(update={"training": training}))
-    watch = _Stopwatch((1 - _SHARE_OF_DATA) * seconds)
+    watch = Stopwatch((1 - _SHARE_OF_DATA) * seconds)
     place = folder_of(folder, prepared.run, prepared.identity)
     started = Seconds.now()
     result = train_and_evaluate(prepared, place, execution, callbacks=[watch])
@@ -356,7 +355,6 @@ def _core_cost(run: RunConfig, stage: _Stage, folder: Path, seconds: float, exec
         bytes_each=written / stage.num_evaluated,
         bytes_once=growth * kept + _num_bytes(place.path) - kept - written,
         bytes_training=3 * growth * kept,  # a state holds the weights and two moments of each
-        num_steps=num_steps,
     )
 
 
