@@ -104,6 +104,31 @@ def test_what_was_not_measured_lies_between_what_was(monkeypatch):
     assert (seen[1] - seen[0]) / (seen[2] - seen[0]) == pytest.approx((middle - low) / (high - low))
 
 
+def test_a_core_compares_with_another_as_on_the_task_that_both_were_measured_on(monkeypatch):
+    states = [state for state in states_of("quick", seeds=[0]) if state.cell.variant != "majority"]
+    paths = {group_of(state.cell.run): state.cell.path for state in states}
+    seen = {"snli/bilstm/0": 0.1, "snli/atinuke/0": 0.3, "coref/bilstm/0": 1.0}
+
+    def calibrate(wishes, slots, seconds, execution):
+        return Calibration(
+            {
+                key: Probe(DATA, replace(CORE, step=second(seen[path])), second(0.1))
+                for key, path in paths.items()
+                if path in seen
+            }
+        )
+
+    monkeypatch.setattr(module, "calibrate", calibrate)
+    chosen = [state for state in states if state.cell.run.task in ("snli", "coref")]
+    found = {one.state.cell.path: one for one in forecast(chosen, 1, second(0.0)).runs}
+    one, other = found["coref/atinuke/0"], found["coref/bilstm/0"]
+    assert one.basis == "interpolated"
+    assert one.planned is not None
+    assert other.planned is not None
+    more = 2.0 * other.num_steps + 2 * (2 * 100 * 0.01 + 200 * 0.02)
+    assert one.planned.rest.wall - other.planned.rest.wall == pytest.approx(more)
+
+
 def test_every_task_and_the_extremes_of_each_core_are_required():
     suite = read_suite("quick")
     assert suite.source is not None

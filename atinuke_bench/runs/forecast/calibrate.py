@@ -22,6 +22,8 @@ from atinuke_bench.training.launchers import forget_launcher, own_gpus
 
 #: What a calibration takes unless the user says otherwise.
 CALIBRATION_SECONDS = 10.0
+#: So many times as long it takes at most where other programs keep the processors busy.
+_MOST_PATIENCE = 6.0
 #: What a probe takes besides its steps, on a usual machine: its process, its data, its files.
 _AROUND_SECONDS = 1.0
 #: A probe trains for so long at least and at most.
@@ -71,24 +73,34 @@ def calibrate(
     context, gpus = process_context(), own_gpus()
     each = min(_MOST_SECONDS, max(_LEAST_SECONDS, seconds * slots / max(1, len(wishes)) - _AROUND_SECONDS))
     calibration, waiting, running = Calibration(), list(wishes), list[_Running]()
-    began, deadline, opened = time.perf_counter(), None, list[float]()
+    began, loaded, opened = time.perf_counter(), None, list[float]()
     with tempfile.TemporaryDirectory(prefix="atinuke-probe-") as folder:
         while waiting or running:
             while waiting and len(running) < slots:
                 wish = waiting.pop(0)
-                is_over = deadline is not None and time.perf_counter() > deadline
-                if wish.is_required or not is_over:
+                passed = 0.0 if loaded is None else time.perf_counter() - loaded
+                if wish.is_required or not _is_over(
+                    calibration, passed, slots, seconds, 1.0 if gpus else _MOST_PATIENCE
+                ):
                     place, gpu = Path(folder) / str(len(waiting)), gpus[len(running) % len(gpus)] if gpus else None
                     running.append(_start(context, wish, (place, each, execution, gpu)))
             for one in _heard(running):
                 running.remove(one)
                 _take(calibration, one)
-            if deadline is None and any(one.opened for one in running):
-                deadline = time.perf_counter() + seconds  # once all is loaded
+            if loaded is None and any(one.opened for one in running):
+                loaded = time.perf_counter()
             opened += [one.opened for one in running if one.opened and one.opened not in opened]
     calibration.loading = max(0.0, opened[0] - min(opened)) if opened else 0.0
     calibration.seconds = time.perf_counter() - began
     return calibration
+
+
+def _is_over(calibration: Calibration, passed: float, slots: int, seconds: float, patience: float) -> bool:
+    """Whether the time is spent: that of the processors, so that a busy machine is measured as well as a quiet one."""
+    if passed < seconds:
+        return False
+    spent = sum(probe.spent for probe in calibration.probes.values())
+    return spent >= seconds * slots or passed > patience * seconds
 
 
 def _start(context: Any, wish: Wish, arguments: tuple[Any, ...]) -> _Running:
@@ -147,7 +159,8 @@ def _work(
 
     torch.set_num_threads(execution.threads)
     try:
-        connection.send(probe(wish.run, folder, seconds, execution, trains=wish.trains))
+        found = probe(wish.run, folder, seconds, execution, trains=wish.trains)
+        connection.send(replace(found, spent=time.process_time()))
     except AtinukeBenchError as error:
         connection.send(first_line(error))
     except Exception as error:  # of a plug-in, or of a probe that is too small for a task: its runs are not known

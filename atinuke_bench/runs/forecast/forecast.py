@@ -203,6 +203,8 @@ class _Costs:
         if probe is not None and probe.core is not None:
             return probe.core, "measured"
         run = self.groups[key]
+        if (compared := self._compared(run)) is not None:
+            return compared, "interpolated"
         like = {
             other: found.core
             for other, found in self.calibration.probes.items()
@@ -214,6 +216,27 @@ class _Costs:
         if run.core.is_floor:
             return next(iter(like.values())), "interpolated"
         return self._interpolated(run, {self._flops(self.groups[one]): core for one, core in like.items()})
+
+    def _compared(self, run: RunConfig) -> CoreCost | None:
+        """From another core on the same task, as the two compare on tasks where both were measured; None without one.
+
+        A task's head may cost more than a small core, so that operations of the core say little.
+        """
+        by_core: dict[str, dict[str, CoreCost]] = {}
+        for other, found in self.calibration.probes.items():
+            if found.core is not None and not self.groups[other].core.is_floor:
+                name = self.groups[other].core.model_dump_json()
+                by_core.setdefault(name, {})[self.groups[other].task] = found.core
+        own = by_core.get(run.core.model_dump_json(), {})
+        for costs in by_core.values():
+            both = costs.keys() & own.keys()
+            if run.task in costs and both:
+                ratios = [own[task].step.processor / max(costs[task].step.processor, 1e-9) for task in both]
+                ratio, there, like = float(np.mean(ratios)), costs[run.task], own[min(both)]
+                step, select, evaluate = (ratio * part for part in (there.step, there.select, there.evaluate))
+                compared = replace(there, step=step, select=select, evaluate=evaluate)
+                return replace(compared, bytes_once=like.bytes_once, bytes_training=like.bytes_training)
+        return None
 
     def _flops(self, run: RunConfig) -> float:
         return step_flops(run, _LENGTH)

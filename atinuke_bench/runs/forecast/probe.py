@@ -88,6 +88,8 @@ class Probe:
     core: CoreCost | None
     #: From the start of a process to the run's first line, and from its end to that of the process.
     process: Seconds = NO_TIME
+    #: Seconds of processors that the probe took itself.
+    spent: float = 0.0
 
 
 def probe(run: RunConfig, folder: Path, seconds: float, execution: Execution, *, trains: bool) -> Probe:
