@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ from atinuke_bench.cli.shared import (
     say,
     wandb_mode,
 )
-from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed, source_of
+from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed, suite_source
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def reproduce(
     if name_or_file == _LIST:
         _show_list([read_recipe(name) for name in built_in_recipes()], as_json)
         return
+    started = time.process_time()
     recipe = read_recipe(name_or_file, _seeds(seeds))
     how = GridOptions(
         out=out,
@@ -89,8 +91,9 @@ def reproduce(
         dry_run=dry_run,
         as_json=as_json,
         needs_models=True,
+        started=started,
     )
-    found = grid_results(recipe.suite, source_of(recipe.suite, source, data_dir), name_or_file, how)
+    found = grid_results(recipe.suite, suite_source(recipe.suite, source, data_dir), name_or_file, how)
     if found is None:
         return
     results, failed = found
