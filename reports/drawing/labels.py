@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from .style import SOFT, TYPE_SIZE
+from .style import SOFT, TYPE_SIZE, WIDTH
 
 #: Two ends of a line (x, y), the lower left one first, in the units of the axes.
 Line = tuple[tuple[float, float], tuple[float, float]]
@@ -101,7 +101,10 @@ def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
 
 def legend(figure: Figure, num_variants: int) -> None:
     """Names above the panel, as many a row as figures are wide enough for."""
-    figure.legend(loc="outside upper left", ncols=max(1, min(num_variants, 3)), frameon=False)
+    longest = max((len(name) for name in figure.axes[0].get_legend_handles_labels()[1]), default=1)
+    # Inches: a letter, and the mark with the room around it.
+    columns = int(WIDTH / (0.066 * longest + 0.6))
+    figure.legend(loc="outside upper left", ncols=max(1, min(num_variants, columns, 4)), frameon=False)
 
 
 def plain_log_axis(axis: Axis) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 #: Letters of a short name.
-MOST_LETTERS = 28
+MOST_LETTERS = 32
 
 
 def short(text: object, most: int = MOST_LETTERS) -> str:

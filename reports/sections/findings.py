@@ -148,7 +148,7 @@ def _overview(tasks: Sequence[Finding], family: Family, table: str) -> tuple[Fin
 
 def _above_the_floor(statements: Sequence[Statement], family: Family) -> str:
     """On which tasks a trained core is shown to be above the floor."""
-    core = family.reference or "the best core"
+    core = family.reference or "The best core"
     by_verdict: dict[str, list[str]] = {}
     for one in statements:
         verdict = one.seen_from(_trained(one, family)).verdict
@@ -158,8 +158,7 @@ def _above_the_floor(statements: Sequence[Statement], family: Family) -> str:
     texts = [f"{core} is above the floor on {len(above)} of the {len(statements)} tasks that have one"]
     texts += [f"it is NOT shown to be on {join(unshown)}: nothing there shows that it learned"] if unshown else []
     texts += [f"not tested on {join(untested)}"] if untested else []
-    text = "; ".join(texts)
-    return f"{text[0].upper()}{text[1:]}." if statements else ""
+    return f"{'; '.join(texts)}." if statements else ""
 
 
 def _trained(one: Statement, family: Family) -> str:

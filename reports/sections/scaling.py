@@ -236,4 +236,10 @@ def _panel(axes: Axes, found: Sequence[Series], cost: str, *, is_loss: bool, loo
             axes.plot(grid, 100 - fitted if turned else fitted, color=own.colour, lw=1, ls=own.line)
     axes.margins(x=0.25)
     ends = [(one.costs[cost][-1], (one.losses if is_loss else one.scores)[-1], look[one.name].name) for one in found]
-    label_points(axes, [end for end in ends if np.isfinite(end[:2]).all()])
+    lines = [
+        ((float(x), low), (float(x), high))
+        for one in found
+        for x, (low, high) in zip(one.costs[cost], one.intervals, strict=True)
+        if not is_loss and np.isfinite([x, low, high]).all()
+    ]
+    label_points(axes, [end for end in ends if np.isfinite(end[:2]).all()], lines)

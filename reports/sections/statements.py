@@ -37,6 +37,8 @@ class Statement:
     #: Why there is no test, where there is none.
     note: str = ""
     margin: float | None = None
+    #: What the margin adds to a verdict: who is not worse by it, or that a difference which was found is within it.
+    remark: str = ""
     low_90: float = math.nan
     high_90: float = math.nan
 
@@ -46,11 +48,12 @@ class Statement:
         low, high = judged.spread.interval() or (math.nan, math.nan)
         low_90, high_90 = judged.spread.interval(1 - 2 * LEVEL) or (math.nan, math.nan)
         margin = None if judged.equivalence is None else judged.equivalence.margin
+        remark = _remark(a, b, judged)
         note = note.removeprefix(f"{NOT_TESTED}: ")
         return cls(
             task, a, b, judged.verdict, judged.spread.value, low, high, judged.p_corrected,
             minimum_detectable_difference(judged.spread), unit, judged.higher_is_better, note=note, margin=margin,
-            low_90=low_90, high_90=high_90, **fields,
+            remark=remark, low_90=low_90, high_90=high_90, **fields,
         )  # fmt: skip
 
     def seen_from(self, core: str) -> Statement:
@@ -62,6 +65,18 @@ class Statement:
         return Statement(
             **own | {"low": -self.high, "high": -self.low, "low_90": -self.high_90, "high_90": -self.low_90}
         )
+
+
+def _remark(a: str, b: str, judged: Judged) -> str:
+    equivalence = judged.equivalence
+    if equivalence is None:
+        return ""
+    if judged.is_told_apart:
+        return f"less than {equivalence.text}" if equivalence.is_shown else ""
+    if judged.verdict == "undecided" and equivalence.p_not_inferior_corrected < LEVEL:
+        side = a if (judged.spread.value >= 0) == judged.higher_is_better else b
+        return f"{side} is not worse by {equivalence.text}"
+    return ""
 
 
 def sentence(pivot: str, name: str, statements: Sequence[Statement]) -> str:
@@ -91,7 +106,10 @@ def _clause(verdict: str, found: Sequence[Statement]) -> str:
             f"{one.b} ({_signed(one)}, 90 % interval [{number(one.low_90)}, {number(one.high_90)}])" for one in shown
         ]
         return f"equal within {points(margin)} to {join(texts)}{more}"
-    texts = [f"{one.b} ({_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)})" for one in shown]
+    texts = [
+        f"{one.b} ({_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)}{_also(one)})"
+        for one in shown
+    ]
     if verdict == "tie":
         return f"tied with {join(texts)}{more}"
     return f"neither told apart from nor shown to be equal to {join(texts)}{more}"
@@ -104,7 +122,7 @@ def _floor_clause(one: Statement) -> str:
         return f"above the floor {one.b} by {_size(one)}"
     if one.verdict == "worse":
         return f"BELOW the floor {one.b} by {_size(one)}"
-    figures = f"{_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)}"
+    figures = f"{_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)}{_also(one)}"
     return f"NOT shown to be above the floor {one.b} ({figures})"
 
 
@@ -113,7 +131,11 @@ def _size(one: Statement) -> str:
     sign = 1.0 if one.difference > 0 else -1.0
     ends = sorted((sign * one.low, sign * one.high))
     interval = f" [{number(ends[0])}, {number(ends[1])}]"
-    return f"{number(abs(one.difference))} {one.unit}{interval} ({_p(one.p_corrected)})"
+    return f"{number(abs(one.difference))} {one.unit}{interval} ({_p(one.p_corrected)}{_also(one)})"
+
+
+def _also(one: Statement) -> str:
+    return f"; {one.remark}" if one.remark else ""
 
 
 def _signed(one: Statement) -> str:

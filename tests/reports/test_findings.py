@@ -38,8 +38,11 @@ def _said(value, error, margin=None, *, note="", kind=Judged, unit="points", wit
         (-3.0, 0.5, None, "a is worse than b by 3.00 points [1.98, 4.02] (p <0.0001)."),
         (0.1, 0.2, None, "a is tied with b (+0.10 points [-0.31, 0.51], p 0.6207; detectable: 0.58)."),
         (0.1, 0.2, 1.0, "a is equal within 1 point to b (+0.10 points [-0.31, 0.51], 90 % interval [-0.24, 0.44])."),
-        (0.6, 0.5, 1.0, "a is neither told apart from nor shown to be equal to b (+0.60 points [-0.42, 1.62], p 0.2395;"
-         " detectable: 1.45)."),
+        (0.5, 0.1, 1.0, "a is better than b by 0.50 points [0.30, 0.70] (p <0.0001; less than 1 point)."),
+        (-0.6, 0.5, 1.0, "a is neither told apart from nor shown to be equal to b (-0.60 points [-1.62, 0.42], "
+         "p 0.2395; detectable: 1.45; b is not worse by 1 point)."),
+        (0.6, 1.2, 1.0, "a is neither told apart from nor shown to be equal to b (+0.60 points [-1.85, 3.05], p 0.6207;"
+         " detectable: 3.48)."),
     ],
 )  # fmt: skip
 def test_a_sentence_says_what_the_test_found_and_how_much(value, error, margin, said):
