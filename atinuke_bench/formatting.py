@@ -67,3 +67,27 @@ def p_value(p: float | None) -> str:
     ('0.0123', '<0.0001', '–')
     """
     return "<0.0001" if p is not None and p < 0.0001 else number(p, 4)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(59.6), duration(250), duration(7_300)
+    ('1 min 00 s', '4 min 10 s', '2 h 01 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def num_bytes(number: float) -> str:
+    """A number of bytes as people say it.
+
+    >>> num_bytes(900), num_bytes(12_345_678), num_bytes(4e12)
+    ('900 B', '12.3 MB', '4.0 TB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

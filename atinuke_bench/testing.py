@@ -33,6 +33,7 @@ from atinuke_bench.metrics.units import by_unit
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.training.capabilities import Average
 from atinuke_bench.training.evaluate import evaluate
+from atinuke_bench.training.example_texts import kept_examples
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.predict import load_predictor
 from atinuke_bench.training.prepare import PreparedRun, prepare
@@ -198,6 +199,7 @@ def check_task(run: RunConfig, folder: Path, *, official: tuple[Path, Path] | No
     assert predictions[0] == predictions[1], "equal runs have equal predictions"
     rows = pd.read_parquet(RunFolder(folder / "first").predictions)
     _check_metric(task, first, rows)
+    _check_display(prepared, first, rows)
     for examples in prepared.evaluation_splits.values():
         answered = task.floor(prepared.train_examples, examples, prepared.run)
         assert set(answered) == set(examples["id"][:]), "the floor answers every example"
@@ -260,6 +262,26 @@ def _check_metric(task: Task, result: dict[str, Any], rows: pd.DataFrame) -> Non
         assert len(set(units)) == len(units), "unit names are unique, since runs are paired by them"
         for labels in result["slices"][split].values():
             assert all("num" in shown for shown in labels.values()), "a slice says how many it counts"
+
+
+def _check_display(prepared: PreparedRun, result: dict[str, Any], rows: pd.DataFrame) -> None:
+    """Every evaluated example and its stored answers can be shown, and lie in slices that there are."""
+    task, display = prepared.task, prepared.task.metric.display
+    for split, examples in prepared.evaluation_splits.items():
+        own = rows[(rows["split"] == split) & rows["gold"].notna()].set_index("id")
+        kept = {
+            id_: (json.loads(example), json.loads(slices)) for id_, example, slices in kept_examples(task, examples)
+        }
+        assert kept.keys() == set(own.index), f"split {split!r}: every labelled example can be kept"
+        for id_, (example, slices) in kept.items():
+            gold, prediction = str(own.at[id_, "gold"]), str(own.at[id_, "prediction"])
+            sizes = {field.name: len(field.text) for field in display.fields(example)}
+            assert sizes, f"example {id_!r} has something to show"
+            for answer in (display.right(example, gold), display.answer(example, prediction, gold)):
+                assert answer.text, f"example {id_!r}: an answer has words"
+                lies = all(0 <= mark.start < mark.end <= sizes[mark.field] for mark in answer.marks)
+                assert lies, f"example {id_!r}: marks lie in its fields; found {answer.marks}"
+            assert slices.keys() <= result["slices"][split].keys(), f"example {id_!r} lies in slices that there are"
 
 
 def _check_loss(prepared: PreparedRun, folder: RunFolder) -> None:

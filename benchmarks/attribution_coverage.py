@@ -7,6 +7,12 @@ to 10 seeds. What a unit is worth varies with each level, so that cells with a l
 seeds of a row either each cell has its own luck, or a share of it is common to all cells, which have the same seeds.
 Prints the share of sets whose 95 % interval holds the truth, and how often an effect of 0 is told apart by the plain p
 (nominal 5 %). Of 500 sets a share is known to 1.
+
+Measured with 500 sets a row, 2 and 3 factors, 2 to 10 seeds: seeds of their own 93.4 to 96.2 %, same seeds 92.6 to
+96.4, with 70 % of their luck in common 93.6 to 98.0 (213 of these 216 shares between 93 and 97); an effect of 0 is
+told apart in 4.1 to 5.7 %. Where the seeds of one cell differ three times as much, 91.6 to 96.0 %, the lowest for the
+difference of two corners and few seeds. Luck that the cells of one level share is not told from that of each cell:
+where it is 30 % of the luck of seeds, which is little beside that of units here, 92.2 to 97.8 %.
 """
 
 from __future__ import annotations
@@ -35,10 +41,12 @@ PAIRS = {("a", "b"): 2.0}
 
 @dataclass(frozen=True)
 class Luck:
-    """Whose the luck of seeds is: the share of its variance that all cells have in common, and of its deviation in
-    the first cell, how many times it is that of the others. `is_paired`: whether all cells have the same seeds."""
+    """Whose the luck of seeds is: the shares of its variance that all cells have in common, and those with one level
+    of the first factor; and how many times as large its deviation is in the first cell. `is_paired`: whether all cells
+    have the same seeds."""
 
     common: float = 0.0
+    by_level: float = 0.0
     first: float = 1.0
     is_paired: bool = False
 
@@ -48,6 +56,7 @@ LUCKS = {
     "same seeds, no luck in common": Luck(is_paired=True),
     "same seeds, 70 % of the luck in common": Luck(0.7, is_paired=True),
     "same seeds, first cell 3 times as lucky": Luck(first=3.0, is_paired=True),
+    "same seeds, 30 % of the luck in common by level of a": Luck(by_level=0.3, is_paired=True),
 }
 
 
@@ -66,11 +75,12 @@ def draw(
     difficulty = generator.normal(0, DIFFICULTY, num_units)
     of_level = {level: generator.normal(0, INTERACTION, num_units) for level in product(factors, LEVELS)}
     common = generator.normal(0, SEED * np.sqrt(luck.common), num_seeds)
+    by_level = {level: generator.normal(0, SEED * np.sqrt(luck.by_level), num_seeds) for level in LEVELS}
     scores = {}
     for place, key in enumerate(product(LEVELS, repeat=len(factors))):
-        deviation = SEED * np.sqrt(1 - luck.common) * (luck.first if place == 0 else 1.0)
+        deviation = SEED * np.sqrt(1 - luck.common - luck.by_level) * (luck.first if place == 0 else 1.0)
         of_units = difficulty + sum(of_level[level] for level in zip(factors, key, strict=True))
-        of_seeds = common + generator.normal(0, deviation, num_seeds)
+        of_seeds = common + by_level[key[0]] + generator.normal(0, deviation, num_seeds)
         own = truth_of(key, factors) + of_units + of_seeds[:, None]
         own = own + generator.normal(0, NOISE, own.shape)  # [S, N]
         scores[key] = Scores(own.mean(axis=1), weights @ own.T, num_units)

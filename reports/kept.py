@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
@@ -38,7 +37,7 @@ Kept = tuple[Any, tuple[bytes, ...]]
 def kept(kind: str, of: tuple[Any, ...], make: Callable[[], Kept]) -> Kept:
     """What `make` gives, from an earlier report where that was of equal `of`."""
     try:
-        name = _digest(kind, _code(), {name: repr(value) for name, value in mpl.rcParams.items()}, *of)
+        name = _digest(kind, _code(), *of)
     except TypeError:  # of a kind that has no digest
         return make()
     path = cache_folder() / "reports" / f"{kind}-{name}"

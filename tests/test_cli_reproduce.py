@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
 
 from atinuke_bench.runs.recipes import built_in_recipes, read_recipe
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "summary": "small models on a small SNLI",
     "source": "arXiv 1508.05326",
     "place": "section 3",
@@ -90,7 +91,7 @@ def test_a_model_out_of_reach_is_one_line_before_anything_runs(cli, small, offic
     path = small(suite={**SMALL["suite"], "cores": {"bert": core}})
     refused = cli("reproduce", path, "--data-dir", official, "--out", tmp_path / "runs", "--wandb", "disabled")
     assert refused.status == 2
-    assert refused.err.startswith("error: core.model: ")
+    assert refused.err.startswith("error: nobody/nothing-like-this: cannot be read from ")
     assert refused.err.count("\n") == 1
     assert not list((tmp_path / "runs").rglob("seed-*"))
 

@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from atinuke_bench.cli import claims, evaluate, inspect, predict, reproduce, results, suites, sweeps, tasks, training
+from atinuke_bench.cli import (
+    claims,
+    evaluate,
+    inspect,
+    plan,
+    predict,
+    reproduce,
+    results,
+    suites,
+    sweeps,
+    tasks,
+    training,
+)
 from atinuke_bench.cli.preemption import requeued_when_preempted
 from atinuke_bench.cli.shared import app, say
 from atinuke_bench.environment import fit_surroundings
@@ -23,6 +35,7 @@ __all__ = [
     "evaluate",
     "inspect",
     "main",
+    "plan",
     "predict",
     "reproduce",
     "results",

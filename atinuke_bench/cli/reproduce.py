@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +23,7 @@ from atinuke_bench.cli.shared import (
     say,
     wandb_mode,
 )
-from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed, source_of
+from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed, suite_source
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _HELP = """Carry out a published protocol and hold its scores against the publis
 
 \b
 within the published spread: z = 0.4      reproduced, if nothing keeps the two apart (cut data, another checkpoint …)
-outside: z = -3.1                         the means differ by more than seeds explain, at a level of 5 %
+outside: z = -3.1                         |z| is over 1.96; of 2 seeds that is chance in 22 % of cases, of 5 in 9 %
 no spread published                       both are shown; there is no verdict
 
 What is finished counts, so that the command may be stopped and started again. Exit status 1: a figure lies outside, or
@@ -72,6 +74,7 @@ def reproduce(
     if name_or_file == _LIST:
         _show_list([read_recipe(name) for name in built_in_recipes()], as_json)
         return
+    started = time.process_time()
     recipe = read_recipe(name_or_file, _seeds(seeds))
     how = GridOptions(
         out=out,
@@ -88,8 +91,9 @@ def reproduce(
         dry_run=dry_run,
         as_json=as_json,
         needs_models=True,
+        started=started,
     )
-    found = grid_results(recipe.suite, source_of(recipe.suite, source, data_dir), name_or_file, how)
+    found = grid_results(recipe.suite, suite_source(recipe.suite, source, data_dir), name_or_file, how)
     if found is None:
         return
     results, failed = found
@@ -110,7 +114,7 @@ def _seeds(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _judge(recipe: Recipe, results: list[Result]) -> list[Outcome]:
+def _judge(recipe: Recipe, results: Sequence[Result]) -> list[Outcome]:
     from atinuke_bench.reports.reading.published import read_published
     from atinuke_bench.reports.reproduction import judge
 

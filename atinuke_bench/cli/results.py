@@ -193,7 +193,7 @@ def compare(
         for example in own.examples:
             say("")
             record = example.record()
-            for name, text in {**record.pop("texts"), **record}.items():
+            for name, text in {"id": record["id"], **record.pop("texts"), **record}.items():
                 say(f"  {name}: {text}")
     if found.test_sets:
         say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)

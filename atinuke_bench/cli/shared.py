@@ -24,6 +24,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
 
     order = (
         "run",
+        "plan",
         "suite",
         "sweep",
         "predict",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
+from atinuke_bench.cli.grids import chosen_states, foresee, print_grid
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -34,7 +35,7 @@ from atinuke_bench.cli.shared import (
     wandb_mode,
 )
 from atinuke_bench.errors import AtinukeBenchError
-from atinuke_bench.formatting import one_short_line
+from atinuke_bench.formatting import duration, one_short_line
 
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
@@ -69,7 +70,9 @@ def suite(
     predict_unlabelled: UnlabelledOption = False,
     texts: TextsOption = True,
     wandb: WandbOption = "offline",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid with estimated cost and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the grid with its forecast cost, and stop.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a grid of runs and print the table of means.
@@ -78,6 +81,7 @@ def suite(
     """
     from atinuke_bench.runs.grid import read_suite
 
+    started = time.process_time()
     config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
     test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
     how = GridOptions(
@@ -94,8 +98,9 @@ def suite(
         wandb=wandb_mode(wandb),
         dry_run=dry_run,
         as_json=as_json,
+        started=started,
     )
-    found = grid_results(config, source_of(config, source, data_dir), name_or_file, how)
+    found = grid_results(config, suite_source(config, source, data_dir), name_or_file, how)
     if found is not None:
         _show_results(config.name, out, *found, test_sets, as_json)
 
@@ -120,6 +125,8 @@ class GridOptions:
     as_json: bool
     #: Refuses to start where the model of a core is out of reach, in place of failing run by run.
     needs_models: bool = False
+    #: The processor's time at which the command began.
+    started: float = 0.0
 
 
 Results = list[tuple[str, dict[str, Any]]]
@@ -132,40 +139,34 @@ def grid_results(
 
     None for a dry run, which prints the grid and writes nothing. `where` names the grid in messages.
     """
-    from atinuke_bench.runs.suite_record import finished_results, open_record, read_record, record_path
+    from atinuke_bench.runs.suite_record import finished_results, open_record
 
-    record = (
-        read_record(record_path(how.out, config.name), config.name)
-        if how.dry_run
-        else open_record(how.out, config.name)
-    )
+    record = open_record(how.out, config.name, is_written=not how.dry_run)
     must_look = bool(how.only) or how.dry_run or how.rerun or how.predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, how.out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
         return finished, []
-    from atinuke_bench.runs.cells import cell_states
-    from atinuke_bench.runs.grid import expand, require_data_folder, select
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.recipes import require_models
     from atinuke_bench.runs.suite import Suite, SuiteOptions
     from atinuke_bench.training.execution import Execution
 
-    cells = expand(config, place, where)
-    selected = select(cells, [config.by_name(pattern) for pattern in how.only])
-    if not how.dry_run:
-        require_data_folder(selected)
-    chosen = {cell.path for cell in selected}
     execution = Execution(devices=how.devices, show_progress=False, **how.on_device)
     options = SuiteOptions(how.out, how.wandb, execution, how.timeout, how.rerun, how.predict_unlabelled)
     looks = {"retry_failed": how.retry_failed, "rerun": how.rerun, "look_again": how.predict_unlabelled}
-    found = cell_states(cells, config, place, record, **looks, keep=not how.dry_run)
-    states = [one for one in found if one.cell.path in chosen]
+    is_carried_out = not how.dry_run
+    states = chosen_states(
+        config, place, record, where, list(how.only), needs_data=is_carried_out, is_written=is_carried_out, **looks
+    )
+    carrier = make_executor(how.executor, how.workers, how.devices)
     if how.dry_run:
-        _show_grid(states, how.out, how.as_json)
+        carrier.close()
+        store = None if how.rerun else how.out
+        print_grid(foresee(states, store, carrier.slots, how.started, execution), how.as_json)
         return None
     if how.needs_models:
         require_models(states)
-    work = Suite(config.name, states, record, make_executor(how.executor, how.workers, how.devices), options)
+    work = Suite(config.name, states, record, carrier, options)
     _carry_out(work)
     return work.results(), work.failed()
 
@@ -244,7 +245,7 @@ def sync(
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
 
 
-def source_of(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
+def suite_source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
     """The source that the user named, else the suite's own with the user's folder, else official files in a folder."""
     if kind is not None or config.source is None:
         return source_config(kind or "local", data_dir)
@@ -282,7 +283,7 @@ def _print_change(work: Suite, state: CellState) -> None:
     else:
         shown = "another process is carrying it out"
     left = work.seconds_left()
-    remaining = f"  about {_duration(left)} left" if left else ""
+    remaining = f"  about {duration(left)} left" if left else ""
     run = state.cell.run
     say(f"[{done}/{len(work.states)}] {run.task}  {state.cell.variant}  seed {run.seed}: {shown}{remaining}", err=True)
 
@@ -295,7 +296,7 @@ def _live_table(work: Suite, width: int) -> Any:
 
     counts, left = work.counts(), work.seconds_left()
     parts = [f"{counts[status]} {status}" for status in ("finished", "running", "waiting", "failed", "elsewhere")]
-    title = f"{work.name}: {', '.join(parts)}; {_duration(left) + ' left' if left is not None else 'time left unknown'}"
+    title = f"{work.name}: {', '.join(parts)}; {duration(left) + ' left' if left is not None else 'time left unknown'}"
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("task", "core", "seed", "epoch", "loss", "selection", "seconds"):
         table.add_column(heading, no_wrap=True)
@@ -312,25 +313,6 @@ def _live_table(work: Suite, width: int) -> Any:
         run, (failure_class, message) = state.cell.run, state.failure or ("internal", "")
         table.add_row(escape(run.task), escape(state.cell.variant), str(run.seed), failure_class, escape(message[:60]))
     return Group(escape(title), without_last_columns(table, width))
-
-
-def _show_grid(states: list[CellState], store: Path, as_json: bool) -> None:
-    from atinuke_bench.runs.estimate import estimate
-
-    rows = estimate(states, store)
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        cost = [f"about {row['seconds']:,.0f} s" if row["seconds"] is not None else "time unknown"]
-        if row["parameters"] is not None:
-            cost.append(f"{row['parameters']:,} parameters")
-            cost.append(f"{row['training_flops_per_token'] / 1e6:,.1f} MFLOP to train a token")
-        say(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}, {', '.join(cost)}")
-    known = [row["seconds"] for row in rows if row["seconds"] is not None and row["status"] == "waiting"]
-    waiting = sum(row["status"] == "waiting" for row in rows)
-    total = f"; about {_duration(sum(known))} of one worker for {len(known)} of them" if known else ""
-    say(f"{len(rows)} runs, {waiting} to do{total}", err=True)
 
 
 def _show_results(
@@ -374,10 +356,3 @@ def show_failed(failed: list[CellState]) -> None:
         say(f"failed ({failure_class}) {state.cell.path}: {one_short_line(message)}{where}", err=True)
     if failed:
         say(f"{len(failed)} runs failed; --retry-failed runs them again", err=True)
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -108,6 +108,8 @@ def parse_recipe(name: str, written: Any, where: str) -> Recipe:
         raise ConfigError(
             f"{where}: a recipe has summary, source, place, rows, and a suite with tasks, cores and seeds"
         )
+    if filled := {"name", "settings"} & written.keys():
+        raise ConfigError(f"{where}.{min(filled)}: comes from the recipe's file name and grid; leave it out")
     own = dict(written)
     shared, grid = _mapping(own.pop("record", {}), f"{where}.record"), _mapping(own.pop("grid", {}), f"{where}.grid")
     rows = own.get("rows")

@@ -142,7 +142,7 @@ def save_encoded(path: Path, encoded: Encoded) -> None:
             arrays[f"{kind}/{name}/padding"] = np.array([column.padding], dtype=np.int64)
     arrays |= {f"fixed/{name}": column for name, column in encoded.fixed.items()}
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_bytes(path, save(arrays, metadata={"sha256": _digest(arrays)}))
+    write_bytes(path, save(arrays, metadata={"sha256": _digest(arrays, path.stem)}))
 
 
 def load_encoded(path: Path) -> Encoded | None:
@@ -153,7 +153,7 @@ def load_encoded(path: Path) -> Encoded | None:
             digest = (file.metadata() or {}).get("sha256")
     except (OSError, SafetensorError):
         return None
-    if digest != _digest(arrays):
+    if digest != _digest(arrays, path.stem):
         return None
     fixed = {name.removeprefix("fixed/"): array for name, array in arrays.items() if name.startswith("fixed/")}
     return Encoded(_columns(arrays, "ragged"), arrays["example_index"], fixed, _columns(arrays, "host"))
@@ -181,8 +181,9 @@ def cached_encoded(
     return cached(folder / "features" / f"{key}.safetensors", load_encoded, build, save_encoded, say)
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def _digest(arrays: dict[str, np.ndarray], key: str) -> str:
+    # With the file's own name: another file of the cache in its place is whole too.
+    digest = hashlib.sha256(f"{key}\n".encode())
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode())
         digest.update(np.ascontiguousarray(arrays[name]).data)

@@ -174,7 +174,7 @@ def cached_tokenizer(
 def _read(path: Path) -> Tokenizer | None:
     try:
         record = read_json(path)
-        if record["sha256"] == _text_digest(record["tokenizer"]):
+        if record["key"] == path.stem and record["sha256"] == _text_digest(record["tokenizer"]):
             return Tokenizer.from_str(record["tokenizer"])
     except (RunFolderError, ValueError, KeyError, TypeError):
         pass  # absent or damaged: trained again, which replaces it
@@ -183,7 +183,8 @@ def _read(path: Path) -> Tokenizer | None:
 
 def _write(path: Path, tokenizer: Tokenizer) -> None:
     content = tokenizer.to_str()
-    write_text(path, json.dumps({"sha256": _text_digest(content), "tokenizer": content}))
+    # Another file of the cache in this one's place is whole too, and has another key.
+    write_text(path, json.dumps({"key": path.stem, "sha256": _text_digest(content), "tokenizer": content}))
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:

@@ -62,12 +62,12 @@ def cell_states(
     retry_failed: bool = False,
     rerun: bool = False,
     look_again: bool = False,
-    keep: bool = True,
+    is_written: bool = True,
 ) -> list[CellState]:
     """Every cell with what the store already knows of it, nothing for a `rerun`; the record takes the grid.
 
-    With `look_again` every run looks up its folder itself, and may find that something is missing there. Without `keep`
-    the record is not written.
+    Without `is_written` nothing of the store changes: what looks ahead leaves no suite behind.
+    With `look_again` every run looks up its folder itself, and may find that something is missing there.
     RunFolderError where there is something to run and the record cannot be written.
     """
     declared = {name: suite.declaration_of(name) for name in suite.tasks}
@@ -81,7 +81,7 @@ def cell_states(
         for state in states
     ]
     record.replace_grid(suite, grid_stamp(suite, source), recorded)
-    refusal = _refusal(record) if keep else None
+    refusal = _refusal(record) if is_written else None
     # Where changes of the data cannot be seen, every run looks up its folder again.
     folders = record.folders() if None not in stamps.values() and not (rerun or look_again) else {}
     for state in states:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atinuke_bench import registry
 from atinuke_bench.config import Recipe, parse_recipe, read_named_yaml
-from atinuke_bench.runs.cells import CellState
+
+if TYPE_CHECKING:
+    from atinuke_bench.runs.cells import CellState  # which loads what reads data; a list of recipes needs none of it
 
 
 def built_in_recipes() -> dict[str, Path]:

@@ -92,10 +92,11 @@ def record_path(store: Path, name: str) -> Path:
     return store / "suites" / f"{file_stem(name)}.json"
 
 
-def open_record(store: Path, name: str) -> SuiteRecord:
-    """The suite's record in a store, its folder made; RunFolderError when that is refused."""
+def open_record(store: Path, name: str, *, is_written: bool = True) -> SuiteRecord:
+    """The suite's record in a store, its folder made where it will be written; RunFolderError when that is refused."""
     path = record_path(store, name)
-    make_folder(path.parent)
+    if is_written:
+        make_folder(path.parent)
     return read_record(path, name)
 
 

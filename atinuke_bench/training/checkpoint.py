@@ -23,6 +23,8 @@ from atinuke_bench.files import make_folder, write_bytes
 # The one key of the file's metadata. With several, safetensors writes them in the order of a hash map, and equal
 # checkpoints would be unequal files.
 _KEY = "atinuke-bench checkpoint 1"
+#: Where a record has the identity of its run. Runs of other seeds have weights of the same names and shapes.
+RUN = "run"
 
 
 def save_checkpoint(path: str | Path, record: dict[str, Any]) -> None:
@@ -68,10 +70,13 @@ def load_weights(path: str | Path, module: torch.nn.Module) -> None:
 
 
 class SafetensorsIO(CheckpointIO):
-    """Lightning's door to `save_checkpoint` and `load_checkpoint`."""
+    """Lightning's door to `save_checkpoint` and `load_checkpoint`; what it saves says of which run it is."""
+
+    def __init__(self, identity: str) -> None:
+        self.identity = identity
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        save_checkpoint(path, checkpoint)
+        save_checkpoint(path, {**checkpoint, RUN: self.identity})
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None

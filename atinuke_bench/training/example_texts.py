@@ -33,7 +33,7 @@ def keep_examples(prepared: PreparedRun, folder: RunFolder) -> tuple[str | None,
     rows: dict[str, list[str]] = {name: [] for name in COLUMNS}
     left = MOST_CHARACTERS
     for split, examples in prepared.evaluation_splits.items():
-        for id_, example, slices in _kept(prepared.task, examples):
+        for id_, example, slices in kept_examples(prepared.task, examples):
             left -= len(example)
             if left < 0:
                 break
@@ -55,8 +55,8 @@ def _store_of(prepared: PreparedRun, folder: RunFolder) -> Path | None:
     return store if folder_of(store, prepared.run, prepared.identity).path == own else None
 
 
-def _kept(task: Task, examples: Dataset) -> Iterator[tuple[str, str, str]]:
-    """Id, columns and slices of each labelled example."""
+def kept_examples(task: Task, examples: Dataset) -> Iterator[tuple[str, str, str]]:
+    """Id, columns and slices of each labelled example, as the store keeps them."""
     labelled = task.data.labelled(examples)
     labelled = labelled.select(range(min(len(labelled), MOST_EXAMPLES)))
     if not len(labelled):

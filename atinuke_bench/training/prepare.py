@@ -43,20 +43,7 @@ class PreparedRun:
     @cached_property
     def identity(self) -> str:
         """Ten hexadecimal digits of everything that determines the result."""
-        core_class = registry.load_core(self.run.core.name)
-        versions = {"task": self.task.result_version, "core": core_class.result_version, **self._cut_version}
-        derived = self.task.options_class.from_data
-        options = {name: value for name, value in self.run.options.items() if name not in derived}
-        if self._has_cut_words():
-            versions["cut_words"] = CUT_WORDS_VERSION
-        return identity(self.run.model_copy(update={"options": options}), self.loaded.fingerprint, versions)
-
-    @property
-    def _cut_version(self) -> dict[str, int]:
-        """The version of the rules that choose examples, where they choose."""
-        training = self.run.training
-        chooses = training.select_on == "held-out" or training.train_limit is not None
-        return {"cut": CUT_VERSION} if chooses else {}
+        return identity_on(self.run, self.task, self.loaded.fingerprint, has_cut_words=self._has_cut_words())
 
     def _has_cut_words(self) -> bool:
         """Whether a tokenizer trained for this run reads a word of its data in parts."""
@@ -177,7 +164,7 @@ class PreparedRun:
             "tokenizer": fingerprint(self.tokenizer),
             "settings": training,
             "options": self.run.options,
-            **self._cut_version,
+            **_cut_version(self.run),
         }
         return cached_encoded(
             cache_folder(),
@@ -226,24 +213,45 @@ class PreparedRun:
         return self.origin.pretraining(self.run.init_from, own)
 
 
+def identity_on(run: RunConfig, task: Task, data_fingerprint: str, *, has_cut_words: bool) -> str:
+    """The identity that a resolved run has on some data. `has_cut_words`: its tokenizer reads a word of it in parts."""
+    core_class = registry.load_core(run.core.name)
+    versions = {"task": task.result_version, "core": core_class.result_version, **_cut_version(run)}
+    derived = task.options_class.from_data
+    options = {name: value for name, value in run.options.items() if name not in derived}
+    if has_cut_words:
+        versions["cut_words"] = CUT_WORDS_VERSION
+    return identity(run.model_copy(update={"options": options}), data_fingerprint, versions)
+
+
+def _cut_version(run: RunConfig) -> dict[str, int]:
+    """The version of the rules that choose examples, where they choose."""
+    chooses = run.training.select_on == "held-out" or run.training.train_limit is not None
+    return {"cut": CUT_VERSION} if chooses else {}
+
+
+def resolve_settings(run: RunConfig) -> RunConfig:
+    """The run with its precision and its core as this machine and the core's files have them."""
+    precision = run.training.precision
+    if precision == "auto":
+        # Not on processors, though some have it: a suite spread over several kinds would mix both, and small cores
+        # lose (training on one Zen 5 thread, bfloat16 to float32: nano 0.6, micro 0.9, mini 1.7 times the speed).
+        precision = "bfloat16" if gpu_has_bfloat16() else "float32"
+    return run.model_copy(
+        update={
+            "training": run.training.model_copy(update={"precision": precision}),
+            "core": registry.load_core(run.core.name).resolve(run.core),
+        }
+    )
+
+
 def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun:
     """Resolve a run's names and defaults and read its data; ConfigError or DataError."""
     task = task_of(run)
     registry.load_core(run.core.name)
     code = code_of_run(run.task, run.core.name)  # now, since reading the data may take long
     options = task.options(run)
-    precision = run.training.precision
-    if precision == "auto":
-        # Not on processors, though some have it: a suite spread over several kinds would mix both, and small cores
-        # lose (training on one Zen 5 thread, bfloat16 to float32: nano 0.6, micro 0.9, mini 1.7 times the speed).
-        precision = "bfloat16" if gpu_has_bfloat16() else "float32"
-    run = run.model_copy(
-        update={
-            "training": run.training.model_copy(update={"precision": precision}),
-            "core": registry.load_core(run.core.name).resolve(run.core),
-        }
-    )
-    run = resolve_origin(run)
+    run = resolve_origin(resolve_settings(run))
     limit = run.core.max_length
     if limit is not None and run.training.max_length > limit:
         raise ConfigError(

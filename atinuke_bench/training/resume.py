@@ -16,7 +16,7 @@ from typing import Any
 
 from atinuke_bench.errors import CheckpointError, first_line
 from atinuke_bench.run_folder import RunFolder, history_lines, parse_history
-from atinuke_bench.training.checkpoint import load_checkpoint, save_checkpoint
+from atinuke_bench.training.checkpoint import RUN, load_checkpoint, save_checkpoint
 from atinuke_bench.training.selection_rule import History, SelectionRule
 
 #: Where a checkpoint keeps what `EpochSelection` gives it.
@@ -69,8 +69,11 @@ class _State:
 class Resumption:
     """Finds a run's resume point and puts its folder in order; only one process of a run may do so."""
 
-    def __init__(self, folder: RunFolder, rule: SelectionRule, num_processes: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: RunFolder, identity: str, rule: SelectionRule, num_processes: int, say: Callable[[str], None]
+    ) -> None:
         self.folder = folder
+        self.identity = identity
         self.rule = rule
         self.num_processes = num_processes
         self.say = say
@@ -100,13 +103,13 @@ class Resumption:
         try:
             state = _State(path, load_checkpoint(path))
             is_place = isinstance(state.record["global_step"] + state.num_epochs, int)
-            if is_place and set(_NOT_WEIGHTS) <= state.record.keys():
+            if is_place and set(_NOT_WEIGHTS) <= state.record.keys() and self._is_own(state.record):
                 return state
-            problem = f"{path}: not a state of a training"
+            problem = f"{path}: not a state of this run's training"
         except CheckpointError as error:
             problem = first_line(error)
         except (AttributeError, KeyError, TypeError):
-            problem = f"{path}: not a state of a training"
+            problem = f"{path}: not a state of this run's training"
         self._set_aside([path], problem)
         return None
 
@@ -154,9 +157,14 @@ class Resumption:
     def _is_of(self, path: Path, epoch: int) -> bool:
         try:
             record = load_checkpoint(path)
-            return record.get("epoch") == epoch and not set(_NOT_WEIGHTS) & record.keys()
+            is_weights = not set(_NOT_WEIGHTS) & record.keys()
+            return record.get("epoch") == epoch and is_weights and self._is_own(record)
         except (CheckpointError, AttributeError):
             return False
+
+    def _is_own(self, record: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of this run, as far as it says of which it is: those of older versions do not."""
+        return record.get(RUN, self.identity) == self.identity
 
     def _finished(self) -> ResumePoint | None:
         """The end of a run that was finished once, and so has no last state."""

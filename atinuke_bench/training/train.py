@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -65,13 +65,14 @@ def train_and_evaluate(
     should_continue: Callable[[dict[str, Any]], bool] | None = None,
     *,
     rerun: bool = False,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> dict[str, Any]:
     """Train a run's core, evaluate every split and finish the folder; the result as in `result.json`.
 
     A finished folder is not trained again, unless `rerun` sets aside what it holds; predictions that it lacks are made
     with its weights. An interrupted one resumes from its last whole state. An error leaves `failure.json` and is
     raised. `should_continue` is asked after every epoch, of those that were trained before too; when it says False,
-    PrunedError is raised.
+    PrunedError is raised. `callbacks` watch the training, and change nothing of it.
 
     In a distributed run every process calls this. The first one writes the folder; all give the same result.
     """
@@ -97,7 +98,7 @@ def train_and_evaluate(
             _warn(execution, f"{folder.result}: damaged; what was there is in {aside}")
         try:
             tracker.start(prepared, folder)
-            folder.write_result(_carry_out(prepared, folder, execution, should_continue, clock))
+            folder.write_result(_carry_out(prepared, folder, execution, should_continue, clock, callbacks))
         except BaseException as error:
             write_failure(folder, error)
             log.error("failed: %s: %s", type(error).__name__, failure_message(folder, error))
@@ -141,6 +142,7 @@ def _carry_out(
     execution: Execution,
     should_continue: Callable[[dict[str, Any]], bool] | None,
     clock: Clock,
+    callbacks: Sequence[pl.Callback],
 ) -> dict[str, Any]:
     torch.set_num_threads(execution.threads)
     for note in prepared.notes:
@@ -164,7 +166,8 @@ def _carry_out(
         evaluations = _evaluate_floor(prepared, folder)
     else:
         write_text(folder.tokenizer, prepared.tokenizer.to_str())
-        evaluations, cost, selection = _fit_and_evaluate(prepared, folder, execution, should_continue, clock)
+        trained = _fit_and_evaluate(prepared, folder, execution, should_continue, clock, callbacks)
+        evaluations, cost, selection = trained
     write_bytes(folder.predictions, predictions_table(evaluations))
     result = result_record(prepared, evaluations)
     drawn = result["resampled"]
@@ -181,6 +184,7 @@ def _fit_and_evaluate(
     execution: Execution,
     should_continue: Callable[[dict[str, Any]], bool] | None,
     clock: Clock,
+    callbacks: Sequence[pl.Callback] = (),
 ) -> tuple[dict[str, Evaluation], dict[str, Any], dict[str, Any]]:
     run, task = prepared.run, prepared.task
     train = prepared.encode("train", prepared.train_examples)
@@ -207,7 +211,7 @@ def _fit_and_evaluate(
 
     minutes = execution.checkpoint_minutes
     selection = EpochSelection(prepared, folder, held_out, on_epoch, should_continue, clock, minutes)
-    trainer = _trainer(prepared, folder, execution, [selection, *([progress] if progress else [])])
+    trainer = _trainer(prepared, folder, execution, [selection, *callbacks, *([progress] if progress else [])])
     module.parts = parts_for(trainer.strategy.root_device, execution.device_batch_tokens, partial(_warn, execution))
     _fit(trainer, module, RunData(train, held_out, prepared), selection, partial(_warn, execution))
     if all(record["score"] is None for record in selection.history):
@@ -330,7 +334,7 @@ def _trainer(
             max_epochs=training.max_epochs,
             gradient_clip_val=training.gradient_clip,
             callbacks=callbacks,
-            plugins=[SafetensorsIO(), execution.cluster_environment()],
+            plugins=[SafetensorsIO(prepared.identity), execution.cluster_environment()],
             default_root_dir=folder.path,
             logger=False,
             enable_checkpointing=False,
@@ -370,7 +374,8 @@ def _resume_point(trainer: pl.Trainer, selection: EpochSelection, say: Callable[
         atexit.register(part)
     point = None
     if trainer.is_global_zero:
-        point = Resumption(selection.folder, selection.rule, trainer.world_size, say).find()
+        identity = selection.prepared.identity
+        point = Resumption(selection.folder, identity, selection.rule, trainer.world_size, say).find()
     return trainer.strategy.broadcast(point)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+import matplotlib as mpl
+
 from ..kept import Kept, kept
 from .style import Plot
 
@@ -32,7 +34,9 @@ def kept_plot(of: tuple[object, ...], make: Callable[[], Drawn]) -> Drawn:
             return None, ()
         return [plot.name, plot.title, plot.section], (plot.svg.encode(), plot.png, plot.pdf)
 
-    record, blobs = kept("figure", of, packed)
+    # What a user's own matplotlibrc sets decides how figures look.
+    settings = {name: repr(value) for name, value in mpl.rcParams.items()}
+    record, blobs = kept("figure", (settings, *of), packed)
     if record is None:
         return None  # type: ignore[return-value]
     (name, title, section), (svg, png, pdf) = record, blobs

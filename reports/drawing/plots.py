@@ -96,7 +96,7 @@ def _pareto(
     points: Sequence[tuple[float, float, tuple[float, float], str]],
     look: Mapping[str, Look],
 ) -> Plot:
-    cost = {variant: x for x, _, _, variant in points}
+    costs = {variant: x for x, _, _, variant in points}
     # Equal costs are common (one size, several cores); a step to the side keeps every interval visible.
     points = [
         (x * 1.04 ** sum(abs(x / other[0] - 1) < 0.02 for other in points[:place]), y, interval, variant)
@@ -111,7 +111,7 @@ def _pareto(
             axes.plot([x, x], [low, high], color=own.colour, lw=1.4)
         (mark,) = axes.plot([x], [y], color=own.colour, marker=own.marker, ms=8, ls="")
         bounds = f" [{number(low)}, {number(high)}]" if np.isfinite(low) else ""
-        tip(mark, f"{variant}: {number(y)}{bounds} at {cost[variant]:.3g} FLOPs")
+        tip(mark, f"{variant}: {number(y)}{bounds} at {costs[variant]:.3g} FLOPs")
     front = _front(points)
     axes.step([p[0] for p in front], [p[1] for p in front], where="post", color=SOFT, lw=1, ls="--", zorder=0)
     axes.set_xlabel("training FLOPs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,12 @@ from .examples import ShownExample, show_example
 MOST_COLUMNS = 16
 MOST_OF_A_KIND = 14
 #: Bytes that the page has for them, about; after these, examples are shown without their texts.
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_500_000
 #: Whom an example is shown for, in the order of the filters.
 WHO = ("a", "b", "both")
 _EPSILON = 1e-9
+#: Runs of a column whose manifests are asked for texts, beside those that are compared.
+_MOST_OTHERS = 40
 _NO_TEXTS = "Without their texts, which the store of these runs does not have: older runs, or --no-texts."
 
 
@@ -94,7 +96,7 @@ def disagreement(frame: Frame, a: Cell, b: Cell, room: Room) -> Disagreement | N
     # The widest apart first; the order of equals is that of the ids.
     told = told.assign(width=-told["gain"].abs()).sort_values(["width", "id"])
     rows = [row for who in WHO for row in told[told["who"] == who].head(MOST_OF_A_KIND).to_dict("records")]
-    shelf, display = shelf_of(frame, (*a.runs, *b.runs)), display_of(a.column, a.metric)
+    shelf, display = shelf_of(frame, a.column, (*a.runs, *b.runs)), display_of(a.column, a.metric)
     examples = tuple(_shown(row, shelf, display, room) for row in rows)
     return Disagreement(
         frame.name_of(a.column), a.variant, b.variant, common[0], len(both),
@@ -150,10 +152,14 @@ def best_of(rows: pd.DataFrame, higher_is_better: bool) -> float:
     return 100.0 if float(scores.max(axis=None)) > 1 + _EPSILON else 1.0
 
 
-def shelf_of(frame: Frame, runs: Iterable[int]) -> Shelf:
-    """The texts of a column's examples, from the first run whose store has them."""
+def shelf_of(frame: Frame, column: Column, runs: Sequence[int]) -> Shelf:
+    """The texts of a column's examples, from the first run whose store has them: of some runs, or of others beside.
+
+    One run of this version gives texts to all older ones on its data.
+    """
     notes = []
-    for run in runs:
+    others = frame.runs.index[frame.runs["column"] == column]
+    for run in dict.fromkeys([*runs, *others[:_MOST_OTHERS]]):
         shelf = frame.examples(run)
         if len(shelf):
             return shelf

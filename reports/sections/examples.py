@@ -19,6 +19,9 @@ from atinuke_bench.metrics.display import Display, Example, Field, Mark, ShownAn
 #: Characters of a text, and of an answer in words, that are shown.
 MOST_TEXT = 900
 MOST_ANSWER = 300
+#: Fields of an example, such as its choices, and characters of a name.
+_MOST_FIELDS = 32
+_MOST_NAME = 100
 #: Characters on either side of a mark that are kept of a text without known sentences.
 _AROUND = 160
 #: Bars over one word; further ones, of mentions in mentions in mentions, are left out.
@@ -27,7 +30,7 @@ _MOST_LANES = 9
 _WORD = re.compile(r"\s*\S{1,24}\s?|\s+")
 GOLD = "gold"
 #: What a display may raise for an example or an answer of another shape.
-_MISFITS = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_MISFITS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -97,20 +100,24 @@ def show_example(
         fields = display.fields(example)
         shown = {GOLD: display.right(example, gold)}
         shown |= {name: display.answer(example, text, gold) for name, text in answers.items()}
-        drawn = tuple((visible(one.name), tuple(_pieces(one, shown, most))) for one in fields)
+        drawn = tuple((_name(one.name), tuple(_pieces(one, shown, most))) for one in fields[:_MOST_FIELDS])
     except _MISFITS:
         drawn, shown = (), _in_words(display, gold, answers)
     texts = ((name, _one_line(answer.text)) for name, answer in shown.items())
-    return ShownExample(visible(id_), who, drawn, tuple(texts))
+    return ShownExample(_name(id_), who, drawn, tuple(texts))
 
 
 def _in_words(display: Display, gold: str, answers: Mapping[str, str]) -> dict[str, ShownAnswer]:
     return {GOLD: ShownAnswer(gold), **{name: ShownAnswer(text) for name, text in answers.items()}}
 
 
-def _one_line(text: str) -> str:
-    text = " ".join(text[: 2 * MOST_ANSWER].split())
-    return visible(text if len(text) <= MOST_ANSWER else text[: MOST_ANSWER - 1] + "…")
+def _name(text: str) -> str:
+    return _one_line(text, _MOST_NAME)
+
+
+def _one_line(text: str, most: int = MOST_ANSWER) -> str:
+    text = " ".join(text[: 2 * most].split())
+    return visible(text if len(text) <= most else f"{text[: most - 1]}…")
 
 
 def _pieces(field: Field, answers: Mapping[str, ShownAnswer], most: int) -> Iterator[Piece]:

@@ -22,7 +22,7 @@ MOST_LABELS = 6
 NUM_WRONG, NUM_RIGHT = 2, 1
 MOST_TEXT = 500
 #: Bytes that the page has for them, about, shared by the tasks.
-MOST_BYTES = 1_200_000
+MOST_BYTES = 800_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def slice_examples(frame: Frame, cells: Cells) -> Iterator[SliceExamples]:
 
 def _groups(frame: Frame, cell: Cell, room: Room) -> Iterator[SliceGroup]:
     run = cell.runs[0]
-    shelf = shelf_of(frame, cell.runs)
+    shelf = shelf_of(frame, cell.column, cell.runs)
     members = pd.DataFrame(shelf.members(), columns=["id", "slice", "label"])
     if members.empty:
         return

@@ -122,7 +122,7 @@ def level_means(factorial: Factorial) -> list[LevelMean]:
             own = average(matched(factorial, [factor], {(name,): float(name == level) for name in levels}))
             centred: dict[Key, float] = {(name,): (name == level) - 1 / len(levels) for name in levels}
             distance = average(matched(factorial, [factor], centred))
-            mean = sum(weight * factorial.scores[key].observed.mean() for key, weight in own.items())
+            mean = sum(weight * factorial.means[key] for key, weight in own.items())
             known = bool(own)
             spread = factorial.contrast(distance) if known else Spread(math.nan, math.nan, math.nan)
             found.append(LevelMean(factor, level, float(mean) if known else math.nan, spread))
@@ -137,7 +137,7 @@ def shares_of_variance(factorial: Factorial) -> dict[tuple[str, ...], float]:
     if factorial.missing:
         return {}
     names = list(factorial.factors)
-    means = np.array([factorial.scores[key].observed.mean() for key in factorial.keys])
+    means = np.array([factorial.means[key] for key in factorial.keys])
     means = means.reshape([len(levels) for levels in factorial.factors.values()])
     means = means - means.mean()
     total = float((means**2).mean())
@@ -179,7 +179,7 @@ def break_down(factorial: Factorial, *, is_higher_better: bool = True) -> Breakd
         return None
 
     def mean(changed: Sequence[str]) -> float:
-        return float(factorial.scores[_corner(changes, changed)].observed.mean())
+        return factorial.means[_corner(changes, changed)]
 
     every = list(changes)
     shares = [

@@ -10,8 +10,10 @@ worth (`attribution.py`) are sums of cell means with weights that add up to 0, s
 with v the variance between the seeds of a cell that is its own, beyond what the resampling of units explains. Where all
 cells have the same seeds, the luck of a seed may be common to all cells. It drops out of every contrast, and so it is
 taken out of v: each seed's mean over the cells is subtracted, and Grubbs' (1948) estimators give the variance of each
-cell from what is left. Elsewhere seeds are taken as independent, which is too careful where they are not. The parts of
-the cells are added up before the sum is cut off at 0, and degrees of freedom are those of such sums (`variances.py`).
+cell from what is left. Elsewhere seeds are taken as independent, which is too careful where they are not. Luck that
+only the cells of one level have in common is not told from that of each cell, so that the interval of this factor's
+effect is too narrow. The parts of the cells are added up before the sum is cut off at 0, and degrees of freedom are
+those of such sums (`variances.py`).
 
 `benchmarks/attribution_coverage.py` simulates it.
 """
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -57,11 +59,16 @@ class Factorial:
     def missing(self) -> tuple[Key, ...]:
         return tuple(key for key in self.keys if key not in self.scores)
 
+    @cached_property
+    def means(self) -> dict[Key, float]:
+        """The mean over seeds of each cell."""
+        return {key: float(scores.observed.mean()) for key, scores in self.scores.items()}
+
     def contrast(self, weights: Mapping[Key, float]) -> Spread:
         """A sum of cell means whose weights add up to 0; error NaN where a cell has one seed or no predictions."""
         used = {key: weight for key, weight in weights.items() if weight}
-        value = float(sum(weight * self.scores[key].observed.mean() for key, weight in used.items()))
-        units = unit_variance([(self.scores[key], weight) for key, weight in used.items()])
+        value = sum(weight * self.means[key] for key, weight in used.items())
+        units = unit_variance([(self._over_seeds[key], weight) for key, weight in used.items()])
         if units is None or any(self._of_seeds[key] is None for key in used):
             return Spread(value, math.nan, math.nan)
         known = [(weight**2, term) for key, weight in used.items() if (term := self._of_seeds[key]) is not None]
@@ -73,6 +80,18 @@ class Factorial:
             seeds = Term(0.0, 0.0, seeds.freedom)
         of_units, freedom = units
         return combined(value, [Term(of_units, of_units, freedom), seeds], 2.0)
+
+    @cached_property
+    def _over_seeds(self) -> dict[Key, Scores]:
+        """The mean over seeds of each cell, also where it is resampled: what units make of a contrast."""
+        return {
+            key: replace(
+                own,
+                observed=np.array([self.means[key]]),
+                resampled=None if own.resampled is None else own.resampled.mean(axis=1, keepdims=True),
+            )
+            for key, own in self.scores.items()
+        }
 
     @cached_property
     def _of_seeds(self) -> dict[Key, Term | None]:

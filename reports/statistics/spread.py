@@ -109,9 +109,12 @@ class Sources:
     def spread(self, value: float, num_seeds: int | None = None) -> Spread:
         """A contrast of some value with its error, as it is or as it would be with another number of seeds."""
         parts = [(max(0.0, left), between, num_seeds or own) for left, between, own in self.of_seeds]
-        total = self.of_units + sum(left / num for left, _, num in parts)
+        # What units explain of the seeds is averaged over these too: by so many as there would be, not as there are.
+        explained = sum((seen - left) * (1 / (num_seeds or own) - 1 / own) for left, seen, own in self.of_seeds)
+        of_units = max(0.0, self.of_units + explained)
+        total = of_units + sum(left / num for left, _, num in parts)
         # How uncertain a variance is depends on the one observed, before the explained part is taken off.
-        doubt = self.of_units**2 / self.unit_freedom + sum((seen / num) ** 2 / (num - 1) for _, seen, num in parts)
+        doubt = of_units**2 / self.unit_freedom + sum((seen / num) ** 2 / (num - 1) for _, seen, num in parts)
         if not doubt or not total:
             return Spread(value, math.sqrt(total), math.inf)
         # No fewer than the part with the fewest has by itself.
@@ -122,6 +125,12 @@ class Sources:
             # one degree more than the seeds have is as much as keeps a corrected table under its 5 %.
             freedom = min(freedom, 1 + sum(num - 1.0 for _, _, num in parts))
         return Spread(value, math.sqrt(total), freedom)
+
+    def on_units(self, num_units: int) -> Sources:
+        """The same on a test set of so many units of the same kind."""
+        share = (self.unit_freedom + 1) / num_units
+        seeds = tuple((left, left + share * (seen - left), own) for left, seen, own in self.of_seeds)
+        return Sources(share * self.of_units, num_units - 1.0, seeds)
 
     def seeds_needed(self, value: float, level: float = LEVEL, power: float = POWER) -> int | None:
         """How many seeds of each core tell a contrast of some value from 0 with probability `power`.

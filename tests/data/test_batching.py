@@ -232,3 +232,6 @@ def test_damaged_cache_is_built_anew(tmp_path):
     (tmp_path / "features" / "key.safetensors").write_bytes(b"junk")
     cached_encoded(tmp_path, "key", build)
     assert len(built) == 2
+    cached_encoded(tmp_path, "other", lambda: encoded_of([5]))
+    (tmp_path / "features" / "other.safetensors").replace(tmp_path / "features" / "key.safetensors")
+    assert cached_encoded(tmp_path, "key", build).lengths.tolist() == [2]

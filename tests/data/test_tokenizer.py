@@ -77,6 +77,9 @@ def test_cache_is_used_and_checked(tmp_path):
     again = cached_tokenizer(tmp_path, TEXTS, CONFIG)
     assert fingerprint(again) == fingerprint(first)
     assert fingerprint(cached_tokenizer(tmp_path, TEXTS, TokenizerConfig(vocab_size=100))) != fingerprint(first)
+    (other,) = set((tmp_path / "tokenizers").iterdir()) - {path}
+    path.write_bytes(other.read_bytes())
+    assert fingerprint(cached_tokenizer(tmp_path, TEXTS, CONFIG)) == fingerprint(first)
 
 
 def test_a_text_that_repeats_counts_once():

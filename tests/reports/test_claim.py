@@ -121,8 +121,11 @@ def test_the_seeds_that_are_asked_for_would_decide(store):
     assert known.spread(spread.value) == spread
     number = known.seeds_needed(20.0)
     assert known.spread(20.0, number).p_value < LEVEL
-    # With ever more seeds the error is that of the units, below which nothing can be told.
-    assert known.spread(1.0, 10_000).error == pytest.approx(np.sqrt(known.of_units), rel=1e-2)
+    # With ever more seeds the error is that of the units, below which nothing can be told: without what of theirs the
+    # seeds there are have not averaged out.
+    explained = sum((seen - left) / own for left, seen, own in known.of_seeds)
+    assert explained > 0
+    assert known.spread(1.0, 10_000).error == pytest.approx(np.sqrt(known.of_units - explained), rel=1e-2)
     assert known.seeds_needed(1e-6) is None
 
 

@@ -80,6 +80,15 @@ def test_so_many_characters_of_a_text_are_kept_at_most():
     assert kept == sorted(kept)
 
 
+def test_an_example_of_any_size_takes_little_of_the_page():
+    example = {f"{'k' * 500} {number}": "word " * 9000 for number in range(400)}
+    shown = show_example(Display(), "i" * 9000, "a", example, "g" * 9000, {"A": "a" * 9000, "B": "b\n" * 9000})
+    assert len(shown.fields) == 32
+    assert max(len(name) for name, _ in shown.fields) == len(shown.id) == 100
+    assert max(len(text) for _, text in shown.answers) == 300
+    assert shown.cost < 35_000
+
+
 @pytest.mark.parametrize("example", [None, {}, {"text": 3}, {"text": "Ada"}])
 def test_an_example_that_cannot_be_marked_is_shown_by_its_answers(example):
     shown = show_example(_Spans(), "x", "a", example, "0-3 PER", {"A": "nonsense", "B": EVIL})
@@ -217,6 +226,16 @@ def test_runs_without_texts_are_shown_by_id_and_answers(tmp_path, write_run):
     assert "older runs, or --no-texts" in one.note
     assert one.examples[0].id in render_html(made)
     assert made.slice_examples == ()
+
+
+def test_a_newer_run_gives_its_texts_to_older_ones(tmp_path, write_run):
+    examples = {f"t-{n}": {"sentence1": f"Text {n}"} for n in range(40)}
+    for core in ("atinuke", "bilstm"):
+        write_run(tmp_path, core, num=40)
+    keep_texts(tmp_path, [write_run(tmp_path, "majority", num=40, right=0.4)], examples)
+    (one, *_) = make_report(tmp_path).disagreements
+    assert {one.a, one.b} == {"atinuke-nano", "bilstm-nano"}
+    assert all(example.fields for example in one.examples)
 
 
 def test_a_damaged_file_of_texts_is_said_and_shows_nothing(store):

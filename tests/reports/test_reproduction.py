@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ ROW = Published(
     system="LSTM", kind="result", pretraining="none", transfer="none", composition="single", data="full",
     source="arXiv 1508.05326", place="table 3", read="primary",
 )  # fmt: skip
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "summary": "a protocol",
     "source": "arXiv 1508.05326",
     "place": "section 3",
@@ -64,8 +65,13 @@ def test_z_is_the_difference_of_means_by_its_error():
 def test_beyond_1_96_is_outside_and_says_in_which_direction():
     """Ours 82 and 83: mean 82.5, s² = 0.5; -1.5 / sqrt(0.34) = -2.57."""
     found = judged(82.0, 83.0)
-    assert (found.finding, found.how) == ("outside", "outside: z = -2.6")
+    assert (found.finding, found.how) == ("outside", "outside: z = -2.6, which 2 seeds often give by chance")
     assert not found.is_reproduced
+
+
+def test_five_seeds_are_enough_to_say_so_plainly():
+    """Ours 82 to 84: mean 83, s² = 0.625; -1 / sqrt(0.625 / 5 + 0.09) = -2.16."""
+    assert judged(82.0, 82.5, 83.0, 83.5, 84.0).how == "outside: z = -2.2"
 
 
 @pytest.mark.parametrize(("score", "finding"), [(84.0 + 1.959 * 0.3, "within"), (84.0 + 1.961 * 0.3, "outside")])
@@ -134,6 +140,7 @@ def test_of_a_grid_the_setting_with_the_best_selection_score_counts_however_it_t
         result(89.0, 1, high, 68.0),
     ]
     (found,) = judge(recipe, results, [ROW])
+    assert found.ours is not None
     assert (found.ours.column, found.ours.values) == (low, (84.0, 84.2))
     (found,) = judge(recipe, results[:2], [ROW])
     assert (found.finding, found.how) == ("not measured", "1 of 2 settings have no finished run")

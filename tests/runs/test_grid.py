@@ -180,5 +180,5 @@ def test_a_dry_run_prints_the_grid_and_runs_nothing(tmp_path, official, capsys, 
     small = next(row for row in rows if row["variant"] == "small")
     assert small["parameters"] > 100_000
     assert small["training_flops_per_token"] > 1e5
-    assert small["seconds"] is None
-    assert not list((tmp_path / "store").rglob("config.yaml"))
+    assert small["seconds"] > 0
+    assert not (tmp_path / "store").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
 import yaml
 
@@ -24,7 +27,7 @@ APART = {
     "bilstm-snli-esim-size": {"pretraining not stated", "pretraining static vectors"},
     "roberta-base-after-mnli": {"checkpoint not stated (RoBERTa-base (fine-tuned))", "transfer from mnli"},
 }
-WRITTEN = {
+WRITTEN: dict[str, Any] = {
     "summary": "a protocol",
     "source": "arXiv 1508.05326",
     "place": "section 3",
@@ -32,6 +35,13 @@ WRITTEN = {
     "rows": [{"metric": "accuracy"}],
     "suite": {"tasks": ["snli"], "cores": {"lstm": {"core": "bilstm", "preset": "nano"}}, "seeds": [0, 1]},
 }
+
+
+@cache
+def cells_of(name):
+    """The runs of a recipe with its first seed, which are checked as those of any suite."""
+    recipe = read_recipe(name)
+    return expand(read_recipe(name, recipe.suite.seeds[:1]).suite, SourceConfig(), name)
 
 
 @pytest.fixture(scope="module", name="record")
@@ -50,7 +60,7 @@ def test_there_are_about_a_dozen_and_one_has_an_honest_z(record):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_run_of_a_recipe_is_valid_and_unlike_the_others(name):
     recipe = read_recipe(name)
-    cells = expand(recipe.suite, SourceConfig(), name)
+    cells = cells_of(name)
     assert len({cell.path for cell in cells}) == len(cells)
     assert len({(cell.run.model_dump_json(), cell.origin) for cell in cells}) == len(cells)
     assert link_of(recipe.source)
@@ -63,7 +73,7 @@ def test_every_run_of_a_recipe_is_valid_and_unlike_the_others(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_of_texts_of_full_length_fits(name):
     """Or fewer rows than the protocol's would be in a batch."""
-    for cell in expand(read_recipe(name).suite, SourceConfig()):
+    for cell in cells_of(name):
         training = cell.run.training
         assert training.batch_rows * training.max_length <= training.batch_tokens
 
@@ -71,12 +81,12 @@ def test_a_batch_of_texts_of_full_length_fits(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_runs_on_official_data_would_be_comparable_but_for_what_is_known(name, record):
     recipe, found = read_recipe(name), set()
-    runs = {(cell.variant, cell.run.task): cell for cell in expand(recipe.suite, SourceConfig())}
+    runs = {(cell.variant, cell.run.task): cell for cell in cells_of(name)}
     for wanted in recipe.rows:
         row, column = find_row(wanted, record), recipe.columns_of(wanted)[0]
         start = _pretraining(recipe, runs, column, row.task)
         (sizes, *_) = registry.load_task(row.task).official_sizes or ({},)
-        protocol = {"is_cut": False, "selection": recipe.suite.select_on, "split_sizes": sizes}
+        protocol: dict[str, Any] = {"is_cut": False, "selection": recipe.suite.select_on, "split_sizes": sizes}
         assert our_split(row, version_of(row.task, protocol))
         found |= set(verdict(row, protocol, start).differing) - {SELECTED_ON_DEV}
     expected = APART.get(name, set())
@@ -104,8 +114,8 @@ def test_a_grid_is_a_column_for_each_combination_and_keeps_what_a_core_sets():
     assert recipe.columns_of(recipe.rows[0]) == list(recipe.suite.cores)
     assert recipe.rule == "of each task the setting with the best mean score on the held-out slice"
     drawn = {
-        (run.training.learning_rate, run.core.dropout, run.training.max_epochs)
-        for run in (cell.run for cell in expand(recipe.suite, SourceConfig()))
+        (run["training"]["learning_rate"], run["core"]["dropout"], run["training"]["max_epochs"])
+        for run in (cell.run.model_dump() for cell in expand(recipe.suite, SourceConfig()))
     }
     assert drawn == {(rate, dropout, 7) for rate in (1.0e-3, 5.0e-4) for dropout in (0.0, 0.1)}
 
@@ -128,6 +138,7 @@ def test_a_recipe_of_ones_own_is_read_and_its_seeds_can_be_replaced(tmp_path):
         ({"rows": [{"metric": "accuracy"}] * 2}, r"rows has a row twice"),
         ({"grid": {"training.learning_rate": [0.1]}}, r"x.grid.training.learning_rate: a list of at least two values"),
         ({"grid": [1]}, r"x.grid: fields with their values; found \[1\]"),
+        ({"settings": {}}, r"x.settings: comes from the recipe's file name and grid; leave it out"),
         ({"diffrs": []}, r"x.diffrs: unknown field; nearest: 'differs'"),
     ],
 )

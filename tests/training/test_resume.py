@@ -268,6 +268,23 @@ def test_weights_of_another_epoch_are_not_those_of_the_best(damaged, unfinished)
     assert "not the weights of epoch" in damaged("checkpoints/best.safetensors", change).log.read_text()
 
 
+@pytest.mark.parametrize("name", ["best", "last", "middle"])
+def test_a_checkpoint_of_another_run_is_known_as_such(damaged, unfinished, name):
+    """Of another seed, say: everything but the numbers is as it should be."""
+    _, _, cut = unfinished
+    place = f"checkpoints/{name}.safetensors"
+    record = load_checkpoint(cut / place)
+
+    def change(content):
+        weights = {key: -tensor for key, tensor in record["state_dict"].items()}
+        save_checkpoint(cut.parent / "other.safetensors", {**record, "run": "0123456789", "state_dict": weights})
+        return (cut.parent / "other.safetensors").read_bytes()
+
+    folder = damaged(place, change)
+    assert list(folder.path.glob(f".damaged-*/{name}.safetensors"))
+    assert f"{name}.safetensors: not " in folder.log.read_text()
+
+
 def test_without_its_best_weights_a_run_goes_on_or_starts_anew(damaged):
     log = damaged("checkpoints/best.safetensors", None).log.read_text()
     assert "last.safetensors has them" in log or "training starts anew" in log

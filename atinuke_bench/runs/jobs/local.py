@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import get_temp_dir
 
@@ -56,10 +57,7 @@ class LocalExecutor:
         self.slots = slots
         self._free_gpus, self._has_gpus = list(gpus), bool(gpus)
         self._running: dict[str, _Running] = {}
-        # Apple's frameworks do not survive a fork.
-        self._context = get_context("spawn") if sys.platform == "darwin" else get_context("forkserver")
-        self._context.set_forkserver_preload(_PRELOADED)
-        _choose_folder_for_sockets()
+        self._context = process_context()
 
     def start(self, job: Job) -> None:
         size = job.execution.devices
@@ -214,6 +212,15 @@ def _choose_folder_for_sockets() -> None:
         get_temp_dir()  # a private folder, which it keeps to
     finally:
         tempfile.tempdir = usual
+
+
+def process_context() -> SpawnContext | ForkServerContext:
+    """How a process starts that finds all loaded that a run needs."""
+    # Apple's frameworks do not survive a fork.
+    context = get_context("spawn") if sys.platform == "darwin" else get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    _choose_folder_for_sockets()
+    return context
 
 
 def free_port() -> int:

@@ -1,0 +1,92 @@
+"""What `suite` and `plan` share: the chosen cells of a grid, their forecast, and its lines."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atinuke_bench.cli.shared import print_json, say
+from atinuke_bench.formatting import duration
+
+if TYPE_CHECKING:
+    from atinuke_bench.config import SourceConfig, SuiteConfig
+    from atinuke_bench.runs.cells import CellState
+    from atinuke_bench.runs.forecast.forecast import Forecast
+    from atinuke_bench.runs.suite_record import SuiteRecord
+    from atinuke_bench.training.execution import Execution
+
+
+def chosen_states(
+    config: SuiteConfig,
+    source: SourceConfig,
+    record: SuiteRecord,
+    where: str,
+    only: list[str] | None,
+    *,
+    needs_data: bool = True,
+    **looks: bool,
+) -> list[CellState]:
+    """The cells that patterns choose, with what the store has of them; ConfigError where their data has no folder.
+
+    `where` names the suite in messages, `looks` are those of `cell_states`.
+    """
+    from atinuke_bench.runs.cells import cell_states
+    from atinuke_bench.runs.grid import expand, require_data_folder, select
+
+    cells = expand(config, source, where)
+    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
+    if needs_data:
+        require_data_folder(selected)
+    chosen = {cell.path for cell in selected}
+    return [one for one in cell_states(cells, config, source, record, **looks) if one.cell.path in chosen]
+
+
+def foresee(
+    states: list[CellState],
+    store: Path | None,
+    slots: int,
+    started: float,
+    execution: Execution | None = None,
+    seconds: float = 10.0,
+) -> Forecast:
+    """The forecast of a grid, of what its store lacks where one is given.
+
+    `started` is the processor's time at which the command began.
+    """
+    from atinuke_bench.runs.forecast.forecast import forecast
+    from atinuke_bench.runs.forecast.known import find_finished
+    from atinuke_bench.runs.forecast.seconds import Seconds
+
+    spent = time.process_time() - started
+    if store is not None:
+        find_finished(states, store)
+    if any(state.status == "waiting" for state in states):
+        alone = "" if execution is None or execution.devices == 1 else ", on one device where a run will have several"
+        say(f"measuring steps of each core on this machine{alone} …", err=True)
+    return forecast(states, slots, Seconds(spent, spent), execution, seconds)
+
+
+def print_grid(found: Forecast, as_json: bool) -> None:
+    """A line for each run, and the whole on standard error."""
+    rows = [one.record() for one in found.runs]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        if row["status"] != "waiting":
+            cost = []
+        elif row["seconds"] is None:
+            cost = [f"time unknown ({row['basis']})"]
+        else:
+            cost = [f"about {row['seconds']:,.0f} s"]
+        if row["parameters"] is not None:
+            cost.append(f"{row['parameters']:,} parameters")
+            cost.append(f"{row['training_flops_per_token'] / 1e6:,.1f} MFLOP to train a token")
+        shown = ", ".join([row["status"], *cost])
+        say(f"{row['task']}  {row['variant']}  seed {row['seed']}: {shown}")
+    known = len(found.waiting) - len(found.unknown)
+    of_them = "" if not found.unknown else f" for {known} of them"
+    workers = "one worker" if found.slots == 1 else f"{found.slots} workers"
+    total = f"; about {duration(found.seconds.wall)} of {workers}{of_them}" if known else ""
+    say(f"{len(rows)} runs, {len(found.waiting)} to do{total}", err=True)
