@@ -1,12 +1,15 @@
 """Is a difference as large as `plan` says found in four of five experiments? By drawing seeds and units of stored runs.
 
-    python benchmarks/detectable_power.py [--draws 500] [--stored 40] [--units 300]
+    python benchmarks/detectable_power.py [--draws 500] [--stored 40] [--units 200]
 
-A store has many runs of two cores whose scores have units that both share, an effect of the core on each unit, of the
-seed, and noise. The minimum detectable difference is computed from a pilot of a few of these runs or from all of them,
-for a number of seeds, units and tests that are planned. Then one core is made better by just that, and each draw takes
-as many seeds of each core and as many units with replacement, and tests them as the report does. Printed is how often
-the better core is found, which should be 80 %, and how often a winner is found without any difference.
+A store has many runs of two cores on a large test set. Scores have units that both share, an effect of the core on each
+unit, of the seed, and noise. The minimum detectable difference is computed from all of these runs for planned numbers
+of seeds, units and tests. Then one core is made better by just that, and each draw takes as many seeds of each core and
+as many units, each once, and tests them as the report does. Printed is how often the better core is found, which should
+be 80 %, and how often a winner is found without any difference, which may be in the level of a test.
+
+Measured with 150 draws (3 % is a standard error): found in 76 to 79 % with 5 seeds or more, 68 % with 3, 73 % with 2;
+winners without a difference in 0.7 to 6.7 %.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from atinuke_bench.reports.statistics.spread import minimum_detectable_differenc
 #: Points: deviations of a unit's difficulty, of a core's effect on it, of a seed, and of what is left.
 DIFFICULTY, INTERACTION, SEED, NOISE = 30.0, 8.0, 0.8, 20.0
 NUM_RESAMPLES = 300
-#: Planned seeds, units as a multiple of the store's, and tests that Holm's correction counts.
+#: Units of the store for each planned one: few enough are drawn that they are as good as new.
+_STORED_UNITS = 20
+#: Planned seeds, units as a multiple of those asked for, and tests that Holm's correction counts.
 PLANS = ((2, 1.0, 1), (3, 1.0, 1), (5, 1.0, 1), (10, 1.0, 1), (5, 2.0, 1), (5, 1.0, 7))
 
 
@@ -30,12 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--draws", type=int, default=500)
     parser.add_argument("--stored", type=int, default=40, help="runs of each core in the store")
-    parser.add_argument("--units", type=int, default=300)
+    parser.add_argument("--units", type=int, default=200)
     chosen = parser.parse_args()
     print(f"{'seeds':>5} {'units':>5} {'tests':>5} {'detects':>8} {'found':>6} {'without':>8}")
     for num_seeds, factor, num_tests in PLANS:
         generator = np.random.default_rng([num_seeds, round(10 * factor), num_tests])
-        stored = store_of_runs(generator, chosen.stored, chosen.units)
+        stored = store_of_runs(generator, chosen.stored, _STORED_UNITS * chosen.units)
         num_units, level = round(factor * chosen.units), LEVEL / num_tests
         known = variances(stored, generator).on_units(num_units)
         least = detectable(known.spread(0.0, num_seeds), level, POWER)
@@ -78,7 +83,7 @@ def share_found(
     """How often the first core, better by `planted`, is called so, or any winner is where nothing is planted."""
     found = 0
     for _ in range(num_draws):
-        units = generator.integers(0, stored[0].shape[1], size=num_units)
+        units = generator.choice(stored[0].shape[1], num_units, replace=False)
         sides = [
             scores[np.ix_(generator.choice(len(scores), num_seeds, replace=False), units)] + gain
             for scores, gain in zip(stored, (planted, 0.0), strict=True)

@@ -46,7 +46,7 @@ class Calibration:
 
     probes: dict[str, Probe] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
-    #: What the first process took longer than the others: it loads what all of them need.
+    #: Until the first process could begin: what all of them need is loaded for it.
     loading: float = 0.0
     #: How long it all took, on the wall.
     seconds: float = 0.0
@@ -58,6 +58,8 @@ class _Running:
     process: BaseProcess
     connection: Connection
     started: float
+    #: The GPU that is its alone, by its name for CUDA.
+    gpu: str | None = None
     opened: float = 0.0
     found: Probe | str | None = None
     #: Of the process until its first word.
@@ -73,24 +75,23 @@ def calibrate(
     context, gpus = process_context(), own_gpus()
     each = min(_MOST_SECONDS, max(_LEAST_SECONDS, seconds * slots / max(1, len(wishes)) - _AROUND_SECONDS))
     calibration, waiting, running = Calibration(), list(wishes), list[_Running]()
-    began, loaded, opened = time.perf_counter(), None, list[float]()
+    began = time.perf_counter()
+    first = context.Process(target=_nothing)
+    first.start()
+    first.join()
+    loaded = time.perf_counter()
+    calibration.loading = loaded - began
+    patience = 1.0 if gpus else _MOST_PATIENCE
     with tempfile.TemporaryDirectory(prefix="atinuke-probe-") as folder:
         while waiting or running:
             while waiting and len(running) < slots:
-                wish = waiting.pop(0)
-                passed = 0.0 if loaded is None else time.perf_counter() - loaded
-                if wish.is_required or not _is_over(
-                    calibration, passed, slots, seconds, 1.0 if gpus else _MOST_PATIENCE
-                ):
-                    place, gpu = Path(folder) / str(len(waiting)), gpus[len(running) % len(gpus)] if gpus else None
-                    running.append(_start(context, wish, (place, each, execution, gpu)))
+                wish, passed = waiting.pop(0), time.perf_counter() - loaded
+                if wish.is_required or not _is_over(calibration, passed, slots, seconds, patience):
+                    gpu = next((name for name in gpus if name not in {one.gpu for one in running}), None)
+                    running.append(_start(context, wish, Path(folder) / str(len(waiting)), each, execution, gpu))
             for one in _heard(running):
                 running.remove(one)
                 _take(calibration, one)
-            if loaded is None and any(one.opened for one in running):
-                loaded = time.perf_counter()
-            opened += [one.opened for one in running if one.opened and one.opened not in opened]
-    calibration.loading = max(0.0, opened[0] - min(opened)) if opened else 0.0
     calibration.seconds = time.perf_counter() - began
     return calibration
 
@@ -103,10 +104,14 @@ def _is_over(calibration: Calibration, passed: float, slots: int, seconds: float
     return spent >= seconds * slots or passed > patience * seconds
 
 
-def _start(context: Any, wish: Wish, arguments: tuple[Any, ...]) -> _Running:
+def _nothing() -> None:
+    """Ends at once: the server that it was forked from has then loaded all."""
+
+
+def _start(context: Any, wish: Wish, place: Path, seconds: float, execution: Execution, gpu: str | None) -> _Running:
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(wish, *arguments, theirs))
-    one = _Running(wish, process, ours, time.perf_counter())
+    process = context.Process(target=_work, args=(wish, place, seconds, execution, gpu, theirs))
+    one = _Running(wish, process, ours, time.perf_counter(), gpu)
     process.start()
     theirs.close()  # so that the end of the process ends the connection
     return one

@@ -193,8 +193,7 @@ class _Costs:
             if found:
                 self.data_by_task[task] = _typical(found)
         processes = [probe.process for probe in calibration.probes.values()]
-        usual = [probe for probe in processes if probe.wall <= 2 * np.median([one.wall for one in processes])]
-        self.process = (1 / len(usual)) * sum(usual, NO_TIME) if usual else NO_TIME
+        self.process = (1 / max(1, len(processes))) * sum(processes, NO_TIME)
         self._batches: dict[tuple[str, int], int] = {}
 
     def core_of(self, key: str) -> tuple[CoreCost, str] | None:

@@ -25,6 +25,7 @@ from atinuke_bench.microworld.generate import RECIPES
 from atinuke_bench.run_folder import folder_of
 from atinuke_bench.runs.forecast.seconds import NO_TIME, Line, Seconds
 from atinuke_bench.training.execution import Execution, wait_for
+from atinuke_bench.training.launchers import own_gpus
 from atinuke_bench.training.prepare import PreparedRun, prepare
 from atinuke_bench.training.train import train_and_evaluate
 
@@ -100,7 +101,7 @@ def probe(run: RunConfig, folder: Path, seconds: float, execution: Execution, *,
     looks = _Looks(run)
     first = looks.stage(_FEW, _FEW_EVALUATED)
     floor_first = _carry_out(first.prepared, folder / "few", execution) if run.core.is_floor else None
-    number = _enough(first, seconds)
+    number = _enough(first, seconds, execution)
     second = looks.stage(number, max(_FEW_EVALUATED + 1, number // 4))
     data = looks.data_cost(first, second)
     if floor_first is not None:
@@ -262,14 +263,16 @@ def _cut(whole: PreparedRun, num_train: int, num_evaluated: int) -> PreparedRun:
     return replace(whole, run=_on_few(whole.run), loaded=replace(whole.loaded, splits=splits))
 
 
-def _enough(few: _Stage, seconds: float) -> int:
+def _enough(few: _Stage, seconds: float, execution: Execution) -> int:
     """Examples of train for the steps that a probe wants, as far as they can be had in its time."""
     each = (few.load + few.tokenizer + few.encode).processor / max(1, few.num_read)
     most = round(_SHARE_OF_DATA * seconds / max(each, 1e-6))
     if few.encoded is None:
         return min(max(4 * _FEW, most), 16 * _FEW)
     tokens = few.encoded.lengths @ few.encoded.num_inputs / len(few.prepared.train_examples)
-    wanted = round(_MOST_STEPS * few.prepared.run.training.batch_tokens / tokens / (1 - _SLICE))
+    run = few.prepared.run
+    part = _measured_part(run, int(few.encoded.input_lengths.mean()), execution)
+    wanted = round(part * _MOST_STEPS * run.training.batch_tokens / tokens / (1 - _SLICE))
     return max(2 * _FEW, min(wanted, most))
 
 
@@ -330,7 +333,7 @@ def _core_cost(run: RunConfig, stage: _Stage, folder: Path, seconds: float, exec
     prepared, tokens = stage.prepared, run.training.batch_tokens
     assert stage.encoded is not None, "only a core is trained"
     length = int(stage.encoded.input_lengths.mean())
-    part = min(1.0, _MOST_STEP_FLOPS / step_flops(run, length)) if execution.chosen_accelerator() == "cpu" else 1.0
+    part = _measured_part(run, length, execution)
     measured = max(round(part * tokens), int(stage.encoded.lengths.max()))
     training = prepared.run.training.model_copy(update={"batch_tokens": min(tokens, measured)})
     prepared = replace(prepared, run=prepared.run.model_copy(update={"training": training}))
@@ -358,6 +361,12 @@ def _core_cost(run: RunConfig, stage: _Stage, folder: Path, seconds: float, exec
         bytes_once=growth * kept + _num_bytes(place.path) - kept - written,
         bytes_training=3 * growth * kept,  # a state holds the weights and two moments of each
     )
+
+
+def _measured_part(run: RunConfig, length: int, execution: Execution) -> float:
+    """Of a batch, what a step is measured on: all of it, but on processors for a large core."""
+    on_processor = not own_gpus() or execution.accelerator == "cpu"
+    return min(1.0, _MOST_STEP_FLOPS / step_flops(run, length)) if on_processor else 1.0
 
 
 def step_flops(run: RunConfig, length: int) -> float:
