@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=3.0, help="seconds up to a strike, once a run is under way")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing new after this time")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="where the stores stay; a temporary folder if not given")
+    parser.add_argument("--out", type=Path, help="a new folder, which stays; a temporary one if not given")
     options = parser.parse_args()
     options.until = time.monotonic() + 60 * options.minutes
     with places(options.out) as root, wandb_server() as (server, address):

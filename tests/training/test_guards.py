@@ -90,14 +90,10 @@ def test_an_interrupted_run_says_what_ended_it_and_how_far_it_was(make_run, tmp_
 
     monkeypatch.setattr(TaskModule, name, signalled)
     prepared, folder = prepare(make_run(core="bilstm")), RunFolder(tmp_path / "run")
-    # A shell's background jobs, such as these tests may be, ignore SIGINT.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            train_and_evaluate(prepared, folder, Execution(show_progress=False))
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_and_evaluate(prepared, folder, Execution(show_progress=False))
+    assert signal.getsignal(signal.SIGINT) is before
     failure = folder.read_failure()
     assert failure is not None
     assert (failure.failure_class, failure.message) == ("killed", message)
