@@ -72,7 +72,7 @@ def our_split(row: Published, version: str) -> str:
 def version_of(task: str, protocol: Mapping[str, Any]) -> str:
     """The release that a run's data is; empty for cut data, and where a task has one."""
     sizes = protocol.get("split_sizes") or {}
-    return RELEASES.get(task, {}).get(sizes.get("train"), "")
+    return RELEASES.get(task, {}).get(sizes.get("train", 0), "")
 
 
 def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretraining) -> Verdict:
