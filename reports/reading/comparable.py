@@ -39,10 +39,17 @@ class Verdict:
 
     differing: tuple[str, ...]
     not_stated: tuple[str, ...] = ()
+    #: Whether our data is another: cut, generated or the user's own. Then nothing makes up for it.
+    is_other_data: bool = False
 
     @property
     def is_comparable(self) -> bool:
         return not self.differing
+
+    @property
+    def is_near(self) -> bool:
+        """Whether at most one thing differs, and the data does not."""
+        return len(self.differing) <= 1 and not self.is_other_data
 
     @property
     def text(self) -> str:
@@ -53,7 +60,7 @@ class Verdict:
         """
         if self.is_comparable:
             return f"yes, as far as stated (not stated: {', '.join(self.not_stated)})" if self.not_stated else "yes"
-        if len(self.differing) == 1:
+        if self.is_near:
             return f"yes, but for one thing: {self.differing[0]}"
         return "no: " + "; ".join(self.differing)
 
@@ -85,7 +92,7 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
     if row.task in RELEASES and row.version != version and not protocol["is_cut"]:
         differing.append(f"data {row.version or 'of no stated version'}, ours {version}")
     if row.kind == "human":
-        return Verdict(tuple(differing))
+        return Verdict(tuple(differing), is_other_data=bool(protocol["is_cut"]))
     not_stated: list[str] = []
     differing += _pretraining(row, pretraining)
     ours = _transfer(pretraining)
@@ -101,7 +108,7 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
         differing.append(f"trained on {row.data}")
     if row.statistic == "best" and (row.seeds or 2) > 1:
         differing.append(f"the best of {row.seeds or 'several'} runs, ours a mean")
-    return Verdict(tuple(differing), tuple(not_stated))
+    return Verdict(tuple(differing), tuple(not_stated), bool(protocol["is_cut"]))
 
 
 def _pretraining(row: Published, ours: Pretraining) -> list[str]:

@@ -64,7 +64,7 @@ class Beside:
     @property
     def is_near(self) -> bool:
         """Whether at most one thing differs, so that a difference says something."""
-        return self.ours is not None and self.row.kind != "claim" and len(self.verdict.differing) <= 1
+        return self.ours is not None and self.row.kind != "claim" and self.verdict.is_near
 
     @property
     def rank(self) -> int:
@@ -160,7 +160,13 @@ def _closest(row: Published, frame: Frame, measured: Mapping[Column, Mapping[tup
         ours = figures.get((our_split(row, version_of(row.task, protocol)), row.metric))
         found.append(Beside(row, verdict(row, protocol, pretraining), ours))
     return min(
-        found, key=lambda one: (one.ours is None, len(one.verdict.differing), -(one.ours.mean if one.ours else 0.0))
+        found,
+        key=lambda one: (
+            one.ours is None,
+            not one.verdict.is_near,
+            len(one.verdict.differing),
+            -(one.ours.mean if one.ours else 0.0),
+        ),
     )
 
 
@@ -203,7 +209,6 @@ def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
         "comparable": one.text,
         "pretraining": ", ".join(filter(None, (row.pretraining or "not stated", row.model))),
         "source": f"{row.source}, {row.place}" + ("" if row.read == "primary" else f" [{row.read}]"),
-        "note": row.note,
     }
 
 
