@@ -58,6 +58,10 @@ class Recording(RendererBase):
     def draw_path_collection(self, gc: GraphicsContextBase, *args: Any, **options: Any) -> None:
         self._keep("draw_path_collection", gc, *args, **options)
 
+    def draw_quad_mesh(self, gc: GraphicsContextBase, *args: Any, **options: Any) -> None:
+        # Otherwise a bar of colours arrives as paths in a form that Agg does not take.
+        self._keep("draw_quad_mesh", gc, *args, **options)
+
     def draw_image(self, gc: GraphicsContextBase, x: float, y: float, im: Any, transform: Any = None) -> None:
         self._keep("draw_image", gc, x, y, im)
 

@@ -10,6 +10,7 @@ import numpy as np
 from atinuke_bench.formatting import number
 
 from .names import short
+from .once import drawn_once
 from .style import BAND, INK, PAPER, Plot, finished, new_figure, tip
 
 
@@ -27,6 +28,7 @@ class Mark:
     is_whole: bool = True
 
 
+@drawn_once
 def strip(name: str, title: str, metric: str, marks: Sequence[Mark]) -> Plot:
     """One line a system, highest at the top: ours as a square, comparable ones filled, the others hollow."""
     ordered = sorted(marks, key=lambda mark: mark.value)

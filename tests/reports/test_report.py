@@ -115,12 +115,15 @@ def test_gaps_are_named(report):
 class _Page(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.tags, self.ids, self.links = [], [], []
+        self.tags, self.ids, self.links, self.sources = [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.ids += [value for name, value in attrs if name == "id"]
-        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+        links = [value for name, value in attrs if name in ("src", "href", "xlink:href")]
+        # Sources of published figures are somewhere else; nothing is fetched from there.
+        to = self.sources if tag == "a" else self.links
+        to += [link for link in links if not (tag == "a" and link.startswith("#"))]
 
 
 def test_the_page_is_whole_and_safe(report):
@@ -132,6 +135,8 @@ def test_the_page_is_whole_and_safe(report):
     assert "&lt;script&gt;" in text
     assert len(page.ids) == len(set(page.ids))
     assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert page.sources
+    assert all(link.startswith(("https://", "http://")) for link in page.sources)
     assert len(text) < 5_000_000
 
 
@@ -141,7 +146,7 @@ def test_every_table_and_figure_is_written(report):
         written = {path.suffix for path in (out / "tables").glob(f"{table.name}.*")}
         assert written == {".md", ".tex", ".csv", ".parquet"}
     names = {plot.name.partition("-")[0] for plot in made.plots}
-    assert names == {"curves", "pareto", "slices", "confusion", "differences"}
+    assert names == {"curves", "pareto", "slices", "confusion", "differences", "published"}
     for plot in made.plots:
         assert (out / "figures" / f"{plot.name}.png").read_bytes().startswith(b"\x89PNG")
         assert "<script" not in plot.svg

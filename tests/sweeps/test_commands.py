@@ -77,7 +77,7 @@ def test_how_trials_are_carried_out_is_no_part_of_a_study(sweep, tmp_path):
     }
     for command, asked in ways.items():
         assert sweep(command, "snli-atinuke", "--wandb", "disabled", *asked).status == 0
-    usual = Execution(show_progress=False)
+    usual = Execution(show_progress=False, keeps_texts=False)
     assert [executor.executions for executor in searched.executors] == [
         [replace(usual, device_batch_tokens=12345, checkpoint_minutes=5)] * 2,
         [replace(usual, device_batch_tokens="auto", threads=2)],
