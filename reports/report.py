@@ -119,7 +119,7 @@ def _of_runs(
     across = across_tasks(frame, cells, blocks, look)
     said = findings(frame, cells, blocks, across, others, look)
     tables, plots = _deeper(frame, cells, margin)
-    record = beside(frame, published)
+    record = beside(frame, cells, published)
     factorials, not_taken_apart = attributions(frame, cells, suites)
     found = [
         *headline(frame, cells, blocks),

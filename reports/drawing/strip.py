@@ -16,14 +16,14 @@ from .style import BAND, INK, PAPER, Plot, finished, new_figure, tip
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure on the strip with its spread, which may be 0.
+    """A figure on the strip with the bounds of its interval or spread, which may be the figure itself.
 
     `colour` is that of a core measured here, None for a published one; `is_whole` where it is comparable in everything.
     """
 
     name: str
     value: float
-    spread: float
+    bounds: tuple[float, float]
     colour: str | None = None
     is_whole: bool = True
 
@@ -37,14 +37,15 @@ def strip(name: str, title: str, metric: str, marks: Sequence[Mark]) -> Plot:
         is_ours, colour = mark.colour is not None, mark.colour or INK
         if is_ours:
             axes.axhspan(line - 0.45, line + 0.45, color=BAND, zorder=0)
-        if mark.spread > 0:
-            axes.plot([mark.value - mark.spread, mark.value + mark.spread], [line, line], color=colour, lw=1.4)
+        has_line = mark.bounds[0] < mark.bounds[1]
+        if has_line:
+            axes.plot(mark.bounds, [line, line], color=colour, lw=1.4)
         (point,) = axes.plot(
             [mark.value], [line], color=colour, marker="s" if is_ours else "o", ms=5.5,
             mfc=colour if mark.is_whole else PAPER,
         )  # fmt: skip
-        spread = f" ± {number(mark.spread)}" if mark.spread > 0 else ""
-        tip(point, f"{mark.name}: {number(mark.value)}{spread}")
+        bounds = f" [{number(mark.bounds[0])}, {number(mark.bounds[1])}]" if has_line else ""
+        tip(point, f"{mark.name}: {number(mark.value)}{bounds}")
     axes.set_yticks(np.arange(len(ordered)), [short(mark.name, 40) for mark in ordered])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.7, len(ordered) - 0.3)

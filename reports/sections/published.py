@@ -18,6 +18,7 @@ from ..reading.column import Column
 from ..reading.comparable import Verdict, our_split, verdict, version_of
 from ..reading.frame import Frame
 from ..reading.published import Published
+from ..statistics.cells import Cells
 from ..statistics.effects import relative_change, relative_error_reduction
 from .table import Table
 
@@ -42,6 +43,8 @@ class Ours:
     #: Standard deviation over seeds; NaN of one seed.
     deviation: float
     num_seeds: int
+    #: The 95 % interval over units and seeds, of the headline figure alone; else NaN.
+    interval: tuple[float, float] = (math.nan, math.nan)
     is_cut: bool = False
 
     @property
@@ -117,10 +120,10 @@ def with_spread(value: float, spread: float | None) -> str:
 Measured = dict[str, dict[Column, dict[tuple[str, str], Ours]]]
 
 
-def beside(frame: Frame, record: Iterable[Published]) -> list[Beside]:
+def beside(frame: Frame, cells: Cells, record: Iterable[Published]) -> list[Beside]:
     """Each published figure of the tasks and families at hand beside the closest figure of ours; the nearest first."""
-    measured = _measured(frame)
-    claimed = _measured(frame, "atinuke")
+    measured = _measured(frame, cells)
+    claimed = _measured(frame, cells, "atinuke")
     tasks = set(measured)
     families = {task.partition("/")[0] for task in tasks}
     found = []
@@ -132,22 +135,27 @@ def beside(frame: Frame, record: Iterable[Published]) -> list[Beside]:
     return sorted(found, key=lambda one: one.rank)
 
 
-def _measured(frame: Frame, core: str | None = None) -> Measured:
-    """The best variant's figures, of one core or of all."""
+def _measured(frame: Frame, cells: Cells, core: str | None = None) -> Measured:
+    """The best variant's figures, of one core or of all, over the runs that count."""
+    of_run = {run: cell for own in cells.values() for cell in own.values() for run in cell.runs}
     names = ["task", "column", "variant", "core", "is_cut"]
-    scores = frame.scores.join(frame.runs[names], on="run")
+    scores = frame.scores[frame.scores["run"].isin(of_run)].join(frame.runs[names], on="run")
     if core is not None:
         scores = scores[scores["core"] == core]
-    grouped = scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False)["value"]
+    grouped = scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False)
     found: Measured = {}
-    for row in grouped.agg(["mean", "std", "count"]).reset_index().to_dict("records"):
-        own = found.setdefault(row["task"], {}).setdefault(row["column"], {})
-        mean, deviation = float(row["mean"]), float(row["std"])
-        ours = Ours(row["column"], row["variant"], mean, deviation, int(row["count"]), bool(row["is_cut"]))
-        key = row["split"], row["metric"]
+    for (task, column, is_cut, split, metric, variant), own in grouped:  # type: ignore[misc]
+        cell = of_run[own["run"].iloc[0]]
+        is_headline = (split, metric) == (frame.value(cell.runs[0], "split"), cell.metric)
+        values = own["value"]
+        ours = Ours(
+            column, variant, float(values.mean()), float(values.std()), len(own),
+            cell.interval if is_headline else (math.nan, math.nan), bool(is_cut),
+        )  # fmt: skip
+        figures = found.setdefault(task, {}).setdefault(column, {})
         # Losses are nowhere in the record: of all that is, more is better.
-        if key not in own or own[key].mean < ours.mean:
-            own[key] = ours
+        if (split, metric) not in figures or figures[split, metric].mean < ours.mean:
+            figures[split, metric] = ours
     return found
 
 
@@ -189,10 +197,33 @@ def published_table(found: Sequence[Beside]) -> Table | None:
     if not any(one.is_near for one in found):
         shown = shown.drop(columns=["difference", "relative change", "relative error reduction"])
     return Table(
-        "published", "Published figures beside ours", shown, data, _NOTES, section="published",
+        "published", "Published figures beside ours", shown, data, (*_best(found), *_NOTES), section="published",
         links={"source": tuple(one.row.link for one in found)}, num_first=sum(one.rank < 3 for one in found),
         rest_title="Published figures of these tasks that no run here may be compared with",
     )  # fmt: skip
+
+
+def _best(found: Sequence[Beside]) -> list[str]:
+    """For each figure, ours against the highest that is comparable in everything, the way claims are worded."""
+    best: dict[tuple[str, str, str], Beside] = {}
+    for one in found:
+        if one.is_near and one.verdict.is_comparable and one.row.kind == "result":
+            key = one.row.task, one.row.where, one.row.metric
+            if key not in best or (best[key].row.value or 0.0) < (one.row.value or 0.0):
+                best[key] = one
+    return [_against(one) for one in best.values()]
+
+
+def _against(one: Beside) -> str:
+    row, ours = one.row, one.ours
+    assert ours is not None
+    assert row.value is not None
+    change = number(relative_change(ours.mean, row.value), sign=True, unit=" %")
+    return (
+        f"{row.task}, {row.where}, {row.metric}: {ours.variant} ({number(ours.mean)}) is {change} relative to the "
+        f"highest comparable figure, {row.system} ({number(row.value)}; {row.source}, {row.place}). That is a "
+        "difference of means, and no test."
+    )
 
 
 def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
@@ -234,19 +265,25 @@ def _strip(task: str, where: str, metric: str, found: Sequence[Beside], look: Ma
     shown = sorted(found, key=lambda one: (one.rank, -(one.row.value or 0.0)))[:MOST_SYSTEMS]
     ours = {one.ours.text: one.ours for one in shown if one.ours is not None}
     marks = [
-        *(Mark(own.variant, own.mean, _known(own.deviation), look[own.variant].colour) for own in ours.values()),
+        *(Mark(own.variant, own.mean, _bounds(own), look[own.variant].colour) for own in ours.values()),
         *(
-            Mark(one.row.system, one.row.value or 0.0, _known(one.row.spread), None, one.verdict.is_comparable)
+            Mark(one.row.system, value, _around(value, one.row.spread), None, one.verdict.is_comparable)
             for one in shown
+            if (value := one.row.value) is not None
         ),
     ]
     left_out = f"; {len(found) - len(shown)} more in the table" if len(shown) < len(found) else ""
     title = (
         f"{task}, {where}, {metric}: ours (square) and published figures, filled where comparable, hollow where one "
-        f"thing differs; lines are their spread{left_out}"
+        f"thing differs; lines: our 95 % interval, or the deviation of seeds, and their spread{left_out}"
     )
     return strip(f"published-{slug(task)}-{slug(where)}-{slug(metric)}", title, metric, marks)
 
 
-def _known(spread: float | None) -> float:
-    return spread if spread is not None and math.isfinite(spread) else 0.0
+def _bounds(ours: Ours) -> tuple[float, float]:
+    return ours.interval if math.isfinite(ours.interval[0]) else _around(ours.mean, ours.deviation)
+
+
+def _around(value: float, spread: float | None) -> tuple[float, float]:
+    known = spread if spread is not None and math.isfinite(spread) else 0.0
+    return value - known, value + known

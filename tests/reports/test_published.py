@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from atinuke_bench.reports.reading.comparable import RELEASES, our_split, verdic
 from atinuke_bench.reports.reading.published import Published, read_published
 from atinuke_bench.reports.report import make_report
 from atinuke_bench.reports.sections.published import beside, published_plots, published_table
+from atinuke_bench.reports.statistics.cells import measure
 
 FULL = {"is_cut": False, "selection": "held-out"}
 BERT = Pretraining(model="google-bert/bert-base-uncased")
@@ -146,49 +149,74 @@ def test_many_rows_are_comparable_with_a_run_that_can_be_made(record):
     assert {row.task.partition("/")[0] for row in found} >= {"glue", "superglue", "squad-v1.1", "squad-v2.0", "srl"}
 
 
-def squad(write_run, store: Path, seed: int, value: float, **protocol):
-    scores = {"dev": {"f1": value, "exact_match": value - 8}}
-    edit = {"split": "dev", "metric": "f1", "score": value, "scores": scores}
-    own = {"pretraining": {"model": "bert-base-uncased"}, **V1_1, **protocol}
-    write_run(store, "pretrained", task="squad-v1.1", seed=seed, label="bert", edit=edit, **own)
+SNLI = ROW.model_copy(update={"task": "snli", "version": "", "split": "test", "metric": "accuracy", "value": 85.0})
+PROTOCOL = {"pretraining": {"model": "bert-base-uncased"}}
 
 
-@pytest.fixture(name="measured")
-def _measured(tmp_path, write_run):
-    for seed, value in enumerate((88.0, 89.0)):
-        squad(write_run, tmp_path, seed, value)
-    return read_frame([tmp_path])
+def bert(write_run, store: Path, seed: int, right: float, dev: float, **protocol) -> None:
+    folder = write_run(store, "pretrained", seed=seed, label="bert", right=right, **{**PROTOCOL, **protocol})
+    result = json.loads((folder / "result.json").read_text())
+    result["scores"]["dev"] = {"accuracy": dev}
+    (folder / "result.json").write_text(json.dumps(result))
 
 
-def test_every_stored_figure_has_what_was_published_beside_it(measured):
-    em = ROW.model_copy(update={"metric": "exact_match", "value": 81.0, "spread": None, "spread_kind": ""})
-    test = ROW.model_copy(update={"split": "test"})
-    other = ROW.model_copy(update={"task": "snli"})
-    found = beside(measured, [test, em, ROW, other])
-    assert [(one.row.metric, one.row.split, one.text) for one in found] == [
-        ("exact_match", "dev", "yes"),
-        ("f1", "dev", "yes"),
-        ("f1", "test", "no: this figure was not measured here"),
+def placed(store: Path, rows: list[Published]):
+    frame = read_frame([store])
+    return beside(frame, measure(frame)[0], rows)
+
+
+def test_every_stored_figure_has_what_was_published_beside_it(tmp_path, write_run):
+    for seed, dev in enumerate((80.0, 82.0)):
+        bert(write_run, tmp_path, seed, 0.9, dev)
+    on_dev = SNLI.model_copy(update={"split": "dev", "value": 80.0, "spread": None, "spread_kind": ""})
+    others = [SNLI.model_copy(update={"split": "train"}), ROW, SNLI.model_copy(update={"value": 80.0, "system": "low"})]
+    found = placed(tmp_path, [*others, on_dev, SNLI])
+    assert [(one.row.split, one.row.value, one.text) for one in found] == [
+        ("test", 80.0, "yes"),
+        ("dev", 80.0, "yes"),
+        ("test", 85.0, "yes"),
+        ("train", 85.0, "no: this figure was not measured here"),
     ]
     figures = found[1].record()
-    assert figures["measured"] == pytest.approx(88.5)
-    assert figures["measured deviation"] == pytest.approx(0.5**0.5)
-    assert figures["absolute difference"] == pytest.approx(0.0)
-    assert found[0].record()["relative change %"] == pytest.approx(100 * (80.5 - 81) / 81)
+    assert (figures["measured"], figures["measured deviation"]) == (81.0, pytest.approx(2**0.5))
+    assert figures["absolute difference"] == pytest.approx(1.0)
+    assert figures["relative change %"] == pytest.approx(1.25)
+    headline, beyond = found[2].ours, found[1].ours
+    assert headline is not None
+    assert beyond is not None
+    assert headline.interval[0] < headline.mean < headline.interval[1]
+    assert math.isnan(beyond.interval[0])
     table = published_table(found)
     assert table is not None
-    assert (len(table.shown), table.num_first) == (3, 2), "the last is folded up"
-    assert table.links["source"] == ("https://arxiv.org/abs/1810.04805",) * 3
-    assert "88.50 ± 0.20 (mean 5)" in set(table.shown["published"])
+    assert (len(table.shown), table.num_first) == (4, 3), "the last is folded up"
+    assert table.links["source"] == ("https://arxiv.org/abs/1810.04805",) * 4
+    assert "85.00 ± 0.20 (mean 5)" in set(table.shown["published"])
+    change = 100 * (headline.mean - 85) / 85
+    assert table.notes[0].startswith(
+        f"snli, test, accuracy: bert ({headline.mean:.2f}) is {change:+.2f} % relative to the highest comparable figure"
+    )
     assert len(published_plots(found, looks(["bert"]))) == 2
 
 
 def test_of_several_protocols_the_nearest_stands_beside(tmp_path, write_run):
-    squad(write_run, tmp_path, 0, 95.0, is_cut=True)
-    squad(write_run, tmp_path, 1, 80.0)
-    (one,) = beside(read_frame([tmp_path]), [ROW])
+    bert(write_run, tmp_path, 0, 0.95, 90.0, is_cut=True)
+    bert(write_run, tmp_path, 1, 0.7, 70.0)
+    (one,) = placed(tmp_path, [SNLI])
     assert one.ours is not None
-    assert (one.text, one.ours.mean) == ("yes", 80.0)
+    assert (one.text, one.ours.data) == ("yes", "official data")
+
+
+def test_a_run_that_its_predictions_contradict_stands_beside_nothing(tmp_path, write_run):
+    bert(write_run, tmp_path, 0, 0.7, 70.0)
+    bert(write_run, tmp_path, 1, 0.7, 70.0)
+    (path, _) = tmp_path.rglob("result.json")
+    wrong = json.loads(path.read_text())
+    wrong["score"] = wrong["scores"]["test"]["accuracy"] = 99.0
+    path.write_text(json.dumps(wrong))
+    (one,) = placed(tmp_path, [SNLI])
+    assert one.ours is not None
+    assert one.ours.num_seeds == 1
+    assert one.ours.mean < 80
 
 
 def test_claims_stand_in_the_report_of_their_family(tmp_path, write_run):
