@@ -67,6 +67,20 @@ def foresee(
     return forecast(states, slots, Seconds(spent, spent), execution, seconds)
 
 
+def print_states(states: list[CellState], as_json: bool) -> None:
+    """A line for each run and what the store has of it, without a forecast: its model may be out of reach."""
+    rows = [
+        {"task": one.cell.run.task, "variant": one.cell.variant, "seed": one.cell.run.seed, "status": one.status}
+        for one in states
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        say(f"{row['task']}  {row['variant']}  seed {row['seed']}: {row['status']}")
+    say(f"{len(rows)} runs, {sum(row['status'] == 'waiting' for row in rows)} to do", err=True)
+
+
 def print_grid(found: Forecast, as_json: bool) -> None:
     """A line for each run, and the whole on standard error."""
     rows = [one.record() for one in found.runs]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
-from atinuke_bench.cli.grids import chosen_states, foresee, print_grid
+from atinuke_bench.cli.grids import chosen_states, foresee, print_grid, print_states
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -123,7 +123,8 @@ class GridOptions:
     wandb: Any
     dry_run: bool
     as_json: bool
-    #: Refuses to start where the model of a core is out of reach, in place of failing run by run.
+    #: Refuses to start where the model of a core is out of reach, in place of failing run by run; a dry run then has no
+    #: forecast.
     needs_models: bool = False
     #: The processor's time at which the command began.
     started: float = 0.0
@@ -158,6 +159,9 @@ def grid_results(
     states = chosen_states(
         config, place, record, where, list(how.only), needs_data=is_carried_out, is_written=is_carried_out, **looks
     )
+    if how.dry_run and how.needs_models:
+        print_states(states, how.as_json)
+        return None
     carrier = make_executor(how.executor, how.workers, how.devices)
     if how.dry_run:
         carrier.close()

@@ -142,20 +142,21 @@ def _measured(frame: Frame, cells: Cells, core: str | None = None) -> Measured:
     scores = frame.scores[frame.scores["run"].isin(of_run)].join(frame.runs[names], on="run")
     if core is not None:
         scores = scores[scores["core"] == core]
-    grouped = scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False)
     found: Measured = {}
-    for (task, column, is_cut, split, metric, variant), own in grouped:  # type: ignore[misc]
-        cell = of_run[own["run"].iloc[0]]
-        is_headline = (split, metric) == (frame.value(cell.runs[0], "split"), cell.metric)
+    for _, own in scores.groupby(["task", "column", "is_cut", "split", "metric", "variant"], sort=False):
+        first: dict[str, Any] = {str(name): value for name, value in own.iloc[0].items()}
+        cell = of_run[first["run"]]
+        key = first["split"], first["metric"]
+        is_headline = key == (frame.value(cell.runs[0], "split"), cell.metric)
         values = own["value"]
         ours = Ours(
-            column, variant, float(values.mean()), float(values.std()), len(own),
-            cell.interval if is_headline else (math.nan, math.nan), bool(is_cut),
+            cell.column, cell.variant, float(values.mean()), float(values.std()), len(own),
+            cell.interval if is_headline else (math.nan, math.nan), bool(first["is_cut"]),
         )  # fmt: skip
-        figures = found.setdefault(task, {}).setdefault(column, {})
+        figures = found.setdefault(first["task"], {}).setdefault(cell.column, {})
         # Losses are nowhere in the record: of all that is, more is better.
-        if (split, metric) not in figures or figures[split, metric].mean < ours.mean:
-            figures[split, metric] = ours
+        if key not in figures or figures[key].mean < ours.mean:
+            figures[key] = ours
     return found
 
 
