@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.grids import chosen_states, foresee
-from atinuke_bench.cli.shared import DataDirOption, JsonOption, OutOption, app, print_json, print_parts, say
+from atinuke_bench.cli.shared import (
+    DataDirOption,
+    JsonOption,
+    OnlyOption,
+    OutOption,
+    WorkersOption,
+    app,
+    print_json,
+    print_parts,
+    say,
+)
 from atinuke_bench.cli.suites import suite_source
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.formatting import MISSING, duration, num_bytes, number
@@ -44,10 +54,8 @@ def plan(
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
-    ] = None,
+    workers: WorkersOption = None,
+    only: OnlyOption = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Count what failed before as to do.")] = False,
     detect: Annotated[
         float | None, typer.Option("--detect", metavar="POINTS", help="Say how many seeds show such a difference.")

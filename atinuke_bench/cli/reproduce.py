@@ -13,10 +13,15 @@ from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
     DeviceBatchTokensOption,
+    DevicesPerRunOption,
     JsonOption,
+    OnlyOption,
     OutOption,
     RerunOption,
+    RetryFailedOption,
+    TimeoutOption,
     WandbOption,
+    WorkersOption,
     app,
     on_device,
     print_json,
@@ -52,18 +57,14 @@ def reproduce(
     seeds: Annotated[
         str | None, typer.Option("--seeds", metavar="N,N,…", help="Seeds in place of the recipe's own.")
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")] = None,
+    workers: WorkersOption = None,
     executor: Annotated[str, typer.Option("--executor", help="local, or ray.")] = "local",
-    devices_per_run: Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")] = 1,
+    devices_per_run: DevicesPerRunOption = 1,
     device_tokens: DeviceBatchTokensOption = None,
     checkpoint_minutes: CheckpointMinutesOption = 30,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
-    ] = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", min=1, help="Seconds after which a run counts as hanging.")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")] = False,
+    only: OnlyOption = None,
+    timeout: TimeoutOption = None,
+    retry_failed: RetryFailedOption = False,
     rerun: RerunOption = False,
     wandb: WandbOption = "offline",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and stop; nothing is written.")] = False,

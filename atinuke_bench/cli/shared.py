@@ -77,6 +77,15 @@ AcrossOption = Annotated[
     list[str] | None,
     typer.Option("--across", metavar="FIELD", help="Field of the protocol in which A and B may differ."),
 ]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Runs side by side.")]
+DevicesPerRunOption = Annotated[int, typer.Option("--devices-per-run", min=1, help="Processes of each run (DDP).")]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option("--only", metavar="TASK/CORE/SEED", help="Runs to take; * matches anything.")
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", min=1, help="Seconds after which a run counts as hanging.")
+]
+RetryFailedOption = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
 RerunOption = Annotated[
     bool, typer.Option("--rerun", help="Train again what is finished; the files that are there are set aside.")
