@@ -47,6 +47,16 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False, unit: st
     return (f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}") + unit
 
 
+def with_spread(value: float | None, spread: float | None) -> str:
+    """A figure with its spread, if there is one.
+
+    >>> with_spread(84.25, 0.5), with_spread(84.25, None)
+    ('84.25 ± 0.50', '84.25')
+    """
+    known = spread is not None and math.isfinite(spread)
+    return f"{number(value)} ± {number(spread)}" if known else number(value)
+
+
 def figure(value: int | float | None) -> str:
     """A figure of any size: whole numbers and thousands without decimals, small numbers with three digits that count.
 

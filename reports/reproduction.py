@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from atinuke_bench.config import Pretraining, PublishedRow, Recipe
 from atinuke_bench.errors import ConfigError
-from atinuke_bench.formatting import number
+from atinuke_bench.formatting import number, with_spread
 
 from .reading.comparable import SELECTED_ON_DEV, our_split, verdict, version_of
 from .reading.published import Published
@@ -125,8 +125,7 @@ class Outcome:
 
 
 def _shown(value: float | None, spread: float | None, counted: str) -> str:
-    known = spread is not None and math.isfinite(spread)
-    return number(value) + (f" ± {number(spread)}" if known else "") + (f" ({counted})" if counted else "")
+    return with_spread(value, spread) + (f" ({counted})" if counted else "")
 
 
 def find_row(wanted: PublishedRow, record: Iterable[Published]) -> Published:

@@ -94,8 +94,8 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
     if row.kind == "human":
         return Verdict(tuple(differing), is_other_data=bool(protocol["is_cut"]))
     not_stated: list[str] = []
-    differing += _pretraining(row, pretraining)
-    ours = _transfer(pretraining)
+    ours, origin = _transfer(pretraining)
+    differing += _pretraining(row, origin)
     if not row.transfer:
         (differing if ours != "none" else not_stated).append("transfer" if ours == "none" else f"transfer {ours}")
     elif row.transfer != ours:
@@ -111,8 +111,8 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
     return Verdict(tuple(differing), tuple(not_stated), bool(protocol["is_cut"]))
 
 
-def _pretraining(row: Published, ours: Pretraining) -> list[str]:
-    own = _origin(ours)
+def _pretraining(row: Published, own: Pretraining) -> list[str]:
+    """What keeps the pretraining of a published system apart from ours, all transfer aside."""
     shown = own.model or (f"our own, {own.label}" if own.task and not own.is_tokenizer_only else "none")
     if not row.pretraining:
         return [f"pretraining not stated, ours {shown}"]
@@ -125,20 +125,16 @@ def _pretraining(row: Published, ours: Pretraining) -> list[str]:
     return [] if checkpoint(row.model) == checkpoint(own.model) else [f"checkpoint {row.model}, ours {own.model}"]
 
 
-def _origin(ours: Pretraining) -> Pretraining:
-    """What comes before all transfer: a model, a language model of our own, or nothing."""
-    while ours.task is not None and ours.task != "lm" and not ours.is_tokenizer_only:
-        ours = ours.earlier or Pretraining()
-    return ours
+def _transfer(ours: Pretraining) -> tuple[str, Pretraining]:
+    """The tasks learned before this one, as the record says it (`none`, `from mnli`), and what came before them all.
 
-
-def _transfer(ours: Pretraining) -> str:
-    """The tasks learned before this one, as the record says it: `none`, `from mnli`."""
+    That is a model, a language model of our own, or nothing.
+    """
     tasks = []
     while ours.task is not None and ours.task != "lm" and not ours.is_tokenizer_only:
         tasks.append(ours.task.removeprefix("glue/"))
         ours = ours.earlier or Pretraining()
-    return "none" if not tasks else "from " + " after ".join(tasks)
+    return "none" if not tasks else "from " + " after ".join(tasks), ours
 
 
 def checkpoint(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from atinuke_bench.config import Pretraining
-from atinuke_bench.formatting import MISSING, number
+from atinuke_bench.formatting import MISSING, number, with_spread
 
 from ..drawing.strip import Mark, strip
 from ..drawing.style import Look, Plot, slug
@@ -104,16 +104,6 @@ class Beside:
         return "no: this figure was not measured here" + (
             f" ({'; '.join(self.verdict.differing)})" if self.verdict.differing else ""
         )
-
-
-def with_spread(value: float, spread: float | None) -> str:
-    """A figure with its spread, if there is one.
-
-    >>> with_spread(84.25, 0.5), with_spread(84.25, None)
-    ('84.25 ± 0.50', '84.25')
-    """
-    known = spread is not None and math.isfinite(spread)
-    return f"{number(value)} ± {number(spread)}" if known else number(value)
 
 
 #: Task -> column -> (split, metric) -> the best variant's figure.
