@@ -2,6 +2,7 @@
 
     python benchmarks/fuzz.py --count 200                 # of each target, in a temporary folder
     python benchmarks/fuzz.py --only 'score:*' --count 5000 --folder /tmp/fuzz --seed 7
+    python benchmarks/fuzz.py --count 100000 --seconds 60 # as many of each target as a minute of a processor takes
 
 Refused with one short line is right, whatever is in a file. Everything else is a finding: a traceback, a hang of over
 10 s more than the file took as it was, over 2 GB of memory, a message of several lines or with control characters, a
@@ -53,21 +54,30 @@ class Outcome:
         return [*found, f"{total}, {self.counts.total()} findings of {len(found)} kinds"]
 
 
-def fuzz(root: Path, names: list[str], count: int, seed: int, first: int = 0, until: float = float("inf")) -> Outcome:
-    """Carry out `count` cases of each target in worker processes, one after the other, until a time."""
-    outcome, place = Outcome(), (0, first)
+@dataclass(frozen=True)
+class Extent:
+    """Which cases of each target are carried out: `count` from `first` on, or those that `seconds` of work allow."""
+
+    count: int
+    first: int = 0
+    seconds: float = float("inf")
+
+
+def fuzz(root: Path, names: list[str], extent: Extent, seed: int, until: float = float("inf")) -> Outcome:
+    """Carry out cases of each target in worker processes, one after the other, until a time."""
+    outcome, place = Outcome(), (0, extent.first)
     while place[0] < len(names) and time.time() < until:
-        place = _one_worker(root, names, place, (first, count), seed, outcome, until)
+        place = _one_worker(root, names, place, extent, seed, outcome, until)
     return outcome
 
 
 def _one_worker(
-    root: Path, names: list[str], place: tuple[int, int], cases: tuple[int, int], seed: int, outcome: Outcome,
-    until: float,
-) -> tuple[int, int]:  # fmt: skip
+    root: Path, names: list[str], place: tuple[int, int], extent: Extent, seed: int, outcome: Outcome, until: float
+) -> tuple[int, int]:
     """The place (target, case) after the last one; a worker that dies or hangs is a finding of the case it was at."""
-    first, count = cases
-    command = [sys.executable, __file__, "--worker", json.dumps([names[place[0] :], place[1], first, count, seed])]
+    first, count = extent.first, extent.count
+    order = json.dumps([names[place[0] :], place[1], first, count, extent.seconds, seed])
+    command = [sys.executable, __file__, "--worker", order]
     worker = subprocess.Popen([*command, "--folder", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert worker.stdout is not None
     os.set_blocking(worker.stdout.fileno(), False)
@@ -82,7 +92,7 @@ def _one_worker(
                 break
             *lines, buffer = (buffer + piece).split(b"\n")
             for name, number, *ending in map(json.loads, lines):
-                current = (names.index(name), number)
+                current = (names.index(name) if name else len(names), number)
                 if ending:
                     outcome.add(name, number, *ending)
                     current = (current[0], number + 1)
@@ -90,7 +100,7 @@ def _one_worker(
         current, problem = (len(names), first), ""
     worker.kill()
     errors = worker.communicate()[1].decode(errors="replace").strip().splitlines()
-    if current[1] >= first + count:
+    if current[0] < len(names) and current[1] >= first + count:
         current = (current[0] + 1, first)
     if current[0] < len(names) and (problem or worker.returncode):
         outcome.add(names[current[0]], current[1], "?", problem or f"died: {errors[-1:]}")
@@ -102,6 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50, help="cases of each target")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="of work on each target, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=["*"], help="patterns of targets")
     parser.add_argument("--folder", type=Path, help="where the materials are kept; a temporary folder if not given")
@@ -124,9 +135,8 @@ def main() -> None:
         outcome = fuzz(
             root,
             [target.name for target in chosen],
-            given.count,
+            Extent(given.count, given.first, given.seconds),
             given.seed,
-            given.first,
             time.time() + 60 * given.minutes,
         )
     print("\n".join(outcome.lines()))

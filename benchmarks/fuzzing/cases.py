@@ -146,10 +146,10 @@ def _data_bytes() -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmData"))
 
 
-def work(root: Path, names: list[str], start: int, first: int, count: int, seed: int) -> None:
-    """Carry out `count` cases of each target, of the first from `start` on.
+def work(root: Path, names: list[str], start: int, first: int, count: int, seconds: float, seed: int) -> None:
+    """Carry out `count` cases of each target, or as many as `seconds` of work allow; of the first from `start` on.
 
-    The begin and the end of each case are a line of JSON on standard output.
+    The begin and the end of each case are a line of JSON on standard output, and so is the end of all.
     """
     warnings.simplefilter("ignore")
     targets = {target.name: target for target in all_targets()}
@@ -167,7 +167,10 @@ def work(root: Path, names: list[str], start: int, first: int, count: int, seed:
         most_seconds = MOST_SECONDS + 2 * (time.process_time() - begin)
         resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + MOST_BYTES, resource.RLIM_INFINITY))
         for number in range(start, first + count):
+            if time.process_time() - begin > seconds:
+                break
             print(json.dumps([name, number]), file=channel, flush=True)
             change, problem = run_case(targets[name], number, seed, root, most_seconds)
             print(json.dumps([name, number, change, problem]), file=channel, flush=True)
         start = first
+    print(json.dumps(["", first]), file=channel, flush=True)
