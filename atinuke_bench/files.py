@@ -115,6 +115,19 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         raise RunFolderError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
+def require_writable(path: str | Path) -> None:
+    """Refuse what `write_bytes` would, before the work whose result is to be written; RunFolderError."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        handle, temporary = _begin(path)
+        os.close(handle)
+        os.unlink(temporary)
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
 def _begin(path: Path) -> tuple[int, str]:
     """A new file beside the target, held while it is open, so that others see that its writer lives."""
     while True:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import StudyError
-from atinuke_bench.files import write_json
+from atinuke_bench.files import require_writable, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import carry_out
 from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
@@ -30,8 +30,11 @@ def retrain(
 ) -> dict[str, Any]:
     """Train the best trial and its rivals on fresh seeds and write `best.json`; what finished before is not repeated.
 
+    RunFolderError, before anything is trained, where that cannot be written.
+
     The order by means of the selection score on fresh seeds is the one to trust; the evaluated splits only report.
     """
+    require_writable(study.folder / FILE)
     chosen = best_trials(study, 1 + num_rivals)
     seeds = [study.config.seed + 1 + offset for offset in range(num_seeds)]
     jobs = [

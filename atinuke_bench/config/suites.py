@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from atinuke_bench.config.base import Frozen, parse
+from atinuke_bench.config.cores import is_floor
 from atinuke_bench.config.declarations import Declaration, find_task, is_task_file
 from atinuke_bench.config.runs import MOST_SEED, SourceConfig
 from atinuke_bench.errors import ConfigError, nearest
@@ -108,9 +109,15 @@ class SuiteConfig(Frozen):
         return pattern
 
     def overrides_of(self, task: str, variant: str) -> dict[str, Any]:
-        """All overrides of the runs of a task with a core variant, the most specific last."""
-        shared = {"training.select_on": self.select_on, **self.overrides}
-        return {**shared, **self.task_overrides.get(task, {}), **self.cores[variant].overrides}
+        """All overrides of the runs of a task with a core variant, the most specific last.
+
+        What all cores share does not reach a floor, which has no dimensions.
+        """
+        own = self.cores[variant]
+        shared = {"training.select_on": self.select_on, **self.overrides, **self.task_overrides.get(task, {})}
+        if is_floor(own.core):
+            shared = {name: value for name, value in shared.items() if not name.startswith("core.")}
+        return {**shared, **own.overrides}
 
 
 def with_task_files(suite: SuiteConfig, base: Path, where: str) -> SuiteConfig:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from atinuke_bench.files import make_folder, write_bytes, write_text
+from atinuke_bench.files import make_folder, require_writable, write_bytes, write_text
 
 from ..drawing.names import short, short_names
 from ..drawing.style import themed
@@ -76,6 +76,7 @@ def write_report(
         collect_project(project, collector)
     # What of them cannot be read is among the gaps of the folders.
     studies, suites = read_studies(expand(places))[0], read_suites(expand(places))[0]
+    require_writable(make_folder(out) / "report.html")  # before the work, which takes a while
     report = make_report(collector.frame(), studies, suites, reference, margin, record)
     write_files(report, out)
     forget_oldest()

@@ -46,6 +46,14 @@ def test_the_more_special_override_holds():
     }
 
 
+def test_a_floor_has_none_of_the_dimensions_that_all_cores_share():
+    cells = cells_of(overrides=SUITE["overrides"], task_overrides={"snli": {"core.dropout": 0.3}})
+    assert {cell.path: cell.run.core.dropout for cell in cells if cell.variant == "small"} == {
+        "glue/wnli/small/0": 0.2, "glue/wnli/small/1": 0.2, "snli/small/0": 0.3, "snli/small/1": 0.3,
+    }  # fmt: skip
+    assert all(cell.run.training.max_epochs == 2 for cell in cells if cell.variant == "floor")
+
+
 def test_the_selection_rule_reaches_every_run():
     assert {cell.run.training.select_on for cell in cells_of()} == {"held-out"}
     assert {cell.run.training.select_on for cell in cells_of(select_on="dev")} == {"dev"}
@@ -103,7 +111,11 @@ def test_a_wrong_suite_file_is_explained(tmp_path, changes, message):
     [
         ({"tasks": ["snil"], "task_overrides": {}}, UnknownNameError, "nearest: 'snli'"),
         ({"cores": {"a": {"core": "atinuka"}}}, UnknownNameError, "nearest: 'atinuke'"),
-        ({"overrides": {"core.dropout": 0.1}}, ConfigError, "MajorityConfig has no 'dropout'"),
+        (
+            {"cores": {"floor": {"core": "majority", "overrides": {"core.dropout": 0.1}}}},
+            ConfigError,
+            "MajorityConfig has no 'dropout'",
+        ),
         (
             {
                 "tasks": ["lm"],

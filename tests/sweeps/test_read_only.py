@@ -71,6 +71,15 @@ def test_what_changes_a_study_is_refused_in_one_line(cli, store):
     assert contents(store) == before
 
 
+@pytest.mark.usefixtures("is_read_only")
+def test_nothing_is_retrained_for_a_record_that_cannot_be_written(cli, store):
+    before = contents(store)
+    done = cli("sweep", "best", "tiny", "--seeds", "1", "--wandb", "disabled", "--out", store)
+    assert done.status == 2
+    assert done.err.splitlines()[-1].endswith("best.json: cannot be written (Read-only file system)")
+    assert contents(store) == before
+
+
 def test_the_database_itself_refuses_to_be_written(store, is_read_only):
     opened: Study = open_study("tiny", store)
     assert opened.storage.is_read_only

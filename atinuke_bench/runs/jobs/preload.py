@@ -15,6 +15,9 @@ from atinuke_bench.training.launchers import forget_launcher
 
 # SLURM warns every process of a job; the one that carries out the jobs ends them.
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+# A signal to the whole group, as `timeout` sends it, must not end this server: the process that carries out the jobs
+# learns from it how they ended. The server goes when that process is gone.
+os.setpgrp()
 # Lightning keeps, from when it is imported, which of many it takes itself for.
 forget_launcher()
 # DDP warns at length, once a process, whenever all parameters happen to be used, which here is the common case. Read
