@@ -130,6 +130,13 @@ class Suite:
             case Failed(failure_class=FailureClass.BUSY):
                 state.status, state.look_again = "elsewhere", time.monotonic() + LOOK_AGAIN_SECONDS
                 self.changed(state)
+            case Failed(failure_class=FailureClass.KILLED as failure_class, message=message) if (
+                self._loop.is_stopping and state.failure is None
+            ):
+                # It ended because the suite does, and goes on with it.
+                state.failure = (failure_class, message)
+                _leave_failure(state)
+                state.status, state.failure = "waiting", None
             case Failed(failure_class=failure_class, message=message):
                 state.status, state.failure = "failed", state.failure or (failure_class, message)
                 _leave_failure(state)

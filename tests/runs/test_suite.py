@@ -111,7 +111,7 @@ class FakeExecutor:
 
 @pytest.fixture
 def carry_out(tmp_path, official):
-    def carry(executor, config=CONFIG, retry_failed=False, rerun=False, **options):
+    def carry(executor, config=CONFIG, retry_failed=False, rerun=False, changed=str, **options):
         suite = parse(SuiteConfig, config, "suite")
         source = SourceConfig(data_dir=official)
         chosen = SuiteOptions(tmp_path, rerun=rerun, **options)
@@ -120,6 +120,7 @@ def carry_out(tmp_path, official):
         looks = {"retry_failed": retry_failed, "rerun": rerun, "look_again": chosen.predicts_unlabelled}
         states = cell_states(cells, suite, source, record, **looks)
         work = Suite("trial", states, record, executor, chosen)
+        work.changed = lambda state: changed(state.status)
         work.run()
         return work
 
@@ -281,9 +282,11 @@ def test_a_signal_ends_the_running_jobs_and_is_raised(carry_out, kind):
 
     executor = Interrupted(lambda job: "hangs")
     before = signal.getsignal(signal.SIGTERM)
+    told = []
     with pytest.raises(KeyboardInterrupt):
-        carry_out(executor)
+        carry_out(executor, changed=told.append)
     assert {key for key, _ in executor.stopped} == {job.key for job in executor.started}
+    assert set(told) == {"running"}, "what goes on with the suite has not failed"
     assert signal.getsignal(signal.SIGTERM) is before
 
 
