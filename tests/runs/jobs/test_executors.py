@@ -29,7 +29,8 @@ LONG = 20_000
 PAIR = Execution(devices=2, accelerator="cpu", show_progress=False)
 
 
-KINDS = ["local", pytest.param("ray", marks=pytest.mark.filterwarnings("ignore"))]  # Ray's own warnings
+RAY = pytest.param("ray", marks=(pytest.mark.cluster, pytest.mark.filterwarnings("ignore")))  # Ray's own warnings
+KINDS = ["local", RAY]
 
 
 @pytest.fixture(params=KINDS)
@@ -226,7 +227,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes through /proc")
-@pytest.mark.parametrize("kind", ["local", "ray"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_job_ends_in_order_when_its_driver_is_killed(kind, make_run, tmp_path):
     if kind == "ray":
         pytest.importorskip("ray", reason="needs the extra 'cluster'")
