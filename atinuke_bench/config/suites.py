@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
 from atinuke_bench.config.cores import is_floor
 from atinuke_bench.config.declarations import Declaration, find_task, is_task_file
@@ -59,6 +61,23 @@ class SuiteConfig(Frozen):
     #: Test sets that finished runs are scored on: built-in ones, or YAML files beside the suite's. Left out of records
     #: where there are none, so that these are what they were.
     evaluate: list[str] = Field([], exclude_if=lambda found: not found)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, record: Any) -> Any:
+        """`cores: [bilstm, atinuke]` has a column for each of them; `glue` and `glue/*` are all tasks of that group."""
+        if not isinstance(record, Mapping):
+            return record
+        record = dict(record)
+        if isinstance(cores := record.get("cores"), list) and all(isinstance(name, str) for name in cores):
+            if len(set(cores)) < len(cores):
+                raise ValueError(f"cores has a value twice; found {cores}")
+            record["cores"] = {name: {"core": name} for name in cores}
+        if isinstance(tasks := record.get("tasks"), list):
+            record["tasks"] = [name for entry in tasks for name in _tasks_of_group(entry)]
+        if isinstance(changes := record.get("task_overrides"), Mapping):
+            record["task_overrides"] = _for_each_task(changes, record.get("tasks"))
+        return record
 
     @model_validator(mode="after")
     def _overrides_name_tasks_of_the_grid(self) -> Self:
@@ -142,6 +161,30 @@ def with_task_files(suite: SuiteConfig, base: Path, where: str) -> SuiteConfig:
             origin["task"] = names.get(origin["task"], origin["task"])
     record["task_overrides"] = {names.get(task, task): changed for task, changed in suite.task_overrides.items()}
     return parse(SuiteConfig, {**record, "declarations": declarations}, where)
+
+
+def _tasks_of_group(entry: Any) -> list[Any]:
+    """The tasks that a pattern or the first part of their names stands for; the entry itself where it is no group.
+
+    >>> _tasks_of_group("pawsx/*")[:2], _tasks_of_group("snli")
+    (['pawsx/de', 'pawsx/en'], ['snli'])
+    """
+    if not isinstance(entry, str) or is_task_file(entry) or entry in (names := registry.task_names()):
+        return [entry]
+    return [name for name in names if fnmatchcase(name, entry) or name.startswith(f"{entry}/")] or [entry]
+
+
+def _for_each_task(changes: Mapping[Any, Any], tasks: Any) -> dict[Any, Any]:
+    """Overrides of groups as those of each of their tasks in the grid; what is said of one task counts more."""
+    spread: dict[Any, Any] = {}
+    for entry, changed in sorted(changes.items(), key=lambda item: len(_tasks_of_group(item[0])), reverse=True):
+        members = _tasks_of_group(entry)
+        if isinstance(tasks, list) and members != [entry]:
+            members = [name for name in members if name in tasks] or [entry]
+        for name in members:
+            is_both = isinstance(changed, Mapping) and isinstance(spread.get(name), Mapping)
+            spread[name] = {**spread[name], **changed} if is_both else changed
+    return spread
 
 
 def _require(name: str, known: Iterable[str], where: str, kind: str) -> None:

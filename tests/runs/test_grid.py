@@ -46,6 +46,24 @@ def test_the_more_special_override_holds():
     }
 
 
+def test_groups_of_tasks_and_cores_by_their_names():
+    short = {"name": "short", "tasks": ["glue", "superglue/c*", "snli"], "cores": ["bilstm", "majority"], "seeds": [0]}
+    changes = {"glue": {"training.max_epochs": 1, "training.patience": 1}, "glue/rte": {"training.max_epochs": 7}}
+    suite = parse(SuiteConfig, {**short, "task_overrides": dict(reversed(changes.items()))}, "suite")
+    assert suite.tasks[:2] == ["glue/cola", "glue/sst2"]
+    assert suite.tasks[10:] == ["superglue/cb", "superglue/copa", "snli"]
+    assert {name: variant.core for name, variant in suite.cores.items()} == {"bilstm": "bilstm", "majority": "majority"}
+    assert suite.overrides_of("glue/cola", "bilstm")["training.max_epochs"] == 1
+    assert suite.overrides_of("glue/rte", "bilstm") == {
+        "training.select_on": "held-out", "training.max_epochs": 7, "training.patience": 1,
+    }  # fmt: skip
+    assert "training.max_epochs" not in suite.overrides_of("snli", "bilstm")
+    few = parse(SuiteConfig, {**short, "tasks": ["glue/rte"], "task_overrides": changes}, "suite")
+    assert list(few.task_overrides) == ["glue/rte"]
+    with pytest.raises(ConfigError, match="task_overrides names 'pawsx', which is none"):
+        parse(SuiteConfig, {**short, "task_overrides": {"pawsx": {"training.max_epochs": 1}}}, "suite")
+
+
 def test_a_floor_has_none_of_the_dimensions_that_all_cores_share():
     cells = cells_of(overrides=SUITE["overrides"], task_overrides={"snli": {"core.dropout": 0.3}})
     assert {cell.path: cell.run.core.dropout for cell in cells if cell.variant == "small"} == {
