@@ -213,6 +213,37 @@ def test_a_mistake_leaves_earlier_results_as_they_are(run, tmp_path):
     assert result.read_bytes() == before
 
 
+def test_a_run_is_repeated_from_its_config(run, cli, official, tmp_path):
+    """The same run, also where its data lies elsewhere; another seed and setting make another one."""
+    asked = ("--task", "glue/wnli", "--core", "majority")
+    first = json.loads(run(*asked, "--seed", "4", "--json").out)
+    config = Path(first["folder"]) / "config.yaml"
+
+    def repeat(*arguments):
+        return cli("run", "--config", config, *arguments, "--data-dir", official, "--out", tmp_path / "runs")
+
+    again = json.loads(repeat("--json").out)
+    assert again == first
+    changed = json.loads(repeat("--seed", "5", "--set", "training.train_limit=9", "--json").out)
+    assert changed["seed"] == 5
+    assert "train_limit: 9" in (Path(changed["folder"]) / "config.yaml").read_text()
+    for given, message in (
+        (("--task", "snli"), "--config says what --task would say; leave out the one or the other"),
+        (("--set", "training.epochs=9"), "TrainingConfig has no 'epochs'; nearest: 'max_epochs'"),
+        (("--config", tmp_path / "none.yaml"), "none.yaml: "),
+    ):
+        done = repeat(*given)
+        assert done.status == 2
+        assert message in done.err
+        assert len(done.err.splitlines()) == 1
+
+
+def test_a_run_without_a_task_says_what_it_needs(cli):
+    done = cli("run", "--task", "snli")
+    assert done.status == 2
+    assert done.err.strip().endswith("a run needs --task and --core, or --config with the config.yaml of another run")
+
+
 def test_a_store_that_cannot_be_written_is_said(cli, official, tmp_path):
     (tmp_path / "file").write_text("")
     done = cli("run", "--task", "snli", "--core", "majority", "--data-dir", official, "--out", tmp_path / "file")

@@ -56,19 +56,21 @@ app = typer.Typer(
     help="Train, evaluate and compare encoder cores on SQuAD, GLUE, SNLI, coreference and semantic role labelling.",
 )
 
-TaskOption = Annotated[
-    str,
-    typer.Option("--task", help="Task to train and evaluate on; `tasks` lists all. Or a YAML file that declares one."),
-]
-CoreOption = Annotated[str, typer.Option("--core", help="Encoder under test; `cores` lists all.")]
+TASK = typer.Option(
+    "--task", help="Task to train and evaluate on; `tasks` lists all. Or a YAML file that declares one."
+)
+CORE = typer.Option("--core", help="Encoder under test; `cores` lists all.")
+CoreOption = Annotated[str, CORE]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="What --core pretrained starts from: a name on the Hub, or a folder."),
 ]
-PresetOption = Annotated[str, typer.Option("--preset", help="Named dimensions: nano, micro, mini, small, base.")]
-SourceOption = Annotated[
-    str, typer.Option("--source", help="Where the data comes from: local, hub, or microworld (generated).")
-]
+PRESET = typer.Option("--preset", help="Named dimensions: nano, micro (default), mini, small, base.")
+PresetOption = Annotated[str, PRESET]
+SOURCE = typer.Option(
+    "--source", help="Where the data comes from: local (the default), hub, or microworld (generated)."
+)
+SourceOption = Annotated[str, SOURCE]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from atinuke_bench.cli.shared import (
+    CORE,
+    PRESET,
+    SOURCE,
+    TASK,
     CheckpointMinutesOption,
-    CoreOption,
     DataDirOption,
     DeviceBatchTokensOption,
     DropOverlapOption,
     JsonOption,
     ModelOption,
     OutOption,
-    PresetOption,
     RerunOption,
     SetOption,
-    SourceOption,
-    TaskOption,
     TextsOption,
     UnlabelledOption,
     WandbOption,
@@ -35,17 +35,30 @@ from atinuke_bench.cli.shared import (
     source_config,
     wandb_mode,
 )
+from atinuke_bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from atinuke_bench.config import RunConfig
 
 
-@app.command(epilog="Example: atinuke-bench run --task snli --core atinuke --data-dir data --set core.causal=false")
+@app.command(
+    epilog="Example: atinuke-bench run --task snli --core atinuke --data-dir data --set core.causal=false; "
+    "or, another seed of it: atinuke-bench run --config runs/snli/atinuke/seed-0-4909b0c4ad/config.yaml --seed 1"
+)
 def run(
-    task: TaskOption,
-    core: CoreOption,
+    task: Annotated[str | None, TASK] = None,
+    core: Annotated[str | None, CORE] = None,
+    written: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="config.yaml of a run, in place of --task, --core and --preset."),
+    ] = None,
     model: ModelOption = None,
-    preset: PresetOption = "micro",
-    source: SourceOption = "local",
+    preset: Annotated[str | None, PRESET] = None,
+    source: Annotated[str | None, SOURCE] = None,
     data_dir: DataDirOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of initialisation, order and dropout.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of initialisation, order and dropout.", show_default="0")
+    ] = None,
     overrides: SetOption = None,
     drop_overlap: DropOverlapOption = False,
     init_from: Annotated[
@@ -64,23 +77,16 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
-    from atinuke_bench.config import find_task, make_run_config, parse_override
-    from atinuke_bench.registry import require_core_name
+    from atinuke_bench.config import parse_override
 
-    name, declaration = find_task(task)
-    require_core_name(core)
-    config = make_run_config(
-        name,
-        core,
-        preset=preset,
-        source=source_config(source, data_dir, declaration),
-        seed=seed,
-        overrides={
-            **_asked_for(core, model, init_from, drop_overlap),
-            **dict(map(parse_override, overrides or [])),
-        },
-        declaration=declaration,
-    )
+    changes = {**_asked_for(init_from, drop_overlap), **dict(map(parse_override, overrides or []))}
+    if written is not None:
+        given = {"--task": task, "--core": core, "--model": model, "--preset": preset, "--source": source}
+        config = _of_file(written, given, {} if seed is None else {"seed": seed}, data_dir, changes)
+    elif task is None or core is None:
+        raise ConfigError("a run needs --task and --core, or --config with the config.yaml of another run")
+    else:
+        config = _of_names(task, core, model, preset or "micro", source or "local", data_dir, seed or 0, changes)
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
@@ -100,7 +106,47 @@ def run(
     say(str(folder.path))
 
 
-def _asked_for(core: str, model: str | None, init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
+def _asked_for(init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
     """Fields of the config that have options."""
     origin = {} if init_from is None else {"init_from.run": str(init_from)}
-    return {**model_override(core, model), **origin, **({"training.drop_overlap": True} if drop_overlap else {})}
+    return {**origin, **({"training.drop_overlap": True} if drop_overlap else {})}
+
+
+def _of_names(
+    task: str,
+    core: str,
+    model: str | None,
+    preset: str,
+    source: str,
+    data_dir: Path | None,
+    seed: int,
+    changes: dict[str, Any],
+) -> RunConfig:
+    from atinuke_bench.config import find_task, make_run_config
+    from atinuke_bench.registry import require_core_name
+
+    name, declaration = find_task(task)
+    require_core_name(core)
+    data = source_config(source, data_dir, declaration)
+    overrides = {**model_override(core, model), **changes}
+    return make_run_config(
+        name, core, preset=preset, source=data, seed=seed, overrides=overrides, declaration=declaration
+    )
+
+
+def _of_file(
+    path: Path,
+    given: dict[str, Any],
+    seed: dict[str, Any],
+    data_dir: Path | None,
+    changes: dict[str, Any],
+) -> RunConfig:
+    """The run that a file describes, on this machine's data and with what is asked for changed."""
+    from atinuke_bench.config import RunConfig, changed_run, parse, read_yaml
+
+    if doubled := [option for option, value in given.items() if value is not None]:
+        raise ConfigError(f"--config says what {', '.join(doubled)} would say; leave out the one or the other")
+    run = parse(RunConfig, read_yaml(path), str(path))
+    is_official = run.source.kind == "local" and run.declaration is None
+    moved = {"source.data_dir": str(data_dir)} if is_official and data_dir is not None else {}
+    return changed_run(run, {**seed, **moved, **changes})

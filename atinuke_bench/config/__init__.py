@@ -28,6 +28,7 @@ from atinuke_bench.config.runs import (
     SourceConfig,
     TokenizerConfig,
     TrainingConfig,
+    changed_run,
     make_run_config,
 )
 from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin, with_task_files
@@ -57,6 +58,7 @@ __all__ = [
     "TrainingConfig",
     "TransformerConfig",
     "VariantOrigin",
+    "changed_run",
     "core_config_class",
     "files_that_fit",
     "find_task",

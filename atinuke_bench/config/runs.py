@@ -195,6 +195,19 @@ def make_run_config(
     return parse(RunConfig, record, "run")
 
 
+def changed_run(run: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A run with some fields changed, each by its path; ConfigError where no such field exists.
+
+    >>> run = make_run_config("snli", "atinuke", preset="nano")
+    >>> changed_run(run, {"seed": 3, "core.causal": False}).core.label()
+    'atinuke-nano[causal=false]'
+    """
+    record = run.model_dump(mode="json", exclude_none=True)
+    for path, value in overrides.items():
+        _set_path(record, path, value, type(run.core))
+    return parse(RunConfig, {**record, "declaration": run.declaration}, "run")
+
+
 def _source_of(declaration: Declaration) -> SourceConfig:
     """A task that a file declares has its own data, wherever that of others comes from."""
     if declaration.hub is not None:
