@@ -92,6 +92,8 @@ def _one_worker(
                 break
             *lines, buffer = (buffer + piece).split(b"\n")
             for name, number, *ending in map(json.loads, lines):
+                if names[current[0] : current[0] + 1] not in ([], [name]):
+                    _tell(names[current[0]], outcome)
                 current = (names.index(name) if name else len(names), number)
                 if ending:
                     outcome.add(name, number, *ending)
@@ -106,6 +108,11 @@ def _one_worker(
         outcome.add(names[current[0]], current[1], "?", problem or f"died: {errors[-1:]}")
         current = (current[0], current[1] + 1) if current > place else (current[0] + 1, first)
     return current
+
+
+def _tell(target: str, outcome: Outcome) -> None:
+    found = sum(count for (name, _), count in outcome.counts.items() if name == target)
+    print(f"{target}: {outcome.num_cases[target]} mutations, {found} findings", file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -77,6 +77,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers through /proc")
 def test_a_suite_that_is_killed_at_random_moments_ends_as_one_that_was_not(tmp_path, official):
     chance = random.Random(0)

@@ -13,7 +13,7 @@ from torch import multiprocessing
 from torch.nn.parallel import DistributedDataParallel
 
 from atinuke_bench.core.build import build_core
-from atinuke_bench.runs.jobs.local import free_port
+from atinuke_bench.runs.jobs.local import free_port, process_context
 from atinuke_bench.training import processes, selection
 from atinuke_bench.training.execution import Execution
 from atinuke_bench.training.module import TaskModule
@@ -90,7 +90,8 @@ def threads() -> set[str]:
 
 
 def test_outputs_come_together_at_the_first_process_alone():
-    multiprocessing.spawn(_share, (free_port(),), nprocs=3)
+    process_context()  # whose server has torch loaded
+    multiprocessing.start_processes(_share, (free_port(),), nprocs=3, start_method="forkserver")
 
 
 def test_a_process_alone_asks_nobody():

@@ -9,7 +9,7 @@ from torch import distributed
 
 from atinuke_bench.metrics.classification import ClassMetric, CorrelationMetric
 from atinuke_bench.registry import load_metric
-from atinuke_bench.runs.jobs.local import free_port
+from atinuke_bench.runs.jobs.local import free_port, process_context
 from atinuke_bench.training.torch_metric import TorchMetric
 
 
@@ -39,4 +39,5 @@ def _share(rank: int, port: int) -> None:
 
 
 def test_an_example_that_two_processes_saw_counts_once():
-    processes.spawn(_share, (free_port(),), nprocs=2)
+    process_context()  # whose server has torch loaded
+    processes.start_processes(_share, (free_port(),), nprocs=2, start_method="forkserver")
