@@ -111,6 +111,22 @@ def result_row(results: Iterable[Record]) -> Table:
     return table
 
 
+def listed_runs(rows: Iterable[Record]) -> Table:
+    """One row a run of a store, finished or not."""
+    table = _table("task", "core", "seed", "state", "split", "metric")
+    table.add_column("score", justify="right")
+    table.add_column("epochs", justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_column("folder")
+    for row in rows:
+        names = (row[name] for name in ("task", "core", "seed", "state", "split", "metric"))
+        figures = (number(row["score"]), number(row["epochs"], 0), number(row["seconds"], 1))
+        table.add_row(
+            *(MISSING if name is None else escape(str(name)) for name in names), *figures, escape(row["folder"])
+        )
+    return table
+
+
 def _resampled(result: Record) -> str:
     """The interval of a result, and what was drawn for it; older results do not say."""
     drawn = result.get("resampled")

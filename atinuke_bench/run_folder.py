@@ -267,8 +267,8 @@ class RunFolder:
         """Finish the run. Nothing may be written to the folder afterwards."""
         # What could not be read again would be trained again, every time.
         require_shape(ResultRecord, finite(record), self.result)
-        write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         self.failure.unlink(missing_ok=True)
+        write_json(self.result, sealed({"schema": RESULT_SCHEMA, **record}))
         # Only resuming reads it; with the optimiser's state it is three times the size of the weights.
         for state in self.states:
             state.unlink(missing_ok=True)

@@ -57,7 +57,8 @@ class WandbTracker:
         if self._note is None:
             return
         try:
-            self._note.ended().write(folder)
+            if not folder.is_finished():  # else the result says so, and nothing is begun beside it
+                self._note.ended().write(folder)
             if self.is_uploaded:
                 start_sync(folder)
                 return

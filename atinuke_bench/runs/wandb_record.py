@@ -49,7 +49,8 @@ class Note:
     training: int
     project: str
     group: str | None
-    #: From the start of training to its end. Where it is set and nobody holds the folder, the run was killed.
+    #: From the start of training until it ends without a result. Where it is set, nobody holds the folder and there is
+    #: no result, the run was killed.
     is_under_way: bool
 
     @classmethod

@@ -72,6 +72,8 @@ def test_a_damaged_note_is_written_anew(make_run, tmp_path, damage):
 def test_one_offline_record_holds_config_history_summary_and_predictions(make_run, tmp_path, offline_home):
     folder = RunFolder(tmp_path / "run")
     result = train_and_evaluate(prepare(make_run()), folder, QUIET, make_tracker("offline", group="grid"))
+    note = folder.path / ".wandb.json"
+    assert note.stat().st_mtime_ns < folder.result.stat().st_mtime_ns, "a kill would leave half a note for good"
     (file,) = (folder.path / "wandb").rglob("*.wandb")
     records = records_of(file)
     (header,) = [record.run for record in records if record.HasField("run")]

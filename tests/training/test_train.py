@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from atinuke_bench import registry
+from atinuke_bench import registry, run_folder
 from atinuke_bench.core.build import build_core
 from atinuke_bench.errors import ConfigError, DivergedError, PrunedError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, write_json
@@ -126,8 +126,16 @@ def test_a_kill_between_the_last_epoch_and_the_result_trains_nothing_again(make_
         with pytest.raises(Killed):
             carry_out(run, tmp_path / "cut")
     monkeypatch.setattr(TaskModule, "training_step", None)
+    failures, write = [], run_folder.write_json
+
+    def write_beside(path, record):
+        failures.append(path.with_name("failure.json").exists())
+        write(path, record)
+
+    monkeypatch.setattr(run_folder, "write_json", write_beside)
     cut, _ = carry_out(run, tmp_path / "cut")
     assert sha256_file(cut.predictions) == sha256_file(whole.predictions)
+    assert failures[-1:] == [False], "a kill would leave a failure beside the result for good"
 
 
 def test_a_damaged_last_state_is_no_loss_of_the_run(make_run, tmp_path, monkeypatch):
