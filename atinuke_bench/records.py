@@ -5,6 +5,7 @@ What else they hold is kept, so that files of later versions are read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -37,6 +38,25 @@ class ProtocolRecord(_Record):
     is_cut: bool
     selection: str
     pretraining: str | dict[str, Any]
+
+
+def cut_or_own(protocol: Mapping[str, Any]) -> str:
+    """Which of the two data is that is no published release: cut, of which train is not learned from whole, or own.
+
+    A protocol that lacks sizes, as those of trackers do, does not say which.
+
+    >>> protocol = {"split_sizes": {"train": 100}, "train_size": 90, "selection": "held-out", "selection_size": 10}
+    >>> cut_or_own(protocol), cut_or_own({**protocol, "train_size": 40}), cut_or_own({})
+    ('own data', 'cut data', 'cut or own data')
+    """
+    sizes = protocol.get("split_sizes")
+    num_train = sizes.get("train") if isinstance(sizes, Mapping) else None
+    learned, held_out = protocol.get("train_size"), protocol.get("selection_size")
+    if not (isinstance(num_train, int) and isinstance(learned, int) and isinstance(held_out, int)):
+        return "cut or own data"
+    # Selection on dev holds nothing out of train.
+    used = learned + (held_out if protocol.get("selection") == "held-out" else 0)
+    return "cut data" if used < num_train else "own data"
 
 
 class SelectionRecord(_Record):

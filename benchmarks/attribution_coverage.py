@@ -29,6 +29,7 @@ from atinuke_bench.metrics.bootstrap import draw_weights
 from atinuke_bench.reports.statistics.attribution import Effect, break_down, effects, level_means, shapley
 from atinuke_bench.reports.statistics.factorial import Factorial, Key
 from atinuke_bench.reports.statistics.spread import LEVEL, Scores, Spread
+from atinuke_bench.reports.statistics.verdict import equivalence_p
 
 #: Points: deviations of a unit's difficulty, of what a level changes on it, of a seed in a cell, and of what is left.
 DIFFICULTY, INTERACTION, SEED, NOISE = 30.0, 8.0, 1.5, 20.0
@@ -96,6 +97,9 @@ def outcomes(made: Factorial) -> Iterator[tuple[str, bool]]:
         yield f"effect of {' × '.join(effect.factors)}", holds(effect.spread, expected)
         if not expected:
             yield "  an effect of 0 told apart (5)", effect.spread.p_value < LEVEL
+        else:
+            p, _ = equivalence_p(effect.spread, abs(expected))
+            yield "  one as large as the margin called equal (5)", p < LEVEL
     found = break_down(made)
     assert found is not None, "no cell is missing"
     yield "difference of the corners", holds(found.total, truths[made.keys[-1]] - truths[made.keys[0]])
@@ -146,9 +150,9 @@ def main() -> None:
                         found[outcome].append(is_so)
                 for outcome, held in found.items():
                     shares[outcome].append(100 * float(np.mean(held)))
-            print(f"  {'seeds':38}" + "".join(f"{num:7}" for num in given.seeds))
+            print(f"  {'seeds':44}" + "".join(f"{num:7}" for num in given.seeds))
             for outcome, own in shares.items():
-                print(f"  {outcome:38}" + "".join(f"{share:7.1f}" for share in own), flush=True)
+                print(f"  {outcome:44}" + "".join(f"{share:7.1f}" for share in own), flush=True)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _of_runs(
     said = findings(frame, cells, blocks, across, others, look)
     tables, plots = _deeper(frame, cells, margin)
     record = beside(frame, cells, published)
-    factorials, not_taken_apart = attributions(frame, cells, suites)
+    factorials, not_taken_apart = attributions(frame, cells, suites, margin)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,

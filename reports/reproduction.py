@@ -18,6 +18,7 @@ from atinuke_bench.formatting import number, with_spread
 
 from .reading.comparable import SELECTED_ON_DEV, our_split, verdict, version_of
 from .reading.published import Published
+from .statistics.ours import Ours
 
 #: Both means are taken as the same while |z| is at most this, the limit of a normal distribution. The error of few
 #: seeds is a guess: against 20 published runs of equal spread, 2 seeds of ours lie outside by chance in 22 % of cases,
@@ -30,28 +31,6 @@ MOST_SPREADS = 2
 Finding = Literal["within", "outside", "not judged", "not measured"]
 #: Column and result of a finished run.
 Result = tuple[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Ours:
-    """What the runs of one column score, a value a seed."""
-
-    column: str
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over seeds; NaN of one."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else math.nan
-
-    @property
-    def text(self) -> str:
-        """The mean, its deviation over seeds, and their number."""
-        return _shown(self.mean, self.deviation, str(len(self.values)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +89,7 @@ class Outcome:
             },
             "ours": ours
             and {
-                "column": ours.column,
+                "column": ours.name,
                 "mean": ours.mean,
                 "deviation": None if math.isnan(ours.deviation) else ours.deviation,
                 "values": list(ours.values),

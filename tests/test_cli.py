@@ -59,7 +59,7 @@ def test_run_prints_its_row_and_folder_and_show_reads_it(run, cli):
     done = run("--task", "snli", "--core", "atinuke")
     assert done.status == 0
     assert "atinuke-nano" in done.out
-    assert "cut or own data: not comparable with published scores" in done.err
+    assert "own data: not comparable with published scores" in done.err
     assert "epoch 1/1" in done.err
     folder = done.out.strip().splitlines()[-1]
     shown = cli("show", folder)

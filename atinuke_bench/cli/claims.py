@@ -17,6 +17,7 @@ from atinuke_bench.cli.shared import (
     WandbOption,
     WorkersOption,
     app,
+    execution_of_many,
     on_device,
     print_json,
     say,
@@ -64,12 +65,11 @@ def claim(
     parsed = Claim.parse(text)
     if carry_out:
         from atinuke_bench.runs.jobs.factory import make_executor
-        from atinuke_bench.training.execution import Execution
 
         fields = on_device(device_tokens, checkpoint_minutes)
         training = Training(
             make_executor("local", workers, devices_per_run),
-            Execution(devices=devices_per_run, show_progress=False, **fields),
+            execution_of_many(fields, devices_per_run),
             wandb_mode(wandb),
         )
         judged = _carry_out(parsed, runs, across or [], max_seeds, training)

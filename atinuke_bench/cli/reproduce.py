@@ -156,7 +156,7 @@ def _show(recipe: Recipe, outcomes: list[Outcome], as_json: bool) -> None:
     for one in outcomes:
         say(one.sentence)
         if recipe.rule and one.ours is not None:
-            say(f"  chosen: {one.ours.column}, {recipe.rule}")
+            say(f"  chosen: {one.ours.name}, {recipe.rule}")
     if recipe.suite.select_on == "dev":
         say("selected on dev, as published")
     for difference in recipe.differs:

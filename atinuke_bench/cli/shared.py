@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from atinuke_bench.config import Declaration, SourceConfig
+    from atinuke_bench.training.execution import Execution
 
 
 class _InOrderOfUse(typer.core.TyperGroup):
@@ -168,6 +170,13 @@ def on_device(device_tokens: str | None, checkpoint_minutes: float, keeps_texts:
     }
 
 
+def execution_of_many(fields: Mapping[str, Any], devices: int, threads: int = 1) -> Execution:
+    """How each of many runs is carried out, whose progress is not shown; `fields` are those of `on_device`."""
+    from atinuke_bench.training.execution import Execution
+
+    return Execution(threads=threads, devices=devices, show_progress=False, **fields)
+
+
 def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:
     if text is None:
         return None
@@ -196,9 +205,11 @@ def finished_runs(places: list[Path]) -> list[tuple[Any, dict[str, Any]]]:
 
 def print_notes(result: dict[str, Any]) -> None:
     """Print caveats (cut or own data, selected on dev) below the table; a caption says that data is generated."""
+    from atinuke_bench.records import cut_or_own
+
     protocol = result["protocol"]
     if protocol["is_cut"] and protocol["source"] != "microworld":
-        say("cut or own data: not comparable with published scores", err=True)
+        say(f"{cut_or_own(protocol)}: not comparable with published scores", err=True)
     if protocol["selection"] == "dev":
         say("selected on dev: the dev score is optimistic", err=True)
 

@@ -28,6 +28,7 @@ from atinuke_bench.cli.shared import (
     WandbOption,
     WorkersOption,
     app,
+    execution_of_many,
     existing,
     on_device,
     print_code_note_of_cells,
@@ -151,9 +152,8 @@ def grid_results(
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.recipes import require_models
     from atinuke_bench.runs.suite import Suite, SuiteOptions
-    from atinuke_bench.training.execution import Execution
 
-    execution = Execution(devices=how.devices, show_progress=False, **how.on_device)
+    execution = execution_of_many(how.on_device, how.devices)
     options = SuiteOptions(how.out, how.wandb, execution, how.timeout, how.rerun, how.predict_unlabelled)
     looks = {"retry_failed": how.retry_failed, "rerun": how.rerun, "look_again": how.predict_unlabelled}
     is_carried_out = not how.dry_run

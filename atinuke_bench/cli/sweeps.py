@@ -19,6 +19,7 @@ from atinuke_bench.cli.shared import (
     SourceOption,
     WandbOption,
     app,
+    execution_of_many,
     on_device,
     print_json,
     print_parts,
@@ -142,7 +143,7 @@ def search(
     )
     from atinuke_bench.sweeps.opening import create_or_join
 
-    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
+    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
     studies = [create_or_join(config, out, storage) for config in configs]
     _print_studies(studies, _carry_out(studies, workers, executor, wandb, execution), as_json)
 
@@ -170,7 +171,7 @@ def resume(
     from atinuke_bench.sweeps.definition import Budget
     from atinuke_bench.sweeps.opening import open_study
 
-    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
+    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
     opened = open_study(study, out, storage, data_dir)
     granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
@@ -221,7 +222,7 @@ def best(
     from atinuke_bench.sweeps.best import retrain
     from atinuke_bench.sweeps.opening import open_study
 
-    execution = _execution(threads, devices, on_device(device_tokens, checkpoint_minutes))
+    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
     opened = open_study(study, out, storage, data_dir)
     record = retrain(
         opened,
@@ -260,12 +261,6 @@ def _task_and_source(task: str, source: str, data_dir: Path | None) -> dict[str,
 
     name, declaration = find_task(task)
     return {"task": name, "declaration": declaration, "source": source_config(source, data_dir, declaration)}
-
-
-def _execution(threads: int, devices: int, on_each: dict[str, Any]) -> Execution:
-    from atinuke_bench.training.execution import Execution
-
-    return Execution(threads=threads, devices=devices, show_progress=False, **on_each)
 
 
 def _template(study: Any, wandb: str, execution: Execution) -> Any:

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from .style import SOFT, TYPE_SIZE, WIDTH
+from .recording import measured
+from .style import SOFT, TYPE_SIZE, WIDTH, set_type
 
 #: Two ends of a line (x, y), the lower left one first, in the units of the axes.
 Line = tuple[tuple[float, float], tuple[float, float]]
@@ -49,9 +50,12 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], lines: 
     # Where things are is known only once the figure has its layout.
     figure = axes.get_figure(root=True)
     assert figure is not None, "axes of no figure"
-    figure.draw_without_rendering()
-    scale = figure.dpi / 72
-    frame = axes.get_window_extent().padded(6 * scale)
+    set_type(figure)
+    measured(figure)
+    engine = figure.get_layout_engine()
+    assert engine is not None, "a figure without a layout"
+    engine.execute(figure)
+    frame = axes.get_window_extent().padded(6)
     places = axes.transData.transform([(x, y) for x, y, _ in points])
     taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in places]
     for line in lines:
@@ -61,8 +65,8 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], lines: 
         text = axes.annotate(name, (x, y), xytext=(0, 0), textcoords="offset points", annotation_clip=False,
                              fontsize=TYPE_SIZE)  # fmt: skip
         size = text.get_window_extent()
-        offsets = _offsets(size.width / scale, size.height / scale)
-        corners = [(px + dx * scale, py + dy * scale) for dx, dy in offsets]
+        offsets = _offsets(size.width, size.height)
+        corners = [(px + dx, py + dy) for dx, dy in offsets]
         boxes = [(x, y, x + size.width, y + size.height) for x, y in corners]
         covered = [
             sum(_overlap(box, other) for other in taken) + _area(box) - _overlap(box, frame.extents) for box in boxes
@@ -72,10 +76,12 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str]], lines: 
         dx, dy = offsets[best]
         text.set_position((dx, dy))
         if best >= _NEAR:
-            end = (dx + min(max(-dx, 0.0), size.width / scale), dy + (0.0 if dy > 0 else size.height / scale))
-            arrow = {"arrowstyle": "-", "color": SOFT, "lw": 0.6, "shrinkA": 1, "shrinkB": 4}
+            end = (dx + min(max(-dx, 0.0), size.width), dy + (0.0 if dy > 0 else size.height))
             arrow = {"arrowstyle": "-", "color": SOFT, "lw": 0.6, "shrinkA": 1, "shrinkB": 4}
             axes.annotate("", (x, y), xytext=end, textcoords="offset points", annotation_clip=False, arrowprops=arrow)
+    if all(_overlap(box, figure.bbox.extents) >= _area(box) - 1e-6 for box in taken):
+        # No name needs other room, and a second layout would take as long as half of the rest.
+        figure.set_layout_engine("none")
 
 
 def _offsets(width: float, height: float) -> list[tuple[float, float]]:

@@ -266,7 +266,8 @@ def confusion_matrices(task: str, matrices: dict[str, pd.DataFrame]) -> Plot:
             square = Rectangle((column - 0.5, row - 0.5), 1, 1, color=to_hex(colours(share / 100)), lw=0)
             gold, predicted = matrix.index[row], matrix.columns[column]
             tip(square, f"{name}: {predicted} for gold {gold}: {count:,.0f} of {sums[row]:,.0f} ({share:.1f} %)")
-            axis.add_patch(square)
+            # As an artist: what lies within the limits that are set below need not be measured.
+            axis.add_artist(square)
             # Not the colours of ink and paper: a square has its colour in every scheme.
             axis.text(column, row, f"{share:.0f}", ha="center", va="center",
                       color="#fefefe" if share > 55 else "#111111")  # fmt: skip

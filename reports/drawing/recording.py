@@ -6,12 +6,10 @@ Laying out and drawing cost more than writing: Matplotlib places and measures ev
 
 from __future__ import annotations
 
-import gc
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -20,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedPath
+from PIL import Image
 
 from .fonts import plain_font
 
@@ -135,7 +134,7 @@ class _Canvas(FigureCanvasBase):
 class _Recorded(Figure):
     """A figure that draws what another one drew."""
 
-    def __init__(self, recording: Recording, size: tuple[float, float]) -> None:
+    def __init__(self, recording: Recording, size: Any) -> None:
         super().__init__(figsize=size, dpi=DOTS)
         self._recording = recording
 
@@ -145,35 +144,31 @@ class _Recorded(Figure):
         self._recording.replay(renderer, self.dpi / POINTS, embeds_fonts=is_pdf)
 
 
-def written(figure: Figure) -> tuple[str, bytes, bytes]:
-    """A figure as SVG, PNG and PDF, none of which says when or with what it was made; it may not be drawn on after."""
+def measured(figure: Figure) -> Recording:
+    """An empty recording, by which the figure measures from now on, in points."""
     width, height = figure.get_size_inches()
     figure.set_dpi(POINTS)
     _settle(figure)
     recording = Recording(width * POINTS, height * POINTS)
     _Canvas(figure, recording)
+    return recording
+
+
+def written(figure: Figure) -> tuple[str, bytes, bytes]:
+    """A figure as SVG, PNG and PDF, none of which says when or with what it was made; it may not be drawn on after."""
+    recording = measured(figure)
     svg, png, pdf = io.StringIO(), io.BytesIO(), io.BytesIO()
-    with _no_collection():
-        figure.draw(recording)
-        drawn = _Recorded(recording, (width, height))
-        FigureCanvasSVG(drawn).print_svg(svg, metadata={"Date": None, "Creator": None})
-        drawn.set_dpi(DOTS)
-        compression = {"compress_level": _PNG_COMPRESSION}
-        FigureCanvasAgg(drawn).print_png(png, metadata={"Software": None}, pil_kwargs=compression)
-        FigureCanvasPdf(drawn).print_pdf(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    figure.draw(recording)
+    drawn = _Recorded(recording, figure.get_size_inches())
+    FigureCanvasSVG(drawn).print_svg(svg, metadata={"Date": None, "Creator": None})
+    drawn.set_dpi(DOTS)
+    painted = FigureCanvasAgg(drawn)
+    painted.draw()
+    # Figures have a ground, so that nothing of them is transparent.
+    image = Image.fromarray(np.asarray(painted.buffer_rgba())).convert("RGB")
+    image.save(png, "png", compress_level=_PNG_COMPRESSION, dpi=(DOTS, DOTS))
+    FigureCanvasPdf(drawn).print_pdf(pdf, metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return svg.getvalue(), png.getvalue(), pdf.getvalue()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let no garbage be looked for: drawing makes so many objects that this takes an eighth of its time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _settle(figure: Figure) -> None:

@@ -110,6 +110,14 @@ def new_figure(columns: int, height: float, rows: int = 1) -> tuple[Figure, list
     return figure, list(axes.ravel())
 
 
+def set_type(figure: Figure) -> None:
+    """Give all text of a figure its size and colour; what was written since it was made has Matplotlib's own."""
+    for text in figure.findobj(Text):
+        text.set_fontsize(TYPE_SIZE)
+        if text.get_color() == "black":
+            text.set_color(INK)
+
+
 def tip(artist: Artist, *texts: str) -> None:
     """What is said when a pointer rests on a mark: one text for all of it, or one for each of its points.
 
@@ -124,11 +132,7 @@ def finished(figure: Figure, name: str, title: str, section: str = "figures") ->
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # A label in a script that the font lacks: the page shows it in the reader's font, the PNG and the PDF as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # What was written since the figure was made has the size and the colour of Matplotlib's defaults.
-        for text in figure.findobj(Text):
-            text.set_fontsize(TYPE_SIZE)
-            if text.get_color() == "black":
-                text.set_color(INK)
+        set_type(figure)
         svg, png, pdf = written(figure)
     drawn = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     # Several figures share a page, where an id may occur once.

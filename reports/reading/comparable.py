@@ -7,11 +7,12 @@ version), and is named where it usually goes without saying (no transfer, one mo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from atinuke_bench.config import Pretraining
+from atinuke_bench.records import cut_or_own
 
 from .published import Published
 
@@ -82,11 +83,23 @@ def version_of(task: str, protocol: Mapping[str, Any]) -> str:
     return RELEASES.get(task, {}).get(sizes.get("train", 0), "")
 
 
+def kind_of_data(protocols: Iterable[Mapping[str, Any]]) -> str:
+    """What the data of some protocols is: official, cut, own, or of several kinds.
+
+    >>> kind_of_data([{"is_cut": False}]), kind_of_data([{"is_cut": True}])
+    ('official data', 'cut or own data')
+    """
+    found = {cut_or_own(protocol) if protocol["is_cut"] else "official data" for protocol in protocols}
+    if found == {"cut data", "own data"}:
+        return "cut and own data"
+    return found.pop() if len(found) == 1 else "cut or own data"
+
+
 def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretraining) -> Verdict:
     """What keeps a published figure from standing beside the same figure of the same split of our runs."""
     version = version_of(row.task, protocol)
     differing = [
-        *(["ours is cut or own data"] if protocol["is_cut"] else []),
+        *([f"ours is {cut_or_own(protocol)}"] if protocol["is_cut"] else []),
         *([SELECTED_ON_DEV] if protocol["selection"] != "held-out" else []),
     ]
     if row.task in RELEASES and row.version != version and not protocol["is_cut"]:

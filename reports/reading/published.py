@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,8 +111,13 @@ def link_of(source: str) -> str | None:
 
 def read_published(own: Iterable[Path] = ()) -> list[Published]:
     """The record that comes with the package, and a user's own files of the same columns; ConfigError."""
+    return [*_ours(), *(row for path in own for row in _rows(path))]
+
+
+@cache
+def _ours() -> tuple[Published, ...]:
     folder = Path(str(resources.files("atinuke_bench.reports"))) / "published"
-    return [row for path in (*sorted(folder.glob("*.csv")), *own) for row in _rows(path)]
+    return tuple(row for path in sorted(folder.glob("*.csv")) for row in _rows(path))
 
 
 def _rows(path: Path) -> list[Published]:

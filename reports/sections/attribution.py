@@ -30,6 +30,7 @@ from ..statistics.comparison import NOT_TESTED, family_note
 from ..statistics.factorial import Factorial, Key
 from ..statistics.pairing import resampled_note
 from ..statistics.spread import Spread
+from ..statistics.verdict import margin_note
 from .table import Table
 
 #: Rows that one figure shows, those with the largest effects; the table has all.
@@ -57,14 +58,16 @@ class Attribution:
     factorial: Factorial
     cells: Mapping[Key, Cell]
     names: Mapping[Key, str]
+    #: In points, of percentages alone.
+    margin: float | None = None
 
     @cached_property
     def effects(self) -> list[Effect]:
-        return worth.effects(self.factorial, is_higher_better=self.one.higher_is_better)
+        return worth.effects(self.factorial, is_higher_better=self.one.higher_is_better, margin=self.margin)
 
     @cached_property
     def breakdown(self) -> Breakdown | None:
-        return worth.break_down(self.factorial, is_higher_better=self.one.higher_is_better)
+        return worth.break_down(self.factorial, is_higher_better=self.one.higher_is_better, margin=self.margin)
 
     @property
     def one(self) -> Cell:
@@ -107,7 +110,9 @@ class Attribution:
         return f"{NOT_TESTED}: a test over seeds needs two or more seeds of each cell"
 
 
-def attributions(frame: Frame, cells: Cells, suites: Iterable[Suite]) -> tuple[list[Attribution], list[str]]:
+def attributions(
+    frame: Frame, cells: Cells, suites: Iterable[Suite], margin: float | None = None
+) -> tuple[list[Attribution], list[str]]:
     """The factorial of each suite on each of its tasks, and what cannot be taken apart, in words."""
     here = frame.runs[~frame.runs["is_remote"].astype(bool)]
     cell_of_run = {run: cell for own in cells.values() for cell in own.values() for run in cell.runs}
@@ -121,7 +126,8 @@ def attributions(frame: Frame, cells: Cells, suites: Iterable[Suite]) -> tuple[l
             if cell is not None and entry["variant"] in suite.levels:
                 groups.setdefault(cell.column, {})[tuple(suite.levels[entry["variant"]].values())] = cell
         for column, own in groups.items():
-            made = _attribution(frame, suite, column, own)
+            is_percentage = all(cell.is_percentage for cell in own.values())
+            made = replace(_attribution(frame, suite, column, own), margin=margin if is_percentage else None)
             if any(one.num_settings for one in made.effects):
                 found.append(made)
             else:
@@ -173,7 +179,10 @@ def _notes(frame: Frame, one: Attribution, tested: Sequence[Effect], rule: str) 
     )
     drawn = resampled_note([(frame.name_of(one.column), one.one.drawn)])
     tests = f"{family_note(sum(effect.is_tested for effect in tested), rule)}; the intervals are not."
-    return tuple(filter(None, [one.missing_note, seeds, drawn, tests]))
+    # The same of all, as the fewest seeds of all cells decide.
+    no_margin = next((effect.why_no_margin for effect in tested if one.margin is not None), "")
+    untested = f"{no_margin[:1].upper()}{no_margin[1:]}." if no_margin else ""
+    return tuple(filter(None, [one.missing_note, seeds, drawn, margin_note(one.margin), untested, tests]))
 
 
 def _effect_rows(one: Attribution) -> list[tuple[dict[str, str], dict[str, Any]]]:
@@ -203,6 +212,7 @@ def _effect_rows(one: Attribution) -> list[tuple[dict[str, str], dict[str, Any]]
             "settings": effect.num_settings,
             "all settings": effect.all_settings,
             "verdict": effect.verdict,
+            **effect.margin_record(),
             "finding": shown["the change is"],
         }
         rows.append((shown, record))
@@ -236,6 +246,7 @@ def _share_rows(one: Attribution, found: Breakdown) -> list[tuple[dict[str, str]
             "p": effect.spread.p_value,
             "p corrected": effect.p_corrected,
             "verdict": effect.verdict,
+            **effect.margin_record(),
         }
         rows.append((shown, record))
     total = {"change": "the whole difference", "share": _with_interval(found.total), "in percent": MISSING}
@@ -299,7 +310,7 @@ def _plots(frame: Frame, one: Attribution) -> list[Plot]:
     some = f"; the {len(kept)} largest of {len(known)}" if len(kept) < len(known) else ""
     title = f"{name}: effects of the factors, and below them their interactions ({one.suite}{some})"
     groups, label = [ForestGroup("", tuple(rows))], f"effect on {metric}"
-    plots = [forest(f"attribution-effects{end}", title, _SECTION, groups, label, None)]
+    plots = [forest(f"attribution-effects{end}", title, _SECTION, groups, label, one.margin)]
     if (breakdown := one.breakdown) is None:
         return plots
     shares = sorted(breakdown.shares, key=lambda effect: -abs(effect.spread.value))
@@ -316,7 +327,7 @@ def _plots(frame: Frame, one: Attribution) -> list[Plot]:
     title = (
         f"{name}: the difference from {one.corners[0]} to {one.corners[1]}, shared out by Shapley values ({one.suite})"
     )
-    return [*plots, forest(f"attribution-shares{end}", title, _SECTION, groups, label, None)]
+    return [*plots, forest(f"attribution-shares{end}", title, _SECTION, groups, label, one.margin)]
 
 
 def _short_name(one: Attribution, effect: Effect) -> str:

@@ -14,6 +14,7 @@ from atinuke_bench.formatting import MISSING, number
 from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT
 
 from ..reading.column import Column
+from ..reading.comparable import kind_of_data
 from ..reading.frame import Frame, differing
 from ..statistics.cells import Cell, Cells, ranked
 from ..statistics.comparison import Family
@@ -65,7 +66,8 @@ def blocks_of(frame: Frame) -> list[Block]:
     ):
         ranked = rows.assign(size=rows["column"].map(sizes)).sort_values("size", ascending=False, kind="stable")
         place = ranked.groupby("task").cumcount()
-        what = f"cut or own data ({NOT_COMPARABLE})" if is_cut else "official data"
+        what = kind_of_data(frame.protocols[column] for column in rows["column"])
+        what += f" ({NOT_COMPARABLE})" if is_cut else ""
         if source == "microworld":
             what = f"microworld, generated; {NOT_COMPARABLE}"
         chosen = _SELECTION.get(str(selection), f"selected on {selection}")

@@ -15,11 +15,12 @@ from atinuke_bench.formatting import MISSING, number, with_spread
 from ..drawing.strip import Mark, strip
 from ..drawing.style import Look, Plot, slug
 from ..reading.column import Column
-from ..reading.comparable import Verdict, our_split, verdict, version_of
+from ..reading.comparable import Verdict, kind_of_data, our_split, verdict, version_of
 from ..reading.frame import Frame
 from ..reading.published import Published
 from ..statistics.cells import Cells
 from ..statistics.effects import relative_change, relative_error_reduction
+from ..statistics.ours import Ours
 from .table import Table
 
 #: Figures on one axis are drawn for so many splits and metrics, each with so many systems; the tables have all.
@@ -34,35 +35,14 @@ _NOTES = (
 
 
 @dataclass(frozen=True)
-class Ours:
-    """A figure measured here: of the variant with the best mean among the runs of a protocol."""
-
-    column: Column
-    variant: str
-    mean: float
-    #: Standard deviation over seeds; NaN of one seed.
-    deviation: float
-    num_seeds: int
-    #: The 95 % interval over units and seeds, of the headline figure alone; else NaN.
-    interval: tuple[float, float] = (math.nan, math.nan)
-    is_cut: bool = False
-
-    @property
-    def data(self) -> str:
-        return "cut or own data" if self.is_cut else "official data"
-
-    @property
-    def text(self) -> str:
-        return f"{self.variant} {with_spread(self.mean, self.deviation)} ({self.num_seeds})"
-
-
-@dataclass(frozen=True)
 class Beside:
     """A published figure, what it would be compared with, and whether it may be."""
 
     row: Published
     verdict: Verdict
     ours: Ours | None
+    #: Of a claim, the task that ours is of and what its data is.
+    measured_on: str = ""
 
     @property
     def is_near(self) -> bool:
@@ -85,7 +65,7 @@ class Beside:
             **row.model_dump(),
             "link": row.link,
             "comparable": self.text,
-            "measured variant": "" if ours is None else ours.variant,
+            "measured variant": "" if ours is None else ours.name,
             "measured": math.nan if ours is None else ours.mean,
             "measured deviation": math.nan if ours is None else ours.deviation,
             "measured seeds": 0 if ours is None else ours.num_seeds,
@@ -97,7 +77,7 @@ class Beside:
     @property
     def text(self) -> str:
         if self.row.kind == "claim":
-            measured = "" if self.ours is None else f"; measured on {self.ours.column.task}, {self.ours.data}"
+            measured = "" if self.ours is None else f"; measured on {self.measured_on}"
             return f"no: a claim without figures{measured}"
         if self.ours is not None:
             return self.verdict.text
@@ -138,11 +118,8 @@ def _measured(frame: Frame, cells: Cells, core: str | None = None) -> Measured:
         cell = of_run[first["run"]]
         key = first["split"], first["metric"]
         is_headline = key == (frame.value(cell.runs[0], "split"), cell.metric)
-        values = own["value"]
-        ours = Ours(
-            cell.column, cell.variant, float(values.mean()), float(values.std()), len(own),
-            cell.interval if is_headline else (math.nan, math.nan), bool(first["is_cut"]),
-        )  # fmt: skip
+        interval = cell.interval if is_headline else (math.nan, math.nan)
+        ours = Ours(cell.variant, tuple(map(float, own["value"])), interval)
         figures = found.setdefault(first["task"], {}).setdefault(cell.column, {})
         # Losses are nowhere in the record: of all that is, more is better.
         if key not in figures or figures[key].mean < ours.mean:
@@ -175,7 +152,8 @@ def _beside_claim(row: Published, frame: Frame, measured: Measured) -> Beside:
         if row.task in (task, task.partition("/")[0]):
             column, figures = next(iter(columns.items()))
             first = frame.runs[frame.runs["column"] == column].iloc[0]
-            return Beside(row, Verdict(()), figures.get((first["split"], first["metric"])))
+            measured_on = f"{column.task}, {kind_of_data([frame.protocols[column]])}"
+            return Beside(row, Verdict(()), figures.get((first["split"], first["metric"])), measured_on)
     return Beside(row, Verdict(()), None)
 
 
@@ -211,7 +189,7 @@ def _against(one: Beside) -> str:
     assert row.value is not None
     change = number(relative_change(ours.mean, row.value), sign=True, unit=" %")
     return (
-        f"{row.task}, {row.where}, {row.metric}: {ours.variant} ({number(ours.mean)}) is {change} relative to the "
+        f"{row.task}, {row.where}, {row.metric}: {ours.name} ({number(ours.mean)}) is {change} relative to the "
         f"highest comparable figure, {row.system} ({number(row.value)}; {row.source}, {row.place}). That is a "
         "difference of means, and no test."
     )
@@ -224,7 +202,7 @@ def _shown(one: Beside, record: Mapping[Any, Any]) -> dict[str, str]:
         "system": row.system,
         "figure": f"{row.where} {row.metric}".strip() or MISSING,
         "published": "claim, no figure" if row.value is None else _published(row),
-        "ours": MISSING if one.ours is None else one.ours.text,
+        "ours": MISSING if one.ours is None else f"{one.ours.name} {one.ours.text}",
         "difference": number(record["absolute difference"], sign=True),
         "relative change": number(record["relative change %"], sign=True, unit=" %"),
         "relative error reduction": number(record["relative error reduction %"], sign=True, unit=" %"),
@@ -254,9 +232,9 @@ def published_plots(found: Sequence[Beside], look: Mapping[str, Look]) -> list[P
 def _strip(task: str, where: str, metric: str, found: Sequence[Beside], look: Mapping[str, Look]) -> Plot:
     """The comparable systems first, then the highest of the others, as many as can be read."""
     shown = sorted(found, key=lambda one: (one.rank, -(one.row.value or 0.0)))[:MOST_SYSTEMS]
-    ours = {one.ours.text: one.ours for one in shown if one.ours is not None}
+    ours = {(one.ours.name, one.ours.values): one.ours for one in shown if one.ours is not None}
     marks = [
-        *(Mark(own.variant, own.mean, _bounds(own), look[own.variant].colour) for own in ours.values()),
+        *(Mark(own.name, own.mean, _bounds(own), look[own.name].colour) for own in ours.values()),
         *(
             Mark(one.row.system, value, _around(value, one.row.spread), None, one.verdict.is_comparable)
             for one in shown

@@ -20,7 +20,7 @@ from atinuke_bench.formatting import MISSING, number
 
 from ..drawing.labels import compact, label_ends, label_points, plain_log_axis
 from ..drawing.names import short
-from ..drawing.style import INK, SOFT, Plot, finished, looks, new_figure, slug
+from ..drawing.style import INK, SOFT, Plot, finished, looks, new_figure, slug, tip
 from ..reading.studies import Study
 from .table import Table
 
@@ -177,8 +177,12 @@ def _history(name: str, studies: Sequence[Study], units: Sequence[str]) -> Plot 
             )
             hollow = np.array([is_pruned[entry["number"]] for entry in history])
             for chosen, face in ((hollow, "none"), (~hollow, own.colour)):
-                axes.plot(x[chosen], score[chosen], color=own.colour, marker=own.marker, markerfacecolor=face, ls="",
-                          ms=3, alpha=0.35)  # fmt: skip
+                # Marks have texts in their order, so that only those that are drawn are counted.
+                known = np.flatnonzero(chosen & np.isfinite(x) & np.isfinite(score))
+                (marks,) = axes.plot(x[known], score[known], color=own.colour, marker=own.marker, markerfacecolor=face,
+                                     ls="", ms=3, alpha=0.35)  # fmt: skip
+                state = " (pruned)" if face == "none" else ""
+                tip(marks, *(f"{study.name}, trial {history[n]['number']}{state}: {number(score[n])}" for n in known))
             axes.step(x, best, color=own.colour, ls=own.line, lw=1.6, where="post")
             known = np.flatnonzero(np.isfinite(best) & np.isfinite(x))
             if len(known):
@@ -197,7 +201,9 @@ def _importance(study: Study) -> Plot | None:
         return None
     shares = sorted(importance["values"].items(), key=lambda item: item[1])
     figure, (axes,) = new_figure(1, 1.0 + 0.3 * len(shares))
-    axes.barh([short(path, 34) for path, _ in shares], [100 * share for _, share in shares], color=_BLUE)
+    bars = axes.barh([short(path, 34) for path, _ in shares], [100 * share for _, share in shares], color=_BLUE)
+    for bar, (path, share) in zip(bars, shares, strict=True):
+        tip(bar, f"{path}: {number(100 * share, 1, unit=' %')}")
     axes.set_xlabel("share of the score's variance, % (fANOVA)")
     title = f"{study.title}: importance of hyper-parameters"
     return finished(figure, f"study-importance-{slug(study.name)}", title, "studies")
@@ -219,13 +225,15 @@ def _slices(study: Study, most: int | None = None) -> Plot | None:
         values, scores = zip(*slices[path], strict=True)
         domain = _domain(study, path)
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            axes.plot(values, scores, "o", color=_BLUE, ms=4, alpha=0.7)
+            (marks,) = axes.plot(values, scores, "o", color=_BLUE, ms=4, alpha=0.7)
             _scale(axes, "x", is_log=domain.get("log", False))
         else:
             labels = list(dict.fromkeys(map(_setting, domain.get("choices", values))))
-            axes.plot([labels.index(_setting(value)) for value in values], scores, "o", color=_BLUE, ms=4, alpha=0.7)
+            places = [labels.index(_setting(value)) for value in values]
+            (marks,) = axes.plot(places, scores, "o", color=_BLUE, ms=4, alpha=0.7)
             axes.set_xticks(range(len(labels)), [short(label, 12) for label in labels])
             axes.set_xlim(-0.5, len(labels) - 0.5)
+        tip(marks, *(f"{path}={_setting(x)}: {number(y)}" for x, y in zip(values, scores, strict=True)))
         times = f" × {domain['times'].split('.')[-1]}" if "times" in domain else ""
         axes.set_xlabel(short(path + times, 26))
     panels[0].set_ylabel(study.insight["metric"])
@@ -247,7 +255,9 @@ def _contours(study: Study) -> Plot | None:
         for axis in ("x", "y"):
             _scale(axes, axis, is_log=_domain(study, contour[axis]).get("log", False))
         filled = axes.tricontourf(xs, ys, scores, levels=12, cmap="viridis")
-        axes.plot(xs, ys, "o", ms=2, color=INK)
+        (marks,) = axes.plot(xs, ys, "o", ms=2, color=INK)
+        at = (f"{contour['x']}={_setting(x)}, {contour['y']}={_setting(y)}" for x, y in zip(xs, ys, strict=True))
+        tip(marks, *(f"{place}: {number(score)}" for place, score in zip(at, scores, strict=True)))
         axes.set(xlabel=short(contour["x"], 34), ylabel=short(contour["y"], 34))
         figure.colorbar(filled, ax=axes, label=study.insight["metric"])
     title = f"{study.title}: selection score over pairs of hyper-parameters (points: complete trials)"
@@ -271,9 +281,11 @@ def _pareto(study: Study) -> Plot | None:
     costs = [cost for cost, _ in points]
     # Over a shorter range, a logarithmic axis has hardly a round number to label.
     _scale(axes, "x", is_log=max(costs) >= 5 * min(costs))
-    axes.plot(*zip(*points, strict=True), "o", color=SOFT, ms=4, alpha=0.6)
+    (marks,) = axes.plot(*zip(*points, strict=True), "o", color=SOFT, ms=4, alpha=0.6)
+    tip(marks, *(f"{number(score)} at {compact(cost)}" for cost, score in points))
     axes.step([p["cost"] for p in front], [p["score"] for p in front], where="post", color=_RED, lw=1.2, ls="--")
-    axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color=_RED, ms=6)
+    (marks,) = axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color=_RED, ms=6)
+    tip(marks, *(f"trial {p['number']}: {number(p['score'])} at {compact(p['cost'])}" for p in front))
     axes.set_xlabel(label)
     axes.set_ylabel(study.insight["metric"])
     axes.margins(x=0.15, y=0.1)

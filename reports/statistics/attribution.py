@@ -18,7 +18,7 @@ from atinuke_bench.metrics.metric import Floats
 
 from .factorial import Factorial, Key, Weights
 from .spread import Spread
-from .verdict import Judged, corrected
+from .verdict import FEWEST_SEEDS, Judged, corrected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,8 @@ class Effect(Judged):
     num_settings: int = 1
     all_settings: int = 1
     is_higher_better: bool = True
+    #: Of the cell that has the fewest.
+    num_seeds: int = FEWEST_SEEDS
 
     @property
     def higher_is_better(self) -> bool:
@@ -44,15 +46,30 @@ class Effect(Judged):
     @property
     def finding(self) -> str:
         """The verdict for readers; of two factors, whether one changes what the other is worth."""
-        if len(self.changes) == 1 or not self.is_tested:
-            return super().finding
-        if not self.is_told_apart:
-            return super().finding.replace("tie", "no interaction found")
-        return f"{self.verdict} together than the sum"
+        found = super().finding
+        if not self.is_tested:
+            return found
+        if len(self.changes) == 1:
+            # A is with the change, B without it.
+            with_it = found.replace("A is not worse", "with it not worse")
+            return with_it.replace("B is not worse", "without it not worse")
+        if self.is_told_apart:
+            return f"{self.verdict} together than the sum" + found.removeprefix(self.verdict)
+        if self.verdict == "equal":
+            return found.replace("equal within", "no interaction of") + " or more"
+        return found.partition(";")[0].rstrip(")").replace("tie", "no interaction found") + ")"
+
+    @property
+    def why_no_margin(self) -> str:
+        """As of a comparison: the spread of few seeds is too uncertain to show that nothing is there."""
+        return "" if self.num_seeds >= FEWEST_SEEDS else f"equal needs {FEWEST_SEEDS} seeds of each cell"
 
 
-def effects(factorial: Factorial, *, is_higher_better: bool = True) -> list[Effect]:
-    """The main effect of each level against the first of its factor, then each interaction of two such changes."""
+def effects(factorial: Factorial, *, is_higher_better: bool = True, margin: float | None = None) -> list[Effect]:
+    """The main effect of each level against the first of its factor, then each interaction of two such changes.
+
+    With a margin in points, those that are not told apart from 0 are equal to it within the margin, or undecided.
+    """
     changed = [{factor: (levels[0], level)} for factor, levels in factorial.factors.items() for level in levels[1:]]
     pairs = [one | other for one, other in combinations(changed, 2) if one.keys() != other.keys()]
     found = []
@@ -68,9 +85,10 @@ def effects(factorial: Factorial, *, is_higher_better: bool = True) -> list[Effe
                 num_settings=len(settings),
                 all_settings=num_all,
                 is_higher_better=is_higher_better,
+                num_seeds=factorial.fewest_seeds,
             )
         )
-    return corrected(found)
+    return corrected(found, None, margin)
 
 
 def _settings(factorial: Factorial, changes: Mapping[str, tuple[str, str]]) -> list[Weights]:
@@ -168,7 +186,7 @@ class Breakdown:
     at_last: tuple[float, ...]
 
 
-def break_down(factorial: Factorial, *, is_higher_better: bool = True) -> Breakdown | None:
+def break_down(factorial: Factorial, *, is_higher_better: bool = True, margin: float | None = None) -> Breakdown | None:
     """The Shapley values of the factors (Shapley 1953), whose sum is the difference; None where a cell is missing.
 
     Each is what a factor's change adds, averaged over all orders in which the factors may be changed.
@@ -188,13 +206,14 @@ def break_down(factorial: Factorial, *, is_higher_better: bool = True) -> Breakd
             p_corrected=math.nan,
             changes={factor: changes[factor]},
             is_higher_better=is_higher_better,
+            num_seeds=factorial.fewest_seeds,
         )
         for factor, own in weights.items()
     ]
     total = factorial.contrast({_corner(changes, every): 1.0, _corner(changes, ()): -1.0})
     alone = tuple(mean([factor]) - mean(()) for factor in changes)
     at_last = tuple(mean(every) - mean([name for name in changes if name != factor]) for factor in changes)
-    return Breakdown(total, tuple(corrected(shares)), alone, at_last)
+    return Breakdown(total, tuple(corrected(shares, None, margin)), alone, at_last)
 
 
 def shapley(changes: Mapping[str, tuple[str, str]], factor: str) -> Weights:

@@ -14,11 +14,7 @@ from ..reading.column import Column
 from .cells import Cell, Cells, ranked
 from .effects import probability_of_improvement, relative_change, relative_error_reduction
 from .spread import difference, minimum_detectable_difference
-from .verdict import NOT_TESTED, Judged, corrected
-
-#: Seeds of each trained core that "equal" on one task needs: of two, whose spread is hardly known, 7 % of simulated
-#: tables of seven tasks had a false one; of three 3 %.
-FEWEST_SEEDS = 3
+from .verdict import FEWEST_SEEDS, NOT_TESTED, Judged, corrected
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,11 @@ class Factorial:
         return tuple(key for key in self.keys if key not in self.scores)
 
     @cached_property
+    def fewest_seeds(self) -> int:
+        """Seeds of the cell that has the fewest, of those whose scores depend on them."""
+        return min((len(scores.observed) for scores in self.scores.values() if not scores.is_fixed), default=0)
+
+    @cached_property
     def means(self) -> dict[Key, float]:
         """The mean over seeds of each cell."""
         return {key: float(scores.observed.mean()) for key, scores in self.scores.items()}

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..sections.table import Table
 
@@ -88,7 +89,7 @@ class _Column:
     texts: tuple[str, ...]
     is_number: bool
 
-    @property
+    @cached_property
     def width(self) -> int:
         longest = max((len(text) for text in (*self.header, *self.texts)), default=0)
         return longest if self.is_number else min(longest, _MOST_LETTERS)

@@ -15,6 +15,7 @@ import jinja2
 
 from atinuke_bench.files import make_folder, require_writable, write_bytes, write_text
 
+from ..collection import seldom_collected
 from ..drawing.names import short, short_names
 from ..drawing.style import themed
 from ..kept import forget_oldest
@@ -53,6 +54,7 @@ SECTIONS = (
 )
 
 
+@seldom_collected()
 def write_report(
     places: Iterable[str | Path],
     out: Path,

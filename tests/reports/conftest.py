@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from atinuke_bench.reports.drawing.style import Plot
+
 COST = {"parameters": 1000, "training_flops": 1e9, "training_seconds": 2.0, "tokens_per_second": 500.0}
 
 
@@ -82,6 +84,14 @@ def _write_predictions(
     rows = {"split": "test", "id": [f"t-{n}" for n in range(num)], "prediction": prediction, "gold": gold}
     pd.DataFrame({**rows, "score": is_right.astype(float)}).to_parquet(folder / "predictions.parquet")
     return 100 * float(is_right.mean())
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are blank, for tests of what a report says: drawing them takes most of its time."""
+    blank = Plot("blank", "A blank figure", "<svg></svg>", b"png", b"pdf")
+    for module in ("drawing.once", "sections.figures"):
+        monkeypatch.setattr(f"atinuke_bench.reports.{module}.kept_plot", lambda *_: blank)
 
 
 @pytest.fixture(scope="session", name="write_run")

@@ -190,6 +190,31 @@ def test_one_seed_has_effects_and_no_test():
     assert [one.verdict for one in found] == ["not tested"] * 3
 
 
+# --- a margin ---------------------------------------------------------------------------------------------------------
+
+
+def test_with_a_margin_what_is_not_told_apart_is_equal_or_undecided():
+    means = [[70.0, 70.05], [75.0, 75.05]]
+    found = effects(factorial(means, num_seeds=8, noise=0.3, seed=7), margin=1.0)
+    assert [one.finding for one in found] == ["better", "equal within 1 point", "no interaction of 1 point or more"]
+    assert [one.margin_record()["margin"] for one in found] == [1.0] * 3
+    loud = effects(factorial(means, num_seeds=8, noise=3.0, seed=7), margin=1.0)
+    assert loud[1].verdict == loud[2].verdict == "undecided"
+    assert loud[1].finding == "undecided (detectable: 2.37; with it not worse by 1 point)"
+    assert loud[2].finding == "undecided (detectable: 4.74)"
+    small = effects(factorial([[70, 70.4], [70, 70.4]], num_seeds=8, noise=0.1), margin=1.0)
+    assert small[1].finding == "better, by less than 1 point"
+
+
+def test_few_seeds_show_nothing_to_be_equal():
+    for num_seeds, verdict in ((2, "undecided"), (3, "equal")):
+        found = effects(factorial([[70, 70], [75, 75]], num_seeds=num_seeds, noise=0.01, seed=7), margin=1.0)
+        assert found[1].verdict == verdict
+        whole = break_down(factorial([[70, 70], [75, 75]], num_seeds=num_seeds, noise=0.01, seed=7), margin=1.0)
+        assert whole is not None
+        assert [one.verdict for one in whole.shares] == ["better", verdict]
+
+
 # --- the report -------------------------------------------------------------------------------------------------------
 
 #: Share of right answers of the cells, by causal and norm; labels of different lengths have different noise.
@@ -297,6 +322,19 @@ def section(store):
     frame = read_frame([store])
     found, left_out = attributions(frame, measure(frame, num_resamples=100)[0], read_suites([store])[0])
     return {one.name.split("-")[1]: one for one in attribution_tables(frame, found)}, left_out
+
+
+def test_a_reports_margin_is_that_of_its_factors(reported):
+    store = reported[0]
+    frame = read_frame([store])
+    cells, suites = measure(frame, num_resamples=100)[0], read_suites([store])[0]
+    found, _ = attributions(frame, cells, suites, margin=30.0)
+    tables = {one.name.split("-")[1]: one for one in attribution_tables(frame, found)}
+    for name in ("effects", "shares"):
+        assert any(note.startswith("Margin 30 points: equal is a finding") for note in tables[name].notes)
+        assert set(tables[name].data["margin"].dropna()) == {30.0}
+    assert tables["effects"].shown["the change is"].str.contains("30 points").all()
+    assert "margin" not in table(reported[1], "effects")
 
 
 @pytest.mark.parametrize("how", ["left_out", "protocols"])

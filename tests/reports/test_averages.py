@@ -298,6 +298,7 @@ def test_a_report_averages_over_tasks(tmp_path, write_run):
     assert (tmp_path / "out" / "figures" / "ranks-1.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_protocols_and_kinds_of_data_are_never_averaged_together(tmp_path, write_run):
     cores = {"aaa": 0.9, "bb": 0.7}
     _suite(tmp_path, write_run, cores, ("snli", "glue/rte"))
@@ -313,6 +314,7 @@ def test_protocols_and_kinds_of_data_are_never_averaged_together(tmp_path, write
     assert "protocol 2" in note
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_task_or_one_seed_is_a_line_and_no_verdict(tmp_path, write_run):
     _suite(tmp_path / "task", write_run, {"aaa": 0.9, "bb": 0.7}, ("snli",))
     made = make_report(read_frame([tmp_path / "task"]), margin=1.0)
@@ -325,6 +327,7 @@ def test_one_task_or_one_seed_is_a_line_and_no_verdict(tmp_path, write_run):
     assert any(note.startswith("One seed") for note in tables["across-1"].notes)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_cannot_be_paired_is_named_and_not_tested(tmp_path, write_run):
     _suite(tmp_path, write_run, {"aaa": 0.9, "bb": 0.7}, ("snli", "glue/rte"))
     for path in (tmp_path / "glue" / "rte" / "bb").glob("*/predictions.parquet"):
@@ -334,6 +337,7 @@ def test_what_cannot_be_paired_is_named_and_not_tested(tmp_path, write_run):
     assert "aaa against bb: not tested, since predictions cannot be paired on glue/rte." in table.notes
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_reference_is_compared_with_across_tasks_too(tmp_path, write_run):
     _suite(tmp_path, write_run, {"aaa": 0.9, "bb": 0.7, "c": 0.6})
     table = _tables(make_report(read_frame([tmp_path]), reference="bb"))["across-differences-1"]
@@ -360,6 +364,7 @@ def test_the_panel_is_the_largest_that_cores_share(tmp_path, write_run):
     assert panel_of(frame, set(frame.runs.loc[only, "column"]), cells) is None
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_runs_from_earlier_runs_share_their_seeds(tmp_path, write_run):
     before = Pretraining(task="lm", objective="causal", data="0a1b2c3d", settings="11112222").to_stored()
     _suite(tmp_path, write_run, {"aaa": 0.9, "bb": 0.7}, pretraining=before)

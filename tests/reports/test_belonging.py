@@ -10,6 +10,8 @@ from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
 from atinuke_bench.reports.writing.render import write_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def _config(dropout):
     return f"core:\n  name: atinuke\n  dropout: {dropout}\ntraining:\n  learning_rate: 0.001\n"

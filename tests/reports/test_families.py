@@ -13,6 +13,8 @@ from atinuke_bench.errors import ConfigError, UnknownNameError
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.report import make_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(name="store")
 def _store(tmp_path, write_run):

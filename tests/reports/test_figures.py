@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from atinuke_bench.reports.drawing.labels import label_points
 from atinuke_bench.reports.drawing.plots import History, SliceTable, confusion_matrices, learning_curves, slice_figure
@@ -98,3 +99,14 @@ def test_names_beside_points_cover_neither_each_other_nor_a_point():
     assert not [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.padded(-1).overlaps(b.padded(-1))]
     marks = axes.transData.transform([point[:2] for point in points])
     assert not [mark for mark in marks for box in boxes if box.padded(-1).contains(*mark)]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_settled"), [("near", True), ("a name longer than the figure is wide " * 3, False)]
+)
+def test_a_name_that_sticks_out_has_room_made_for_it(name, is_settled):
+    figure, (axes,) = new_figure(1, 2.0)
+    axes.plot([1, 2], [1, 1], "o")
+    label_points(axes, [(1.0, 1.0, name)])
+    # A figure that is laid out has a stand-in for its layout.
+    assert isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine) == is_settled

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,8 +23,7 @@ def _cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "reports"
 
 
-@pytest.fixture(name="drawn")
-def _drawn(monkeypatch):
+def stand_in(patch):
     """Counts figures as they are drawn; none takes the time of a real one."""
     figures = []
 
@@ -30,17 +31,38 @@ def _drawn(monkeypatch):
         figures.append(figure.get_size_inches())
         return f"<svg>{figures[-1]}</svg>", b"png", b"pdf"
 
-    monkeypatch.setattr(style, "written", written)
+    patch.setattr(style, "written", written)
     return figures
 
 
-@pytest.fixture(name="store")
-def _store(tmp_path, write_run):
+@pytest.fixture(name="drawn")
+def _drawn(monkeypatch):
+    return stand_in(monkeypatch)
+
+
+@pytest.fixture(scope="module", name="first")
+def _first(tmp_path_factory, write_run):
+    """A store, the report that was made of it, its files, and what it kept. What a test changes it puts back."""
+    folder = tmp_path_factory.mktemp("first")
     for task in ("snli", "glue/rte"):
         for core, right in (("atinuke", 0.9), ("bilstm", 0.6)):
             for seed in range(2):
-                write_run(tmp_path / "runs", core, task=task, seed=seed, right=right, num=40)
-    return tmp_path / "runs"
+                write_run(folder / "runs", core, task=task, seed=seed, right=right, num=40)
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = stand_in(patch)
+        patch.setenv("ATINUKE_CACHE", str(folder / "cache"))
+        made = write_report([folder / "runs"], folder / "out")
+    assert len(drawn) == len(made.plots) > 8
+    cache = folder / "cache" / "reports"
+    assert len(list(cache.iterdir())) == len(made.plots) + 2
+    return SimpleNamespace(store=folder / "runs", made=made, files=files_of(folder / "out"), cache=cache)
+
+
+@pytest.fixture(name="kept_before")
+def _kept_before(first, cache):
+    """What the first report kept is there for the next one."""
+    shutil.copytree(first.cache, cache)
+    return first
 
 
 def files_of(folder):
@@ -48,40 +70,38 @@ def files_of(folder):
     return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
-def test_a_second_report_draws_and_resamples_nothing(cache, drawn, store, tmp_path, monkeypatch):
-    made = write_report([store], tmp_path / "first")
-    assert len(drawn) == len(made.plots) > 8
-    assert len(list(cache.iterdir())) == len(made.plots) + 2
+def test_a_second_report_draws_and_resamples_nothing(kept_before, drawn, tmp_path, monkeypatch):
     monkeypatch.setattr("atinuke_bench.reports.statistics.resampled.resample_together", lambda *_: 1 / 0)
-    write_report([store], tmp_path / "second")
-    assert len(drawn) == len(made.plots)
-    assert files_of(tmp_path / "first") == files_of(tmp_path / "second")
+    write_report([kept_before.store], tmp_path / "second")
+    assert not drawn
+    assert files_of(tmp_path / "second") == kept_before.files
 
 
-def test_a_new_run_changes_its_own_task_alone(cache, drawn, store, tmp_path, write_run, monkeypatch):
-    write_report([store], tmp_path / "first")
-    num_drawn = len(drawn)
-    write_run(store, "atinuke", task="snli", seed=7, right=0.9, num=40)
-    write_report([store], tmp_path / "second")
-    # At most the four of the task, and its table's ranks and profile.
-    assert 0 < len(drawn) - num_drawn <= 6
-    without = tmp_path / "other"
-    monkeypatch.setenv("ATINUKE_CACHE", str(without / "cache"))
-    write_report([store], without / "out")
+def test_a_new_run_changes_its_own_task_alone(kept_before, drawn, tmp_path, write_run, monkeypatch):
+    folder = write_run(kept_before.store, "atinuke", task="snli", seed=7, right=0.9, num=40)
+    try:
+        write_report([kept_before.store], tmp_path / "second")
+        # At most the four of the task, and its table's ranks and profile.
+        assert 0 < len(drawn) <= 6
+        without = tmp_path / "other"
+        monkeypatch.setenv("ATINUKE_CACHE", str(without / "cache"))
+        write_report([kept_before.store], without / "out")
+    finally:
+        shutil.rmtree(folder)
     assert files_of(without / "out") == files_of(tmp_path / "second")
 
 
-def test_damaged_entries_are_made_again(cache, drawn, store, tmp_path):
-    num_plots = len(write_report([store], tmp_path / "first").plots)
+def test_damaged_entries_are_made_again(kept_before, cache, drawn, tmp_path):
     for path in cache.iterdir():
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
-    write_report([store], tmp_path / "second")
-    assert len(drawn) == 2 * num_plots
-    assert files_of(tmp_path / "first") == files_of(tmp_path / "second")
-    write_report([store], tmp_path / "third")
-    assert len(drawn) == 2 * num_plots
+    write_report([kept_before.store], tmp_path / "second")
+    num_plots = len(kept_before.made.plots)
+    assert len(drawn) == num_plots
+    assert files_of(tmp_path / "second") == kept_before.files
+    write_report([kept_before.store], tmp_path / "third")
+    assert len(drawn) == num_plots
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 100])
@@ -98,20 +118,23 @@ def test_other_code_keeps_apart(cache, monkeypatch):
     assert kept("thing", (1,), lambda: ("new", ())) == ("new", ())
 
 
-def test_other_predictions_under_the_same_name_size_and_time_are_noticed(cache, store, tmp_path, write_run):
-    write_report([store], tmp_path / "first")
-    path = next(store.rglob("predictions.parquet"))
-    before = path.stat()
+@pytest.mark.usefixtures("drawn")
+def test_other_predictions_under_the_same_name_size_and_time_are_noticed(kept_before, tmp_path):
+    path = next(kept_before.store.rglob("predictions.parquet"))
+    before, content = path.stat(), path.read_bytes()
     path.write_bytes(bytes(before.st_size))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    made = write_report([store], tmp_path / "second")
+    try:
+        made = write_report([kept_before.store], tmp_path / "second")
+    finally:
+        path.write_bytes(content)
     assert [gap.where for gap in made.gaps if str(path.parent) in gap.where + gap.reason]
 
 
-def test_a_cache_that_cannot_be_written_stops_no_report(tmp_path, monkeypatch, drawn, store):
+def test_a_cache_that_cannot_be_written_stops_no_report(tmp_path, monkeypatch, drawn, first):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ATINUKE_CACHE", str(tmp_path / "file"))
-    assert len(write_report([store], tmp_path / "out").plots) == len(drawn)
+    assert len(write_report([first.store], tmp_path / "out").plots) == len(drawn)
     assert (tmp_path / "out" / "report.html").exists()
 
 

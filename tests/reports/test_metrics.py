@@ -35,6 +35,7 @@ def two_losses(tmp_path, write_run):
     return tmp_path
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_column_holds_two_metrics_and_no_average_a_loss(two_losses):
     made = make_report(read_frame([two_losses]))
     for table in (table for table in made.tables if table.name.startswith("headline")):
@@ -102,6 +103,7 @@ def test_gains_of_two_metrics_are_of_two_targets(tmp_path, write_run):
     ("task", "metric", "reason"),
     [("of-a-plug-in", "f1", "no task 'of-a-plug-in'"), ("snli", "exactness", "no metric of task 'snli'")],
 )
+@pytest.mark.usefixtures("undrawn")
 def test_what_nobody_can_pair_is_not_tested_and_no_tie(tmp_path, write_run, task, metric, reason):
     for core, score in (("atinuke", 70.0), ("bilstm", 70.0)):
         for seed in range(3):

@@ -10,6 +10,8 @@ from atinuke_bench.reports.reading.collect import read_frame
 from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.writing.render import write_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def _with_units(folder, size):
     """Give a run's examples units of `size`, in order."""

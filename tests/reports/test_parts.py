@@ -204,6 +204,14 @@ def test_a_study_stands_in_its_own_section_and_its_trials_in_no_table_of_scores(
         "study-slices-tune",
         "study-pareto-tune",
     }
+    drawn = {plot.name: plot.svg for plot in made.plots}
+    for name, told in (
+        ("study-history-tune-script", "tune &lt;script&gt;, trial 1: 60.00"),
+        ("study-slices-tune-script", "core.dropout=0.2: 55.00"),
+        ("study-slices-tune-script", "core.causal=true: 60.00"),
+        ("study-pareto-tune-script", "trial 0: 50.00 at 1k"),
+    ):
+        assert f"<title>{told}</title>" in drawn[name]
     page = render_html(made)
     assert "1 runs are trials of studies" in page
     assert len(re.findall(r"<script", page, re.IGNORECASE)) == 1

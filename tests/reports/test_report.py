@@ -16,6 +16,7 @@ from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.pairwise import compare_sides
 from atinuke_bench.reports.report import make_report
+from atinuke_bench.reports.sections.headline import NOT_COMPARABLE, blocks_of
 from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.writing.render import render_html, write_report
 from atinuke_bench.run_folder import find_runs
@@ -281,3 +282,18 @@ def test_linked_folders_are_followed_and_what_lies_in_a_run_is_none(tmp_path, wr
     (found,) = find_runs(store)
     assert found.path.is_relative_to(store / "snli")
     assert len(read_frame([store]).runs) == 1
+
+
+def test_a_table_says_whether_its_data_is_cut_or_own(tmp_path, write_run):
+    sizes = {"split_sizes": {"train": 200, "test": 300}, "selection_size": 10, "is_cut": True}
+    for seed, task, train_size in ((0, "snli", 40), (0, "glue/rte", 190), (1, "glue/qnli", 40)):
+        write_run(tmp_path, seed=seed, task=task, train_size=train_size, **sizes)
+
+    def title(*tasks):
+        frame = read_frame([tmp_path / task for task in tasks])
+        return blocks_of(frame)[0].title.partition(",")[0]
+
+    assert title("snli") == f"cut data ({NOT_COMPARABLE})"
+    assert title("glue/rte") == f"own data ({NOT_COMPARABLE})"
+    assert title("snli", "glue/qnli") == f"cut data ({NOT_COMPARABLE})"
+    assert title("snli", "glue/rte") == f"cut and own data ({NOT_COMPARABLE})"

@@ -10,7 +10,8 @@ import pytest
 from atinuke_bench.config import parse_recipe
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.reports.reading.published import Published
-from atinuke_bench.reports.reproduction import Ours, compare, judge, summary
+from atinuke_bench.reports.reproduction import compare, judge, summary
+from atinuke_bench.reports.statistics.ours import Ours
 
 ROW = Published(
     task="snli", split="test", metric="accuracy", value=84.0, spread=0.6, spread_kind="std", seeds=4, statistic="mean",
@@ -141,7 +142,7 @@ def test_of_a_grid_the_setting_with_the_best_selection_score_counts_however_it_t
     ]
     (found,) = judge(recipe, results, [ROW])
     assert found.ours is not None
-    assert (found.ours.column, found.ours.values) == (low, (84.0, 84.2))
+    assert (found.ours.name, found.ours.values) == (low, (84.0, 84.2))
     (found,) = judge(recipe, results[:2], [ROW])
     assert (found.finding, found.how) == ("not measured", "1 of 2 settings have no finished run")
 

@@ -79,6 +79,7 @@ def table(report, name):
     return found
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_means_drops_and_counts_are_those_of_the_runs(store):
     place, scores = store
     frame = read_frame([place])
@@ -96,6 +97,7 @@ def test_means_drops_and_counts_are_those_of_the_runs(store):
         assert row["drop_low"] < row["drop"] < row["drop_high"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_interval_of_a_drop_is_that_of_independent_sets_and_paired_seeds(store):
     place, scores = store
     frame = read_frame([place])
@@ -118,6 +120,7 @@ def test_the_interval_of_a_drop_is_that_of_independent_sets_and_paired_seeds(sto
     assert 1.85 * np.sqrt(of_units) < half < 4.4 * np.sqrt(of_units + seeds)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_variants_are_tested_and_corrected_over_all_test_sets(store):
     place, _ = store
     report = make_report(read_frame([place]))
@@ -134,6 +137,7 @@ def test_variants_are_tested_and_corrected_over_all_test_sets(store):
     assert set(table(against, "test-sets-comparisons").data["b"]) == {"bilstm-nano"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_runs_own_tables_do_not_change(store, tmp_path):
     place, _ = store
     with_sets = make_report(read_frame([place])).summary()
@@ -145,6 +149,7 @@ def test_the_runs_own_tables_do_not_change(store, tmp_path):
         assert json.dumps(with_sets["tables"][name]) == json.dumps(without["tables"][name])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_what_cannot_be_used_is_a_gap(store):
     place, _ = store
     folders = sorted(Path(folder) for folder in read_frame([place]).runs["folder"])

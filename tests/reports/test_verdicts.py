@@ -19,6 +19,8 @@ from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.statistics.spread import Spread
 from atinuke_bench.reports.statistics.verdict import Judged, corrected, equivalence_p
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def _judge(value, error, margin=1.0, freedom=30.0, **fields):
     (one,) = corrected([Judged(spread=Spread(value, error, freedom), p_corrected=np.nan, **fields)], None, margin)

@@ -17,6 +17,22 @@ from atinuke_bench.reports.reading.collect import Collector
 from atinuke_bench.reports.reading.wandb_project import _collect, _result, project_of
 
 _ACCOUNT = {"id": "u", "entity": "ada", "username": "ada", "email": "", "flags": "{}", "teams": {"edges": []}}
+#: Runs each command of a list and prints what became of them as JSON, below what W&B itself may print.
+_SEVERAL = """
+import contextlib, io, json, sys
+from atinuke_bench.cli import main
+done = []
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["atinuke-bench", *command]
+    status, out, err = 0, io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    done.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps({"done": done, "has_torch": "torch" in sys.modules}))
+"""
 _PROTOCOL = {"task": "snli", "is_cut": True, "source": "local", "selection": "held-out", "pretraining": "none"}
 
 
@@ -93,18 +109,16 @@ def _stand_in():
     server.server_close()
 
 
-def _command(folder, *arguments, **environment):
-    """The command line in a process of its own: W&B keeps settings and threads in the one that imports it."""
+def _commands(folder, *commands, **environment):
+    """Commands in a process of their own, since W&B keeps settings and threads in the one that imports it.
+
+    Each one's status, output and error, and whether torch was loaded for any.
+    """
     home = {
         name: str(folder) for name in ("HOME", "WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_CONFIG_DIR")
     }
-    code = (
-        "import sys; from atinuke_bench.cli import main\n"
-        "try:\n    main()\n"
-        "finally:\n    print('torch' in sys.modules, file=sys.stderr)\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
+    done = subprocess.run(
+        [sys.executable, "-c", _SEVERAL, json.dumps([[str(part) for part in command] for command in commands])],
         env={
             "PATH": "",
             "OMP_NUM_THREADS": "1",
@@ -117,16 +131,29 @@ def _command(folder, *arguments, **environment):
         text=True,
         timeout=120,
     )
-
-
-def test_a_report_of_a_project_holds_what_the_tracker_knows(stand_in, tmp_path):
-    done = _command(
-        tmp_path, "report", "--from", "wandb:ada/encoders", "--out", tmp_path / "out", "--json",
-        WANDB_BASE_URL=stand_in, WANDB_API_KEY="0" * 40,
-    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr.strip().endswith("False"), "torch was loaded"
-    report = json.loads(done.stdout)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return [SimpleNamespace(status=status, out=out, err=err) for status, out, err in found["done"]], found["has_torch"]
+
+
+@pytest.fixture(scope="module", name="read")
+def _read(stand_in, tmp_path_factory):
+    """A report of a project, another of one that is not there, the folder, and whether torch was loaded."""
+    folder = tmp_path_factory.mktemp("projects")
+    (of_one, of_none), has_torch = _commands(
+        folder,
+        ("report", "--from", "wandb:ada/encoders", "--out", folder / "out", "--json"),
+        ("report", "--from", "wandb:ada/absent", "--out", folder / "out"),
+        WANDB_BASE_URL=stand_in,
+        WANDB_API_KEY="0" * 40,
+    )
+    return SimpleNamespace(of_one=of_one, of_none=of_none, folder=folder, has_torch=has_torch)
+
+
+def test_a_report_of_a_project_holds_what_the_tracker_knows(read):
+    assert read.of_one.status == 0, read.of_one.err
+    assert not read.has_torch
+    report = json.loads(read.of_one.out)
     assert report["num_runs"] == 4
     cells = {row["core"]: row for row in report["tables"]["headline-1"] if row["task"] == "snli"}
     assert (cells["atinuke-nano"]["mean"], cells["atinuke-nano"]["seeds"]) == (71.0, 2)
@@ -138,17 +165,13 @@ def test_a_report_of_a_project_holds_what_the_tracker_knows(stand_in, tmp_path):
     assert "lacks protocol" in gaps["wandb:ada/encoders/other"]
     assert "W&B state: running" in gaps["wandb:ada/encoders/running"]
     assert "no predictions" in gaps["wandb:ada/encoders"]
-    assert (tmp_path / "out" / "figures" / "curves-snli.svg").exists()
+    assert (read.folder / "out" / "figures" / "curves-snli.svg").exists()
 
 
-def test_a_project_that_cannot_be_read_is_one_line(stand_in, tmp_path):
-    done = _command(
-        tmp_path, "report", "--from", "wandb:ada/absent", "--out", tmp_path / "out",
-        WANDB_BASE_URL=stand_in, WANDB_API_KEY="0" * 40,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "wandb:ada/absent" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_project_that_cannot_be_read_is_one_line(read):
+    assert read.of_none.status == 2
+    assert "wandb:ada/absent" in read.of_none.err
+    assert "Traceback" not in read.of_none.err
 
 
 def test_an_interval_is_no_split():
@@ -180,17 +203,19 @@ def test_a_source_of_another_form_is_refused(source):
         project_of(source)
 
 
+@pytest.mark.slow
 def test_a_report_is_recorded_offline_with_its_tables_and_files(tmp_path, write_run):
     write_run(tmp_path / "runs")
     write_run(tmp_path / "runs", "bilstm")
     # A host that answers nothing: recording must not ask it.
-    done = _command(
-        tmp_path, "report", tmp_path / "runs", "--out", tmp_path / "out", "--wandb", "offline",
-        WANDB_BASE_URL="http://ada:swordfish@127.0.0.1:9", WANDB_API_KEY="0" * 40,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "torch was" not in done.stderr
-    assert done.stderr.strip().endswith("False")
+    (done,), has_torch = _commands(
+        tmp_path,
+        ("report", tmp_path / "runs", "--out", tmp_path / "out", "--wandb", "offline"),
+        WANDB_BASE_URL="http://ada:swordfish@127.0.0.1:9",
+        WANDB_API_KEY="0" * 40,
+    )
+    assert done.status == 0, done.err
+    assert not has_torch
     (record,) = (tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb")
     content = record.read_bytes()
     for path in (tmp_path / "out").rglob("*"):
