@@ -1,0 +1,148 @@
+"""The figures of scaling laws: one for each core over size and data, one for each task over size or data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..drawing.labels import compact
+from ..drawing.names import short
+from ..drawing.scaling import Frontier, Marks, Panel, Predicted, scaling_figure, told
+from ..drawing.style import MOST_VARIANTS, Look, Plot, looks, slug
+from ..statistics.scaling_use import Operations, optima
+from .scaling import Scaling
+from .scaling_points import Point, Series
+
+_NUM_PLACES = 40
+#: Letters of a name in a panel.
+_MOST_LETTERS = 20
+
+
+def scaling_plots(found: Sequence[Scaling]) -> list[Plot]:
+    """Every law over size and data has a figure; the others of a task share one."""
+    plots = [_over_both(one) for one in found if one.is_over_both]
+    alone: dict[tuple[str, str], list[Scaling]] = {}
+    for one in found:
+        if not one.is_over_both:
+            alone.setdefault((one.series.task, one.series.quantity), []).append(one)
+    return plots + [_over_one(own) for own in alone.values() if _is_drawable(own)]
+
+
+def _is_drawable(found: Sequence[Scaling]) -> bool:
+    return any(np.isfinite(one.part.sizes).all() and (one.part.values > 0).all() for one in found)
+
+
+def _over_both(one: Scaling) -> Plot:
+    series, law = one.part, one.law
+    assert law is not None, "a law over both"
+    operations = Operations.of(series.sizes, series.tokens, series.operations)
+    tokens = np.geomspace(series.tokens.min(), series.tokens.max(), _NUM_PLACES)
+    sizes = np.geomspace(series.sizes.min(), series.sizes.max(), _NUM_PLACES)
+    groups = _by_size(series)
+    look = looks([name for name, _ in groups])
+    over_operations, over_sizes = [], []
+    for name, places in groups:
+        size = series.sizes[places].mean()
+        spent = operations.coefficient * size**operations.exponent * tokens
+        curve = spent, law.predict(np.array([np.full_like(tokens, size), tokens]))
+        over_operations.append(_marks(series, places, name, look[name], series.operations, curve))
+        over_sizes.append(_marks(series, places, "", look[name], series.sizes))
+    curves = tuple(
+        (
+            f"{compact(float(f'{amount:.2g}'))} tokens",
+            (sizes, law.predict(np.array([sizes, np.full_like(sizes, amount)]))),
+        )
+        for amount in _amounts(series)
+    )
+    left = Panel("training FLOPs", tuple(over_operations), frontier=_frontier(one, operations) if one.optima else None,
+                 heading="by size, and the best of all sizes")  # fmt: skip
+    right = Panel(series.size_name, tuple(over_sizes), curves, _predicted(one),
+                  heading="by tokens; bars: predicted")  # fmt: skip
+    name = f"{series.short_name} on {series.task}"
+    title = (
+        f"{name}: error by size and data (mean, 95 % interval), with the fitted law. Left: a line for each size; "
+        "thick: the least error for a budget by the law, dashed: by these runs. Right: a line for each amount of "
+        "data; bars: the 95 % intervals of a law fitted without the largest size"
+    )
+    return scaling_figure(f"scaling-{slug(f'{series.task}-{series.name}')}", title, series.quantity, (left, right))
+
+
+def _by_size(series: Series) -> list[tuple[str, np.ndarray]]:
+    """The points of each size, called as its variant is."""
+    order = np.argsort(series.sizes, kind="stable")
+    logs = np.log(series.sizes[order])
+    groups = np.split(order, np.flatnonzero(np.diff(logs) > 0.03) + 1)
+    return [(series.points[int(own[0])].cell.variant, own[np.argsort(series.tokens[own])]) for own in groups]
+
+
+def _amounts(series: Series) -> list[float]:
+    found = np.sort(np.log(series.tokens))
+    return [float(np.exp(own.mean())) for own in np.split(found, np.flatnonzero(np.diff(found) > 0.03) + 1)]
+
+
+def _marks(
+    series: Series, places: np.ndarray, name: str, look: Look, x: np.ndarray,
+    curve: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Marks:  # fmt: skip
+    points = [series.points[int(place)] for place in places]
+    tips = tuple(
+        _told(series, point, float(series.sizes[int(place)])) for point, place in zip(points, places, strict=True)
+    )
+    intervals = tuple(point.interval for point in points)
+    return Marks(short(name, _MOST_LETTERS), look, x[places], series.values[places], intervals, tips, curve)
+
+
+def _told(series: Series, point: Point, size: float) -> str:
+    return told(point.cell.variant, series.quantity, point.value, size, point.tokens, point.operations)
+
+
+def _frontier(one: Scaling, operations: Operations) -> Frontier:
+    spent, values = one.part.operations, one.part.values
+    assert one.law is not None, "a law over both"
+    budgets = np.geomspace(spent.min(), spent.max(), _NUM_PLACES // 2)
+    best = optima(one.law, operations, budgets)
+    order = np.argsort(spent)
+    measured = spent[order], np.minimum.accumulate(values[order])
+    low, high = (np.array([getattr(found.values, end) for found in best]) for end in ("low", "high"))
+    return Frontier(budgets, np.array([found.value for found in best]), low, high, measured)
+
+
+def _predicted(one: Scaling) -> tuple[Predicted, ...]:
+    found = one.checks.get("largest size")
+    if found is None:
+        return ()
+    return tuple(
+        Predicted(float(one.part.sizes[place]), float(value), interval.low, interval.high)
+        for place, value, interval in zip(found.places, found.predicted, found.intervals, strict=True)
+    )
+
+
+def _over_one(found: Sequence[Scaling]) -> Plot:
+    """The cores of a task beside each other, over size or data, and over operations."""
+    drawn = [one for one in found if _is_drawable([one])][:MOST_VARIANTS]
+    look = looks(sorted(one.series.name for one in drawn))
+    is_data = all(one.over == (1,) for one in drawn)
+    first, second = [], []
+    for one in drawn:
+        series, own = one.part, look[one.series.name]
+        x = series.tokens if is_data else series.sizes
+        places = np.argsort(x, kind="stable")
+        first.append(_marks(series, places, one.series.name, own, x, _curve(one, x)))
+        second.append(_marks(series, places, one.series.name, own, series.operations))
+    label = "tokens of an epoch" if is_data else drawn[0].part.size_name
+    panels = [Panel(label, tuple(first))]
+    if all(np.isfinite(one.part.operations).all() for one in drawn):
+        panels.append(Panel("training FLOPs", tuple(second)))
+    task, quantity = drawn[0].series.task, drawn[0].series.quantity
+    some = f"; {len(drawn)} of {len(found)} cores" if len(drawn) < len(found) else ""
+    what = "data" if is_data else "size"
+    title = f"{task}: error by {what} (mean, 95 % interval; lines: fitted laws{some})"
+    return scaling_figure(f"scaling-{slug(task)}", title, quantity, tuple(panels))
+
+
+def _curve(one: Scaling, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    if one.law is None:
+        return None
+    grid = np.geomspace(x.min(), x.max(), _NUM_PLACES)
+    return grid, one.law.predict(grid[None])
