@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from atinuke_bench.formatting import number
 
-from .labels import Line, compact, label_points, plain_log_axis
+from .labels import Line, compact, label_points, legend, plain_log_axis
 from .once import drawn_once
 from .style import INK, SOFT, Look, Plot, finished, new_figure, tip
 
@@ -75,7 +75,7 @@ def scaling_figure(name: str, title: str, quantity: str, panels: Sequence[Panel]
         axes.set_yscale("log")
         axes.set_ylim(low, high)
         plain_log_axis(axes.xaxis)
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlabel(panel.label)
@@ -83,15 +83,22 @@ def scaling_figure(name: str, title: str, quantity: str, panels: Sequence[Panel]
     found[0].set_ylabel(quantity)
     for axes, panel in zip(found, panels, strict=True):
         _draw(axes, panel)
+    if any(panel.curves for panel in panels):
+        # Points of all sizes are among each other, where no name has room.
+        legend(figure, len(panels[0].marks))
     for axes, panel in zip(found, panels, strict=True):
-        label_points(axes, _ends(panel), _lines(panel))
+        if panel.curves:
+            _name_curves(axes, panel)
+        elif panel.frontier is None and not any(one.curves for one in panels):
+            ends = [(float(one.x[-1]), float(one.values[-1]), one.name) for one in panel.marks]
+            label_points(axes, ends, _lines(panel))
     return finished(figure, name, title, "scaling")
 
 
 def _range(panels: Sequence[Panel]) -> tuple[float, float]:
     """The errors that every panel shows: of all marks, whatever a curve or an interval does beyond them."""
     values = np.concatenate([one.values for panel in panels for one in panel.marks])
-    room = (values.max() / values.min()) ** 0.18 * 1.01
+    room = (values.max() / values.min()) ** 0.1 * 1.01
     return float(values.min() / room), float(values.max() * room)
 
 
@@ -102,8 +109,9 @@ def _draw(axes: Axes, panel: Panel) -> None:
             axes.plot(*one.curve, color=own.colour, lw=1, ls=own.line)
         low, high = np.array(one.intervals).T
         is_known = np.isfinite(low) & np.isfinite(high)
-        axes.vlines(one.x[is_known], low[is_known], high[is_known], color=own.colour, lw=1.2)
-        (mark,) = axes.plot(one.x, one.values, color=own.colour, marker=own.marker, ls="", ms=5.5)
+        axes.vlines(one.x[is_known], low[is_known], high[is_known], color=own.colour, lw=1, alpha=0.6)
+        style = {"color": own.colour, "marker": own.marker, "ms": 5.5, "ls": ""}
+        (mark,) = axes.plot(one.x, one.values, label="" if panel.curves else one.name, **style)
         tip(mark, *one.tips)
     for _, curve in panel.curves:
         axes.plot(*curve, color=SOFT, lw=0.9, zorder=0)
@@ -119,13 +127,17 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.step(*own.measured, where="post", color=SOFT, lw=1, ls="--", zorder=0)
     axes.margins(x=0.12)
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high * (high / low) ** 0.2)
+    axes.set_xlim(low, high * (high / low) ** (0.4 if panel.curves else 0.05))
 
 
-def _ends(panel: Panel) -> list[tuple[float, float, str]]:
-    """A name at the last point of each line."""
-    found = [(float(one.x[-1]), float(one.values[-1]), one.name) for one in panel.marks if one.name]
-    return found + [(float(x[-1]), float(y[-1]), name) for name, (x, y) in panel.curves if name]
+def _name_curves(axes: Axes, panel: Panel) -> None:
+    """Write the names of curves at their right ends, pushed apart where they would overlap."""
+    ends = sorted((float(y[-1]), float(x[-1]), name) for name, (x, y) in panel.curves)
+    low, high = np.log(axes.get_ylim())
+    gap, place = 0.06 * (high - low), -np.inf
+    for y, x, name in ends:
+        place = max(float(np.log(y)), place + gap)
+        axes.annotate(name, (x * 1.5, float(np.exp(place))), va="center", annotation_clip=False)
 
 
 def _lines(panel: Panel) -> list[Line]:

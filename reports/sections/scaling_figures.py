@@ -47,7 +47,7 @@ def _over_both(one: Scaling) -> Plot:
         spent = operations.coefficient * size**operations.exponent * tokens
         curve = spent, law.predict(np.array([np.full_like(tokens, size), tokens]))
         over_operations.append(_marks(series, places, name, look[name], series.operations, curve))
-        over_sizes.append(_marks(series, places, "", look[name], series.sizes))
+        over_sizes.append(_marks(series, places, name, look[name], series.sizes, has_intervals=False))
     curves = tuple(
         (
             f"{compact(float(f'{amount:.2g}'))} tokens",
@@ -83,13 +83,13 @@ def _amounts(series: Series) -> list[float]:
 
 def _marks(
     series: Series, places: np.ndarray, name: str, look: Look, x: np.ndarray,
-    curve: tuple[np.ndarray, np.ndarray] | None = None,
+    curve: tuple[np.ndarray, np.ndarray] | None = None, *, has_intervals: bool = True,
 ) -> Marks:  # fmt: skip
     points = [series.points[int(place)] for place in places]
     tips = tuple(
         _told(series, point, float(series.sizes[int(place)])) for point, place in zip(points, places, strict=True)
     )
-    intervals = tuple(point.interval for point in points)
+    intervals = tuple(point.interval if has_intervals else (np.nan, np.nan) for point in points)
     return Marks(short(name, _MOST_LETTERS), look, x[places], series.values[places], intervals, tips, curve)
 
 
