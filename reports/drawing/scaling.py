@@ -121,10 +121,10 @@ def _draw(axes: Axes, panel: Panel) -> None:
         axes.plot([x, x], [place.low, place.high], color=SOFT, lw=2.2, alpha=0.7)
         axes.plot([x], [place.value], color=INK, marker="_", ms=8)
     if panel.frontier is not None:
-        own = panel.frontier
-        axes.fill_between(own.budgets, own.low, own.high, color=INK, alpha=0.12, lw=0)
-        axes.plot(own.budgets, own.values, color=INK, lw=1.6)
-        axes.step(*own.measured, where="post", color=SOFT, lw=1, ls="--", zorder=0)
+        best = panel.frontier
+        axes.fill_between(best.budgets, best.low, best.high, color=INK, alpha=0.12, lw=0)
+        axes.plot(best.budgets, best.values, color=INK, lw=1.6)
+        axes.step(*best.measured, where="post", color=SOFT, lw=1, ls="--", zorder=0)
     axes.margins(x=0.12)
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * (high / low) ** (0.4 if panel.curves else 0.05))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -65,6 +65,11 @@ class Scaling:
         return self.law is not None and len(self.over) == 2
 
     @property
+    def knows_operations(self) -> bool:
+        """Whether every run recorded what its training took."""
+        return bool((self.part.operations > 0).all())
+
+    @property
     def over_name(self) -> str:
         return {(0, 1): "size and data", (0,): "size", (1,): "data", (): MISSING}[self.over]
 
@@ -92,33 +97,41 @@ def _scaling(series: Series) -> Scaling:
         except ValueError as error:
             notes.append(str(error))
             continue
-        made = Scaling(series, part, over, law, intervals(law))
-        checks, unchecked = _checks(part, over)
-        if len(over) == 1 and series.num_sizes > 1 < series.num_amounts:
-            notes.append(f"over {made.over_name} alone, with the {_LEFT_OUT[1 - over[0]]}")
-        if not law.has_constant:
-            notes.append("no E: five or more are needed to tell it")
-        found = {"notes": (*notes, *unchecked), "checks": checks}
-        untold = [AXES[axis] for axis, name in zip(over, ("a", "b"), strict=False) if not made.is_told(name)]
-        if untold:
-            unchecked.append(f"what {' and '.join(untold)} are worth is not told")
-        elif len(over) == 2 and np.isfinite(part.operations).all() and (part.operations > 0).all():
-            operations = Operations.of(part.sizes, part.tokens, part.operations)
-            budgets = _budgets(part.operations)
-            found |= {"optima": tuple(optima(law, operations, budgets)), "growth": growth(law, operations)}
-        return Scaling(series, part, over, law, made.intervals, **found)  # type: ignore[arg-type]
+        return _with_uses(Scaling(series, part, over, law, intervals(law), tuple(notes)))
     return Scaling(series, series, notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_uses(one: Scaling) -> Scaling:
+    """A fitted law with what follows from it, and with notes on what does not."""
+    assert one.law is not None, "a law"
+    part, over, notes = one.part, one.over, list(one.notes)
+    if len(over) == 1 and one.series.num_sizes > 1 < one.series.num_amounts:
+        notes.append(f"over {one.over_name} alone, with the {_LEFT_OUT[1 - over[0]]}")
+    if not one.law.has_constant:
+        notes.append("no E: five or more are needed to tell it")
+    checks, unchecked = _checks(part, over)
+    notes += unchecked
+    untold = [AXES[axis] for axis, name in zip(over, ("a", "b"), strict=False) if not one.is_told(name)]
+    if untold:
+        notes.append(f"how much {' and '.join(untold)} help is not told")
+    if untold or not (one.is_over_both and one.knows_operations):
+        return replace(one, notes=tuple(notes), checks=checks)
+    operations = Operations.of(part.sizes, part.tokens, part.operations)
+    best = tuple(optima(one.law, operations, _budgets(part.operations)))
+    return replace(one, notes=tuple(notes), checks=checks, optima=best, growth=growth(one.law, operations))
 
 
 def _candidates(series: Series) -> list[tuple[tuple[int, ...], Series]]:
     found: list[tuple[tuple[int, ...], Series]] = []
-    if series.num_sizes > 1 and series.num_amounts > 1:
-        found.append(((0, 1), series))
+    known = series.where(np.isfinite(series.sizes) & np.isfinite(series.tokens))
+    if known.num_sizes > 1 and known.num_amounts > 1:
+        found.append(((0, 1), known))
     if series.num_sizes > 1:
-        known = series.tokens if np.isfinite(series.tokens).all() else np.zeros(len(series))
-        found.append(((0,), series.where(known >= known.max() / 1.05)))
-    if series.num_amounts > 1:
-        found.append(((1,), series.where(series.sizes >= series.sizes.max() / 1.05)))
+        # Runs of before did not record their tokens; the protocol has their examples.
+        amounts = series.tokens if np.isfinite(series.tokens).all() else series.examples
+        found.append(((0,), series.where(amounts >= amounts.max() / 1.05)))
+    if known.num_amounts > 1:
+        found.append(((1,), known.where(known.sizes >= known.sizes.max() / 1.05)))
     return found
 
 
@@ -285,9 +298,9 @@ def _sentence(one: Scaling) -> str:
     what = f"{one.series.name}, {one.series.quantity} over {one.over_name}"
     parts = []
     for parameter, axis, power in zip(("a", "b"), one.over, one.law.exponents.tolist(), strict=False):
-        interval, what_falls = bracket(one.intervals[parameter]), ("size", "data")[axis]
-        told = f"{('N', 'D')[axis]}^−{_figure(power)} {interval}"
-        untold = f"a power that the runs do not tell {interval}"
+        ends, what_falls = bracket(one.intervals[parameter]), ("size", "data")[axis]
+        told = f"{('N', 'D')[axis]}^−{_figure(power)} {ends}"
+        untold = f"a power that the runs do not tell {ends}"
         parts.append(f"the part of {what_falls} falls as {told if one.is_told(parameter) else untold}")
     if one.law.has_constant:
         constant = one.intervals["E"]

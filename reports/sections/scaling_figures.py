@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,42 +30,59 @@ def scaling_plots(found: Sequence[Scaling]) -> list[Plot]:
 
 
 def _is_drawable(found: Sequence[Scaling]) -> bool:
-    return any(np.isfinite(one.part.sizes).all() and (one.part.values > 0).all() for one in found)
+    return any(np.isfinite(one.part.sizes).all() for one in found)
 
 
 def _over_both(one: Scaling) -> Plot:
+    series = one.part
+    groups = _by_size(series)
+    look = looks([name for name, _ in groups])
+    panels, told_left = [], ""
+    if one.knows_operations:
+        panels.append(_over_operations(one, groups, look))
+        told_left = "Left: a line for each size; "
+        if one.optima:
+            told_left += "thick: the least error for a budget by the law, dashed: by these runs; "
+    predicted = _predicted(one)
+    marks = [
+        _marks(series, places, name, look[name], series.sizes, has_intervals=not one.knows_operations)
+        for name, places in groups
+    ]
+    heading = "by tokens; bars: predicted" if predicted else "by tokens"
+    panels.append(Panel(series.size_name, tuple(marks), _over_sizes(one), predicted, heading=heading))
+    bars = "; bars: the 95 % intervals of a law fitted without the largest size" if predicted else ""
+    title = (
+        f"{series.short_name} on {series.task}: error by size and data (mean, 95 % interval), with the fitted law. "
+        f"{told_left}{'right: ' if told_left else ''}a line for each amount of data{bars}"
+    )
+    return scaling_figure(f"scaling-{slug(f'{series.task}-{series.name}')}", title, series.quantity, tuple(panels))
+
+
+def _over_operations(one: Scaling, groups: Sequence[tuple[str, np.ndarray]], look: Mapping[str, Look]) -> Panel:
     series, law = one.part, one.law
     assert law is not None, "a law over both"
     operations = Operations.of(series.sizes, series.tokens, series.operations)
     tokens = np.geomspace(series.tokens.min(), series.tokens.max(), _NUM_PLACES)
-    sizes = np.geomspace(series.sizes.min(), series.sizes.max(), _NUM_PLACES)
-    groups = _by_size(series)
-    look = looks([name for name, _ in groups])
-    over_operations, over_sizes = [], []
+    marks = []
     for name, places in groups:
         size = series.sizes[places].mean()
         spent = operations.coefficient * size**operations.exponent * tokens
         curve = spent, law.predict(np.array([np.full_like(tokens, size), tokens]))
-        over_operations.append(_marks(series, places, name, look[name], series.operations, curve))
-        over_sizes.append(_marks(series, places, name, look[name], series.sizes, has_intervals=False))
-    curves = tuple(
-        (
-            f"{compact(float(f'{amount:.2g}'))} tokens",
-            (sizes, law.predict(np.array([sizes, np.full_like(sizes, amount)]))),
-        )
-        for amount in _amounts(series)
-    )
-    left = Panel("training FLOPs", tuple(over_operations), frontier=_frontier(one, operations) if one.optima else None,
-                 heading="by size, and the best of all sizes")  # fmt: skip
-    right = Panel(series.size_name, tuple(over_sizes), curves, _predicted(one),
-                  heading="by tokens; bars: predicted")  # fmt: skip
-    name = f"{series.short_name} on {series.task}"
-    title = (
-        f"{name}: error by size and data (mean, 95 % interval), with the fitted law. Left: a line for each size; "
-        "thick: the least error for a budget by the law, dashed: by these runs. Right: a line for each amount of "
-        "data; bars: the 95 % intervals of a law fitted without the largest size"
-    )
-    return scaling_figure(f"scaling-{slug(f'{series.task}-{series.name}')}", title, series.quantity, (left, right))
+        marks.append(_marks(series, places, name, look[name], series.operations, curve))
+    frontier = _frontier(one, operations) if one.optima else None
+    heading = "by size, and the best of all sizes" if frontier else "by size"
+    return Panel("training FLOPs", tuple(marks), frontier=frontier, heading=heading)
+
+
+def _over_sizes(one: Scaling) -> tuple[tuple[str, tuple[np.ndarray, np.ndarray]], ...]:
+    """The law over sizes, a named curve for each amount of data."""
+    assert one.law is not None, "a law over both"
+    sizes = np.geomspace(one.part.sizes.min(), one.part.sizes.max(), _NUM_PLACES)
+    curves = []
+    for amount in _amounts(one.part):
+        values = one.law.predict(np.array([sizes, np.full_like(sizes, amount)]))
+        curves.append((f"{compact(float(f'{amount:.2g}'))} tokens", (sizes, values)))
+    return tuple(curves)
 
 
 def _by_size(series: Series) -> list[tuple[str, np.ndarray]]:

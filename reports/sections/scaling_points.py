@@ -41,8 +41,8 @@ class Point:
     parameters: float
     embedding: float
     tokens: float
+    examples: float
     operations: float
-    epochs: float
     value: float
     interval: tuple[float, float]
 
@@ -79,6 +79,10 @@ class Series:
     @cached_property
     def tokens(self) -> np.ndarray:  # [C]
         return np.array([one.tokens for one in self.points])
+
+    @cached_property
+    def examples(self) -> np.ndarray:  # [C]
+        return np.array([one.examples for one in self.points])
 
     @cached_property
     def operations(self) -> np.ndarray:  # [C]
@@ -121,7 +125,9 @@ def series_of(frame: Frame, cells: Cells) -> list[Series]:
             # With another number of epochs a token is read otherwise often, and another law holds.
             place = _protocol_of(frame, cell, config.get("training.max_epochs"))
             groups.setdefault((place, core, json.dumps(kind, sort_keys=True, default=str)), []).append(cell)
-    found = {key: chosen for key, own in groups.items() if len(chosen := _one_a_place(frame, own)) > 1}
+    # No law has a logarithm of an error of 0.
+    chosen = {key: [cell for cell in _one_a_place(frame, own) if _error(cell) > 0] for key, own in groups.items()}
+    found = {key: own for key, own in chosen.items() if len(own) > 1}
     num_kinds = Counter((place, core) for place, core, _ in found)
     columns: dict[str, set[str]] = {}
     for place, _, _ in found:
@@ -175,9 +181,9 @@ def _series(frame: Frame, name: str, cells: Sequence[Cell], num_protocols: int) 
 
 
 def _point(frame: Frame, cell: Cell) -> Point:
-    value, (low, high) = cell.mean, cell.interval
+    low, high = cell.interval
     if cell.higher_is_better:
-        value, low, high = 100 - value, 100 - high, 100 - low
+        low, high = 100 - high, 100 - low
     epochs = [_known(frame.value(run, "num_epochs")) for run in cell.runs]
     seen = [_cost(frame, run, "training_tokens") for run in cell.runs]
     tokens = _mean(all_seen / num if num else math.nan for all_seen, num in zip(seen, epochs, strict=True))
@@ -185,8 +191,15 @@ def _point(frame: Frame, cell: Cell) -> Point:
         name: _mean(_cost(frame, run, name) for run in cell.runs)
         for name in ("parameters", "embedding_parameters", "training_flops")
     }
-    return Point(cell, cost["parameters"], cost["embedding_parameters"], tokens, cost["training_flops"], _mean(epochs),
-                 value, (low, high))  # fmt: skip
+    examples = _known(frame.protocols[cell.column].get("train_size"))
+    examples = 0.0 if math.isnan(examples) else examples
+    return Point(cell, cost["parameters"], cost["embedding_parameters"], tokens, examples, cost["training_flops"],
+                 _error(cell), (low, high))  # fmt: skip
+
+
+def _error(cell: Cell) -> float:
+    """A loss, or what lacks to 100."""
+    return 100 - cell.mean if cell.higher_is_better else cell.mean
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -72,11 +72,13 @@ def optima(law: Law, operations: Operations, budgets: Floats) -> list[Optimum]:
         theta[:, 3:4] - theta[:, 4:5] * (tokens - law.centre[1]),
     ]
     value = log_sum(np.stack(parts, axis=1))
-    return [
-        Optimum(float(budget), *(float(np.exp(one[0, place])) for one in (size, tokens, value)),
-                *(_interval(one[1:, place]) for one in (size, tokens, value)))
-        for place, budget in enumerate(budgets)
-    ]  # fmt: skip
+    found = []
+    for place, budget in enumerate(budgets.tolist()):
+        logs = [one[:, place] for one in (size, tokens, value)]
+        middle = [float(np.exp(one[0])) for one in logs]
+        around = [_interval(one[1:]) for one in logs]
+        found.append(Optimum(budget, middle[0], middle[1], middle[2], around[0], around[1], around[2]))
+    return found
 
 
 def growth(law: Law, operations: Operations) -> tuple[float, Interval]:

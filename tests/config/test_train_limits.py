@@ -43,7 +43,7 @@ def test_every_trained_core_has_a_column_for_each_amount_and_one_for_all_data(re
     suite = read()
     names = [f"mine, train_limit={limit}" for limit in (0.25, 500)]
     assert list(suite.cores)[:4] == ["floor", *names, "mine"]
-    limits = {}
+    limits: dict[tuple[str, str], set[float | None]] = {}
     for cell in expand(suite, SourceConfig(kind="microworld")):
         limits.setdefault((cell.run.task, cell.variant), set()).add(cell.run.training.train_limit)
     assert limits["snli", "mine, train_limit=0.25"] == limits["lm", "mine, train_limit=0.25"] == {0.25}
@@ -106,7 +106,7 @@ def test_the_suite_that_comes_with_the_package_varies_size_and_data():
     suite = read_suite("scaling")
     cells = expand(suite, SourceConfig(data_dir=Path()))
     mine = {
-        (cell.run.core.hidden_size, cell.run.training.train_limit)
+        (cell.run.core.model_dump()["hidden_size"], cell.run.training.train_limit)
         for cell in cells
         if cell.run.task == "lm" and cell.variant.startswith("atinuke")
     }

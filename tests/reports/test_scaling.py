@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,6 +254,15 @@ def test_runs_of_before_are_sizes_on_one_amount_of_data(tmp_path, write_run):
     (said,) = [found for found in report.findings.tables if found.table == "scaling"]
     assert said.tasks[0].text.startswith("atinuke, 100 − accuracy over size: the part of size")
     assert "scaling-snli" in {plot.name for plot in report.plots}
+
+
+def test_runs_of_before_among_others_are_left_out_of_a_law_over_data(grid, tmp_path, write_run):
+    old = write_run(tmp_path, label="atinuke-9", right=0.2, config=_config(9), train_size=40_000)
+    frame = read_frame([old, Path(grid.runs["folder"].iloc[0]).parents[2]])
+    (found,) = scalings(series_of(frame, measure(frame, num_resamples=50)[0]))
+    assert (len(found.series), len(found.part)) == (17, 16)
+    assert found.is_over_both
+    assert len(scaling_plots([found])) == 1
 
 
 def test_names_on_figures_are_short(tmp_path, write_run):
