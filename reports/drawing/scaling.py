@@ -96,8 +96,9 @@ def scaling_figure(name: str, title: str, quantity: str, panels: Sequence[Panel]
 
 
 def _range(panels: Sequence[Panel]) -> tuple[float, float]:
-    """The errors that every panel shows: of all marks, whatever a curve or an interval does beyond them."""
-    values = np.concatenate([one.values for panel in panels for one in panel.marks])
+    """The errors that every panel shows: of all marks and named ends, whatever an interval does beyond them."""
+    ends = np.array([y[-1] for panel in panels for _, (_, y) in panel.curves])
+    values = np.concatenate([ends, *(one.values for panel in panels for one in panel.marks)])
     room = (values.max() / values.min()) ** 0.1 * 1.01
     return float(values.min() / room), float(values.max() * room)
 

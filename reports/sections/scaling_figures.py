@@ -62,9 +62,9 @@ def _over_operations(one: Scaling, groups: Sequence[tuple[str, np.ndarray]], loo
     series, law = one.part, one.law
     assert law is not None, "a law over both"
     operations = Operations.of(series.sizes, series.tokens, series.operations)
-    tokens = np.geomspace(series.tokens.min(), series.tokens.max(), _NUM_PLACES)
     marks = []
     for name, places in groups:
+        tokens = np.geomspace(series.tokens[places].min(), series.tokens[places].max(), _NUM_PLACES)
         size = series.sizes[places].mean()
         spent = operations.coefficient * size**operations.exponent * tokens
         curve = spent, law.predict(np.array([np.full_like(tokens, size), tokens]))

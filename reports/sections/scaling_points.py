@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,36 +114,53 @@ def _levels_of(values: np.ndarray) -> int:
     return num_levels(known)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What all points of a series share, and no two series all of."""
+
+    task: str
+    core: str
+    #: The core's settings but for its dimensions.
+    settings: str
+    #: The epochs at most: with others a token is read otherwise often, and another law holds.
+    epochs: Any
+    #: The protocol but for the amount of data, if scores compare without it; split and metric.
+    protocol: str
+
+    @classmethod
+    def of(cls, frame: Frame, cell: Cell) -> _Kind:
+        config, protocol = frame.config(cell.runs[0]), dict(frame.protocols[cell.column])
+        settings = {name: value for name, value in config.items() if name.startswith("core.") and name not in _SIZES}
+        if not _is_by_tokens(protocol):
+            protocol = {name: value for name, value in protocol.items() if name not in _AMOUNT}
+        core, split = (frame.value(cell.runs[0], name) for name in ("core", "split"))
+        return cls(
+            cell.column.task, core, json.dumps(settings, sort_keys=True, default=str),
+            config.get("training.max_epochs"), json.dumps([split, cell.metric, protocol], sort_keys=True, default=str),
+        )  # fmt: skip
+
+
 def series_of(frame: Frame, cells: Cells) -> list[Series]:
     """Every core with two sizes, or two amounts of data, or more."""
-    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    groups: dict[_Kind, list[Cell]] = {}
     for cell in (cell for own in cells.values() for cell in own.values()):
-        config, core = frame.config(cell.runs[0]), frame.value(cell.runs[0], "core")
-        if config and not is_floor(core):
-            kind = {name: value for name, value in config.items() if name.startswith("core.") and name not in _SIZES}
-            # With another number of epochs a token is read otherwise often, and another law holds.
-            place = _protocol_of(frame, cell, config.get("training.max_epochs"))
-            groups.setdefault((place, core, json.dumps(kind, sort_keys=True, default=str)), []).append(cell)
+        if frame.config(cell.runs[0]) and not is_floor(frame.value(cell.runs[0], "core")):
+            groups.setdefault(_Kind.of(frame, cell), []).append(cell)
     # No law has a logarithm of an error of 0.
-    chosen = {key: [cell for cell in _one_a_place(frame, own) if _error(cell) > 0] for key, own in groups.items()}
-    found = {key: own for key, own in chosen.items() if len(own) > 1}
-    num_kinds = Counter((place, core) for place, core, _ in found)
-    columns: dict[str, set[str]] = {}
-    for place, _, _ in found:
-        columns.setdefault(json.loads(place)[0], set()).add(place)
-    return [
-        _series(frame, core if num_kinds[place, core] == 1 else own[0].variant, own, len(columns[own[0].column.task]))
-        for (place, core, _), own in found.items()
-    ]
+    chosen = {kind: [cell for cell in _one_a_place(frame, own) if _error(cell) > 0] for kind, own in groups.items()}
+    found = {kind: own for kind, own in chosen.items() if len(own) > 1}
+    return [_series(frame, *_names(kind, own, list(found)), own) for kind, own in found.items()]
 
 
-def _protocol_of(frame: Frame, cell: Cell, most_epochs: Any) -> str:
-    """What all points of a series share: the protocol but for the amount of data, if scores compare without it."""
-    protocol = dict(frame.protocols[cell.column])
-    if not _is_by_tokens(protocol):
-        protocol = {name: value for name, value in protocol.items() if name not in _AMOUNT}
-    split = frame.value(cell.runs[0], "split")
-    return json.dumps([cell.column.task, split, cell.metric, most_epochs, protocol], sort_keys=True, default=str)
+def _names(kind: _Kind, cells: Sequence[Cell], kinds: Sequence[_Kind]) -> tuple[str, str]:
+    """The task and the core of a series, each with what tells it from other series of the same."""
+    same_task = [one for one in kinds if one.task == kind.task]
+    same_core = [one for one in same_task if one.core == kind.core]
+    task = f"{kind.task} ({cells[0].column.digest})" if len({one.protocol for one in same_task}) > 1 else kind.task
+    name = cells[0].variant if len({one.settings for one in same_core}) > 1 else kind.core
+    if len({one.epochs for one in same_core}) > 1 and "max_epochs=" not in name:
+        name += f" {{max_epochs={kind.epochs}}}"
+    return task, name
 
 
 def _is_by_tokens(protocol: Mapping[str, Any]) -> bool:
@@ -165,12 +181,11 @@ def _one_a_place(frame: Frame, cells: Sequence[Cell]) -> list[Cell]:
     return [cell for _, cell in best.values()]
 
 
-def _series(frame: Frame, name: str, cells: Sequence[Cell], num_protocols: int) -> Series:
+def _series(frame: Frame, task: str, name: str, cells: Sequence[Cell]) -> Series:
     points = sorted((_point(frame, cell) for cell in cells), key=lambda one: (one.parameters, one.tokens))
     columns = tuple(dict.fromkeys(one.cell.column for one in points))
     first = points[0].cell
     quantity = f"100 − {first.metric}" if first.higher_is_better else first.metric
-    task = first.column.task if num_protocols == 1 else f"{first.column.task} ({columns[0].digest})"
     by_tokens = (
         f"{first.metric} is of the tokens of a tokenizer made from the training data: no other amount of data compares"
         if _is_by_tokens(frame.protocols[first.column])

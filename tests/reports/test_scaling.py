@@ -219,6 +219,13 @@ def test_other_numbers_of_epochs_and_scores_of_tokens_are_not_mixed(tmp_path, wr
     assert all("a tokenizer made from the training data" in one.note for one in found)
     table = scaling_tables(scalings(found))[0]
     assert "2 sizes, 4 needed" in table.data["note"].iloc[0]
+    more = [
+        write_run(tmp_path / "more", label=f"atinuke-{size}", config=_config(size, epochs=epochs), train_size=40_000)
+        for size in (10, 20) for epochs in (1, 16)
+    ]  # fmt: skip
+    frame = read_frame(more)
+    found = series_of(frame, measure(frame, num_resamples=50)[0])
+    assert {one.name for one in found} == {"atinuke {max_epochs=1}", "atinuke {max_epochs=16}"}
 
 
 def test_of_one_size_the_variant_selected_on_held_out_data_counts(tmp_path, write_run):
