@@ -35,7 +35,7 @@ OPTIMUM_NOTE = (
     "The size and the tokens of one epoch that the law calls best for a budget of training FLOPs, which these runs "
     "spend as k·N^c·D, all their epochs counted; intervals over refits of drawn data. Measured: the least mean "
     "error of a run here that spent no more. Budgets are the middle and the largest of the runs here, and ten times "
-    "that, which is extrapolated."
+    "that; “extrapolated”: the budget, the best size or the best tokens are beyond all runs here."
 )
 CHECK_NOTE = (
     "The law fitted without the points in question, and what it says of them beside what was measured. Miss: "
@@ -166,7 +166,6 @@ def _laws(found: Sequence[Scaling]) -> Table:
     data, shown = [], []
     for one in found:
         series = one.series
-        points = f"{series.num_sizes} × {series.num_amounts}" if one.is_over_both else str(len(one.part))
         first = {"task": series.task, "core": series.name, "error": series.quantity, "over": one.over_name}
         figures, texts = _parameters(one)
         noise = one.law.noise if one.law else math.nan
@@ -175,9 +174,18 @@ def _laws(found: Sequence[Scaling]) -> Table:
             {**first, "points": len(one.part), **figures, "noise": noise, "size_is": series.size_name, "note": note}
         )
         percent = number(100 * noise, 1, unit=" %")
-        shown.append({**first, "points": points, **texts, "noise": percent, "note": note})
+        shown.append({**first, "points": _points_of(one), **texts, "noise": percent, "note": note})
     is_cut = any(one.series.is_cut for one in found)
     return Table("scaling", "Scaling laws", pd.DataFrame(shown), pd.DataFrame(data), (LAW_NOTE,), is_cut, SECTION)
+
+
+def _points_of(one: Scaling) -> str:
+    """How many points a law has, and how many sizes on how many amounts they are."""
+    sizes, amounts = one.part.num_sizes, one.part.num_amounts
+    if not one.is_over_both:
+        return str(len(one.part))
+    whole = f"{sizes} × {amounts}"
+    return whole if len(one.part) == sizes * amounts else f"{len(one.part)} of {whole}"
 
 
 def _parameters(one: Scaling) -> tuple[dict[str, float], dict[str, str]]:
@@ -221,7 +229,8 @@ def _optima(found: Sequence[Scaling]) -> Table | None:
             spent = one.part.operations <= best.budget * 1.001
             measured = float(one.part.values[spent].min()) if spent.any() else math.nan
             first = {"task": one.series.task, "core": one.series.name}
-            is_beyond = best.budget > one.part.operations.max() * 1.001
+            is_dearer = best.budget > one.part.operations.max() * 1.001
+            is_beyond = is_dearer or _is_beyond(best.size, one.part.sizes) or _is_beyond(best.tokens, one.part.tokens)
             data.append(
                 {**first, "training_flops": best.budget, "is_extrapolated": is_beyond}
                 | _spread("size", best.size, best.sizes)
@@ -233,13 +242,17 @@ def _optima(found: Sequence[Scaling]) -> Table | None:
                 {**first, "training FLOPs": f"{best.budget:.2g}" + (" (extrapolated)" if is_beyond else ""),
                  "best size": counted(best.size, best.sizes), "best tokens": counted(best.tokens, best.amounts),
                  one.series.quantity: f"{number(best.value)} [{number(best.values.low)}, {number(best.values.high)}]",
-                 "measured": MISSING if is_beyond else number(measured)}
+                 "measured": MISSING if is_dearer else number(measured)}
             )  # fmt: skip
     if not data:
         return None
     table = pd.DataFrame(shown).fillna(MISSING)
     return Table("scaling-optimum", "Compute-optimal size and data", table, pd.DataFrame(data), (OPTIMUM_NOTE,),
                  any(one.series.is_cut for one in found), SECTION)  # fmt: skip
+
+
+def _is_beyond(value: float, measured: np.ndarray) -> bool:
+    return not measured.min() / 1.05 < value < measured.max() * 1.05
 
 
 def _spread(name: str, value: float, interval: Interval) -> dict[str, float]:

@@ -195,7 +195,7 @@ def test_the_law_the_best_sizes_the_check_and_a_sentence(grid):
     assert law["b_low"] < 0.4 < law["b_high"]
     assert tables["scaling"].is_flagged
     best = tables["scaling-optimum"].data
-    assert best["is_extrapolated"].tolist() == [False, False, True]
+    assert best["is_extrapolated"].tolist() == [False, True, True]
     assert best["size"].is_monotonic_increasing
     checked = tables["scaling-check"].data
     assert checked["fitted without"].tolist() == ["largest size"] * 4 + ["most data"] * 4
