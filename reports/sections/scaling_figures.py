@@ -22,15 +22,20 @@ _MOST_LETTERS = 20
 def scaling_plots(found: Sequence[Scaling]) -> list[Plot]:
     """Every law over size and data has a figure; the others of a task share one."""
     plots = [_over_both(one) for one in found if one.is_over_both]
-    alone: dict[tuple[str, str], list[Scaling]] = {}
+    alone: dict[tuple[str, str, bool], list[Scaling]] = {}
     for one in found:
-        if not one.is_over_both:
-            alone.setdefault((one.series.task, one.series.quantity), []).append(one)
-    return plots + [_over_one(own) for own in alone.values() if _is_drawable(own)]
+        if not one.is_over_both and (_along(one) > 0).all():
+            alone.setdefault((one.series.task, one.series.quantity, _is_by_data(one)), []).append(one)
+    return plots + [_over_one(own) for own in alone.values()]
 
 
-def _is_drawable(found: Sequence[Scaling]) -> bool:
-    return any(np.isfinite(one.part.sizes).all() for one in found)
+def _is_by_data(one: Scaling) -> bool:
+    """Whether what is no law over both is drawn over data, and not over size."""
+    return one.over == (1,) or one.part.num_sizes < 2
+
+
+def _along(one: Scaling) -> np.ndarray:
+    return one.part.tokens if _is_by_data(one) else one.part.sizes
 
 
 def _over_both(one: Scaling) -> Plot:
@@ -137,25 +142,25 @@ def _predicted(one: Scaling) -> tuple[Predicted, ...]:
 
 def _over_one(found: Sequence[Scaling]) -> Plot:
     """The cores of a task beside each other, over size or data, and over operations."""
-    drawn = [one for one in found if _is_drawable([one])][:MOST_VARIANTS]
+    drawn = list(found)[:MOST_VARIANTS]
     look = looks(sorted(one.series.name for one in drawn))
-    is_data = all(one.over == (1,) for one in drawn)
+    is_data = _is_by_data(drawn[0])
     first, second = [], []
     for one in drawn:
         series, own = one.part, look[one.series.name]
-        x = series.tokens if is_data else series.sizes
+        x = _along(one)
         places = np.argsort(x, kind="stable")
         first.append(_marks(series, places, one.series.name, own, x, _curve(one, x)))
         second.append(_marks(series, places, one.series.name, own, series.operations))
     label = "tokens of an epoch" if is_data else drawn[0].part.size_name
     panels = [Panel(label, tuple(first))]
-    if all(np.isfinite(one.part.operations).all() for one in drawn):
+    if all(one.knows_operations for one in drawn):
         panels.append(Panel("training FLOPs", tuple(second)))
     task, quantity = drawn[0].series.task, drawn[0].series.quantity
     some = f"; {len(drawn)} of {len(found)} cores" if len(drawn) < len(found) else ""
     what = "data" if is_data else "size"
     title = f"{task}: error by {what} (mean, 95 % interval; lines: fitted laws{some})"
-    return scaling_figure(f"scaling-{slug(task)}", title, quantity, tuple(panels))
+    return scaling_figure(f"scaling-{slug(task)}{'-data' if is_data else ''}", title, quantity, tuple(panels))
 
 
 def _curve(one: Scaling, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

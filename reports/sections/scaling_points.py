@@ -149,7 +149,8 @@ def series_of(frame: Frame, cells: Cells) -> list[Series]:
     # No law has a logarithm of an error of 0.
     chosen = {kind: [cell for cell in _one_a_place(frame, own) if _error(cell) > 0] for kind, own in groups.items()}
     found = {kind: own for kind, own in chosen.items() if len(own) > 1}
-    return [_series(frame, *_names(kind, own, list(found)), own) for kind, own in found.items()]
+    made = (_series(frame, *_names(kind, own, list(found)), own) for kind, own in found.items())
+    return [one for one in made if max(one.num_sizes, one.num_amounts) > 1]
 
 
 def _names(kind: _Kind, cells: Sequence[Cell], kinds: Sequence[_Kind]) -> tuple[str, str]:

@@ -220,7 +220,8 @@ def test_other_numbers_of_epochs_and_scores_of_tokens_are_not_mixed(tmp_path, wr
     table = scaling_tables(scalings(found))[0]
     assert "2 sizes, 4 needed" in table.data["note"].iloc[0]
     more = [
-        write_run(tmp_path / "more", label=f"atinuke-{size}", config=_config(size, epochs=epochs), train_size=40_000)
+        write_run(tmp_path / "more", label=f"atinuke-{size}", config=_config(size, epochs=epochs), train_size=40_000,
+                  edit={"cost": {"parameters": size**2}})
         for size in (10, 20) for epochs in (1, 16)
     ]  # fmt: skip
     frame = read_frame(more)
@@ -270,6 +271,19 @@ def test_runs_of_before_among_others_are_left_out_of_a_law_over_data(grid, tmp_p
     assert (len(found.series), len(found.part)) == (17, 16)
     assert found.is_over_both
     assert len(scaling_plots([found])) == 1
+
+
+def test_one_size_on_two_amounts_is_drawn_over_data_and_two_unknown_amounts_are_no_series(tmp_path, write_run):
+    for tokens, whole in ((1e5, False), (4e5, True)):
+        _run(tmp_path, write_run, 1e4, tokens, is_whole=whole)
+        write_run(tmp_path, "transformer", train_size=int(tokens), config=_config().replace("atinuke", "transformer"),
+                  label=f"t-{'x' * int(tokens / 1e4)}")  # fmt: skip
+    frame = read_frame([tmp_path])
+    found = scalings(series_of(frame, measure(frame, num_resamples=50)[0]))
+    assert [one.series.name for one in found] == ["atinuke"]
+    assert found[0].notes == ("no fit: 2 amounts of data, 4 needed",)
+    (plot,) = scaling_plots(found)
+    assert plot.name == "scaling-snli-data"
 
 
 def test_names_on_figures_are_short(tmp_path, write_run):
