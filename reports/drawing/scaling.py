@@ -111,8 +111,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
         low, high = np.array(one.intervals).T
         is_known = np.isfinite(low) & np.isfinite(high)
         axes.vlines(one.x[is_known], low[is_known], high[is_known], color=own.colour, lw=1, alpha=0.6)
-        style = {"color": own.colour, "marker": own.marker, "ms": 5.5, "ls": ""}
-        (mark,) = axes.plot(one.x, one.values, label="" if panel.curves else one.name, **style)
+        name = "" if panel.curves else one.name
+        (mark,) = axes.plot(one.x, one.values, label=name, color=own.colour, marker=own.marker, ls="", ms=5.5)
         tip(mark, *one.tips)
     for _, curve in panel.curves:
         axes.plot(*curve, color=SOFT, lw=0.9, zorder=0)
