@@ -176,9 +176,10 @@ class SuiteCellRecord(_Record):
 
 
 class SuiteColumnRecord(_Record):
-    """A column of a suite, with the level of each factor where it is a cell of a factorial."""
+    """A column of a suite: its level of each factor in a factorial, the column that it is on fewer examples."""
 
     levels: dict[str, str] = Field({})
+    part_of: str | None = None
 
 
 class SuiteAsReadRecord(_Record):

@@ -24,7 +24,9 @@ from .sections.figures import draw, looks_of
 from .sections.findings import Findings, findings
 from .sections.headline import blocks_of, headline
 from .sections.published import beside, published_plots, published_table
-from .sections.scaling import scaling_plots, scaling_table, series_of
+from .sections.scaling import Scaling, scaling_findings, scaling_tables, scalings
+from .sections.scaling_figures import scaling_plots
+from .sections.scaling_points import series_of
 from .sections.slice_examples import SliceExamples, slice_examples
 from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
@@ -118,7 +120,9 @@ def _of_runs(
     others = elsewhere(frame, cells, look, reference, runs)
     across = across_tasks(frame, cells, blocks, look)
     said = findings(frame, cells, blocks, across, others, look)
-    tables, plots = _deeper(frame, cells, margin)
+    laws = scalings(series_of(frame, cells))
+    said = replace(said, tables=(*said.tables, *scaling_findings(laws)))
+    tables, plots = _deeper(frame, cells, laws, margin)
     record = beside(frame, cells, published)
     factorials, not_taken_apart = attributions(frame, cells, suites, margin)
     found = [
@@ -159,15 +163,17 @@ def _of_runs(
     )
 
 
-def _deeper(frame: Frame, cells: Cells, margin: float | None) -> tuple[list[Table], list[Plot]]:
+def _deeper(
+    frame: Frame, cells: Cells, laws: Sequence[Scaling], margin: float | None
+) -> tuple[list[Table], list[Plot]]:
     """What needs several variants of one core: its ablation, how it scales, its gain from earlier training."""
     tables, plots = [], []
     if changed := ablations(frame, cells, margin):
         tables.append(ablation_table(frame, changed, margin))
         plots += ablation_plots(frame, changed, margin)
-    if sizes := series_of(frame, cells):
-        tables.append(scaling_table(frame, sizes))
-        plots += scaling_plots(frame, sizes)
+    if laws:
+        tables += scaling_tables(laws)
+        plots += scaling_plots(laws)
     if (moved := transfers(frame, margin)).gains:
         tables.append(transfer_table(moved, margin))
         plots += transfer_plots(moved)

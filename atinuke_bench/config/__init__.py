@@ -32,6 +32,7 @@ from atinuke_bench.config.runs import (
     make_run_config,
 )
 from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin, with_task_files
+from atinuke_bench.config.train_limits import with_train_limits
 from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
 __all__ = [
@@ -75,4 +76,5 @@ __all__ = [
     "read_yaml",
     "with_factors",
     "with_task_files",
+    "with_train_limits",
 ]

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SerializeAsAny, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, SerializeAsAny, field_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
 from atinuke_bench.config.cores import CoreConfig, PresetTraining, core_config_class
 from atinuke_bench.config.declarations import Declaration
+from atinuke_bench.config.written import number_in_text
 from atinuke_bench.errors import ConfigError
 
 #: The largest seed that every generator of random numbers takes.
 MOST_SEED = 2**32 - 1
+
+
+def _count_or_part(limit: Any) -> int | float | None:
+    """A count stays a whole number, so that runs keep their identities."""
+    found = number_in_text(limit)
+    if found is None:
+        return None
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        if found >= 2 and float(found).is_integer():
+            return int(found)
+        if 0 < found < 1:
+            return float(found)
+    raise ValueError(f"a number of examples, at least 2, or a part of them between 0 and 1; found {limit!r:.80}")
+
+
+#: How many examples to train on: a number, or below 1 a part of those that there are.
+TrainLimit = Annotated[int | float, BeforeValidator(_count_or_part)]
 
 
 class MicroworldConfig(Frozen):
@@ -83,7 +101,9 @@ class TrainingConfig(Frozen):
     held_out_fraction: float = Field(0.1, gt=0, lt=0.5)
     held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
     patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
-    train_limit: int | None = Field(None, ge=2, description="train on N examples only, drawn from all over the split")
+    train_limit: TrainLimit | None = Field(
+        None, description="train on N examples only, or on a part (0.25: a quarter), drawn from all over the split"
+    )
     drop_overlap: bool | None = Field(None, description="leave out of train what evaluated splits have too")
 
     @field_validator("drop_overlap")

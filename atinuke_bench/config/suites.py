@@ -13,7 +13,7 @@ from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
 from atinuke_bench.config.cores import is_floor
 from atinuke_bench.config.declarations import Declaration, find_task, is_task_file
-from atinuke_bench.config.runs import MOST_SEED, SourceConfig
+from atinuke_bench.config.runs import MOST_SEED, SourceConfig, TrainLimit
 from atinuke_bench.errors import ConfigError, nearest
 
 
@@ -36,6 +36,8 @@ class CoreVariant(Frozen):
     tasks: list[str] | None = None
     #: The level of each factor that this column is a combination of; left out of records where there are none.
     levels: dict[str, str] = Field({}, exclude_if=lambda found: not found)
+    #: The column that this one is on fewer training examples (`config.train_limits`); left out where there is none.
+    part_of: str | None = Field(None, exclude_if=lambda found: found is None)
 
 
 class SuiteConfig(Frozen):
@@ -48,6 +50,8 @@ class SuiteConfig(Frozen):
     cores: dict[str, CoreVariant] = Field(min_length=1)
     #: What one of the cores is varied in, or two of them differ in (`config.factors`): a column each combination.
     factors: dict[str, Any] = Field({}, exclude_if=lambda found: not found)
+    #: Of how many examples each trained core learns too, beside all of them (`config.train_limits`).
+    train_limits: list[TrainLimit] = Field([], exclude_if=lambda found: not found)
     seeds: list[Annotated[int, Field(ge=0, le=MOST_SEED)]] = Field(min_length=1)
     #: Where the data comes from unless the user says otherwise; official files in a folder by default.
     source: SourceConfig | None = None
@@ -84,7 +88,7 @@ class SuiteConfig(Frozen):
         for task in self.task_overrides:
             if task not in self.tasks:
                 raise ValueError(f"task_overrides names {task!r}, which is none of the suite's tasks")
-        for what, values in (("tasks", self.tasks), ("seeds", self.seeds)):
+        for what, values in (("tasks", self.tasks), ("seeds", self.seeds), ("train_limits", self.train_limits)):
             if len(set(values)) < len(values):
                 raise ValueError(f"{what} has a value twice; found {values}")
         return self

@@ -32,7 +32,16 @@ class Cut:
     note: str = ""
 
 
-def limit_rows(num_examples: int, limit: int) -> Rows:
+def num_limited(num_examples: int, limit: float) -> int:
+    """How many examples a limit leaves; one below 1 is a part of them.
+
+    >>> num_limited(100, 5), num_limited(3, 10), num_limited(100, 0.25), num_limited(100, 0.001)
+    (5, 3, 25, 2)
+    """
+    return min(num_examples, max(2, round(num_examples * limit)) if 0 < limit < 1 else int(limit))
+
+
+def limit_rows(num_examples: int, limit: float) -> Rows:
     """The rows that a limit leaves, ascending: drawn at random, so that they come from all over the split.
 
     A larger limit keeps all that a smaller one keeps.
@@ -40,7 +49,7 @@ def limit_rows(num_examples: int, limit: int) -> Rows:
     >>> set(limit_rows(100, 5)) < set(limit_rows(100, 10)), len(limit_rows(3, 10))
     (True, 3)
     """
-    return np.sort(np.random.default_rng(_LIMIT_SEED).permutation(num_examples)[:limit])
+    return np.sort(np.random.default_rng(_LIMIT_SEED).permutation(num_examples)[: num_limited(num_examples, limit)])
 
 
 def hold_out(num_examples: int, fraction: float, limit: int, groups: Sequence[object] | None = None) -> Cut:

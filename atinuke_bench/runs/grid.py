@@ -20,6 +20,7 @@ from atinuke_bench.config import (
     read_named_yaml,
     with_factors,
     with_task_files,
+    with_train_limits,
 )
 from atinuke_bench.errors import ConfigError, UnknownNameError
 
@@ -48,10 +49,11 @@ def built_in_suites() -> dict[str, Path]:
 def read_suite(name_or_file: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> SuiteConfig:
     """A built-in suite by name, or one from a YAML file with what the files among its tasks declare; ConfigError.
 
-    Its factors are columns then. `overrides` are added to those of all its runs.
+    Its factors and `train_limits` are columns then. `overrides` are added to those of all its runs.
     """
     record, path = read_named_yaml("suite", name_or_file, built_in_suites())
     suite = with_factors(with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path), path)
+    suite = with_train_limits(suite, path)
     return suite.model_copy(update={"overrides": {**suite.overrides, **overrides}}) if overrides else suite
 
 

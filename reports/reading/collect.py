@@ -136,7 +136,9 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
     for suite in suites:
         for entry in suite.grid:
             if (place := suite.folder(entry)) is not None:
-                collector.called.setdefault(str(place), set()).add((suite.name, entry["variant"]))
+                # A core is called the same on every part of the data: its columns of results tell the parts.
+                name = suite.wholes.get(entry["variant"], entry["variant"])
+                collector.called.setdefault(str(place), set()).add((suite.name, name))
     studies, unread = read_studies(found)
     collector.gaps += unread
     trials = {folder for study in studies for folder in study.folders()}

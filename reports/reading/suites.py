@@ -19,13 +19,15 @@ from .frame import Gap
 class Suite:
     """The grid of a suite: of each run its task, variant, core, seed and folder (None where it never started).
 
-    `levels` has the level of each factor of the variants that are cells of its factorial.
+    `levels` has the level of each factor of the variants that are cells of its factorial, `wholes` for each variant
+    that learns from a part of the data the one that learns from all.
     """
 
     name: str
     grid: tuple[Mapping[str, Any], ...]
     store: Path
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    wholes: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, entry: Mapping[str, Any]) -> Path | None:
         """The run folder of an entry of the grid, absolute."""
@@ -63,10 +65,15 @@ def _read(paths: set[Path]) -> tuple[list[Suite], list[Gap]]:
         try:
             record = read_record(SuiteRecord, path)
             kept = tuple(entry for entry in record["cells"] if entry.get("in_grid", True))
-            found.append(Suite(record["name"], kept, path.parent.parent, _levels(record)))
+            found.append(Suite(record["name"], kept, path.parent.parent, _levels(record), _wholes(record)))
         except RunFolderError as error:
             gaps.append(Gap(str(path), f"damaged record of a suite: {error}"))
     return found, gaps
+
+
+def _wholes(record: Mapping[str, Any]) -> dict[str, str]:
+    columns = record.get("suite", {}).get("cores", {})
+    return {name: column["part_of"] for name, column in columns.items() if column.get("part_of")}
 
 
 def _levels(record: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -1,245 +1,331 @@
-"""Score and loss against parameters and training FLOPs, and the power law they follow, where there are enough sizes.
+"""How the error of a core falls with its size and with its data: the law, the best size for a budget, and a check.
 
-Points belong to one series when they are variants of one core in one column that differ in size alone. The law is
-y = a * x^b, fitted by least squares on logarithms of the means over seeds; y is the loss, or the distance of the score
-from its best (100 less the score). The interval of b is Student's, so that it holds the scatter of the sizes around
-the line, seeds included. No constant is fitted: a few sizes cannot tell it from the exponent.
+Which runs belong together is in `scaling_points.py`, the law in `statistics/scaling.py`.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
-from scipy import stats
 
-from atinuke_bench.config import is_floor
 from atinuke_bench.formatting import MISSING, number
 
-from ..drawing.labels import label_points, plain_log_axis
-from ..drawing.style import MOST_VARIANTS, Look, Plot, finished, looks, new_figure, slug
-from ..reading.column import Column
-from ..reading.frame import Frame
-from ..statistics.cells import Cell, Cells
+from ..drawing.labels import compact
+from ..statistics.scaling import Interval, Law, fit, intervals
+from ..statistics.scaling_use import Check, Operations, Optimum, check, growth, optima
+from .findings import Finding, TableFindings
+from .scaling_points import Series
 from .table import Table
 
-#: Fewest sizes of a fit, and how far apart the smallest and the largest must be.
-FEWEST_SIZES = 4
-LEAST_RATIO = 4.0
-
-COSTS = {"cost.parameters": "parameters", "cost.training_flops": "training FLOPs"}
-_SIZES = {f"core.{name}" for name in ("hidden_size", "num_layers", "num_heads", "feedforward_size", "max_positions")}
-NOTE = (
-    f"y = a·x^b, by least squares on logarithms of means over seeds, for {FEWEST_SIZES} or more sizes that are "
-    f"{LEAST_RATIO:g} or more times apart; y is the loss, or 100 less the score where more is better. The interval "
-    "of b is Student's over the sizes. A law fitted here says nothing of sizes beyond those measured."
+SECTION = "scaling"
+AXES = ("sizes", "amounts of data")
+_LEFT_OUT = ("largest size", "most data")
+LAW_NOTE = (
+    "y = E + A/N^a + B/D^b (Hoffmann et al. 2022) of the error y: a loss, or 100 less the score. N: parameters "
+    "without look-up tables where every run recorded them; D: tokens of one epoch, so that repeated ones count "
+    "once. Huber's loss of log y, minimised over the means over seeds; brackets: 95 % profile intervals, in which "
+    "seeds and the law's own faults are noise, the choice of test examples is not. “–” with a bracket from 0 or up to "
+    "∞: the points do not tell the parameter. E is left out where fewer than five levels of one axis cannot tell it."
+)
+OPTIMUM_NOTE = (
+    "The size and the tokens of one epoch that the law calls best for a budget of training FLOPs, which these runs "
+    "spend as k·N^c·D, all their epochs counted; intervals over refits of drawn data. Measured: the least mean "
+    "error of a run here that spent no more. Budgets are the middle and the largest of the runs here, and ten times "
+    "that; “extrapolated”: the budget, the best size or the best tokens are beyond all runs here."
+)
+CHECK_NOTE = (
+    "The law fitted without the points in question, and what it says of them beside what was measured. Miss: "
+    "predicted less measured, as a share of measured. Brackets: where a mean over seeds should be in 95 % of cases."
 )
 
 
 @dataclass(frozen=True)
-class PowerLaw:
-    """y = coefficient * x ** exponent, with the 95 % interval of the exponent and the share of variance it explains."""
+class Scaling:
+    """What a series says: its law with what follows from it, or a note why there is none.
 
-    coefficient: float
-    exponent: float
-    low: float
-    high: float
-    r_squared: float
-
-
-@dataclass(frozen=True)
-class Series:
-    """One core in one column, smallest size first: its costs, scores with their intervals, and losses."""
-
-    column: Column
-    name: str
-    variants: tuple[str, ...]
-    costs: Mapping[str, np.ndarray]
-    scores: np.ndarray
-    intervals: tuple[tuple[float, float], ...]
-    losses: np.ndarray
-    loss_name: str
-    higher_is_better: bool
-
-
-def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw:
-    """The power law through points; ValueError with the reason when it cannot be fitted.
-
-    >>> law = fit_power_law([1, 2, 4, 8], [8, 4, 2, 1])
-    >>> round(law.exponent, 6), round(law.coefficient, 6)
-    (-1.0, 8.0)
+    `over` are the axes of the law, 0 for size and 1 for data; `part` the points that it was fitted to.
     """
-    points = np.array([x, y], dtype=np.float64)  # [2, N]
-    sizes, values = points[:, (np.isfinite(points) & (points > 0)).all(axis=0)]
-    num_sizes = len(np.unique(sizes))
-    if num_sizes < FEWEST_SIZES:
-        raise ValueError(f"no fit: {num_sizes} size{'s' * (num_sizes != 1)}, {FEWEST_SIZES} needed")
-    if (ratio := sizes.max() / sizes.min()) < LEAST_RATIO:
-        raise ValueError(f"no fit: sizes are {ratio:.1f} times apart, {LEAST_RATIO:g} needed")
-    line = stats.linregress(np.log(sizes), np.log(values))
-    slope = float(line.slope)
-    half = float(stats.t.ppf(0.975, len(sizes) - 2)) * line.stderr
-    return PowerLaw(math.exp(line.intercept), slope, slope - half, slope + half, float(line.rvalue**2))
+
+    series: Series
+    part: Series
+    over: tuple[int, ...] = ()
+    law: Law | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    optima: tuple[Optimum, ...] = ()
+    growth: tuple[float, Interval] | None = None
+    checks: Mapping[str, Check] = field(default_factory=dict)
+
+    @property
+    def is_over_both(self) -> bool:
+        return self.law is not None and len(self.over) == 2
+
+    @property
+    def knows_operations(self) -> bool:
+        """Whether every run recorded what its training took."""
+        return bool((self.part.operations > 0).all())
+
+    @property
+    def over_name(self) -> str:
+        return {(0, 1): "size and data", (0,): "size", (1,): "data", (): MISSING}[self.over]
+
+    def is_told(self, parameter: str) -> bool:
+        """Whether the points say that a parameter is above 0, and how large it is at most."""
+        own = self.intervals[parameter]
+        return own.low > 0 and not own.is_open
+
+    def name_of(self, parameter: str) -> str:
+        """The name of a parameter of the law in the table: of a law of data alone, B and b."""
+        return {"A": "B", "a": "b"}.get(parameter, parameter) if self.over == (1,) else parameter
 
 
-def series_of(frame: Frame, cells: Cells) -> list[Series]:
-    """Every core with two or more sizes in a column."""
-    groups: dict[tuple[Column, str, str], list[Cell]] = {}
-    for cell in (cell for own in cells.values() for cell in own.values()):
-        config, core = frame.config(cell.runs[0]), frame.value(cell.runs[0], "core")
-        if config and not is_floor(core):
-            kind = {name: value for name, value in config.items() if name.startswith("core.") and name not in _SIZES}
-            groups.setdefault((cell.column, core, json.dumps(kind, sort_keys=True, default=str)), []).append(cell)
-    sized = {key: sizes for key, own in groups.items() if len(sizes := _one_a_size(frame, own)) > 1}
-    num_kinds = Counter((column, core) for column, core, _ in sized)
-    return [
-        _series(frame, core if num_kinds[column, core] == 1 else own[0].variant, own)
-        for (column, core, _), own in sized.items()
-    ]
+def scalings(found: Sequence[Series]) -> list[Scaling]:
+    """The law of each series."""
+    return [_scaling(one) for one in found]
 
 
-def _one_a_size(frame: Frame, cells: Sequence[Cell]) -> list[Cell]:
-    """Of several variants of one size the one with the best selection score, as a user would have chosen it."""
-    best: dict[str, tuple[float, Cell]] = {}
-    for cell in cells:
-        config = frame.config(cell.runs[0])
-        key = json.dumps([config.get(name) for name in sorted(_SIZES)])
-        score = float(frame.runs.loc[list(cell.runs), "selection_score"].mean())
-        rank = -math.inf if math.isnan(score) else score if cell.higher_is_better else -score
-        if key not in best or rank > best[key][0]:
-            best[key] = rank, cell
-    return [cell for _, cell in best.values()]
-
-
-def _series(frame: Frame, name: str, cells: Sequence[Cell]) -> Series:
-    runs = frame.runs
-    costs = {key: _means(pd.to_numeric(runs[key], errors="coerce"), cells) for key in COSTS if key in runs}
-    order = np.argsort(next(iter(costs.values()))) if costs else np.arange(len(cells))
-    cells = [cells[place] for place in order]
-    losses, loss_name = _means(runs["loss"], cells), "evaluation loss"
-    if not np.isfinite(losses).all():
-        losses = np.array([np.mean([_last_loss(frame, run) for run in cell.runs]) for cell in cells])
-        loss_name = "training loss (last epoch)"
-    return Series(
-        cells[0].column,
-        name,
-        tuple(cell.variant for cell in cells),
-        {key: values[order] for key, values in costs.items()},
-        np.array([cell.mean for cell in cells]),
-        tuple(cell.interval for cell in cells),
-        losses,
-        loss_name,
-        cells[0].higher_is_better,
-    )
-
-
-def _means(values: pd.Series, cells: Sequence[Cell]) -> np.ndarray:
-    return np.array([float(values[list(cell.runs)].mean()) for cell in cells])
-
-
-def _last_loss(frame: Frame, run: int) -> float:
-    values = [epoch.get("loss") for epoch in frame.history(run)]
-    return float("nan") if not values or values[-1] is None else float(values[-1])
-
-
-def scaling_table(frame: Frame, found: Sequence[Series]) -> Table:
-    """One row a series, quantity and cost: the law, or why there is none."""
-    rows = [
-        {"task": frame.name_of(one.column), "core": one.name, "quantity": quantity, "against": COSTS[cost],
-         "sizes": len(one.variants), **_fit_figures(x, y)}
-        for one in found
-        for cost, x in one.costs.items()
-        for quantity, y in _quantities(one)
-    ]  # fmt: skip
-    data = pd.DataFrame(rows)
-    shown = data[["task", "core", "quantity", "against", "sizes"]].copy()
-    shown["exponent b"] = [
-        f"{number(row['exponent'], 3, sign=True)} [{number(row['low'], 3)}, {number(row['high'], 3)}]"
-        if math.isfinite(row["exponent"])
-        else MISSING
-        for row in rows
-    ]
-    shown["coefficient a"] = [f"{row['coefficient']:.3g}" if row["note"] == "" else MISSING for row in rows]
-    shown["R²"] = [number(row["r_squared"], 3) for row in rows]
-    shown["note"] = [row["note"] for row in rows]
-    return Table("scaling", "Power laws", shown, data, (NOTE,), section="scaling")
-
-
-def _quantities(one: Series) -> list[tuple[str, np.ndarray]]:
-    score = ("100 − score", 100 - one.scores) if one.higher_is_better else ("score", one.scores)
-    return [score, *([(one.loss_name, one.losses)] if np.isfinite(one.losses).any() else [])]
-
-
-def _fit_figures(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    try:
-        law = fit_power_law(x, y)
-    except ValueError as error:
-        nan = float("nan")
-        return {"exponent": nan, "low": nan, "high": nan, "coefficient": nan, "r_squared": nan, "note": str(error)}
-    return {**vars(law), "note": ""}
-
-
-def scaling_plots(frame: Frame, found: Sequence[Series]) -> list[Plot]:
-    """One figure a column: score and loss against both costs, a line where a law was fitted."""
-    columns: dict[Column, list[Series]] = {}
-    for one in found:
-        columns.setdefault(one.column, []).append(one)
-    return [plot for column, own in columns.items() if (plot := _figure(frame, column, own)) is not None]
-
-
-def _figure(frame: Frame, column: Column, found: Sequence[Series]) -> Plot | None:
-    costs = [cost for cost in COSTS if all(cost in one.costs for one in found)]
-    if not costs:
-        return None
-    drawn = found[:MOST_VARIANTS]
-    look = looks(sorted(one.name for one in drawn))
-    has_loss = any(np.isfinite(one.losses).any() for one in drawn)
-    num_rows = 1 + has_loss
-    figure, panels = new_figure(len(costs), 2.8 * num_rows, num_rows)
-    metric = frame.runs.loc[frame.runs["column"] == column, "metric"].iloc[0]
-    for place, axes in enumerate(panels):
-        row, cost = place // len(costs), costs[place % len(costs)]
-        _panel(axes, drawn, cost, is_loss=bool(row), look=look)
-        axes.set_xlabel(COSTS[cost])
-        axes.set_ylabel(drawn[0].loss_name if row else metric)
-    name = frame.name_of(column)
-    some = f"; {len(drawn)} of {len(found)} series" if len(drawn) < len(found) else ""
-    title = f"{name}: score and loss by size (mean, 95 % interval; thin lines: fitted power laws{some})"
-    return finished(figure, f"scaling-{slug(name)}", title, "scaling")
-
-
-def _panel(axes: Axes, found: Sequence[Series], cost: str, *, is_loss: bool, look: Mapping[str, Look]) -> None:
-    axes.set_xscale("log")
-    plain_log_axis(axes.xaxis)
-    for one in found:
-        own, x, y = look[one.name], one.costs[cost], one.losses if is_loss else one.scores
-        axes.plot(x, y, color=own.colour, marker=own.marker, ls="", ms=6)
-        if not is_loss:
-            low, high = np.array(one.intervals).T
-            axes.vlines(x, low, high, color=own.colour, lw=1.2)
-        turned = not is_loss and one.higher_is_better
+def _scaling(series: Series) -> Scaling:
+    """The first law that can be fitted: over both axes, over sizes on most data, over data of the largest size."""
+    notes = [series.note] if series.note else []
+    for over, part in _candidates(series):
         try:
-            law = fit_power_law(x, 100 - y if turned else y)
-        except ValueError:
-            axes.plot(x, y, color=own.colour, lw=0.6, ls=":")
-        else:
-            grid = np.geomspace(x.min(), x.max(), 50)
-            fitted = law.coefficient * grid**law.exponent
-            axes.plot(grid, 100 - fitted if turned else fitted, color=own.colour, lw=1, ls=own.line)
-    axes.margins(x=0.25)
-    ends = [(one.costs[cost][-1], (one.losses if is_loss else one.scores)[-1], look[one.name].name) for one in found]
-    lines = [
-        ((float(x), low), (float(x), high))
-        for one in found
-        for x, (low, high) in zip(one.costs[cost], one.intervals, strict=True)
-        if not is_loss and np.isfinite([x, low, high]).all()
-    ]
-    label_points(axes, [end for end in ends if np.isfinite(end[:2]).all()], lines)
+            law = fit([_axis(part, axis) for axis in over], part.values, [AXES[axis] for axis in over])
+        except ValueError as error:
+            notes.append(str(error))
+            continue
+        return _with_uses(Scaling(series, part, over, law, intervals(law), tuple(notes)))
+    return Scaling(series, series, notes=tuple(dict.fromkeys(notes)))
+
+
+def _with_uses(one: Scaling) -> Scaling:
+    """A fitted law with what follows from it, and with notes on what does not."""
+    assert one.law is not None, "a law"
+    part, over, notes = one.part, one.over, list(one.notes)
+    if len(over) == 1 and one.series.num_sizes > 1 < one.series.num_amounts:
+        notes.append(f"over {one.over_name} alone, with the {_LEFT_OUT[1 - over[0]]}")
+    if not one.law.has_constant:
+        notes.append("no E: five or more are needed to tell it")
+    checks, unchecked = _checks(part, over)
+    notes += unchecked
+    untold = [AXES[axis] for axis, name in zip(over, ("a", "b"), strict=False) if not one.is_told(name)]
+    if untold:
+        notes.append(f"how much {' and '.join(untold)} help is not told")
+    if untold or not (one.is_over_both and one.knows_operations):
+        return replace(one, notes=tuple(notes), checks=checks)
+    operations = Operations.of(part.sizes, part.tokens, part.operations)
+    best = tuple(optima(one.law, operations, _budgets(part.operations)))
+    return replace(one, notes=tuple(notes), checks=checks, optima=best, growth=growth(one.law, operations))
+
+
+def _candidates(series: Series) -> list[tuple[tuple[int, ...], Series]]:
+    found: list[tuple[tuple[int, ...], Series]] = []
+    known = series.where(np.isfinite(series.sizes) & np.isfinite(series.tokens))
+    if known.num_sizes > 1 and known.num_amounts > 1:
+        found.append(((0, 1), known))
+    if series.num_sizes > 1:
+        # Runs of before did not record their tokens; the protocol has their examples.
+        amounts = series.tokens if np.isfinite(series.tokens).all() else series.examples
+        found.append(((0,), series.where(amounts >= amounts.max() / 1.05)))
+    if known.num_amounts > 1:
+        found.append(((1,), known.where(known.sizes >= known.sizes.max() / 1.05)))
+    return found
+
+
+def _axis(part: Series, axis: int) -> np.ndarray:
+    return part.tokens if axis else part.sizes
+
+
+def _checks(part: Series, over: tuple[int, ...]) -> tuple[dict[str, Check], list[str]]:
+    found, notes = {}, []
+    for place, axis in enumerate(over):
+        try:
+            found[_LEFT_OUT[axis]] = check(
+                [_axis(part, one) for one in over], part.values, place, [AXES[one] for one in over]
+            )
+        except ValueError as error:
+            notes.append(f"not checked without the {_LEFT_OUT[axis]}: {str(error).removeprefix('no fit: ')}")
+    return found, notes
+
+
+def _budgets(operations: np.ndarray) -> np.ndarray:
+    low, high = operations.min(), operations.max()
+    return np.array([np.sqrt(low * high), high, 10 * high])
+
+
+def scaling_tables(found: Sequence[Scaling]) -> list[Table]:
+    """The laws, the best size for some budgets, and what each law said of points that it had not seen."""
+    tables = [_laws(found), _optima(found), _check_rows(found)]
+    return [table for table in tables if table is not None]
+
+
+def _laws(found: Sequence[Scaling]) -> Table:
+    data, shown = [], []
+    for one in found:
+        series = one.series
+        first = {"task": series.task, "core": series.name, "error": series.quantity, "over": one.over_name}
+        figures, texts = _parameters(one)
+        noise = one.law.noise if one.law else math.nan
+        note = "; ".join(one.notes)
+        data.append(
+            {**first, "points": len(one.part), **figures, "noise": noise, "size_is": series.size_name, "note": note}
+        )
+        percent = number(100 * noise, 1, unit=" %")
+        shown.append({**first, "points": _points_of(one), **texts, "noise": percent, "note": note})
+    is_cut = any(one.series.is_cut for one in found)
+    return Table("scaling", "Scaling laws", pd.DataFrame(shown), pd.DataFrame(data), (LAW_NOTE,), is_cut, SECTION)
+
+
+def _points_of(one: Scaling) -> str:
+    """How many points a law has, and how many sizes on how many amounts they are."""
+    sizes, amounts = one.part.num_sizes, one.part.num_amounts
+    if not one.is_over_both:
+        return str(len(one.part))
+    whole = f"{sizes} × {amounts}"
+    return whole if len(one.part) == sizes * amounts else f"{len(one.part)} of {whole}"
+
+
+def _parameters(one: Scaling) -> tuple[dict[str, float], dict[str, str]]:
+    """Value and interval of each parameter, as figures and as texts."""
+    figures: dict[str, float] = {}
+    texts = dict.fromkeys(("E", "A", "a", "B", "b"), MISSING)
+    for name in texts:
+        figures |= {name: math.nan, f"{name}_low": math.nan, f"{name}_high": math.nan}
+    if one.law is None:
+        return figures, texts
+    values = dict(zip(("A", "B"), one.law.coefficients, strict=False)) | {"E": one.law.constant}
+    values |= dict(zip(("a", "b"), one.law.exponents, strict=False))
+    for parameter, interval in one.intervals.items():
+        # What the points cannot fix is no finding, and the factor of an unknown power is none either.
+        is_told = one.is_told(parameter) and one.is_told(parameter.lower() if parameter != "E" else parameter)
+        name = one.name_of(parameter)
+        figures[name] = float(values[parameter]) if is_told else math.nan
+        figures[f"{name}_low"], figures[f"{name}_high"] = interval.low, interval.high
+        texts[name] = f"{_figure(figures[name]) if is_told else MISSING} {bracket(interval)}"
+    return figures, texts
+
+
+def _figure(value: float) -> str:
+    """A parameter to three digits; ∞ where it has no end."""
+    return "∞" if math.isinf(value) else f"{value:.3g}" if value < 1e4 else f"{value:.1e}"
+
+
+def bracket(interval: Interval) -> str:
+    """An interval of a parameter.
+
+    >>> bracket(Interval(0.1234, float("inf")))
+    '[0.123, ∞]'
+    """
+    return f"[{_figure(interval.low)}, {_figure(interval.high)}]"
+
+
+def _optima(found: Sequence[Scaling]) -> Table | None:
+    data, shown = [], []
+    for one in found:
+        for best in one.optima:
+            spent = one.part.operations <= best.budget * 1.001
+            measured = float(one.part.values[spent].min()) if spent.any() else math.nan
+            first = {"task": one.series.task, "core": one.series.name}
+            is_dearer = best.budget > one.part.operations.max() * 1.001
+            is_beyond = is_dearer or _is_beyond(best.size, one.part.sizes) or _is_beyond(best.tokens, one.part.tokens)
+            data.append(
+                {**first, "training_flops": best.budget, "is_extrapolated": is_beyond}
+                | _spread("size", best.size, best.sizes)
+                | _spread("tokens", best.tokens, best.amounts)
+                | _spread("error", best.value, best.values)
+                | {"measured": measured}
+            )
+            shown.append(
+                {**first, "training FLOPs": f"{best.budget:.2g}" + (" (extrapolated)" if is_beyond else ""),
+                 "best size": counted(best.size, best.sizes), "best tokens": counted(best.tokens, best.amounts),
+                 one.series.quantity: f"{number(best.value)} [{number(best.values.low)}, {number(best.values.high)}]",
+                 "measured": MISSING if is_dearer else number(measured)}
+            )  # fmt: skip
+    if not data:
+        return None
+    table = pd.DataFrame(shown).fillna(MISSING)
+    return Table("scaling-optimum", "Compute-optimal size and data", table, pd.DataFrame(data), (OPTIMUM_NOTE,),
+                 any(one.series.is_cut for one in found), SECTION)  # fmt: skip
+
+
+def _is_beyond(value: float, measured: np.ndarray) -> bool:
+    return not measured.min() / 1.05 < value < measured.max() * 1.05
+
+
+def _spread(name: str, value: float, interval: Interval) -> dict[str, float]:
+    return {name: value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def counted(value: float, interval: Interval) -> str:
+    """A count with its interval, in the units of figures.
+
+    >>> counted(98_304, Interval(81_000, 2_140_000))
+    '98k [81k, 2.1M]'
+    """
+    low, middle, high = (_count(one) for one in (interval.low, value, interval.high))
+    return f"{middle} [{low}, {high}]"
+
+
+def _check_rows(found: Sequence[Scaling]) -> Table | None:
+    data, shown = [], []
+    for one in found:
+        for left_out, own in one.checks.items():
+            for place, measured, predicted, interval, miss in zip(
+                own.places, own.measured, own.predicted, own.intervals, own.misses, strict=True
+            ):
+                size, tokens = one.part.sizes[place], one.part.tokens[place]
+                first = {"task": one.series.task, "core": one.series.name, "fitted without": left_out}
+                is_inside = interval.holds(measured)
+                data.append({**first, "size": size, "tokens": tokens, "measured": measured, "predicted": predicted,
+                             "low": interval.low, "high": interval.high, "miss": miss,
+                             "is_inside": is_inside})  # fmt: skip
+                shown.append(
+                    {**first, "size": _count(size), "tokens": _count(tokens), "error": one.series.quantity,
+                     "measured": number(measured), "predicted": number(predicted),
+                     "95 % interval": f"[{number(interval.low)}, {number(interval.high)}]",
+                     "miss": number(100 * miss, 1, sign=True, unit=" %"), "": "inside" if is_inside else "outside"}
+                )  # fmt: skip
+    if not data:
+        return None
+    return Table("scaling-check", "What the law says of runs that it was not fitted to", pd.DataFrame(shown),
+                 pd.DataFrame(data), (CHECK_NOTE,), any(one.series.is_cut for one in found), SECTION)  # fmt: skip
+
+
+def _count(value: float) -> str:
+    if math.isinf(value):
+        return "∞"
+    return MISSING if math.isnan(value) else compact(float(f"{value:.2g}"))
+
+
+def scaling_findings(found: Sequence[Scaling]) -> list[TableFindings]:
+    """A sentence for each law: what size and data are worth, the best size, and how well the law predicts."""
+    tasks = tuple(Finding(one.series.task, _sentence(one), "scaling") for one in found if one.law is not None)
+    return [TableFindings("scaling", "How errors fall with size and data", (), tasks)] if tasks else []
+
+
+def _sentence(one: Scaling) -> str:
+    assert one.law is not None, "a law"
+    what = f"{one.series.name}, {one.series.quantity} over {one.over_name}"
+    parts = []
+    for parameter, axis, power in zip(("a", "b"), one.over, one.law.exponents.tolist(), strict=False):
+        ends, what_falls = bracket(one.intervals[parameter]), ("size", "data")[axis]
+        told = f"{('N', 'D')[axis]}^−{_figure(power)} {ends}"
+        untold = f"a power that the runs do not tell {ends}"
+        parts.append(f"the part of {what_falls} falls as {told if one.is_told(parameter) else untold}")
+    if one.law.has_constant:
+        constant = one.intervals["E"]
+        left = f"{_figure(one.law.constant)} {bracket(constant)} stays"
+        parts.append(left if one.is_told("E") else f"at most {_figure(constant.high)} stays, and perhaps nothing")
+    if one.growth is not None:
+        power, interval = one.growth
+        parts.append(f"the best size grows with the budget to the power {_figure(power)} {bracket(interval)}")
+    for left_out, own in one.checks.items():
+        worst = float(own.misses[np.abs(own.misses).argmax()])
+        miss = number(100 * worst, 1, sign=True, unit=" %")
+        most = "at most " if len(own.misses) > 1 else ""
+        inside = f"{own.num_inside} of {len(own.misses)} inside the interval"
+        parts.append(f"fitted without the {left_out} it misses that by {most}{miss}, {inside}")
+    return f"{what}: {'; '.join(parts)}."

@@ -1,4 +1,4 @@
-"""Ablation, scaling, studies, slices and seed-wise tests: each on runs whose answer is known."""
+"""Ablation, studies, slices and seed-wise tests: each on runs whose answer is known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from atinuke_bench.reports.sections import figures
 from atinuke_bench.reports.sections.ablation import ablation_table, ablations
 from atinuke_bench.reports.sections.figures import slice_tables
 from atinuke_bench.reports.sections.headline import blocks_of, headline
-from atinuke_bench.reports.sections.scaling import fit_power_law, scaling_table, series_of
 from atinuke_bench.reports.sections.studies import studies_table
 from atinuke_bench.reports.statistics.cells import measure
 from atinuke_bench.reports.statistics.comparison import Family
@@ -94,60 +93,6 @@ def test_text_that_a_core_could_not_read_is_said_under_its_table(tmp_path, write
     assert note.startswith("snli: over 5 % of the tokens are [UNK]")
     assert "atinuke-nano 84.0 %" in note
     assert "bilstm" not in note
-
-
-# --- scaling ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_power_law_is_found_with_an_interval_that_covers_it():
-    generator = np.random.default_rng(0)
-    x = np.array([1e5, 3e5, 1e6, 3e6, 1e7])
-    laws = [fit_power_law(x, 40 * x**-0.2 * np.exp(generator.normal(0, 0.05, 5))) for _ in range(300)]
-    assert 0.91 <= np.mean([law.low <= -0.2 <= law.high for law in laws]) <= 0.99
-    assert np.mean([law.exponent for law in laws]) == pytest.approx(-0.2, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "reason"),
-    [
-        ([1, 10, 100], [3, 2, 1], "3 sizes, 4 needed"),
-        ([1, 10, 100, 1000], [3, 2, 1, np.nan], "3 sizes, 4 needed"),
-        ([10, 11, 12, 13], [4, 3, 2, 1], "1.3 times apart, 4 needed"),
-    ],
-)
-def test_a_law_is_refused_when_there_is_too_little_to_fit(x, y, reason):
-    with pytest.raises(ValueError, match=reason):
-        fit_power_law(x, y)
-
-
-def test_sizes_of_one_core_are_a_series_and_its_law_stands_in_the_table(tmp_path, write_run):
-    sizes = {64: 0.6, 128: 0.7, 256: 0.775, 512: 0.83125}
-    for hidden_size, right in sizes.items():
-        for seed in range(2):
-            label = f"atinuke-{hidden_size}"
-            folder = write_run(tmp_path, label=label, seed=seed, right=right, num=1600, config=_config(hidden_size))
-            _edit(folder, cost={"parameters": hidden_size**2, "training_flops": 1e6 * hidden_size**2})
-    write_run(tmp_path, "bilstm", config=_config())
-    frame = read_frame([tmp_path])
-    cells, _ = measure(frame, num_resamples=100)
-    (series,) = series_of(frame, cells)
-    assert series.name == "atinuke"
-    assert series.scores == pytest.approx([60, 70, 77.5, 83.125], abs=0.1)
-    row = scaling_table(frame, [series]).data.query("against == 'parameters' and quantity == '100 − score'").iloc[0]
-    # The distance from 100 falls by a quarter with each fourfold: log(0.75) / log(4).
-    assert row["exponent"] == pytest.approx(np.log(0.75) / np.log(4), abs=0.01)
-    assert row["low"] < row["exponent"] < row["high"]
-
-
-def test_of_one_size_the_variant_selected_on_held_out_data_counts(tmp_path, write_run):
-    for rate, right, selected in ((0.001, 0.6, 70.0), (0.01, 0.9, 50.0)):
-        config = _config().replace("0.001", str(rate))
-        _edit(write_run(tmp_path, right=right, config=config + f"# {rate}\n"), selection={"score": selected})
-    _edit(write_run(tmp_path, label="atinuke-micro", config=_config(128)), cost={"parameters": 4000})
-    frame = read_frame([tmp_path])
-    cells, _ = measure(frame, num_resamples=50)
-    (series,) = series_of(frame, cells)
-    assert series.scores[0] == pytest.approx(60, abs=0.5)
 
 
 # --- studies ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from atinuke_bench.config import MicroworldConfig, RunConfig
 from atinuke_bench.core.build import build_core
 from atinuke_bench.core.cost import TRAINING_FACTOR, count_parameters
 from atinuke_bench.data.features import Encoded
-from atinuke_bench.data.hold_out import limit_rows
+from atinuke_bench.data.hold_out import limit_rows, num_limited
 from atinuke_bench.microworld.generate import RECIPES
 from atinuke_bench.run_folder import folder_of
 from atinuke_bench.runs.forecast.seconds import NO_TIME, Line, Seconds
@@ -184,7 +184,8 @@ class _Looks:
         """The sizes that generated data will have, from its settings; units as the sample has them."""
         settings, training = self.run.source.microworld or MicroworldConfig(), self.run.training
         sizes = {split: _generated_size(self.run.task, split, settings) for split in RECIPES[self.run.task].sizes}
-        usable = min(sizes[sample.task.splits.train], training.train_limit or sizes[sample.task.splits.train])
+        usable = sizes[sample.task.splits.train]
+        usable = usable if training.train_limit is None else num_limited(usable, training.train_limit)
         held_out = max(1, min(training.held_out_limit, round(usable * training.held_out_fraction)))
         on_dev = training.select_on == "dev"
         test = headline(sample)
