@@ -29,6 +29,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "sweep",
         "predict",
         "evaluate",
+        "heads",
         "export",
         "score",
         "submit",
