@@ -118,8 +118,9 @@ def record_parts(record: Mapping[str, Any]) -> list[Table | str]:
     parts: list[Table | str] = [title, _table(record, shown)]
     if len(shown) < len(ranked):
         parts.append(f"the {len(shown)} of {len(ranked)} heads without which the score loses most; --json has all")
-    num_found = sum(_is_found(head) and head["drop"] > 0 for head in ranked)
-    parts.append(f"{num_found} of {len(ranked)} heads matter (*: p corrected < {_LEVEL}); layers and heads from 1")
+    if any(head["p_corrected"] is not None for head in ranked):
+        matter = sum(_is_found(head) and head["drop"] > 0 for head in ranked)
+        parts.append(f"{matter} of {len(ranked)} heads matter (*: p corrected < {_LEVEL}); layers and heads from 1")
     parts += [
         *_curve_lines(record["curve"]),
         *_slice_lines(record["slices"]),
@@ -174,7 +175,7 @@ def _curve_lines(curve: Mapping[str, Any] | None) -> list[str]:
 
 
 def _slice_lines(slices: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = sorted((one for one in slices if _is_found(one)), key=lambda one: -one["drop"])
+    found = sorted((one for one in slices if _is_found(one) and one["drop"] > 0), key=lambda one: -one["drop"])
     if not found:
         return []
     told = ", ".join(

@@ -32,8 +32,8 @@ def swap_p_values(one: SumSample, others: Sequence[SumSample], *, seed: int = 0)
     """
     fits = [other.units == one.units and other.statistics.shape == one.statistics.shape for other in others]
     found = np.full(len(others), np.nan)
-    places = np.flatnonzero(fits)
-    if not len(places) or not np.isfinite(one.value()):
+    places = [place for place, own in enumerate(fits) if own]
+    if not places or not np.isfinite(one.value()):
         return found
     width = one.statistics.shape[1]
     changes = np.concatenate([others[place].statistics - one.statistics for place in places], axis=1)  # [U, S * D]
@@ -64,7 +64,7 @@ def sign_p_values(differences: Floats, *, seed: int = 0) -> Floats:  # [U, K] ->
     # Sums of large numbers are less exact.
     least = observed - _TOLERANCE * np.maximum(1.0, np.abs(known).sum(axis=0))
     counts, total = np.zeros(differences.shape[1]), 0
-    for signs in _signs(*differences.shape, seed):
+    for signs in _signs(len(differences), differences.shape[1], seed):
         counts += (signs @ known >= least).sum(axis=0)
         total += len(signs)
     return np.where(np.isfinite(differences).any(axis=0), _p(counts, total, len(differences)), np.nan)
@@ -95,4 +95,4 @@ def _signs(num_units: int, width: int, seed: int) -> Iterator[Floats]:  # [X, U]
             bits = (rows[:, None] >> np.arange(num_units)) & 1
         else:
             bits = generator.integers(0, 2, size=(len(rows), num_units), dtype=np.int8)
-        yield 1.0 - 2.0 * bits
+        yield 1.0 - 2.0 * bits.astype(np.float64)

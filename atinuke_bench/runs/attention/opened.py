@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Opened:
         """Layer and number of every attention head, both from 0."""
         return [(number, head) for number, layer in enumerate(self.layers) for head in range(layer.num_heads)]
 
-    def by_layer(self, kept: Sequence[bool]) -> list[list[bool]]:
+    def by_layer(self, kept: Iterable[bool]) -> list[list[bool]]:
         """A flag for each head, in the order of `heads`, as one list a layer."""
         flags = iter(map(bool, kept))
         return [[next(flags) for _ in range(layer.num_heads)] for layer in self.layers]
@@ -77,9 +77,9 @@ def open_run(
         )
     prepared = _prepared(folder, result, run, data_dir)
     name = _labelled_split(prepared, split or result["split"])
-    on = _part(predictor, name, prepared.loaded.splits[name], limit)
+    on = part_of(predictor, name, prepared.loaded.splits[name], limit)
     is_selection = run.training.select_on == "dev" and name == prepared.task.splits.dev
-    selection = None if is_selection else _part(predictor, run.training.select_on, prepared.selection_examples, limit)
+    selection = None if is_selection else part_of(predictor, run.training.select_on, prepared.selection_examples, limit)
     return Opened(folder, result, predictor, layers, on, selection)
 
 
@@ -111,7 +111,8 @@ def _labelled_split(prepared: PreparedRun, name: str | None) -> str:
     return name
 
 
-def _part(predictor: Predictor, name: str, examples: Dataset, limit: int | None) -> Part:
+def part_of(predictor: Predictor, name: str, examples: Dataset, limit: int | None) -> Part:
+    """The labelled examples among some, of which `limit` draws so many."""
     task = predictor.task
     known = task.data.labelled(examples)
     examples = known if limit is None else known.select(limit_rows(len(known), limit))
