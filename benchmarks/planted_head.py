@@ -118,7 +118,7 @@ def train_one_head(prepared: PreparedRun, predictor: Predictor, layer: int, head
             optimiser.step()
 
 
-def planted(seed: int, num_epochs: int = 40) -> dict[str, Any]:
+def planted(seed: int, num_epochs: int = 30) -> dict[str, Any]:
     """Whether the planted head of a seed is first by both importances, and what else was found."""
     generator = np.random.default_rng(seed)
     layer, head = int(generator.integers(NUM_LAYERS)), int(generator.integers(NUM_HEADS))
@@ -132,8 +132,7 @@ def planted(seed: int, num_epochs: int = 40) -> dict[str, Any]:
     by_gradient = max(record["heads"], key=lambda one: one["gradient"])
     own = next(one for one in record["heads"] if (one["layer"], one["head"]) == (layer, head))
     others = [one for one in record["heads"] if one is not own]
-    looks = next(one for one in record["patterns"] if (one["layer"], one["head"], one["relation"]) ==
-                 (layer, head, "previous token"))  # fmt: skip
+    seen = {one["relation"]: one["mass"] for one in record["patterns"] if (one["layer"], one["head"]) == (layer, head)}
     return {
         "place": (layer, head),
         "score": record["score"],
@@ -144,7 +143,7 @@ def planted(seed: int, num_epochs: int = 40) -> dict[str, Any]:
         "first_on_curve": tuple(record["curve"]["order"][0]) == (layer, head),
         "is_significant": own["p_corrected"] < 0.05,
         "others_significant": sum(one["p_corrected"] < 0.05 for one in others),
-        "previous": looks["mass"],
+        "at_neighbours": float(seen["previous token"] + seen["next token"]),
         "gain": record["curve"]["gain"],
     }
 
@@ -178,8 +177,9 @@ def main() -> None:
         for seed in range(given.seeds):
             started = time.perf_counter()
             results.append(found := planted(seed))
-            print(seed, *(f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-                          for name, value in found.items()), f"{time.perf_counter() - started:.1f} s", flush=True)  # fmt: skip
+            shown = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+                     for name, value in found.items()]  # fmt: skip
+            print(seed, *shown, f"{time.perf_counter() - started:.1f} s", flush=True)
         for name in ("first_by_drop", "first_by_gradient", "first_on_curve", "is_significant"):
             print(f"{name}: {sum(found[name] for found in results)} of {len(results)}")
         drawn = [random_heads(seed) for seed in range(given.random)]

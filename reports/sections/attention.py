@@ -34,8 +34,9 @@ NOTE = (
 )
 PATTERN_NOTE = (
     "Mean attention of a token to keys that stand in a relation to it, in percent, and in brackets what as many keys "
-    "get on average that are drawn at random among those it sees. * p < 0.05 that they get more, by exchanging related "
-    "and drawn keys unit by unit, Holm's over the heads of a run. Special tokens do not ask."
+    "get on average that are drawn at random: other words that it sees in place of words, any tokens in place of "
+    "special ones. * p < 0.05 that related keys get more, by exchanging them with drawn ones unit by unit, Holm's over "
+    "the heads of a run. Special tokens do not ask."
 )
 SLICE_NOTE = (
     "What the examples of a slice lose without a head, the largest loss first: their mean own score in percent, p "

@@ -26,16 +26,22 @@ def _cores(model_folder):
         yield build_core(PretrainedCore.resolve(PretrainedConfig(model=str(model_folder(kind)))), 40)
 
 
+def _watch(core, layers):
+    """What was watched of each layer, the input of its projection, and the values of all heads."""
+    seen, said, values = {}, {}, {}
+    for number, layer in enumerate(layers):
+        layer.output.register_forward_pre_hook(lambda _, args, number=number: said.update({number: args[0]}))
+        layer.inputs[-1].register_forward_hook(lambda _, args, out, number=number: values.update({number: out}))
+    with torch.inference_mode(), watched(layers, lambda number, *found: seen.update({number: found})):
+        core(IDS, MASK)
+    return seen, said, values
+
+
 def test_what_is_watched_is_what_values_are_weighed_by(model_folder):
     """Probabilities times values are the input of the projection, for every kind of mask and position."""
     for core in _cores(model_folder):
-        core.eval()
-        layers, seen, said, values = core.attention_layers(), {}, {}, {}
-        for number, layer in enumerate(layers):
-            layer.output.register_forward_pre_hook(lambda _, args, number=number: said.update({number: args[0]}))
-            layer.inputs[-1].register_forward_hook(lambda _, args, out, number=number: values.update({number: out}))
-        with torch.inference_mode(), watched(layers, lambda number, *found: seen.update({number: found})):
-            core(IDS, MASK)
+        layers = core.eval().attention_layers()
+        seen, said, values = _watch(core, layers)
         assert sorted(seen) == list(range(len(layers))) == [0, 1]
         for number, layer in enumerate(layers):
             probabilities, visible = seen[number]

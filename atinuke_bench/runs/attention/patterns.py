@@ -1,10 +1,11 @@
 """What attention heads look at: attention to tokens that stand in some relation to the one that asks.
 
 For each relation and each asking token (special tokens never ask) attention to the related keys is summed, and meaned
-over the tokens of a unit that have any. Beside it is what as many keys would get that are drawn at random among those
-that the token sees; its expectation is their share. The test exchanges both, unit by unit: it is exact where, given the
-attention, any choice of related keys among the visible ones is as likely as any other, and it takes no two tokens of a
-unit as independent.
+over the tokens of a unit that have any. Beside it is what as many keys get that are drawn at random: in place of a word
+another word that the token sees, in place of the token itself any word, in place of a special token any token. So
+neither a special token that takes most of a head's attention nor one that is always seen counts for or against a
+relation. The test exchanges both, unit by unit: it is exact where, given the attention, any choice of related keys is
+as likely as any other, and it takes no two tokens of a unit as independent.
 
 Legend of shapes: N inputs of the core, H heads, T tokens, P relations, E examples.
 """
@@ -30,14 +31,13 @@ from .opened import Opened, Part
 
 #: Relations of every text; a task's links come after them.
 RELATIONS = ("previous token", "next token", "itself", "same token elsewhere", "first token", "separators")
-#: What is summed for each head: attention to related keys, to as many drawn ones, and the share of keys that they are.
-_SUMS = ("mass", "drawn", "chance")
 
 
 @dataclass(frozen=True)
 class Patterns:
     """Sums over asking tokens of each unit U, for each head A and relation P, and how many tokens asked.
 
+    `mass` is attention to related keys, `drawn` to as many drawn ones, and `chance` what is expected of these.
     `distance` (tokens) and `entropy` (nats) are means over all asking tokens, one a head.
     """
 
@@ -108,6 +108,7 @@ class _Watch:
 
     def __init__(self, tally: _Tally, batch: Batch, seed: int) -> None:
         self.tally, self.batch = tally, batch
+        self.last: tuple[Tensor, Tensor, Tensor] | None = None
         self.generator = torch.Generator().manual_seed(seed * 1_000_003 + int(batch["rows"][0]))
 
     def begin(self, core: nn.Module, args: Any, kwargs: Any) -> None:
@@ -119,10 +120,13 @@ class _Watch:
         self.asking = self.mask & ~is_special
         rows = self.batch["rows"].cpu().numpy()
         self.units = self.tally.unit_of_row[rows if len(rows) == len(ids) else np.repeat(rows, len(ids))]
-        related = relations_of(ids, specials)
+        # Who is drawn in place of a related key: another word, any word, or any token.
+        self.words = self.asking[:, None, :].expand(-1, ids.shape[1], -1)  # (N, T, T)
+        self.itself = torch.eye(ids.shape[1], dtype=torch.bool, device=ids.device)
+        self.related, self.kinds = relations_of(ids, specials), [0, 0, 1, 0, 2, 2]
         if self.tally.links is not None:
-            related.append(self._linked(self.tally.links, rows, ids))
-        self.related = torch.stack(related, dim=1)  # (N, P, T, T)
+            self.related.append(self._linked(self.tally.links, rows, ids))
+            self.kinds.append(0)
 
     def _linked(self, links: Links, rows: np.ndarray, ids: Tensor) -> Tensor:  # (N, T, T) bool
         found = torch.zeros(len(ids), ids.shape[1], ids.shape[1], dtype=torch.bool)
@@ -134,22 +138,37 @@ class _Watch:
         return found.to(ids.device)
 
     def see(self, layer: int, probabilities: Tensor, seen: Tensor) -> None:  # (N, H, T, T), what broadcasts to it
-        # Heads of a layer see the same keys.
+        # Heads of a layer see the same keys, and mostly so do those of all layers.
         visible = seen[:, 0] & self.mask[:, None, :]  # (N, T, T)
-        related = self.related & visible[:, None]
-        num_visible, num_related = visible.sum(dim=-1)[:, None], related.sum(dim=-1)  # (N, 1, T), (N, P, T)
-        # Where all visible keys are related, or none, nothing can be told.
-        asks = self.asking[:, None] & (num_related > 0) & (num_related < num_visible)  # (N, P, T)
-        drawn = self._ranks(visible)[:, None] < num_related[..., None]  # (N, P, T, T)
-        sums = [_mass(probabilities, (keys & asks[..., None]).float()) for keys in (related, drawn)]
-        shares = (num_related / num_visible.clamp(min=1) * asks).sum(dim=-1)  # (N, P)
-        for one in (shares, asks.sum(dim=-1)):
-            sums.append(one[:, None].expand_as(sums[0]).float())
-        self.tally.add(layer, self.units, torch.stack(sums), self._totals(probabilities))
+        if self.last is None or not torch.equal(visible, self.last[0]):
+            self.last = visible, *self._weights(visible)
+        _, weights, num_asking = self.last
+        found = probabilities.flatten(2) @ weights.flatten(2).transpose(1, 2)  # (N, H, 3 * P)
+        sums = found.unflatten(-1, (3, -1)).permute(2, 0, 1, 3)  # (3, N, H, P)
+        asking = num_asking[None, :, None].expand_as(sums[:1])
+        self.tally.add(layer, self.units, torch.cat([sums, asking]), self._totals(probabilities))
 
-    def _ranks(self, visible: Tensor) -> Tensor:  # (N, T, T): of visible keys in a random order, from 0
+    def _weights(self, visible: Tensor) -> tuple[Tensor, Tensor]:  # (N, T, T) -> (N, 3 * P, T, T), (N, P)
+        """By which attention is summed: related keys, drawn ones, and all candidates by their chance to be drawn."""
         noise = torch.rand(visible.shape, generator=self.generator).to(visible.device)
-        return noise.masked_fill(~visible, 2.0).argsort(dim=-1).argsort(dim=-1)
+        kinds = [visible & kind for kind in (self.words & ~self.itself, self.words, self.mask[:, None, :])]
+        ordered = [noise.masked_fill(~kind, 2.0).sort(dim=-1).values for kind in kinds]
+        sides: list[list[Tensor]] = [[], [], []]
+        numbers = []
+        for related, kind in zip(self.related, self.kinds, strict=True):
+            candidates, own = kinds[kind], related & kinds[kind]
+            num_related, num_candidates = (
+                own.sum(dim=-1, keepdim=True),
+                candidates.sum(dim=-1, keepdim=True),
+            )  # (N, T, 1)
+            # Where all candidates are related, or none, nothing can be told.
+            asks = self.asking[..., None] & (num_related > 0) & (num_related < num_candidates)
+            last = ordered[kind].gather(-1, (num_related - 1).clamp(min=0))
+            for side, keys in zip(sides, (own, candidates & (noise <= last)), strict=False):
+                side.append((keys & asks).float())
+            sides[2].append(candidates * asks * num_related / num_candidates.clamp(min=1))
+            numbers.append(asks.sum(dim=(1, 2)).float())
+        return torch.stack([one for side in sides for one in side], dim=1), torch.stack(numbers, dim=1)
 
     def _totals(self, probabilities: Tensor) -> Tensor:  # (3, H)
         places = torch.arange(probabilities.shape[-1], device=probabilities.device, dtype=torch.float32)
@@ -173,7 +192,3 @@ def relations_of(ids: Tensor, specials: SpecialTokens) -> list[Tensor]:  # (N, T
         is_cls,
         is_sep,
     ]
-
-
-def _mass(probabilities: Tensor, keys: Tensor) -> Tensor:  # (N, H, T, T), (N, P, T, T) -> (N, H, P)
-    return probabilities.flatten(2) @ keys.flatten(2).transpose(1, 2)
