@@ -35,7 +35,12 @@ def read_attention(path: Path) -> dict[str, Any]:
         raise RunFolderError(f"{path}: not of attention heads, schema {ATTENTION_SCHEMA}")
     if not unsealed(record):
         raise RunFolderError(f"{path}: not as it was written (its checksum differs)")
-    require_shape(AttentionRecord, record, path)
+    shape = require_shape(AttentionRecord, record, path)
+    places = [(layer, head) for layer, number in enumerate(shape.layers) for head in range(number)]
+    if [(head.layer, head.head) for head in shape.heads] != places:
+        raise RunFolderError(f"{path}: heads: must be those of its layers, in their order")
+    if shape.curve is not None and len(shape.curve.points) < 2:
+        raise RunFolderError(f"{path}: curve: must have a point with all heads and one with none")
     return record
 
 

@@ -118,12 +118,12 @@ def train_one_head(prepared: PreparedRun, predictor: Predictor, layer: int, head
             optimiser.step()
 
 
-def planted(seed: int, num_epochs: int = 30) -> dict[str, Any]:
+def planted(seed: int, num_epochs: int = 30, num_train: int = 1500, num_test: int = 300) -> dict[str, Any]:
     """Whether the planted head of a seed is first by both importances, and what else was found."""
     generator = np.random.default_rng(seed)
     layer, head = int(generator.integers(NUM_LAYERS)), int(generator.integers(NUM_HEADS))
     with tempfile.TemporaryDirectory() as folder:
-        file = write_task(Path(folder), {"train": 1500, "test": 300}, seed)
+        file = write_task(Path(folder), {"train": num_train, "test": num_test}, seed)
         prepared = prepared_run(file, seed)
         predictor = random_predictor(prepared)
         train_one_head(prepared, predictor, layer, head, num_epochs)
