@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,20 @@ def test_a_curve_goes_from_all_heads_to_none_and_says_what_is_left(trained):
     assert record["curve"]["selected_on"] == "held-out"
     assert record["num_units"] >= FEWEST_UNITS
     assert all(head["low"] <= head["drop"] <= head["high"] for head in record["heads"])
+    selected_here = look(replace(opened, selection=None), num_orders=1)
+    assert selected_here["curve"] is None
+    assert "may not be chosen on the examples" in selected_here["notes"][0]
+
+
+def test_pretrained_cores_are_looked_at_alike(opened_at_random, model_folder):
+    opened = opened_at_random(
+        "snli", "pretrained", SIZES["snli"], **{"core.model": str(model_folder("bert")), "training.max_length": 64}
+    )
+    assert opened.heads == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert np.isfinite(gradients(opened, opened.on, lambda num_rows: None)).all()
+    found = patterns(opened, lambda num_rows: None)
+    first, chance = found.mass[:, :, 4].sum(axis=0), found.chance[:, :, 4].sum(axis=0)
+    assert first == pytest.approx(chance, rel=0.2), "random heads look at [CLS] as at any token"
 
 
 def test_the_planted_head_is_found_first():
