@@ -58,9 +58,9 @@ def heads(
     """Look at the attention heads of finished runs: importance, pruning curve, patterns, slices.
 
     Importance is what the score loses without a head, and the loss's gradient in the head's gate; intervals are over
-    the units of the split, p is Holm's over the heads of a run. The curve prunes by importance on the run's selection
-    slice. It takes a pass over the examples for every head and for every point of the curve, and is kept in
-    RUN/attention/SPLIT.json, which `report` shows.
+    the units of the split, p is Holm's over the heads of a run. The curve prunes by what the score of the run's
+    selection slice loses without each head. A pass over the examples is taken for every head and for every point of
+    the curve. What was found is kept in RUN/attention/SPLIT.json, which `report` shows.
     """
     import torch
 

@@ -44,7 +44,8 @@ SLICE_NOTE = (
 )
 CURVE_NOTE = (
     "Gain: how much better pruning by importance is than random orders, in the mean over the curve, with its interval "
-    "over units. Importance is the gradient on the run's selection slice, never on the split that is scored."
+    "over units. Heads are pruned in the order of how little the score of the run's selection slice loses without each "
+    "and, among equals, how little its loss grows; the split that is scored has no say in it."
 )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from atinuke_bench.metrics.metric import Floats
 from atinuke_bench.metrics.units import FEWEST_UNITS, too_few, unit_noun
 from atinuke_bench.run_folder import RunFolder
 
-from .curve import curve_record, num_passes
+from .curve import curve_record, num_passes, order_of
 from .gradients import gradients
 from .importance import head_records, pattern_records, slice_records
+from .losses import loss_increases
 from .opened import Opened, Part, open_run
 from .patterns import patterns
 from .scores import Scorer
@@ -110,7 +110,7 @@ def look(
 ) -> dict[str, Any]:
     """Everything that a record says of a run's attention heads on one split."""
     num_heads = len(opened.heads)
-    count = _Count(1 + num_heads + 3 + num_passes(num_heads, num_orders), told)
+    count = _Count(1 + 2 * num_heads + 2 + num_passes(num_heads, num_orders), told)
     scorer = Scorer(opened, count.add)
     heads = head_records(scorer, _gradients(opened, opened.on, count))
     seen = patterns(opened, lambda num_rows: None)
@@ -126,8 +126,9 @@ def look(
     slices = slice_records(scorer)
     curve = None
     if opened.selection is not None:
-        importance = _mean_absolute(_gradients(opened, opened.selection, count))
-        curve = {"selected_on": opened.selection.name, **curve_record(scorer, importance, num_orders)}
+        selecting = Scorer(replace(opened, on=opened.selection), count.add)
+        order = order_of(selecting, loss_increases(opened, opened.selection))
+        curve = {"selected_on": opened.selection.name, **curve_record(scorer, order, num_orders)}
     return {**_about(opened, scorer), "heads": heads, "patterns": found_patterns, "curve": curve, "slices": slices,
             "notes": notes}  # fmt: skip
 
@@ -136,11 +137,6 @@ def _gradients(opened: Opened, part: Part, count: _Count) -> Floats:
     found = gradients(opened, part, lambda num_rows: None)
     count.add()
     return found
-
-
-def _mean_absolute(values: Floats) -> Floats:  # [R, A] -> [A]
-    known = values[[bool(math.isfinite(row[0])) for row in values]]
-    return abs(known).mean(axis=0)
 
 
 def _about(opened: Opened, scorer: Scorer) -> dict[str, Any]:
