@@ -165,6 +165,101 @@ class EpochRecord(_Record):
     score: Figure = None
 
 
+class HeadRecord(_Record):
+    """How much an attention head matters: gradient of the loss in its gate, and what the score loses without it."""
+
+    layer: int = Field(ge=0)
+    head: int = Field(ge=0)
+    gradient: Figure
+    gradient_low: Figure = None
+    gradient_high: Figure = None
+    drop: Figure
+    low: Figure = None
+    high: Figure = None
+    p: Figure = None
+    p_corrected: Figure = None
+    distance: Figure = None
+    entropy: Figure = None
+
+
+class PatternRecord(_Record):
+    """How much an attention head looks at tokens in some relation to the one that asks."""
+
+    layer: int = Field(ge=0)
+    head: int = Field(ge=0)
+    relation: str
+    mass: float
+    chance: float
+    num: int
+    p: Figure = None
+    p_corrected: Figure = None
+
+
+class HeadSliceRecord(_Record):
+    """What a slice loses without an attention head."""
+
+    layer: int = Field(ge=0)
+    head: int = Field(ge=0)
+    slice: str
+    label: str
+    num: int
+    score: Figure
+    drop: Figure
+    low: Figure = None
+    high: Figure = None
+    p: Figure = None
+    p_corrected: Figure = None
+
+
+class CurvePointRecord(_Record):
+    """The score with so many attention heads, by importance and in random orders, and what they cost."""
+
+    kept: int
+    score: Figure
+    low: Figure = None
+    high: Figure = None
+    random: Figure
+    random_low: Figure = None
+    random_high: Figure = None
+    parameters: int
+    flops_per_token: float
+
+
+class PruningRecord(_Record):
+    """A pruning curve; `gain` is how much better the order by importance is than random ones."""
+
+    num_orders: int
+    points: list[CurvePointRecord]
+    gain: Figure = None
+    gain_low: Figure = None
+    gain_high: Figure = None
+
+
+class AttentionRecord(_Record):
+    """`attention/<split>.json`."""
+
+    task: str
+    core: str
+    core_label: str
+    seed: int
+    identity: str
+    split: str
+    metric: str
+    higher_is_better: bool
+    determinants: dict[str, Any]
+    score: Figure
+    num_examples: int
+    unit: str
+    num_units: int
+    #: Attention heads of each layer.
+    layers: list[int]
+    heads: list[HeadRecord]
+    patterns: list[PatternRecord]
+    curve: PruningRecord | None
+    slices: list[HeadSliceRecord]
+    notes: list[str] = Field([])
+
+
 class SuiteCellRecord(_Record):
     """A run in the record of a suite; its folder is relative to the store."""
 

@@ -12,6 +12,7 @@ log.txt               what happened, with times
 wandb/                only where W&B is told: its record, made from the files above
 .wandb.json           the run's name, project and group there; .wandb-sent.json: what it was sent last
 evaluations/<name>/   only where the run was scored on other data (evaluation_folder.py); no part of the result
+attention/            only where its attention heads were looked at (attention_file.py); no part of the result
 .earlier-<n>/         only after `--rerun`: what the folder held before
 .damaged-<n>/         only after damage: the files that did not fit
 failure.json          only where the run failed: its class and traceback

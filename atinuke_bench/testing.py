@@ -25,6 +25,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, RunConfig
+from atinuke_bench.core.attention_heads import gated, pruned
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.build import build_core
 from atinuke_bench.data.batching import BatchDataset
@@ -50,8 +51,8 @@ def check_core(config: CoreConfig) -> None:
     """Assert what the harness relies on.
 
     Shapes, causality, gradients, `inputs_embeds`; that neither padding nor other rows change a real token, in training
-    too; that segments are read and every length that is declared; that weights are all there is to a core; and that
-    the operations it states are those it carries out.
+    too; that segments are read and every length that is declared; that weights are all there is to a core; that the
+    operations it states are those it carries out; and that the attention heads it names are its own.
     """
     torch.manual_seed(0)
     core = build_core(config, _VOCAB_SIZE).eval()
@@ -79,12 +80,33 @@ def check_core(config: CoreConfig) -> None:
 
     _check_length(core)
     _check_operations(core)
+    _check_attention_heads(core, ids, mask)
     _check_training(config, core.state_dict(), ids, mask)
     core.train()
     core(ids, mask, segment_ids=torch.zeros_like(ids)).square().mean().backward()
     without = [name for name, weight in core.named_parameters() if weight.requires_grad and weight.grad is None]
     assert not without, f"every parameter learns; no gradient reaches {without}"
     assert core.result_version >= 1, "result_version starts at 1"
+
+
+def _check_attention_heads(core: Core[Any], ids: Tensor, mask: Tensor) -> None:
+    """The heads that a core names are its own: with all of them nothing changes, and without one something does."""
+    layers = core.attention_layers()
+    with torch.no_grad():
+        hidden = core(ids, mask)[mask]
+        with gated(layers, lambda number, _: torch.ones(layers[number].num_heads)):
+            same = torch.equal(core(ids, mask)[mask], hidden)
+        assert same, "attention heads whose gates are 1 say what they said before, bit for bit"
+        for number, layer in enumerate(layers):
+            kept = [[True] * one.num_heads for one in layers]
+            kept[number][-1] = False
+            with pruned(layers, kept):
+                changes = not torch.equal(core(ids, mask)[mask], hidden)
+            assert changes, (
+                f"layer {number} of attention_layers takes part in the core: without a head something changes"
+            )
+            rule = "the input of `output` is what the heads say, side by side"
+            assert layer.output.in_features % layer.num_heads == 0, f"{rule}; {layer.num_heads} heads do not divide it"
 
 
 def _check_tensors(core: Core[Any]) -> None:

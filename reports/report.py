@@ -14,6 +14,7 @@ from .reading.published import Published, read_published
 from .reading.studies import Study
 from .reading.suites import Suite
 from .sections.ablation import ablation_plots, ablation_table, ablations
+from .sections.attention import attention_heads
 from .sections.attribution import attribution_plots, attribution_tables, attributions
 from .sections.averages import across_tasks
 from .sections.comparisons import comparison_table
@@ -125,6 +126,7 @@ def _of_runs(
     tables, plots = _deeper(frame, cells, laws, margin)
     record = beside(frame, cells, published)
     factorials, not_taken_apart = attributions(frame, cells, suites, margin)
+    heads = attention_heads(frame)
     found = [
         *headline(frame, cells, blocks),
         comparison_table([(block.title, family) for block, family in blocks]) if comparisons else None,
@@ -134,6 +136,7 @@ def _of_runs(
         cost_table(frame),
         published_table(record),
         slices_table(frame, cells),
+        *heads.tables,
         *others.tables,
     ]
     return replace(
@@ -147,18 +150,20 @@ def _of_runs(
             *plots,
             *attribution_plots(frame, factorials),
             *drawn,
+            *heads.plots,
             *others.plots,
             *published_plots(record, look),
         ),
         disagreements=tuple(disagreements(frame, comparisons)),
         slice_examples=tuple(slice_examples(frame, cells)),
-        gaps=(*made.gaps, *unusable, *others.gaps, *frame.damaged.values()),
+        gaps=(*made.gaps, *unusable, *others.gaps, *heads.gaps, *frame.damaged.values()),
         notes={
             **made.notes,
             "findings": said.notes,
             "across": across.notes,
             "figures": tuple(left_out),
             "attribution": tuple(not_taken_apart),
+            "attention": heads.notes,
         },
     )
 

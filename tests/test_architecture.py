@@ -28,6 +28,7 @@ _BASE = {
     "config",
     "run_folder",
     "evaluation_folder",
+    "attention_file",
     "records",
     "predictions",
     "examples",
@@ -48,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "locks": set(),
     "run_folder": {"errors", "config", "files", "locks", "records"},
     "evaluation_folder": {"errors", "config", "files", "records", "run_folder"},
+    "attention_file": {"errors", "files", "records", "run_folder"},
     "records": {"errors"},
     "predictions": {"errors", "files"},
     "examples": {"errors", "files", "run_folder"},
@@ -186,6 +188,7 @@ SHAPE = {
     "floor",
     "slices",
     "inputs",
+    "links",
     "submission",
 }
 #: Folders of tasks; one that holds declarations alone is no family.

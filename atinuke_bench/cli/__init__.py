@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from atinuke_bench.cli import (
+    attention,
     claims,
     evaluate,
     inspect,
@@ -32,6 +33,7 @@ from atinuke_bench.secrets import without_secrets
 
 __all__ = [
     "app",
+    "attention",
     "claims",
     "evaluate",
     "inspect",

@@ -31,6 +31,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "sweep",
         "predict",
         "evaluate",
+        "heads",
         "export",
         "score",
         "submit",

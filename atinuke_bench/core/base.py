@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from atinuke_bench.config import CoreConfig, Pretraining
 
+from .attention_heads import AttentionLayer
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -81,6 +83,10 @@ class Core(nn.Module, Generic[Config]):
         inputs_embeds: Tensor | None = None,  # (B, T, D), in place of the token embedding
     ) -> Tensor:  # (B, T, D)
         raise NotImplementedError
+
+    def attention_layers(self) -> tuple[AttentionLayer, ...]:
+        """Its layers of attention, from the first to the last, for who looks at attention heads; none by default."""
+        return ()
 
     def flops_per_token(self, length: int) -> int:
         """Floating-point operations of one forward pass for each token of a text of `length` tokens."""

@@ -18,6 +18,7 @@ from atinuke_bench.config import AttentionConfig
 
 from . import cost
 from .attention import SelfAttention, Visibility, visibility
+from .attention_heads import AttentionLayer
 from .base import Core
 from .embeddings import Embeddings
 from .positions import LearnedPositions, rotations, unit_sinusoids
@@ -69,6 +70,10 @@ class AttentionCore(Core[AttentionConfig]):
         for layer in self.layers:
             hidden = layer(hidden, visible, sinusoid, rotation)
         return self.final_norm(hidden)
+
+    def attention_layers(self) -> tuple[AttentionLayer, ...]:
+        parts = [layer.attention for layer in self.layers if isinstance(layer, EncoderLayer)]
+        return tuple(AttentionLayer(part.num_heads, part.out, (part.qkv,)) for part in parts)
 
     def flops_per_token(self, length: int) -> int:
         config = self.config

@@ -22,8 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from atinuke_bench.config import PretrainedConfig, Pretraining
 from atinuke_bench.errors import CheckpointError, ConfigError, MissingDependencyError, first_line, nearest
 
+from .attention_heads import AttentionLayer
 from .base import Core, assert_right_padded
 from .pretrained_files import find_model, pretraining_of
+from .pretrained_heads import layers_of
 
 # Names that architectures give their dropout rates.
 _DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout", "embedding_dropout", "mlp_dropout")
@@ -134,6 +136,13 @@ class PretrainedCore(Core[PretrainedConfig]):
         if self.takes_segments and segment_ids is not None:
             inputs["token_type_ids"] = segment_ids
         return self.encoder(input_ids=input_ids, inputs_embeds=inputs_embeds, **inputs).last_hidden_state
+
+    def attention_layers(self) -> tuple[AttentionLayer, ...]:
+        """None for an architecture whose layers share weights or do not keep heads apart."""
+        try:
+            return layers_of(_layers(self.encoder), self.encoder.config.num_attention_heads)
+        except ConfigError:
+            return ()
 
     def flops_per_token(self, length: int) -> int:
         return round(float(np.polyval(self._flops_by_length, length)) / length)

@@ -99,9 +99,13 @@ def percentile_interval(
     num_units = len(sample.units)
     if num_units < fewest:
         return None
-    values = resample(sample, num_resamples, np.random.default_rng(seed))
+    return interval_of(resample(sample, num_resamples, np.random.default_rng(seed)), num_units, confidence)
+
+
+def interval_of(values: Floats, num_units: int, confidence: float = 0.95) -> tuple[float, float] | None:  # [B]
+    """The expanded percentile interval of a figure from its resamples; None where more than half of them have none."""
     known = values[np.isfinite(values)]
-    if len(known) * 2 < num_resamples:
+    if len(known) * 2 < len(values):
         return None
     outside = _expanded((1 - confidence) / 2, num_units)
     low, high = np.quantile(known, [outside, 1 - outside])

@@ -1,12 +1,16 @@
-"""What a task may offer beside training: official files, new inputs, a submission. Loads without torch."""
+"""What a task may offer beside training: official files, new inputs, a submission, links. Loads without torch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from atinuke_bench.data.features import Encoded
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -82,3 +86,22 @@ class Submission(ABC):
     @abstractmethod
     def averages(self, results: Iterable[Mapping[str, Any]]) -> dict[str, Average]:
         """The benchmark's averages of the dev sets, by name, from results of its tasks."""
+
+
+class Link(NamedTuple):
+    """Tokens of one input of the core, and those that they depend on by the right answers; places count from 0."""
+
+    #: Which of its row's inputs.
+    input: int
+    tokens: np.ndarray
+    depend_on: np.ndarray
+
+
+@dataclass(frozen=True)
+class Links:
+    """What the right answers link within a text, which an attention head may have learned to look at."""
+
+    #: What tokens depend on, such as `predicate`.
+    name: str
+    #: The links of a row of encoded examples, by its number.
+    find: Callable[[Encoded, int], list[Link]]

@@ -9,8 +9,9 @@
       files       official prediction files, written and scored (optional)
       inputs      new examples for a trained run (optional)
       submission  the file that a benchmark's site takes (optional)
+      links       which tokens the right answers link, for who looks at attention heads (optional)
 
-The last three are in `capabilities.py`. `CONTRIBUTING.md` walks through a whole task.
+The last four are in `capabilities.py`. `CONTRIBUTING.md` walks through a whole task.
 Letters: N examples of a split, R rows made from them.
 """
 
@@ -35,7 +36,7 @@ from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.metrics.metric import Answers, Measured, Metric
-from atinuke_bench.training.capabilities import NewInputs, OfficialFiles, Submission
+from atinuke_bench.training.capabilities import Links, NewInputs, OfficialFiles, Submission
 from atinuke_bench.training.module import TaskModule
 
 Outputs = list[dict[str, np.ndarray]]
@@ -187,6 +188,7 @@ class Task:
     files: OfficialFiles | None = None
     inputs: NewInputs | None = None
     submission: Submission | None = None
+    links: Links | None = None
     splits: Splits = Splits()
     #: Examples with the same value stay on one side of the cut between training and selection.
     group_column: str | None = None

@@ -47,6 +47,7 @@ SECTIONS = (
     ("ablation", "Ablation"),
     ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
+    ("attention", "Attention heads"),
     ("cost", "Cost"),
     ("studies", "Studies"),
     ("published", "Published record"),

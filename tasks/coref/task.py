@@ -12,6 +12,7 @@ from atinuke_bench.tasks.coref.documents import FEATURES
 from atinuke_bench.tasks.coref.files import CorefFiles
 from atinuke_bench.tasks.coref.floor import cluster_by_rules
 from atinuke_bench.tasks.coref.inputs import CorefInputs
+from atinuke_bench.tasks.coref.links import LINKS
 from atinuke_bench.tasks.coref.metric import METRICS
 from atinuke_bench.tasks.coref.model import CorefModel, CorefOptions
 from atinuke_bench.tasks.coref.slices import by_type_and_distance
@@ -29,6 +30,7 @@ COREF = Task(
     slices=by_type_and_distance,
     files=CorefFiles(),
     inputs=CorefInputs(),
+    links=LINKS,
     group_column="name",
     unit=Unit("document", "name"),
     result_version=2,

@@ -11,6 +11,7 @@ from atinuke_bench.tasks.srl.data import FEATURES, SrlData
 from atinuke_bench.tasks.srl.files import SrlFiles
 from atinuke_bench.tasks.srl.floor import most_frequent_roles
 from atinuke_bench.tasks.srl.inputs import SrlInputs
+from atinuke_bench.tasks.srl.links import LINKS
 from atinuke_bench.tasks.srl.metric import METRICS
 from atinuke_bench.tasks.srl.model import SrlModel, SrlOptions
 from atinuke_bench.tasks.srl.slices import by_role_and_distance, roles_and_distances_of
@@ -27,6 +28,7 @@ SRL = Task(
     floor=most_frequent_roles,
     slices=by_role_and_distance,
     members=roles_and_distances_of,
+    links=LINKS,
     files=SrlFiles(),
     inputs=SrlInputs(),
     splits=Splits(evaluated=("dev", "test", "test_brown")),

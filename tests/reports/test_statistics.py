@@ -8,11 +8,11 @@ import pytest
 
 from atinuke_bench.metrics import classification
 from atinuke_bench.metrics.bootstrap import draw_weights
+from atinuke_bench.metrics.holm import holm
 from atinuke_bench.metrics.metric import SumSample
 from atinuke_bench.reports.statistics.paired import hierarchical_bootstrap, paired_bootstrap, paired_randomisation
 from atinuke_bench.reports.statistics.samples import sample_of
 from atinuke_bench.reports.statistics.spread import Scores, difference, minimum_detectable_difference
-from atinuke_bench.reports.statistics.verdict import holm
 
 NUM_UNITS = 150
 
