@@ -5,7 +5,7 @@
 Runs are simulated: a law with known parameters over sizes and amounts of data, the luck of seeds, and faults that all
 seeds of a point share (other data, and what the law leaves out). Each design is fitted as reports do. Printed are, of
 each parameter, the share of simulations whose interval holds it: of the profile, which reports show, of the bootstrap
-over draws of the fitted law, and of one over the seeds of each point, which most papers have and which is too narrow.
+over draws of the fitted law, and of one over the seeds of each point, which is too narrow.
 An interval without an upper end counts as one that holds what it should: `open` is how often that happened, `from 0`
 how often one begins at nothing. `new size` is the share of means of a size four times the largest that were within
 their interval.
