@@ -29,8 +29,8 @@ _MOST_DRAWN, _MOST_MAPS = 8, 4
 NOTE = (
     "Drop: what the score loses without a head, with its 95 % interval over units. * p < 0.05 by an exact exchange of "
     "answers between the run with and without the head, Holm's over the heads of a run. Gradient: mean absolute "
-    "gradient of a text's loss in the head's gate (Michel et al. 2019). Layers and heads are counted from 1; heads of "
-    "different seeds share nothing but their place."
+    "gradient of a text's loss in the head's gate (Michel et al. 2019), which is local and may be small for a head "
+    "that is trained to its end. Layers and heads are counted from 1; heads of different seeds share nothing but place."
 )
 PATTERN_NOTE = (
     "Mean attention of a token to keys that stand in a relation to it, in percent, and in brackets what as many keys "

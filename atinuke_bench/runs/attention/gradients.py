@@ -4,6 +4,9 @@ The gate of a head is 1. Michel et al., "Are sixteen heads really better than on
 of the gradient for each example and its mean over examples. They then divide by the norm of a layer; here values stay
 as they are, in the loss's own unit, since a layer that does nothing would otherwise weigh as much as any other.
 
+A gradient is local: training brings that of a head's own weights to zero, so that a head without which all is lost may
+have a smaller one than heads that were never trained (`benchmarks/planted_head.py`). Masking decides what matters.
+
 Legend of shapes: R rows, B rows of a batch, H heads of a layer, A heads of all layers.
 """
 
