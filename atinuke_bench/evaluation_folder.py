@@ -1,6 +1,6 @@
 """The folder of a finished run's evaluation on other labelled data: `<run>/evaluations/<name>/`.
 
-declaration.yaml      the test set as it was declared
+declaration.yaml      the test set as it was declared; none of the perturbed data of a built-in task
 predictions.parquet   split, id, prediction, gold, score, unit, as a run's; labels are those of the test set
 result.json           written last: the evaluation is finished if and only if it is there and valid
 
@@ -83,13 +83,16 @@ class EvaluationFolder:
         except ConfigError as error:
             raise RunFolderError(str(error)) from error
 
-    def write(self, declaration: Declaration, predictions: bytes, record: dict[str, Any]) -> None:
+    def write(self, declaration: Declaration | None, predictions: bytes, record: dict[str, Any]) -> None:
         """Write the whole evaluation, its result last; RunFolderError where that is refused."""
         make_folder(self.path)
         remove_parts(self.path)
-        write_text(self.declaration, yaml.safe_dump(declaration.model_dump(mode="json"), sort_keys=False))
+        paths = [self.predictions]
+        if declaration is not None:
+            write_text(self.declaration, yaml.safe_dump(declaration.model_dump(mode="json"), sort_keys=False))
+            paths.append(self.declaration)
         write_bytes(self.predictions, predictions)
-        artefacts = {path.name: sha256_file(path) for path in (self.declaration, self.predictions)}
+        artefacts = {path.name: sha256_file(path) for path in sorted(paths)}
         whole = finite({"schema": EVALUATION_SCHEMA, **record, "artefacts": artefacts})
         # What could not be read again would be evaluated again, every time.
         require_shape(EvaluationRecord, whole, self.result)
@@ -98,7 +101,8 @@ class EvaluationFolder:
     def artefact_problems(self, result: dict[str, Any]) -> dict[str, str]:
         """What is wrong with the files that a result names, by file."""
         names = {self.declaration.name, self.predictions.name}
-        problems = dict.fromkeys(names - result["artefacts"].keys(), "result.json has no checksum of it")
+        needed = {self.predictions.name} if result["determinants"].get("perturbed") else names
+        problems = dict.fromkeys(needed - result["artefacts"].keys(), "result.json has no checksum of it")
         for name, checksum in result["artefacts"].items():
             if name not in names:
                 problems[name] = "no file of an evaluation"

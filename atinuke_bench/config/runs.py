@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SerializeAsAny, field_validator
 
@@ -16,6 +16,10 @@ from atinuke_bench.errors import ConfigError
 
 #: The largest seed that every generator of random numbers takes.
 MOST_SEED = 2**32 - 1
+
+
+#: Sentences of fewer words there are none; more than this is a typo.
+Words = Annotated[int, Field(ge=5, le=10_000)]
 
 
 class MicroworldConfig(Frozen):
@@ -38,6 +42,10 @@ class MicroworldConfig(Frozen):
     rewording: float = Field(0.3, ge=0, le=1)
     #: How often a hypothesis is negated, which swaps entailment and contradiction.
     negation: float = Field(0.1, ge=0, le=1)
+    #: Words between question and answer of `long-range`, each as often; those of the task when not given.
+    distances: tuple[Words, ...] | None = Field(None, min_length=1)
+    #: The same of the train split alone, so that a core is trained on short texts and tested on long ones.
+    train_distances: tuple[Words, ...] | None = Field(None, min_length=1)
 
 
 class SourceConfig(Frozen):

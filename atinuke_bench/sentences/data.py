@@ -43,6 +43,10 @@ class SentenceData(TaskData):
         return self.text_columns
 
     @property
+    def shuffled_columns(self) -> tuple[str, ...]:
+        return self.text_columns
+
+    @property
     def label_names(self) -> tuple[str, ...] | None:
         return self.labels
 

@@ -119,6 +119,11 @@ class TaskData(ABC):
         """
         return self.example_columns
 
+    @property
+    def shuffled_columns(self) -> tuple[str, ...]:
+        """The texts whose words may be put in any order without another right answer; none where answers are parts."""
+        return ()
+
     def labelled(self, examples: Dataset) -> Dataset:
         """The examples with a right answer: those that can be learned from and scored. All by default."""
         return examples
