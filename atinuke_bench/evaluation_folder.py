@@ -1,6 +1,7 @@
 """The folder of a finished run's evaluation on other labelled data: `<run>/evaluations/<name>/`.
 
-declaration.yaml      the test set as it was declared; none of the perturbed data of a built-in task
+declaration.yaml      the test set as it was declared; not of the run's own data where that is a built-in task's
+perturbation.yaml     what was done to the run's own data, where it was scored on that
 predictions.parquet   split, id, prediction, gold, score, unit, as a run's; labels are those of the test set
 result.json           written last: the evaluation is finished if and only if it is there and valid
 
@@ -31,7 +32,17 @@ from atinuke_bench.files import (
     write_text,
 )
 from atinuke_bench.records import EvaluationRecord
-from atinuke_bench.run_folder import DAMAGED, EARLIER, RunFolder, move_aside, require_shape, sealed, unsealed
+from atinuke_bench.run_folder import (
+    DAMAGED,
+    DECLARATION,
+    EARLIER,
+    PERTURBATION,
+    RunFolder,
+    move_aside,
+    require_shape,
+    sealed,
+    unsealed,
+)
 
 EVALUATION_SCHEMA = 1
 _PLACE = "evaluations"
@@ -54,7 +65,11 @@ class EvaluationFolder:
 
     @property
     def declaration(self) -> Path:
-        return self.path / "declaration.yaml"
+        return self.path / DECLARATION
+
+    @property
+    def perturbation(self) -> Path:
+        return self.path / PERTURBATION
 
     @property
     def predictions(self) -> Path:
@@ -88,9 +103,14 @@ class EvaluationFolder:
         make_folder(self.path)
         remove_parts(self.path)
         paths = [self.predictions]
-        if declaration is not None:
-            write_text(self.declaration, yaml.safe_dump(declaration.model_dump(mode="json"), sort_keys=False))
-            paths.append(self.declaration)
+        described = {
+            self.declaration: None if declaration is None else declaration.model_dump(mode="json"),
+            self.perturbation: record["determinants"].get("perturbed"),
+        }
+        for path, content in described.items():
+            if content is not None:
+                write_text(path, yaml.safe_dump(content, sort_keys=False))
+                paths.append(path)
         write_bytes(self.predictions, predictions)
         artefacts = {path.name: sha256_file(path) for path in sorted(paths)}
         whole = finite({"schema": EVALUATION_SCHEMA, **record, "artefacts": artefacts})
@@ -100,8 +120,9 @@ class EvaluationFolder:
 
     def artefact_problems(self, result: dict[str, Any]) -> dict[str, str]:
         """What is wrong with the files that a result names, by file."""
-        names = {self.declaration.name, self.predictions.name}
-        needed = {self.predictions.name} if result["determinants"].get("perturbed") else names
+        described = PERTURBATION if result["determinants"].get("perturbed") else DECLARATION
+        names = {DECLARATION, described, self.predictions.name}
+        needed = {described, self.predictions.name}
         problems = dict.fromkeys(needed - result["artefacts"].keys(), "result.json has no checksum of it")
         for name, checksum in result["artefacts"].items():
             if name not in names:

@@ -34,7 +34,9 @@ def attending(tmp_path_factory) -> dict[str, RunFolder]:
     found = {}
     for positions in ("learned", "rotary", "none"):
         overrides = {**SMALL, "core.positions": positions, "core.max_positions": 160, "training.max_epochs": 3}
-        prepared = prepare(make_run_config("glue/stsb", "transformer", preset="nano", source=source, overrides=overrides))
+        prepared = prepare(
+            make_run_config("glue/stsb", "transformer", preset="nano", source=source, overrides=overrides)
+        )
         folder = folder_of(tmp_path_factory.mktemp(positions), prepared.run, prepared.identity)
         train_and_evaluate(prepared, folder, Execution(show_progress=False))
         found[positions] = folder
@@ -66,14 +68,15 @@ def test_shuffled_words_are_an_evaluation_like_others(snli, cli):
     assert rows[["id", "gold"]].equals(own[["id", "gold"]]), "the same examples with the same right answers"
     assert not rows["prediction"].equals(own["prediction"])
     assert [verdict.problems for verdict in verify_runs([snli[0].path])] == [[], []]
+    assert find_runs(snli[0].path / "evaluations") == find_runs(evaluation_of(snli[0], "shuffled-words").path) == []
     (again,) = scored(snli[:1], "shuffled-words")
     assert (again.is_new, again.result) == (False, evaluation_of(snli[0], "shuffled-words").read_result())
 
 
 def test_a_file_that_an_evaluation_needs_is_missed(snli):
     scored(snli[:1], "shuffled-words")
-    evaluation_of(snli[0], "shuffled-words").predictions.unlink()
-    assert any(verdict.problems for verdict in verify_runs([snli[0].path]))
+    evaluation_of(snli[0], "shuffled-words").perturbation.unlink()
+    assert [p for verdict in verify_runs([snli[0].path]) for p in verdict.problems] == ["perturbation.yaml: is missing"]
 
 
 def test_absolute_positions_miss_a_shift_and_relative_ones_do_not(attending):
