@@ -26,6 +26,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from datasets import Dataset, Features
+from pydantic import Field, field_validator
 from tokenizers import Tokenizer
 
 from atinuke_bench import registry
@@ -56,6 +57,19 @@ class TaskOptions(Frozen):
     from_data: ClassVar[tuple[str, ...]] = ()
     #: Fields that say which data is read, as `source` does.
     of_source: ClassVar[tuple[str, ...]] = ()
+
+
+class PairOptions(TaskOptions):
+    """Settings of a task whose input is a pair of texts."""
+
+    #: Whether the second text comes first in the input: a question's text before it, a hypothesis before its premise.
+    #: Segments stay those of the two texts, so that a head finds both; left out of records where it is not set.
+    second_first: bool | None = Field(None, exclude_if=lambda value: not value)
+
+    @field_validator("second_first")
+    @classmethod
+    def _unset_where_false(cls, is_swapped: bool | None) -> bool | None:
+        return is_swapped or None  # so that a run has one identity, whether it is said or not
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -208,6 +222,8 @@ class Task:
     training: Mapping[str, Any] = field(default_factory=dict)
     #: Raised when a change makes the same data and config give other numbers; part of every run's identity.
     result_version: int = 1
+    #: One sentence: what a causal core has seen where it answers, and what it has not.
+    causal_view: str = ""
     #: Whether the core gets segments; without them, its segment embeddings are never learned.
     gives_segments: bool = True
     #: The task as it is for a run, where core or options decide what is measured; ConfigError where they cannot.

@@ -281,3 +281,15 @@ def test_linked_folders_are_followed_and_what_lies_in_a_run_is_none(tmp_path, wr
     (found,) = find_runs(store)
     assert found.path.is_relative_to(store / "snli")
     assert len(read_frame([store]).runs) == 1
+
+
+def test_what_causal_cores_can_see_is_said_below_their_table(tmp_path, write_run):
+    view = "it reads the first text before the second"
+    for seed in range(2):
+        write_run(tmp_path, "atinuke", seed=seed, edit={"causal_view": view})
+        write_run(tmp_path, "transformer", seed=seed, edit={"causal_view": None})
+        write_run(tmp_path, "older", seed=seed)
+    notes = make_report(read_frame([tmp_path])).tables[0].notes
+    assert f"What a causal core (atinuke-nano) can see of snli: {view}." in notes
+    write_run(other := tmp_path / "other", "older")
+    assert not any("causal" in note for note in make_report(read_frame([other])).tables[0].notes)
