@@ -136,8 +136,9 @@ class AttentionConfig(CoreConfig):
     positions: Positions
     causal: bool
     norm: Literal["pre", "post"]
-    #: Tokens on each side that a token sees, of those that it may see; all of them when not given.
-    attention_window: int | None = Field(None, ge=1, le=MOST_POSITIONS)
+    #: Tokens on each side that a token sees, of those that it may see; all of them when not given, and then left out of
+    #: records, so that configs are those of runs made before there were windows.
+    attention_window: int | None = Field(None, ge=1, le=MOST_POSITIONS, exclude_if=lambda found: found is None)
     #: Longest input of `learned` positions; the other kinds have no limit.
     max_positions: int = Field(512, ge=1, le=MOST_POSITIONS)
     #: Initial size of the added positions against token embeddings of unit variance per component.

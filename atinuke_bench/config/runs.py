@@ -43,9 +43,9 @@ class MicroworldConfig(Frozen):
     #: How often a hypothesis is negated, which swaps entailment and contradiction.
     negation: float = Field(0.1, ge=0, le=1)
     #: Words between question and answer of `long-range`, each as often; those of the task when not given.
-    distances: tuple[Words, ...] | None = Field(None, min_length=1)
+    distances: tuple[Words, ...] | None = Field(None, min_length=1, exclude_if=lambda found: found is None)
     #: The same of the train split alone, so that a core is trained on short texts and tested on long ones.
-    train_distances: tuple[Words, ...] | None = Field(None, min_length=1)
+    train_distances: tuple[Words, ...] | None = Field(None, min_length=1, exclude_if=lambda found: found is None)
 
 
 class SourceConfig(Frozen):

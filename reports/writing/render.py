@@ -46,6 +46,7 @@ SECTIONS = (
     ("ablation", "Ablation"),
     ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
+    ("positions", "Positions"),
     ("cost", "Cost"),
     ("studies", "Studies"),
     ("published", "Published record"),
