@@ -161,10 +161,12 @@ def _distance_figure(
         own.set_xlabel(name)
         own.set_ylabel(metric)
         own.set_title(panel.title, loc="left")
-        low, high = own.get_ylim()
-        own.set_ylim(max(low, -2.0), min(high, 102.0))
         if longest_trained is not None and str(longest_trained) in labels[:-1]:
             own.axvline(labels.index(str(longest_trained)) + 0.5, color=SOFT, lw=0.8, ls="--")
+    # One scale, so that panels can be compared; nothing lies outside of 0 and 100, whatever an interval says.
+    lows, highs = zip(*(own.get_ylim() for own in axes[: len(panels)]), strict=True)
+    for own in axes[: len(panels)]:
+        own.set_ylim(max(min(lows), -2.0), min(max(highs), 102.0))
     shared_legend(figure, axes[: len(panels)])
     beyond = "; right of the dashed line: farther than in training" if longest_trained is not None else ""
     title = f"{task}: {metric} by {name} and kind of positions (mean; 95 % interval over seeds{beyond})"
