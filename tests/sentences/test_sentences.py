@@ -37,6 +37,7 @@ def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
     }
     for metrics in result["scores"].values():
         assert set(metrics) == {task.metric.name, *task.metric.beside}
+    assert result["causal_view"] == task.causal_view, "the core is a causal one"
     assert (result["score"] is None) == (name == "glue/ax")  # the small diagnostic set has no labels
 
 

@@ -10,6 +10,9 @@ import pytest
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.evaluation_folder import evaluation_of
+from atinuke_bench.reports import read_frame
+from atinuke_bench.reports.report import make_report
+from atinuke_bench.reports.sections.elsewhere import PERTURBED_NOTE
 from atinuke_bench.run_folder import RunFolder, find_runs, folder_of
 from atinuke_bench.runs.evaluation.carry_out import evaluate_runs
 from atinuke_bench.runs.evaluation.opening import open_data
@@ -71,6 +74,15 @@ def test_shuffled_words_are_an_evaluation_like_others(snli, cli):
     assert find_runs(snli[0].path / "evaluations") == find_runs(evaluation_of(snli[0], "shuffled-words").path) == []
     (again,) = scored(snli[:1], "shuffled-words")
     assert (again.is_new, again.result) == (False, evaluation_of(snli[0], "shuffled-words").read_result())
+
+
+def test_a_report_shows_what_shuffling_costs_and_says_what_it_is(snli):
+    scored(snli, "shuffled-words")
+    report = make_report(read_frame([folder.path for folder in snli]))
+    table = next(table for table in report.tables if table.name == "test-sets")
+    assert set(table.data["test_set"]) == {"shuffled-words"}
+    assert table.data["drop"].notna().all()
+    assert PERTURBED_NOTE in table.notes
 
 
 def test_a_file_that_an_evaluation_needs_is_missed(snli):
