@@ -81,9 +81,9 @@ def alibi_slopes(num_heads: int, device: torch.device | None = None) -> Tensor: 
     ([0.25, 0.0625, 0.015625, 0.00390625], [0.0625, 0.00390625, 0.25])
     """
     below = 2 ** (num_heads.bit_length() - 1)
-    exponents = [8 * head / below for head in range(1, below + 1)]
-    exponents += [8 * head / (2 * below) for head in range(1, 2 * below, 2)][: num_heads - below]
-    return torch.tensor([2.0**-exponent for exponent in exponents], device=device)
+    # Made where they are used: a copy from the host would be waited for in every step.
+    steps = torch.arange(1, 2 * below + 1, device=device, dtype=torch.float32) * (4 / below)
+    return torch.exp2(-torch.cat([steps[1::2], steps[0::2][: num_heads - below]]))
 
 
 def _angles(length: int, size: int, device: torch.device | None, first: int) -> Tensor:  # (T, ceil(D / 2))

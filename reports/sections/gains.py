@@ -72,10 +72,10 @@ def _recorded(frame: Frame, run: int) -> Gains | None:
 def _through(epochs: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Steps counted through all epochs, also where each epoch begins to count anew.
 
-    >>> _through(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])).tolist()
-    [0, 1, 2, 3]
+    >>> _through(np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 0.0, 1.0])).tolist()
+    [0.0, 1.0, 2.0, 3.0]
     """
-    found, before = steps.copy(), 0
+    found, before = steps.copy(), 0.0
     for epoch in np.unique(epochs):
         own = epochs == epoch
         if steps[own].min(initial=math.inf) < before:

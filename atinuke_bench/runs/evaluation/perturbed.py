@@ -119,7 +119,7 @@ def shuffled_words(text: str, seed: str) -> str:
     """The words of a text, parted by white space, in an order that the seed alone decides.
 
     >>> shuffled_words("a man sleeps .", "sentence1 test-3")
-    'sleeps man . a'
+    'a man . sleeps'
     """
     words = text.split()
     random.Random(seed).shuffle(words)
