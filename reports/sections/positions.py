@@ -1,7 +1,7 @@
 """Score by distance for kinds of positions beside each other.
 
 A panel has the variants of one core in one column that differ in positions and attention window alone. Points are means
-over seeds; where there are three seeds or more, bands are Student's 95 % interval over them, the examples being the
+over seeds; where there are three seeds or more, lines are Student's 95 % interval over them, the examples being the
 same for all.
 """
 
@@ -12,12 +12,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
 from scipy import stats
 
+from atinuke_bench.config import Positions
 from atinuke_bench.formatting import number
 
 from ..drawing.labels import shared_legend
@@ -75,7 +76,7 @@ def position_plots(frame: Frame, cells: Cells) -> Iterable[Plot]:
             labels.sort(key=lambda label: int(re.findall(r"\d+", label)[0]))
             panels = [
                 Panel(title, tuple(_curve(frame, kind, cell, table.name, table.metric, labels) for kind, cell in kinds))
-                for title, kinds in ((title, list(kinds.items())[:MOST_VARIANTS]) for title, kinds in groups)
+                for title, kinds in ((title, _in_order(kinds)[:MOST_VARIANTS]) for title, kinds in groups)
             ]
             yield _distance_figure(
                 table.task, table.name, table.metric, labels, panels, _longest_trained(frame, column, shown)
@@ -110,6 +111,17 @@ def kind_of(config: Mapping[str, Any]) -> str:
     positions = str(config["core.positions"])
     window = config.get("core.attention_window")
     return _NAMES.get(positions, positions) + (f", window {window}" if window is not None else "")
+
+
+def _in_order(kinds: Mapping[str, Cell]) -> list[tuple[str, Cell]]:
+    return sorted(kinds.items(), key=lambda item: _place(item[0]))
+
+
+def _place(kind: str) -> tuple[int, str]:
+    """The same order in every figure, and so the same colours for the same kinds: as the setting names them."""
+    names = [_NAMES.get(one, one) for one in get_args(Positions)]
+    positions, _, window = kind.partition(",")
+    return names.index(positions) if positions in names and not window else len(names), kind
 
 
 def _curve(frame: Frame, kind: str, cell: Cell, name: str, metric: str, labels: Sequence[str]) -> Curve:
@@ -150,13 +162,15 @@ def _distance_figure(
     across = min(len(panels), ACROSS)
     rows = -(-len(panels) // across)
     figure, axes = new_figure(across, 3.4 * rows, rows)
-    kinds = list(dict.fromkeys(curve.kind for panel in panels for curve in panel.curves))
+    kinds = sorted({curve.kind for panel in panels for curve in panel.curves}, key=_place)
     look = looks(kinds)
     for empty in axes[len(panels) :]:
         empty.set_visible(False)
     for own, panel in zip(axes, panels, strict=False):
         for curve in panel.curves:
-            _draw(own, curve, labels, look[curve.kind])
+            # Beside each other, so that no interval hides another.
+            step = 0.07 * (kinds.index(curve.kind) - (len(kinds) - 1) / 2)
+            _draw(own, curve, labels, look[curve.kind], step)
         own.set_xticks(range(len(labels)), labels)
         own.set_xlabel(name)
         own.set_ylabel(metric)
@@ -169,16 +183,16 @@ def _distance_figure(
         own.set_ylim(max(min(lows), -2.0), min(max(highs), 102.0))
     shared_legend(figure, axes[: len(panels)])
     beyond = "; right of the dashed line: farther than in training" if longest_trained is not None else ""
-    title = f"{task}: {metric} by {name} and kind of positions (mean; 95 % interval over seeds{beyond})"
+    title = f"{task}: {metric} by {name} and kind of positions (mean; lines: 95 % interval over seeds{beyond})"
     return finished(figure, f"positions-{slug(task)}-{slug(name)}", title, SECTION)
 
 
-def _draw(axes: Axes, curve: Curve, labels: Sequence[str], look: Look) -> None:
+def _draw(axes: Axes, curve: Curve, labels: Sequence[str], look: Look, step: float) -> None:
     mean, low, high = (np.array(part, dtype=np.float64) for part in (curve.mean, curve.low, curve.high))
-    xs = np.arange(len(labels))
-    axes.plot(xs, mean, color=look.colour, ls=look.line, lw=1.6)
+    xs = np.arange(len(labels)) + step
+    axes.plot(xs, mean, color=look.colour, ls=look.line, lw=1.2)
     known, spread = np.flatnonzero(np.isfinite(mean)), np.flatnonzero(np.isfinite(low))
-    axes.fill_between(xs[spread], low[spread], high[spread], color=look.colour, alpha=0.12, lw=0)
+    axes.vlines(xs[spread], low[spread], high[spread], color=look.colour, lw=1, alpha=0.7)
     (marks,) = axes.plot(xs[known], mean[known], color=look.colour, ls="", marker=look.marker, ms=5, label=look.name)
     tip(
         marks,

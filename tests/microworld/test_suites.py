@@ -6,8 +6,7 @@ from typing import get_args
 
 import pytest
 
-from atinuke_bench.config import AtinukeConfig, MicroworldConfig
-from atinuke_bench.config.cores import Positions
+from atinuke_bench.config import AtinukeConfig, MicroworldConfig, Positions
 from atinuke_bench.microworld import RECIPES
 from atinuke_bench.runs.grid import expand, read_suite
 
