@@ -58,8 +58,10 @@ def evaluate(
     """Score finished runs on other labelled data: challenge sets, your own test set, another domain.
 
     Every split but train is scored with each run's own weights, and kept in RUN/evaluations/NAME; the run's result does
-    not change. With `shuffled-words` the words of each text are in random order, with `shifted-positions:N` each text
-    begins N places later. What is there already is not repeated. `report` shows all evaluations, with tests and drops.
+    not change. What is there already is not repeated. `report` shows all evaluations, with tests and drops.
+
+    `shuffled-words` and `shifted-positions:N` are the split that a run's own score is of: the words of each text in
+    random order, or each text N places later.
     """
     import torch
 

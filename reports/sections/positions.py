@@ -23,7 +23,7 @@ from atinuke_bench.formatting import number
 
 from ..drawing.labels import shared_legend
 from ..drawing.once import drawn_once
-from ..drawing.plots import is_ordered
+from ..drawing.plots import SliceTable, is_ordered
 from ..drawing.style import MOST_VARIANTS, SOFT, Look, Plot, finished, looks, new_figure, slug, tip
 from ..reading.column import Column
 from ..reading.frame import Frame
@@ -75,8 +75,8 @@ def position_plots(frame: Frame, cells: Cells) -> Iterable[Plot]:
                 continue
             labels.sort(key=lambda label: int(re.findall(r"\d+", label)[0]))
             panels = [
-                Panel(title, tuple(_curve(frame, kind, cell, table.name, table.metric, labels) for kind, cell in kinds))
-                for title, kinds in ((title, _in_order(kinds)[:MOST_VARIANTS]) for title, kinds in groups)
+                Panel(title, tuple(_curve(frame, kind, cell, table, labels) for kind, cell in _in_order(kinds)))
+                for title, kinds in groups
             ]
             yield _distance_figure(
                 table.task, table.name, table.metric, labels, panels, _longest_trained(frame, column, shown)
@@ -114,7 +114,8 @@ def kind_of(config: Mapping[str, Any]) -> str:
 
 
 def _in_order(kinds: Mapping[str, Cell]) -> list[tuple[str, Cell]]:
-    return sorted(kinds.items(), key=lambda item: _place(item[0]))
+    """The kinds that a figure has room for."""
+    return sorted(kinds.items(), key=lambda item: _place(item[0]))[:MOST_VARIANTS]
 
 
 def _place(kind: str) -> tuple[int, str]:
@@ -124,9 +125,9 @@ def _place(kind: str) -> tuple[int, str]:
     return names.index(positions) if positions in names and not window else len(names), kind
 
 
-def _curve(frame: Frame, kind: str, cell: Cell, name: str, metric: str, labels: Sequence[str]) -> Curve:
+def _curve(frame: Frame, kind: str, cell: Cell, table: SliceTable, labels: Sequence[str]) -> Curve:
     rows = frame.slices[frame.slices["run"].isin(cell.runs)]
-    rows = rows[(rows["slice"] == name) & (rows["metric"] == metric)]
+    rows = rows[(rows["slice"] == table.name) & (rows["metric"] == table.metric)]
     values = rows.pivot(index="label", columns="run", values="value").reindex(list(labels))
     spans = [student(row[np.isfinite(row)]) for row in values.to_numpy(dtype=np.float64)]
     mean, low, high = zip(*spans, strict=True)

@@ -17,7 +17,7 @@ from datasets import Dataset
 
 from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.runs.evaluation.test_set import Fitted
 from atinuke_bench.training.task import Task
 
@@ -43,7 +43,7 @@ class FittedOwn(Fitted):
 
 @dataclass
 class OwnData:
-    """What runs are scored on in place of a test set: the labelled evaluated splits of their own data, perturbed."""
+    """What runs are scored on in place of a test set: the split of their own data that their score is of, perturbed."""
 
     name: str
     #: Places that each text is later; 0 where words are shuffled.
@@ -90,9 +90,12 @@ class OwnData:
         key = " ".join((task.name, source.model_dump_json(), options.model_dump_json()))
         if self._read is None or self._read[0] != key:
             found = task.data.load(source, options)
-            names = [name for name in task.splits.evaluated if name in found.splits]
-            labelled = {name: found.splits[name] for name in names if task.is_labelled(found.splits[name])}
-            self._read = key, replace(found, splits=labelled)
+            names = (name for name in task.splits.headline if name in found.splits)
+            # The split of the run's score alone, which the perturbed one is compared with.
+            headline = next((name for name in names if task.is_labelled(found.splits[name])), None)
+            if headline is None:
+                raise DataError("no split that a score is of has labels", path=task.name)
+            self._read = key, replace(found, splits={headline: found.splits[headline]})
         return self._read[1]
 
 
