@@ -1,6 +1,7 @@
 """The folder of a finished run's evaluation on other labelled data: `<run>/evaluations/<name>/`.
 
-declaration.yaml      the test set as it was declared
+declaration.yaml      the test set as it was declared; not of the run's own data where that is a built-in task's
+perturbation.yaml     what was done to the run's own data, where it was scored on that
 predictions.parquet   split, id, prediction, gold, score, unit, as a run's; labels are those of the test set
 result.json           written last: the evaluation is finished if and only if it is there and valid
 
@@ -31,7 +32,17 @@ from atinuke_bench.files import (
     write_text,
 )
 from atinuke_bench.records import EvaluationRecord
-from atinuke_bench.run_folder import DAMAGED, EARLIER, RunFolder, move_aside, require_shape, sealed, unsealed
+from atinuke_bench.run_folder import (
+    DAMAGED,
+    DECLARATION,
+    EARLIER,
+    PERTURBATION,
+    RunFolder,
+    move_aside,
+    require_shape,
+    sealed,
+    unsealed,
+)
 
 EVALUATION_SCHEMA = 1
 _PLACE = "evaluations"
@@ -54,7 +65,11 @@ class EvaluationFolder:
 
     @property
     def declaration(self) -> Path:
-        return self.path / "declaration.yaml"
+        return self.path / DECLARATION
+
+    @property
+    def perturbation(self) -> Path:
+        return self.path / PERTURBATION
 
     @property
     def predictions(self) -> Path:
@@ -83,13 +98,21 @@ class EvaluationFolder:
         except ConfigError as error:
             raise RunFolderError(str(error)) from error
 
-    def write(self, declaration: Declaration, predictions: bytes, record: dict[str, Any]) -> None:
+    def write(self, declaration: Declaration | None, predictions: bytes, record: dict[str, Any]) -> None:
         """Write the whole evaluation, its result last; RunFolderError where that is refused."""
         make_folder(self.path)
         remove_parts(self.path)
-        write_text(self.declaration, yaml.safe_dump(declaration.model_dump(mode="json"), sort_keys=False))
+        paths = [self.predictions]
+        described = {
+            self.declaration: None if declaration is None else declaration.model_dump(mode="json"),
+            self.perturbation: record["determinants"].get("perturbed"),
+        }
+        for path, content in described.items():
+            if content is not None:
+                write_text(path, yaml.safe_dump(content, sort_keys=False))
+                paths.append(path)
         write_bytes(self.predictions, predictions)
-        artefacts = {path.name: sha256_file(path) for path in (self.declaration, self.predictions)}
+        artefacts = {path.name: sha256_file(path) for path in sorted(paths)}
         whole = finite({"schema": EVALUATION_SCHEMA, **record, "artefacts": artefacts})
         # What could not be read again would be evaluated again, every time.
         require_shape(EvaluationRecord, whole, self.result)
@@ -97,8 +120,10 @@ class EvaluationFolder:
 
     def artefact_problems(self, result: dict[str, Any]) -> dict[str, str]:
         """What is wrong with the files that a result names, by file."""
-        names = {self.declaration.name, self.predictions.name}
-        problems = dict.fromkeys(names - result["artefacts"].keys(), "result.json has no checksum of it")
+        described = PERTURBATION if result["determinants"].get("perturbed") else DECLARATION
+        names = {DECLARATION, described, self.predictions.name}
+        needed = {described, self.predictions.name}
+        problems = dict.fromkeys(needed - result["artefacts"].keys(), "result.json has no checksum of it")
         for name, checksum in result["artefacts"].items():
             if name not in names:
                 problems[name] = "no file of an evaluation"

@@ -100,6 +100,7 @@ class ResultRecord(_Record):
     scores: dict[str, dict[str, Figure]]
     slices: dict[str, dict[str, dict[str, dict[str, Figure]]]]
     protocol: ProtocolRecord
+    causal_view: str | None = None
     selection: SelectionRecord | None
     cost: CostRecord
     seconds: float

@@ -55,6 +55,9 @@ RESULT_SCHEMA = 1
 Shape = TypeVar("Shape", bound=BaseModel)
 #: Beginnings of the folders that hold what was set aside, each followed by a number from 1.
 EARLIER, DAMAGED = ".earlier-", ".damaged-"
+#: Files of an evaluation, one of which each has and no run.
+DECLARATION, PERTURBATION = "declaration.yaml", "perturbation.yaml"
+_OF_EVALUATION = frozenset((DECLARATION, PERTURBATION))
 _CHECKSUM = "sha256"
 #: Share of [UNK] among a split's tokens beyond which runs and reports warn that text is hidden from the core.
 MOST_UNKNOWN_PERCENT = 5
@@ -388,7 +391,7 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
                 below.clear()
                 continue
             # A run whose config is gone is still one, so that it is named as damaged; an evaluation never is.
-            if "config.yaml" in files or ("result.json" in files and "declaration.yaml" not in files):
+            if "config.yaml" in files or ("result.json" in files and not _OF_EVALUATION & set(files)):
                 found.add(Path(folder))
                 below.clear()
             else:

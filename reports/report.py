@@ -23,7 +23,9 @@ from .sections.disagreements import Disagreement, disagreements
 from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
 from .sections.findings import Findings, findings
+from .sections.gains import gain_plots
 from .sections.headline import blocks_of, headline
+from .sections.positions import position_plots
 from .sections.published import beside, published_plots, published_table
 from .sections.scaling import Scaling, scaling_findings, scaling_tables, scalings
 from .sections.scaling_figures import scaling_plots
@@ -149,6 +151,8 @@ def _of_runs(
             *across.plots,
             *plots,
             *attribution_plots(frame, factorials),
+            *position_plots(frame, cells),
+            *gain_plots(frame, cells),
             *drawn,
             *heads.plots,
             *others.plots,

@@ -23,7 +23,7 @@ from atinuke_bench.errors import ConfigError
 if TYPE_CHECKING:
     from atinuke_bench.run_folder import RunFolder
     from atinuke_bench.runs.evaluation.carry_out import Outcome
-    from atinuke_bench.runs.evaluation.test_set import TestSet
+    from atinuke_bench.runs.evaluation.opening import EvaluationData
 
 #: Seconds between two lines of progress where there is no terminal.
 _SECONDS = 30.0
@@ -34,7 +34,12 @@ def evaluate(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or folders that hold some.")],
     on: Annotated[
         str,
-        typer.Option("--on", metavar="FILE|NAME", help="YAML file that declares labelled data, or a built-in set."),
+        typer.Option(
+            "--on",
+            metavar="FILE|NAME",
+            help="YAML file that declares labelled data, a built-in set, or shuffled-words or shifted-positions:N, "
+            "which are the runs' own data perturbed.",
+        ),
     ],
     given_map: Annotated[
         str | None,
@@ -54,17 +59,20 @@ def evaluate(
 
     Every split but train is scored with each run's own weights, and kept in RUN/evaluations/NAME; the run's result does
     not change. What is there already is not repeated. `report` shows all evaluations, with tests and drops.
+
+    `shuffled-words` and `shifted-positions:N` are the split that a run's own score is of: the words of each text in
+    random order, or each text N places later.
     """
     import torch
 
     from atinuke_bench.run_folder import find_runs
-    from atinuke_bench.runs.evaluation.test_set import open_test_set
+    from atinuke_bench.runs.evaluation.opening import open_data
 
     torch.set_num_threads(threads)
     folders = find_runs(*existing(runs))
     if not folders:
         raise ConfigError(f"no run at or below {', '.join(map(str, runs))}")
-    outcomes = carry_out(folders, open_test_set(on, data_dir, given_map, name), rerun=rerun)
+    outcomes = carry_out(folders, open_data(on, data_dir, given_map, name), rerun=rerun)
     found = [(outcome.run, outcome.result) for outcome in outcomes if outcome.result is not None]
     if not found:
         raise next(outcome.error for outcome in outcomes if outcome.error is not None)
@@ -77,7 +85,7 @@ def evaluate(
 
 
 def carry_out(
-    folders: list[RunFolder], test_set: TestSet, *, rerun: bool = False, names_all: bool = True
+    folders: list[RunFolder], test_set: EvaluationData, *, rerun: bool = False, names_all: bool = True
 ) -> list[Outcome]:
     """Evaluate runs, with progress and a line for each on standard error.
 
@@ -93,17 +101,17 @@ def carry_out(
     return outcomes
 
 
-def open_test_sets(names: list[str], base: Path, data_dir: Path | None) -> list[TestSet]:
+def open_test_sets(names: list[str], base: Path, data_dir: Path | None) -> list[EvaluationData]:
     """The test sets that a suite names, before anything is trained for them; ConfigError."""
     if not names:
         return []
-    from atinuke_bench.runs.evaluation.test_set import open_test_set
+    from atinuke_bench.runs.evaluation.opening import open_data
 
-    return [open_test_set(name, data_dir, base=base) for name in names]
+    return [open_data(name, data_dir, base=base) for name in names]
 
 
 def evaluate_cells(
-    store: Path, results: list[tuple[str, dict[str, Any]]], test_sets: list[TestSet]
+    store: Path, results: list[tuple[str, dict[str, Any]]], test_sets: list[EvaluationData]
 ) -> list[tuple[str, dict[str, Any]]]:
     """Score the finished runs of a suite on each test set that they fit; evaluations with the names of variants."""
     if not (results and test_sets):

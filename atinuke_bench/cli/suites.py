@@ -46,7 +46,7 @@ from atinuke_bench.formatting import duration, one_short_line
 if TYPE_CHECKING:
     from atinuke_bench.config import SourceConfig, SuiteConfig
     from atinuke_bench.runs.cells import CellState
-    from atinuke_bench.runs.evaluation.test_set import TestSet
+    from atinuke_bench.runs.evaluation.opening import EvaluationData
     from atinuke_bench.runs.suite import Suite
 
 #: Uploads in a row that W&B has not answered, after which `sync` waits for no more.
@@ -325,7 +325,7 @@ def _show_results(
     store: Path,
     results: Results,
     failed: list[CellState],
-    test_sets: list[TestSet],
+    test_sets: list[EvaluationData],
     as_json: bool,
 ) -> None:
     elsewhere = evaluate_cells(store, results, test_sets)

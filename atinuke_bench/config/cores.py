@@ -88,6 +88,9 @@ class CoreConfig(Frozen):
         return parse(cls, {**cls.record(preset), **changes}, "core")
 
 
+#: How a stack of self-attention layers knows where a token is (`core.positions`, and `core.attention` for ALiBi).
+Positions = Literal["layerwise", "sinusoidal", "learned", "rotary", "alibi", "none"]
+
 #: Beyond any encoder there is; what a typo makes larger is refused before memory is asked for it.
 MOST_WIDTH, MOST_LAYERS, MOST_POSITIONS = 100_000, 1000, 10_000_000
 
@@ -130,9 +133,12 @@ class AttentionConfig(CoreConfig):
     feedforward_size: int = Field(ge=1, le=10 * MOST_WIDTH)
     dropout: float = Field(0.1, ge=0, lt=1)
     attention_dropout: float = Field(0.0, ge=0, lt=1)
-    positions: Literal["layerwise", "sinusoidal", "learned", "rotary", "none"]
+    positions: Positions
     causal: bool
     norm: Literal["pre", "post"]
+    #: Tokens on each side that a token sees, of those that it may see; all of them when not given, and then left out of
+    #: records, so that configs are those of runs made before there were windows.
+    attention_window: int | None = Field(None, ge=1, le=MOST_POSITIONS, exclude_if=lambda found: found is None)
     #: Longest input of `learned` positions; the other kinds have no limit.
     max_positions: int = Field(512, ge=1, le=MOST_POSITIONS)
     #: Initial size of the added positions against token embeddings of unit variance per component.
@@ -170,7 +176,7 @@ class AtinukeConfig(AttentionConfig):
     """
 
     name: Literal["atinuke"] = "atinuke"
-    positions: Literal["layerwise", "sinusoidal", "learned", "rotary", "none"] = "layerwise"
+    positions: Positions = "layerwise"
     causal: bool = True
     norm: Literal["pre", "post"] = "pre"
 
@@ -179,7 +185,7 @@ class TransformerConfig(AttentionConfig):
     """The BERT encoder: learned positions, bidirectional, norm after each residual connection."""
 
     name: Literal["transformer"] = "transformer"
-    positions: Literal["layerwise", "sinusoidal", "learned", "rotary", "none"] = "learned"
+    positions: Positions = "learned"
     causal: bool = False
     norm: Literal["pre", "post"] = "post"
 

@@ -34,6 +34,8 @@ def _count_or_part(limit: Any) -> int | float | None:
 
 #: How many examples to train on: a number, or below 1 a part of those that there are.
 TrainLimit = Annotated[int | float, BeforeValidator(_count_or_part)]
+#: Sentences of fewer words there are none; more than this is a typo.
+Words = Annotated[int, Field(ge=5, le=10_000)]
 
 
 class MicroworldConfig(Frozen):
@@ -56,6 +58,10 @@ class MicroworldConfig(Frozen):
     rewording: float = Field(0.3, ge=0, le=1)
     #: How often a hypothesis is negated, which swaps entailment and contradiction.
     negation: float = Field(0.1, ge=0, le=1)
+    #: Words between question and answer of `long-range`, each as often; those of the task when not given.
+    distances: tuple[Words, ...] | None = Field(None, min_length=1, exclude_if=lambda found: found is None)
+    #: The same of the train split alone, so that a core is trained on short texts and tested on long ones.
+    train_distances: tuple[Words, ...] | None = Field(None, min_length=1, exclude_if=lambda found: found is None)
 
 
 class SourceConfig(Frozen):

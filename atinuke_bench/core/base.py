@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from torch import Tensor, nn
 
 from atinuke_bench.config import CoreConfig, Pretraining
+from atinuke_bench.errors import ConfigError
 
 from .attention_heads import AttentionLayer
 
@@ -87,6 +88,14 @@ class Core(nn.Module, Generic[Config]):
     def attention_layers(self) -> tuple[AttentionLayer, ...]:
         """Its layers of attention, from the first to the last, for who looks at attention heads; none by default."""
         return ()
+
+    def shift_positions(self, num_places: int) -> None:
+        """From now on number the places of a text from `num_places` on, for evaluation; ConfigError where none are."""
+        raise ConfigError(f"core {self.config.name!r} has no positions that could be shifted")
+
+    def observables(self) -> dict[str, Tensor]:
+        """Scalars that are worth recording while the core trains, by name; none by default."""
+        return {}
 
     def flops_per_token(self, length: int) -> int:
         """Floating-point operations of one forward pass for each token of a text of `length` tokens."""

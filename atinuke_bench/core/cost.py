@@ -1,7 +1,8 @@
 """What a core costs: parameters, and floating-point operations of a forward pass.
 
 Only matrix multiplications are counted, a multiply-add as 2 operations: embedding look-ups, norms, activations and
-softmax are left out, as is usual. A causal core is counted with the whole square of scores, as FlopCounterMode does.
+softmax are left out, as is usual. A causal core is counted with the whole square of scores, as FlopCounterMode does,
+and so is one whose attention has a window: kernels compute the scores that a mask hides, so that a window saves none.
 The formulas replace that counter, which counts neither LSTMs nor the CPU's fused attention kernel.
 """
 

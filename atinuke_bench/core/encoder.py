@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from atinuke_bench.config import AttentionConfig
+from atinuke_bench.errors import ConfigError
 
 from . import cost
 from .attention import SelfAttention, Visibility, visibility
 from .attention_heads import AttentionLayer
 from .base import Core
 from .embeddings import Embeddings
-from .positions import LearnedPositions, rotations, unit_sinusoids
+from .positions import LearnedPositions, alibi_slopes, rotations, unit_sinusoids
 
 
 class AttentionCore(Core[AttentionConfig]):
@@ -43,6 +44,7 @@ class AttentionCore(Core[AttentionConfig]):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_layers))
         self.final_norm = nn.LayerNorm(size) if config.norm == "pre" else nn.Identity()
+        self._first_place = 0
 
     @property
     def hidden_size(self) -> int:
@@ -65,7 +67,7 @@ class AttentionCore(Core[AttentionConfig]):
     ) -> Tensor:  # (B, T, D)
         hidden = self._add_positions(self.embeddings(input_ids, segment_ids, inputs_embeds))
         hidden = self.dropout(self.embedding_norm(hidden))
-        visible = visibility(attention_mask, self.config.causal)
+        visible = self.visibility(attention_mask)
         sinusoid, rotation = self._layer_positions(hidden)
         for layer in self.layers:
             hidden = layer(hidden, visible, sinusoid, rotation)
@@ -75,6 +77,23 @@ class AttentionCore(Core[AttentionConfig]):
         parts = [layer.attention for layer in self.layers if isinstance(layer, EncoderLayer)]
         return tuple(AttentionLayer(part.num_heads, part.out, (part.qkv,)) for part in parts)
 
+    def visibility(self, attention_mask: Tensor) -> Visibility:  # (B, T) bool
+        """Who sees whom in every layer, and what is added to their scores."""
+        config = self.config
+        slopes = alibi_slopes(config.num_heads, attention_mask.device) if config.positions == "alibi" else None
+        return visibility(attention_mask, config.causal, config.attention_window, slopes)
+
+    def shift_positions(self, num_places: int) -> None:
+        if self.config.positions == "none":
+            raise ConfigError("core.positions: a core without positions has none to shift; found none")
+        self._first_place = num_places
+
+    def observables(self) -> dict[str, Tensor]:
+        if self.config.positions != "layerwise":
+            return {}
+        gains = (layer.get_parameter("position_gain") for layer in self.layers)
+        return {f"position_gain.{number}": gain.detach() for number, gain in enumerate(gains)}
+
     def flops_per_token(self, length: int) -> int:
         config = self.config
         return cost.attention_flops_per_token(config.num_layers, config.hidden_size, config.feedforward_size, length)
@@ -83,18 +102,19 @@ class AttentionCore(Core[AttentionConfig]):
         """The positions that enter once, before the first layer."""
         _, length, size = embedded.shape
         if self.learned_positions is not None:
-            return embedded + self.learned_positions(length)
+            return embedded + self.learned_positions(length, self._first_place)
         if self.config.positions == "sinusoidal":
-            return embedded + self.config.position_gain * unit_sinusoids(length, size, embedded.device)
+            table = unit_sinusoids(length, size, embedded.device, self._first_place)
+            return embedded + self.config.position_gain * table
         return embedded
 
     def _layer_positions(self, hidden: Tensor) -> tuple[Tensor | None, Tensor | None]:  # (T, D), (2, T, K)
         """The positions that enter in every layer: sinusoids to add, or rotations of queries and keys."""
         _, length, size = hidden.shape
         if self.config.positions == "layerwise":
-            return unit_sinusoids(length, size, hidden.device), None
+            return unit_sinusoids(length, size, hidden.device, self._first_place), None
         if self.config.positions == "rotary":
-            return None, rotations(length, size // self.config.num_heads, hidden.device)
+            return None, rotations(length, size // self.config.num_heads, hidden.device, self._first_place)
         return None, None
 
 

@@ -1,4 +1,6 @@
-"""The position of a token: sinusoids, a learned table, and rotations. Positions count from 0 over the padded row.
+"""The position of a token: sinusoids, a learned table, rotations, and the slopes of ALiBi.
+
+Positions count over the padded row, from 0 or from the `first` that is given.
 
 Legend of shapes: B batch, T tokens, D hidden size, H heads, K size of a head (D / H).
 """
@@ -21,20 +23,20 @@ BASE = 10_000.0
 # be lost when a core is built on the meta device, and a table cached under `inference_mode` would break later training.
 
 
-def sinusoids(length: int, size: int, device: torch.device | None = None) -> Tensor:  # (T, D)
+def sinusoids(length: int, size: int, device: torch.device | None = None, first: int = 0) -> Tensor:  # (T, D)
     """The sinusoidal table of Vaswani et al. 2017: sines in even columns, cosines in odd ones.
 
     >>> sinusoids(2, 4)
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """
-    angles = _angles(length, size, device)
+    angles = _angles(length, size, device, first)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :size]
 
 
-def unit_sinusoids(length: int, size: int, device: torch.device | None = None) -> Tensor:  # (T, D)
+def unit_sinusoids(length: int, size: int, device: torch.device | None = None, first: int = 0) -> Tensor:  # (T, D)
     """`sinusoids` scaled to a root mean square of 1 (a sine has 1/sqrt(2)), the size of a token embedding."""
-    return math.sqrt(2) * sinusoids(length, size, device)
+    return math.sqrt(2) * sinusoids(length, size, device, first)
 
 
 class LearnedPositions(nn.Module):
@@ -44,20 +46,21 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.table = ScaledEmbedding(max_positions, size, rms=gain)
 
-    def forward(self, length: int) -> Tensor:  # (T, D)
-        """The vectors of the first `length` positions; ConfigError when the table is shorter."""
-        limit = self.table.num_embeddings
-        if length > limit:
+    def forward(self, length: int, first: int = 0) -> Tensor:  # (T, D)
+        """The vectors of `length` positions from the `first` on; ConfigError when the table is shorter."""
+        limit, end = self.table.num_embeddings, first + length
+        if end > limit:
+            moved = f" from position {first} on" if first else ""
             raise ConfigError(
-                f"core.max_positions: learned positions end at {limit} tokens; found a text of {length}; "
-                f"nearest: core.max_positions={length}, or training.max_length={limit}"
+                f"core.max_positions: learned positions end at {limit} tokens; found a text of {length}{moved}; "
+                f"nearest: core.max_positions={end}, or training.max_length={max(limit - first, 0)}"
             )
-        return self.table(torch.arange(length, device=self.table.weight.device))
+        return self.table(torch.arange(first, end, device=self.table.weight.device))
 
 
-def rotations(length: int, size: int, device: torch.device | None = None) -> Tensor:  # (2, T, K)
+def rotations(length: int, size: int, device: torch.device | None = None, first: int = 0) -> Tensor:  # (2, T, K)
     """Cosines and sines by which `rotate` turns a head's vectors; `size` is the (even) size of a head."""
-    angles = _angles(length, size, device).repeat(1, 2)
+    angles = _angles(length, size, device, first).repeat(1, 2)
     return torch.stack([angles.cos(), angles.sin()])
 
 
@@ -68,7 +71,23 @@ def rotate(vectors: Tensor, table: Tensor) -> Tensor:  # (B, H, T, K), (2, T, K)
     return (vectors * cosine + torch.cat([-right, left], dim=-1) * sine).type_as(vectors)
 
 
-def _angles(length: int, size: int, device: torch.device | None) -> Tensor:  # (T, ceil(D / 2))
+def alibi_slopes(num_heads: int, device: torch.device | None = None) -> Tensor:  # (H,)
+    """How much of a head's score a step of distance takes away (ALiBi: Press et al. 2022, arXiv 2108.12409, section 3).
+
+    For a power of two, 2^(-8/H) and its powers. Other numbers of heads take those of the power of two below, and then
+    every other one of the power of two above, which lie between them (the authors' code).
+
+    >>> alibi_slopes(4).tolist(), alibi_slopes(3).tolist()
+    ([0.25, 0.0625, 0.015625, 0.00390625], [0.0625, 0.00390625, 0.25])
+    """
+    below = 2 ** (num_heads.bit_length() - 1)
+    # Made where they are used: a copy from the host would be waited for in every step.
+    steps = torch.arange(1, 2 * below + 1, device=device, dtype=torch.float32) * (4 / below)
+    return torch.exp2(-torch.cat([steps[1::2], steps[0::2][: num_heads - below]]))
+
+
+def _angles(length: int, size: int, device: torch.device | None, first: int) -> Tensor:  # (T, ceil(D / 2))
     steps = torch.arange(0, size, 2, device=device, dtype=torch.float32)
     frequencies = torch.exp(steps * (-math.log(BASE) / size))
-    return torch.arange(length, device=device, dtype=torch.float32)[:, None] * frequencies
+    places = torch.arange(first, first + length, device=device, dtype=torch.float32)
+    return places[:, None] * frequencies

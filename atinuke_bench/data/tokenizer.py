@@ -193,12 +193,18 @@ def fingerprint(tokenizer: Tokenizer) -> str:
 
 
 def encode_texts(
-    tokenizer: Tokenizer, first: Sequence[str], second: Sequence[str] | None, max_length: int
+    tokenizer: Tokenizer,
+    first: Sequence[str],
+    second: Sequence[str] | None,
+    max_length: int,
+    *,
+    second_first: bool = False,
 ) -> tuple[Ragged, Ragged]:
     """`input_ids` and `segment_ids` of single texts or of pairs, the longer text of a pair cut first.
 
     A pair's text keeps at least its first token, however long the other is. Segments are 0 for the first text and what
-    follows it, 1 for the second and its separator, also where the tokenizer itself tells no difference.
+    follows it, 1 for the second and its separator, also where the tokenizer itself tells no difference. They are of the
+    texts and not of the places: with `second_first` the row begins with `[CLS]` (0) and the second text (1).
     """
     if second is None:
         tokenizer = plain_copy(tokenizer)  # truncation is state; the caller's tokenizer stays as it was
@@ -213,6 +219,11 @@ def encode_texts(
     rows, segments = [], []
     for left, right in zip(encode_ids(tokenizer, first), encode_ids(tokenizer, second), strict=True):
         num_left, num_right = longest_first(len(left), len(right), room)
+        if second_first:
+            head, tail = right[:num_right] + between, left[:num_left] + sep
+            rows.append(cls + head + tail)
+            segments.append([0] + [1] * len(head) + [0] * len(tail))
+            continue
         head, tail = cls + left[:num_left] + between, right[:num_right] + sep
         rows.append(head + tail)
         segments.append([0] * len(head) + [1] * len(tail))

@@ -99,12 +99,14 @@ def _squad(split: str, config: MicroworldConfig, *, unanswerable: bool) -> Itera
 
 def _long_range(split: str, config: MicroworldConfig) -> Iterator[Row]:
     """Each block has every distance with every kind once, so that only the distance makes some harder than others."""
+    of_train = config.train_distances if split == "train" else None
+    distances = of_train or config.distances or DISTANCES
     for index in count():
-        block, place = divmod(index, len(DISTANCES) * len(KINDS))
-        shuffled = Draws("distances", config.world, split, block).shuffled(range(len(DISTANCES) * len(KINDS)))
+        block, place = divmod(index, len(distances) * len(KINDS))
+        shuffled = Draws("distances", config.world, split, block).shuffled(range(len(distances) * len(KINDS)))
         distance, kind = divmod(shuffled[place], len(KINDS))
         draws = Draws("long-range", config.world, split, index)
-        yield long_range_row(draws, f"{split}-{index}", DISTANCES[distance], KINDS[kind])
+        yield long_range_row(draws, f"{split}-{index}", distances[distance], KINDS[kind])
 
 
 def _pairs(name: str, maker: PairMaker, num_labels: int, of_label: Callable[[int], Any] = int) -> Stream:

@@ -22,7 +22,7 @@ from .grammar import PlainSpeaker, Span, Style, Text, clause, join, word_offsets
 from .pairs import make_event
 from .world import make_cast
 
-#: Words between the question and the sentence with the answer.
+#: Words between the question and the sentence with the answer, unless the settings name others.
 DISTANCES = (8, 16, 32, 64, 128, 256, 512)
 _QUESTIONS = {"agent": "Who was it?", "theme": "What was it?", "place": "Where was it?", "time": "When was it?"}
 _ROLES = {"agent": "A0", "theme": "A1", "place": "AM-LOC", "time": "AM-TMP"}

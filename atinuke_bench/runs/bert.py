@@ -19,7 +19,7 @@ from atinuke_bench.core.encoder import AttentionCore, EncoderLayer
 from atinuke_bench.errors import ConfigError
 
 #: What BERT (Devlin et al. 2019) has in the place of each of our switches.
-_BERT: dict[str, Any] = {"positions": "learned", "norm": "post", "causal": False}
+_BERT: dict[str, Any] = {"positions": "learned", "norm": "post", "causal": False, "attention_window": None}
 
 
 def require_bert(core: Core) -> None:
@@ -103,4 +103,6 @@ def _scaled(table: nn.Embedding) -> Tensor:
 
 
 def _setting(value: Any) -> str:
+    if value is None:
+        return "none"
     return repr(value) if isinstance(value, str) else as_written(value)

@@ -19,8 +19,16 @@ from atinuke_bench.data.inputs import text_of
 from atinuke_bench.data.sources import Loaded, canonical_features
 from atinuke_bench.data.table import UNLABELLED
 from atinuke_bench.data.tokenizer import encode_texts, unique_texts
+from atinuke_bench.sentences.model import SentenceOptions, SentencePairOptions
 from atinuke_bench.training.capabilities import NewInputs
-from atinuke_bench.training.task import TaskData
+from atinuke_bench.training.task import PairOptions, TaskData, options_of
+
+#: What a causal core sees of two texts, and of one.
+PAIR_VIEW = (
+    "it reads the first text before the second, so that no token of the first has seen the second (with "
+    "options.second_first the other way round); each text is pooled over its own tokens, and the two are compared after"
+)
+SINGLE_VIEW = "a token has seen the words before it and none behind; the text is pooled over all its tokens"
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,16 @@ class SentenceData(TaskData):
 
     labels: tuple[str, ...] | None
     is_pair: bool
+
+    @property
+    def options_class(self) -> type[SentenceOptions]:
+        """The settings of a task on this data."""
+        return SentencePairOptions if self.is_pair else SentenceOptions
+
+    @property
+    def causal_view(self) -> str:
+        """What a causal core has seen of the texts where it answers."""
+        return PAIR_VIEW if self.is_pair else SINGLE_VIEW
 
     @property
     def features(self) -> Features:
@@ -40,6 +58,10 @@ class SentenceData(TaskData):
 
     @property
     def example_columns(self) -> tuple[str, ...]:
+        return self.text_columns
+
+    @property
+    def shuffled_columns(self) -> tuple[str, ...]:
         return self.text_columns
 
     @property
@@ -62,8 +84,13 @@ class SentenceData(TaskData):
 
     def rows(self, examples: Dataset, tokenizer: Tokenizer, run: RunConfig) -> Encoded:
         columns = [examples[name][:] for name in self.text_columns]
+        options = options_of(run, self.options_class)
         input_ids, segment_ids = encode_texts(
-            tokenizer, columns[0], columns[1] if self.is_pair else None, run.training.max_length
+            tokenizer,
+            columns[0],
+            columns[1] if self.is_pair else None,
+            run.training.max_length,
+            second_first=isinstance(options, PairOptions) and bool(options.second_first),
         )
         label_type = np.int64 if self.labels is not None else np.float32
         return Encoded(

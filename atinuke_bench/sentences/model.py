@@ -19,13 +19,17 @@ from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.heads.pooling import pool
 from atinuke_bench.training.module import Batch, TaskModule
-from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
+from atinuke_bench.training.task import Outputs, PairOptions, TaskModel, TaskOptions, options_of
 
 
 class SentenceOptions(TaskOptions):
     """How tokens become one vector a sentence."""
 
     pooling: Literal["max", "mean"] = "max"
+
+
+class SentencePairOptions(SentenceOptions, PairOptions):
+    """The same of two texts, and which comes first."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ def result_record(prepared: PreparedRun, evaluations: dict[str, Evaluation]) -> 
         "identity": prepared.identity,
         **scores_record(prepared.task, evaluations, run.seed),
         "protocol": prepared.protocol(),
+        # What such a core could not see limits its score; reports say so beside it.
+        "causal_view": prepared.task.causal_view if getattr(run.core, "causal", False) else None,
     }
 
 

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from datasets import Dataset, Features
+from pydantic import Field, field_validator
 from tokenizers import Tokenizer
 
 from atinuke_bench import registry
@@ -57,6 +58,19 @@ class TaskOptions(Frozen):
     from_data: ClassVar[tuple[str, ...]] = ()
     #: Fields that say which data is read, as `source` does.
     of_source: ClassVar[tuple[str, ...]] = ()
+
+
+class PairOptions(TaskOptions):
+    """Settings of a task whose input is a pair of texts."""
+
+    #: Whether the second text comes first in the input: a question's text before it, a hypothesis before its premise.
+    #: Segments stay those of the two texts, so that a head finds both; left out of records where it is not set.
+    second_first: bool | None = Field(None, exclude_if=lambda value: not value)
+
+    @field_validator("second_first")
+    @classmethod
+    def _unset_where_false(cls, is_swapped: bool | None) -> bool | None:
+        return is_swapped or None  # so that a run has one identity, whether it is said or not
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -119,6 +133,11 @@ class TaskData(ABC):
         Those that tell it from others, unless a task says more; all that have text but `id`, where none is named.
         """
         return self.example_columns
+
+    @property
+    def shuffled_columns(self) -> tuple[str, ...]:
+        """The texts whose words may be put in any order without another right answer; none where answers are parts."""
+        return ()
 
     def labelled(self, examples: Dataset) -> Dataset:
         """The examples with a right answer: those that can be learned from and scored. All by default."""
@@ -205,6 +224,8 @@ class Task:
     training: Mapping[str, Any] = field(default_factory=dict)
     #: Raised when a change makes the same data and config give other numbers; part of every run's identity.
     result_version: int = 1
+    #: One sentence: what a causal core has seen where it answers, and what it has not.
+    causal_view: str = ""
     #: Whether the core gets segments; without them, its segment embeddings are never learned.
     gives_segments: bool = True
     #: The task as it is for a run, where core or options decide what is measured; ConfigError where they cannot.

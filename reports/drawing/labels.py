@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -111,6 +112,15 @@ def legend(figure: Figure, num_variants: int) -> None:
     # Inches: a letter, and the mark with the room around it.
     columns = int(WIDTH / (0.066 * longest + 0.6))
     figure.legend(loc="outside upper left", ncols=max(1, min(num_variants, columns, 4)), frameon=False)
+
+
+def shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+    """Names above several panels, each once for what has it in any of them."""
+    handles: dict[str, Artist] = {}
+    for axes in panels:
+        handles |= {name: handle for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    columns = max(1, min(len(handles), 4))
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=columns, frameon=False)
 
 
 def plain_log_axis(axis: Axis) -> None:

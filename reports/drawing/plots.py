@@ -167,7 +167,7 @@ class SliceTable:
 @drawn_once
 def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     """Curves where the labels are lengths or distances in order, else bars."""
-    if _is_ordered(table.mean.index):
+    if is_ordered(table.mean.index):
         draw = _slice_curves
     else:
         longest = max(len(str(label)) for label in table.mean.index)
@@ -176,7 +176,8 @@ def slice_figure(table: SliceTable, look: dict[str, Look]) -> Plot:
     return finished(draw(table, look), f"slices-{slug(table.task)}-{slug(table.name)}", table.title)
 
 
-def _is_ordered(labels: pd.Index) -> bool:
+def is_ordered(labels: pd.Index) -> bool:
+    """Whether labels are lengths or distances, of which a curve can be drawn."""
     return len(labels) > 2 and all(re.fullmatch(r"\d+([-–]\d+|\+)?", str(label)) for label in labels)
 
 

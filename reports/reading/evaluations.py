@@ -57,6 +57,8 @@ def _rows(
     """The row of each split of an evaluation, and the protocol of its column."""
     column, metric = frame.value(run, "column"), result["metric"]
     made_of = {name: result["determinants"].get(name) for name in ("data", "map", "result_versions")}
+    if perturbed := result["determinants"].get("perturbed"):
+        made_of["perturbed"] = perturbed
     protocol = {"test_set": result["name"], **made_of, "trained_on": str(column)}
     own_score = own.get(frame.value(run, "split"), {}).get(metric)
     for split, figures in result["scores"].items():

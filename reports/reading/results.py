@@ -32,6 +32,7 @@ FIELDS = (
     "loss",
     "unknown_percent",
     "unit",
+    "causal_view",
     "is_remote",
     "config",
 )
@@ -68,6 +69,8 @@ def row_of(folder: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "unknown_percent": _unknown_percent(result),
         # Older results do not say what their interval was drawn by.
         "unit": (result.get("resampled") or {}).get("unit"),
+        # What the core, a causal one, could not see; older results do not say it.
+        "causal_view": result.get("causal_view"),
         "is_remote": folder.startswith("wandb:"),
         "config": -1,
         **{f"cost.{name}": value for name, value in result["cost"].items()},

@@ -33,6 +33,12 @@ NOTE = (
     "one; its interval draws both sets and seeds."
 )
 
+PERTURBED_NOTE = (
+    "shuffled-words and shifted-positions-N are the runs' own test set, read in another way: the words of each text in "
+    "random order, or each text as if it followed N tokens. What is left of a score needs no order, or no absolute "
+    "place. The interval of such a drop is wide, since both are drawn as if they were other examples."
+)
+
 
 @dataclass(frozen=True)
 class Transferred:
@@ -83,7 +89,10 @@ def elsewhere(
     else:
         evaluated = found.runs.index[found.runs["own_run"].isin(list(runs))]
         family = all_against_reference(own_cells, reference, list(evaluated))
-    tables: list[Table | None] = [scores_table(rows, is_flagged=bool(found.runs["is_cut"].any()))] if rows else []
+    tables: list[Table | None] = []
+    if rows:
+        is_perturbed = any("perturbed" in found.protocols[row.cell.column] for row in rows)
+        tables.append(scores_table(rows, is_flagged=bool(found.runs["is_cut"].any()), is_perturbed=is_perturbed))
     names = {row.cell.column: f"{row.name}, trained on {row.trained_on}" for row in rows}
     if family.comparisons:
         table = comparison_table([("other test sets", family)])
@@ -137,7 +146,7 @@ def _drop(cell: Cell, own: Cell | None, own_runs: Sequence[int], scores: np.ndar
     return Scores(observed, resampled, fewest).mean()
 
 
-def scores_table(rows: Sequence[Transferred], *, is_flagged: bool) -> Table:
+def scores_table(rows: Sequence[Transferred], *, is_flagged: bool, is_perturbed: bool = False) -> Table:
     """One row a test set, split, training task and variant, the best mean of each first."""
     data = pd.DataFrame([_figures(row) for row in rows])
     shown = pd.DataFrame(
@@ -155,7 +164,7 @@ def scores_table(rows: Sequence[Transferred], *, is_flagged: bool) -> Table:
         ]
     )
     drawn = resampled_note((row.name, row.cell.drawn) for row in rows)
-    notes = (NOTE, *filter(None, [drawn]))
+    notes = (NOTE, *filter(None, [PERTURBED_NOTE if is_perturbed else "", drawn]))
     return Table("test-sets", "Other test sets", shown, data, notes, is_flagged=is_flagged, section=SECTION)
 
 

@@ -21,6 +21,7 @@ from ..statistics.comparison import Family
 from ..statistics.pairing import resampled_note
 from ..statistics.spread import minimum_detectable_difference
 from ..statistics.verdict import NOT_TOLD_APART, points
+from .statements import MOST_NAMED
 from .table import Table
 
 NOT_COMPARABLE = "not comparable with published scores"
@@ -142,6 +143,7 @@ def _headline_block(place: int, block: Block, frame: Frame, cells: Cells, family
     if any(cell.num_seeds == 1 for column in columns for cell in cells[column].values()):
         notes.append("n=1: one seed; its interval covers the choice of what is resampled alone, and no test is made.")
     notes += [_unread(frame, info[column]["task"], cells[column].values()) for column in columns]
+    notes += [_causal_view(frame, info[column]["task"], cells[column].values()) for column in columns]
     notes = [note for note in notes if note]
     return Table(
         f"headline-{place}",
@@ -174,6 +176,17 @@ def _unread(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
     found = [f"{variant} {percent:.1f} %" for variant, percent in highest if percent > MOST_UNKNOWN_PERCENT]
     rule = f"{task}: over {MOST_UNKNOWN_PERCENT} % of the tokens are [UNK], text that the core could not read"
     return f"{rule}: {', '.join(found)}." if found else ""
+
+
+def _causal_view(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
+    """What the causal cores of a column can see when they answer; empty without any, and of runs that do not say it."""
+    views = {cell.variant: frame.value(cell.runs[0], "causal_view") for cell in cells}
+    told = {variant: view for variant, view in views.items() if isinstance(view, str) and view}
+    if not told:
+        return ""
+    named = list(told)[:MOST_NAMED]
+    more = f" and {len(told) - len(named)} more" if len(told) > len(named) else ""
+    return f"What a causal core ({', '.join(named)}{more}) can see of {task}: {next(iter(told.values()))}."
 
 
 def _detectable(family: Family) -> dict[tuple[Column, str], str]:

@@ -48,6 +48,7 @@ SECTIONS = (
     ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
     ("attention", "Attention heads"),
+    ("positions", "Positions"),
     ("cost", "Cost"),
     ("studies", "Studies"),
     ("published", "Published record"),

@@ -31,6 +31,10 @@ def from_declaration(declaration: Declaration) -> Task:
         splits=declared_splits(declaration),
         group_column="unit",
         unit=Unit(str(declaration.fields.get("unit", data.texts_declared[0])), "unit"),
+        causal_view=(
+            "it reads context and question before each choice, so that a choice's tokens have seen both, and none "
+            "another choice; text and choice are pooled each over its own tokens, and compared after"
+        ),
         options_class=SentenceOptions,
         training=declaration.training,
         result_version=declaration.result_version,

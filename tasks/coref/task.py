@@ -36,6 +36,10 @@ COREF = Task(
     result_version=2,
     # Document parts of OntoNotes 5, the shared task's English data.
     official_sizes=({"train": 2_802, "dev": 343, "test": 348},),
+    causal_view=(
+        "a word has seen its segment up to itself, and so what a mention refers back to, but nothing behind it; the "
+        "head compares the vectors of two mentions, each made so"
+    ),
     options_class=CorefOptions,
     training={"max_length": 256, "batch_tokens": 2048, "max_epochs": 10, "patience": 4, "learning_rate": 1e-3},
 )

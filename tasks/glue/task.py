@@ -7,7 +7,7 @@ from typing import Any
 
 from atinuke_bench.sentences.data import SentenceInputs
 from atinuke_bench.sentences.floor import most_frequent_label
-from atinuke_bench.sentences.model import SentenceModel, SentenceOptions
+from atinuke_bench.sentences.model import SentenceModel
 from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
 from atinuke_bench.tasks.glue.data import GlueData, Part
 from atinuke_bench.tasks.glue.files import LAYOUTS, GlueFiles
@@ -49,7 +49,7 @@ def _glue(
         features=data.features,
         metric=METRICS[name][0],
         data=data,
-        model=SentenceModel(labels, is_pair),
+        model=SentenceModel(labels, is_pair, data.options_class),
         floor=most_frequent_label,
         slices=by_gold_label if labels is not None else None,
         members=gold_label_of if labels is not None else None,
@@ -60,7 +60,8 @@ def _glue(
         group_column="sentence1",
         unit=Unit(_NOUNS.get(key, "first sentence" if is_pair else "sentence"), "sentence1"),
         official_sizes=(official_sizes,),
-        options_class=SentenceOptions,
+        causal_view=data.causal_view,
+        options_class=data.options_class,
         training=training,
     )
 

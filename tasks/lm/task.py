@@ -57,6 +57,7 @@ LM = Task(
     model=LmModel("causal"),
     floor=partial(unigrams, CAUSAL),
     inputs=LmInputs(),
+    causal_view="a token is predicted from those before it, which is the task of a causal core",
     options_class=LmOptions,
     result_version=2,
     protocol_options=("objective",),

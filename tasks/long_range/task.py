@@ -14,6 +14,7 @@ from atinuke_bench.tasks.squad.files import SquadFiles
 from atinuke_bench.tasks.squad.floor import sliding_window
 from atinuke_bench.tasks.squad.inputs import SquadInputs
 from atinuke_bench.tasks.squad.model import SquadModel, SquadOptions
+from atinuke_bench.tasks.squad.task import CAUSAL_VIEW
 from atinuke_bench.training.task import Splits, Task
 
 LONG_RANGE = Task(
@@ -30,6 +31,7 @@ LONG_RANGE = Task(
     files=SquadFiles(unanswerable=False),
     inputs=SquadInputs(distance=0, kept=""),
     splits=Splits(evaluated=("dev",), headline=("dev",)),
+    causal_view=CAUSAL_VIEW,
     options_class=SquadOptions,
     training={"max_length": 600, "max_epochs": 3, "batch_tokens": 2048, "learning_rate": 2e-3},
     result_version=2,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from atinuke_bench.sentences.data import SentenceInputs
 from atinuke_bench.sentences.floor import most_frequent_label
-from atinuke_bench.sentences.model import SentenceModel, SentenceOptions
+from atinuke_bench.sentences.model import SentenceModel
 from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
 from atinuke_bench.tasks.snli.data import SnliData
 from atinuke_bench.tasks.snli.files import LABELS, SnliFiles
@@ -23,7 +23,7 @@ SNLI = Task(
     features=DATA.features,
     metric=METRICS["snli"][0],
     data=DATA,
-    model=SentenceModel(LABELS, is_pair=True),
+    model=SentenceModel(LABELS, is_pair=True, options_class=DATA.options_class),
     floor=most_frequent_label,
     slices=by_gold_label,
     members=gold_label_of,
@@ -33,6 +33,7 @@ SNLI = Task(
     unit=Unit("premise", "sentence1"),
     # Pairs with a consensus label.
     official_sizes=({"train": 549_367, "dev": 9_842, "test": 9_824},),
-    options_class=SentenceOptions,
+    causal_view=DATA.causal_view,
+    options_class=DATA.options_class,
     training={"max_epochs": 3},
 )

@@ -109,13 +109,15 @@ class SquadData(TaskData):
                 f"training.max_length: {self.task} needs at least {MIN_LENGTH} tokens for a question and a part of its "
                 f"text; found {run.training.max_length}"
             )
+        options = options_of(run, self.options_class)
         windows = build_windows(
             tokenizer,
             examples["question"][:],
             examples["context"][:],
             examples["answers"][:],
             max_length=run.training.max_length,
-            stride=options_of(run, self.options_class).stride,
+            stride=options.stride,
+            text_first=bool(options.second_first),
         )
         log.info(
             "%d questions make %d windows; %d questions were cut, %d answers fit no window",

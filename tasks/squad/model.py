@@ -25,13 +25,13 @@ from atinuke_bench.tasks.squad.files import references
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.scores import examples_v2
 from atinuke_bench.training.module import Batch, TaskModule
-from atinuke_bench.training.task import Outputs, TaskModel, TaskOptions, options_of
+from atinuke_bench.training.task import Outputs, PairOptions, TaskModel, options_of
 
 #: Half widths, in tokens, of the neighbourhoods in which words of the question are counted.
 WIDTHS = (0, 2, 8, 24)
 
 
-class SquadOptions(TaskOptions):
+class SquadOptions(PairOptions):
     """Windows, features and decoding."""
 
     #: Tokens between the starts of neighbouring windows of a long context.

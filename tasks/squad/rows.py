@@ -1,5 +1,7 @@
 """SQuAD questions as model inputs: `[CLS] question [SEP] context window [SEP]`, with exact character offsets.
 
+The window may also come first, and the question behind it.
+
 A context too long for one input is cut into overlapping windows. Each distinct context is tokenized once; the rest is
 array arithmetic over all windows at a time, without a loop over tokens.
 
@@ -33,9 +35,10 @@ class Windows:
     """Windows, a row each, in order of question, then of context, and what did not fit into them.
 
     A token's text is `context[char_starts:char_ends]`, in characters of the original context; both, which only decoding
-    needs, are 0 where `context_mask` is false: there no answer may begin or end. `segment_ids` is 0 up to the context's
-    first token, then 1. `start_label` and `end_label` (inclusive) count tokens from the window's start; 0, the [CLS],
-    says that the answer is not wholly inside the window, or that the question is unanswerable.
+    needs, are 0 where `context_mask` is false: there no answer may begin or end. `segment_ids` is 1 at the context and
+    the separators behind it, 0 elsewhere, whichever comes first. `start_label` and `end_label` (inclusive) count tokens
+    from the window's start; 0, the [CLS], says that the answer is not wholly inside the window, or that the question
+    is unanswerable.
     """
 
     encoded: Encoded
@@ -51,6 +54,7 @@ class _Layout:
     max_question: int
     max_length: int
     stride: int
+    text_first: bool
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,14 @@ def build_windows(
     max_length: int = 384,
     stride: int = 128,
     min_context: int | None = None,
+    text_first: bool = False,
 ) -> Windows:
     """All windows of Q questions, each with its context and, for labels, its answers `{"text", "answer_start"}`.
 
     `stride` is the distance in tokens between the starts of neighbouring windows (BERT's doc_stride, not an overlap),
     lowered where needed so that no token falls between two. A question keeps all its tokens as long as at least
-    `min_context` (a quarter of `max_length` unless given) are left for the context; a longer one loses its tail.
+    `min_context` (a quarter of `max_length` unless given) are left for the context; a longer one loses its tail. With
+    `text_first` each window of the context is before the question.
     Labels follow a question's first answer: the fewest tokens that cover all its characters.
 
     Characters that the tokenizer drops (combining marks, joiners) belong to the token they touch, so that text cut
@@ -102,7 +108,7 @@ def build_windows(
     specials = special_tokens(tokenizer)
     max_question = max_length - specials.num_in_pair - min_context
     _check_lengths(max_length, stride, min_context, specials.num_in_pair)
-    layout = _Layout(specials, max_question, max_length, stride)
+    layout = _Layout(specials, max_question, max_length, stride, text_first)
     tokenizer = plain_copy(tokenizer)
     rows: dict[str, int] = {}
     context_row = np.fromiter((rows.setdefault(context, len(rows)) for context in contexts), np.int64, len(contexts))
@@ -271,17 +277,24 @@ def _build_chunk(
     question, start, length = _place_windows(
         np.diff(tokens.offsets)[context_row], layout.max_length - num_special - question_lengths, layout.stride
     )
-    context_at = question_lengths[question] + 1 + num_between  # position of the window's first context token, [W]
-    offsets = _offsets(context_at + length + 1)
+    asked_length = question_lengths[question]  # [W]
+    # Positions of the window's first context token and of its first question token, [W].
+    if layout.text_first:
+        context_at, question_at = np.ones_like(length), length + 1 + num_between
+    else:
+        context_at, question_at = asked_length + 1 + num_between, np.ones_like(length)
+    offsets = _offsets(asked_length + length + num_special)
 
     window = np.repeat(np.arange(len(question)), np.diff(offsets))  # [P]
     position = np.arange(offsets[-1]) - offsets[window]  # [P]
     in_context = position - context_at[window]  # [P]: number within the window's context, negative before it
+    in_question = position - question_at[window]  # [P]
     mask = (in_context >= 0) & (in_context < length[window])
-    asked = (position >= 1) & (in_context < -num_between)
+    asked = (in_question >= 0) & (in_question < asked_length[window])
+    is_second = (in_context >= 0) & (in_question < 0) if layout.text_first else in_context >= 0
     ids = np.full(offsets[-1], layout.specials.sep, np.int32)
     ids[offsets[:-1]] = layout.specials.cls
-    ids[asked] = question_ids[question_offsets[question[window[asked]]] + position[asked] - 1]
+    ids[asked] = question_ids[question_offsets[question[window[asked]]] + in_question[asked]]
     token_base = tokens.offsets[context_row[question]] + start  # [W]
     chars = np.zeros((2, offsets[-1]), np.int32)
     token = (token_base[window] + in_context)[mask]
@@ -295,7 +308,7 @@ def _build_chunk(
     return {
         "lengths": np.diff(offsets),
         "input_ids": ids,
-        "segment_ids": (in_context >= 0).astype(np.int32),
+        "segment_ids": is_second.astype(np.int32),
         "context_mask": in_text,
         "shared_count": shared_counts(ids, window, asked & ~special, in_text),
         "char_starts": chars[0],

@@ -1,4 +1,4 @@
-"""Slices of SQuAD questions: by question word, answer type, answer length and context length.
+"""Slices of SQuAD questions: by question word, answer type, answer length, context length and the answer's position.
 
 Each rule is a pure function of one question, so that a slice means the same in every run. Where a question has
 several references, the first decides, as it does in training.
@@ -20,6 +20,8 @@ QUESTION_WORDS = ("what", "who", "when", "where", "why", "how", "which", "other"
 ANSWER_TYPES = ("none", "date", "number", "name", "other")
 ANSWER_LENGTHS = ("0", "1", "2", "3-5", "6-10", "11+")
 CONTEXT_LENGTHS = ("1-100", "101-150", "151-200", "201+")
+#: Words of the context before the answer, which are about as many as lie between question and answer.
+ANSWER_POSITIONS = ("0-24", "25-49", "50-99", "100-199", "200+")
 
 _WORD = re.compile(r"\w+")
 _VARIANTS = {"whom": "who", "whose": "who"}
@@ -106,13 +108,29 @@ def context_length(context: str) -> str:
     return _bucket(len(context.split()), (100, 150, 200), CONTEXT_LENGTHS)
 
 
+def answer_position(context: str, starts: Sequence[int]) -> str | None:
+    """The bucket of the number of words before the first reference; None where a question has none.
+
+    >>> answer_position("word " * 120 + "Ada", [600]), answer_position("Ada", [])
+    ('100-199', None)
+    """
+    if not starts:
+        return None
+    return _bucket(len(context[: starts[0]].split()), (24, 49, 99, 199), ANSWER_POSITIONS)
+
+
 def _bucket(count: int, upper_ends: Sequence[int], names: Sequence[str]) -> str:
     return names[sum(count > end for end in upper_ends)]
 
 
 def by_question(examples: Dataset, answers: Answers, measured: Measured) -> Slices:
     """The slices of all questions; `measured.details` has their scores."""
-    return slice_scores(measured.details, examples["question"][:], examples["context"][:], answers.gold)
+    columns = examples["question"][:], examples["context"][:], answers.gold, _starts(examples)
+    return slice_scores(measured.details, *columns)
+
+
+def _starts(examples: Dataset) -> list[Sequence[int]]:
+    return [answers["answer_start"] for answers in examples["answers"][:]]
 
 
 def slice_scores(
@@ -120,41 +138,52 @@ def slice_scores(
     questions: Sequence[str],
     contexts: Sequence[str],
     texts: Sequence[Sequence[str]],
+    starts: Sequence[Sequence[int]],
 ) -> Slices:
     """Every slice's `num`, `exact` and `f1` (percent), as `{"question_word": {"who": {...}}, ...}`.
 
-    `scores` and the three columns are in the same order. A slice without questions is absent, not zero.
+    `scores` and the four columns are in the same order. A slice without questions is absent, not zero; unanswerable
+    questions are in none by position.
 
-    >>> slice_scores([ExampleScore(1, 1.0)], ["Who?"], ["Ada wrote."], [["Ada"]])["answer_type"]
+    >>> slice_scores([ExampleScore(1, 1.0)], ["Who?"], ["Ada wrote."], [["Ada"]], [[0]])["answer_type"]
     {'name': {'num': 1, 'exact': 100.0, 'f1': 100.0}}
     """
-    columns = _columns(questions, contexts, texts)
+    columns = _columns(questions, contexts, texts, starts)
     return {
         name: {label: _mean_scores(scores, column, label) for label in names if label in column}
         for name, (names, column) in columns.items()
+        if any(label is not None for label in column)
     }
 
 
 def slices_of_question(examples: Dataset, gold: Sequence[Any]) -> list[dict[str, list[str]]]:
     """The slices of each question."""
-    columns = _columns(examples["question"][:], examples["context"][:], gold)
+    columns = _columns(examples["question"][:], examples["context"][:], gold, _starts(examples))
     labels = [column for _, column in columns.values()]
-    return [{name: [label] for name, label in zip(columns, row, strict=True)} for row in zip(*labels, strict=True)]
+    return [
+        {name: [label] for name, label in zip(columns, row, strict=True) if label is not None}
+        for row in zip(*labels, strict=True)
+    ]
 
 
 def _columns(
-    questions: Sequence[str], contexts: Sequence[str], texts: Sequence[Sequence[str]]
-) -> Mapping[str, tuple[Sequence[str], list[str]]]:
-    """Of each slice, all labels in order and the label of each question."""
+    questions: Sequence[str],
+    contexts: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    starts: Sequence[Sequence[int]],
+) -> Mapping[str, tuple[Sequence[str], Sequence[str | None]]]:
+    """Of each slice, all labels in order and the label of each question; None where it has none."""
+    positions = [answer_position(context, own) for context, own in zip(contexts, starts, strict=True)]
     return {
         "question_word": (QUESTION_WORDS, [question_word(question) for question in questions]),
         "answer_type": (ANSWER_TYPES, [answer_type(answers) for answers in texts]),
         "answer_length": (ANSWER_LENGTHS, [answer_length(answers) for answers in texts]),
         "context_length": (CONTEXT_LENGTHS, [context_length(context) for context in contexts]),
+        "answer position in words": (ANSWER_POSITIONS, positions),
     }
 
 
-def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str], label: str) -> dict[str, float | None]:
+def _mean_scores(values: Sequence[ExampleScore], column: Sequence[str | None], label: str) -> dict[str, float | None]:
     members = [score for score, of in zip(values, column, strict=True) if of == label]
     num_examples = len(members)
     return {

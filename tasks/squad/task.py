@@ -16,6 +16,13 @@ from atinuke_bench.tasks.squad.slices import by_question, slices_of_question
 from atinuke_bench.tasks.squad.tables import SpanData, SpanOptions
 from atinuke_bench.training.task import Splits, Task, Unit, as_declared, options_of, require_unset
 
+#: What a causal core sees of a question and its text.
+CAUSAL_VIEW = (
+    "it reads the question before the text, so that a token of the text has seen the question and the text before it, "
+    "and the question nothing of the text (with options.second_first a token of the text has seen no question); the "
+    "head compares every token with the whole question"
+)
+
 
 def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Task:
     name = f"squad-v{version}"
@@ -38,6 +45,7 @@ def _squad(version: str, summary: str, official_sizes: Mapping[str, int]) -> Tas
         group_column="title",
         unit=Unit("article", "title"),
         official_sizes=(official_sizes,),
+        causal_view=CAUSAL_VIEW,
         options_class=SquadOptions,
         training={"max_length": 384, "max_epochs": 3},
         result_version=2,

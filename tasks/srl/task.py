@@ -39,6 +39,10 @@ SRL = Task(
         {"train": 253_070, "dev": 35_297, "test": 24_462},
         {"train": 90_750, "dev": 3_248, "test": 5_267, "test_brown": 804},
     ),
+    causal_view=(
+        "a word has seen the sentence up to itself, so that an argument before its predicate has not seen it; the head "
+        "reads a word's vector beside the predicate's and their distance"
+    ),
     options_class=SrlOptions,
     protocol_options=("verbs_only",),
     training={"max_epochs": 8, "batch_tokens": 1024, "learning_rate": 2e-3, "max_length": 256},

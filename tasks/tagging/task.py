@@ -44,6 +44,7 @@ def from_declaration(declaration: Declaration) -> Task:
         splits=declared_splits(declaration),
         group_column="group",
         unit=Unit("document", "document"),
+        causal_view="a word has seen the sentence up to itself; what follows only decides which tags may follow",
         options_class=TaggingOptions,
         training={**TRAINING, **declaration.training},
         gives_segments=False,

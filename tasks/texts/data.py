@@ -18,6 +18,7 @@ from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sentences.data import SentenceData
 from atinuke_bench.sentences.model import SentenceOptions
 from atinuke_bench.training.slices import SLICE
+from atinuke_bench.training.task import PairOptions
 
 #: The names that the two texts of a pair may have in `fields`.
 PAIRS = (("premise", "hypothesis"), ("sentence1", "sentence2"), ("question", "context"), ("text", "text2"))
@@ -31,6 +32,10 @@ class TextOptions(SentenceOptions):
 
     from_data = ("labels",)
     labels: tuple[str, ...] | None = None
+
+
+class PairTextOptions(TextOptions, PairOptions):
+    """The same of two texts, and which comes first."""
 
 
 def text_fields(declaration: Declaration) -> tuple[str, ...]:
@@ -49,6 +54,10 @@ class TextData(SentenceData):
     """
 
     declaration: Declaration
+
+    @property
+    def options_class(self) -> type[TextOptions]:
+        return PairTextOptions if self.is_pair else TextOptions
 
     @property
     def features(self) -> Features:

@@ -9,7 +9,7 @@ from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.sentences.floor import most_frequent_label
 from atinuke_bench.sentences.model import SentenceModel
 from atinuke_bench.sentences.slices import by_gold_label, gold_label_of
-from atinuke_bench.tasks.texts.data import TextData, TextOptions, text_fields
+from atinuke_bench.tasks.texts.data import TextData, text_fields
 from atinuke_bench.tasks.texts.files import TextFiles
 from atinuke_bench.tasks.texts.inputs import TextInputs
 from atinuke_bench.training.slices import members_with_columns, with_columns
@@ -29,7 +29,7 @@ def from_declaration(declaration: Declaration) -> Task:
         features=data.features,
         metric=metric,
         data=data,
-        model=SentenceModel(labels, is_pair, TextOptions),
+        model=SentenceModel(labels, is_pair, data.options_class),
         floor=most_frequent_label,
         slices=with_columns(by_gold_label if has_classes else None, metric, data.slices),
         members=members_with_columns(gold_label_of if has_classes else None, data.slices),
@@ -39,7 +39,8 @@ def from_declaration(declaration: Declaration) -> Task:
         splits=declared_splits(declaration),
         group_column="unit",
         unit=Unit("unit" if "unit" in declaration.fields else "first text" if is_pair else "text", "unit"),
-        options_class=TextOptions,
+        causal_view=data.causal_view,
+        options_class=data.options_class,
         training=declaration.training,
         variant=with_labels,
         result_version=declaration.result_version,
@@ -48,10 +49,11 @@ def from_declaration(declaration: Declaration) -> Task:
 
 def with_labels(task: Task, run: RunConfig) -> Task:
     """The task with the labels that a run's options name, once its data is read."""
-    labels, data = options_of(run, TextOptions).labels, task.data
+    data = task.data
     assert isinstance(data, TextData), "a declared task of texts has their data"
+    labels = options_of(run, data.options_class).labels
     if data.labels is None or labels is None or data.labels == labels:
         return task
     data = replace(data, labels=labels)
-    model = SentenceModel(labels, data.is_pair, TextOptions)
+    model = SentenceModel(labels, data.is_pair, data.options_class)
     return replace(task, features=data.features, data=data, model=model, inputs=TextInputs(data))

@@ -9,12 +9,20 @@ import torch
 from torch import Tensor
 
 from atinuke_bench.core.attention import SelfAttention, Visibility, visibility
-from atinuke_bench.core.positions import rotations
+from atinuke_bench.core.positions import alibi_slopes, rotations
 
 SIZE, HEADS = 12, 3
 
 
-def naive_attention(layer: SelfAttention, hidden: Tensor, lengths: list[int], causal: bool, turned: bool) -> Tensor:
+def naive_attention(
+    layer: SelfAttention,
+    hidden: Tensor,
+    lengths: list[int],
+    causal: bool,
+    turned: bool = False,
+    window: int | None = None,
+    slopes: list[float] | None = None,
+) -> Tensor:
     """softmax(QK' / sqrt(K)) V head by head and query by query."""
     head_size = SIZE // HEADS
     queries, keys, values = layer.qkv(hidden).chunk(3, dim=-1)
@@ -24,11 +32,14 @@ def naive_attention(layer: SelfAttention, hidden: Tensor, lengths: list[int], ca
             part = slice(head * head_size, (head + 1) * head_size)
             for place in range(length):
                 last = place + 1 if causal else length
-                query, key = queries[row, place, part], keys[row, :last, part]
+                seen = [at for at in range(last) if window is None or abs(place - at) <= window]
+                query, key = queries[row, place, part], keys[row, seen, part]
                 if turned:
-                    query, key = turn(query, place), torch.stack([turn(k, at) for at, k in enumerate(key)])
-                weights = torch.softmax(key @ query / math.sqrt(head_size), dim=0)
-                mixed[row, place, part] = weights @ values[row, :last, part]
+                    query, key = turn(query, place), torch.stack([turn(k, at) for at, k in zip(seen, key, strict=True)])
+                scores = key @ query / math.sqrt(head_size)
+                if slopes is not None:
+                    scores = scores - torch.tensor([slopes[head] * abs(place - at) for at in seen])
+                mixed[row, place, part] = torch.softmax(scores, dim=0) @ values[row, seen, part]
     return layer.out(mixed)
 
 
@@ -53,12 +64,43 @@ def test_equals_the_definition(lengths, causal, turned):
     torch.testing.assert_close(found[attention_mask], expected[attention_mask], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("lengths", [[9, 9], [9, 2], [1, 7]])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("window", [None, 1, 3, 50])
+@pytest.mark.parametrize("slopes", [None, [0.0625, 0.00390625, 0.25]], ids=["plain", "alibi"])
+def test_windows_and_alibi_equal_the_definition(lengths, causal, window, slopes):
+    layer = SelfAttention(SIZE, HEADS, dropout=0.0).double()
+    hidden = torch.randn(2, 9, SIZE, dtype=torch.float64)
+    attention_mask = torch.arange(9) < torch.tensor(lengths)[:, None]
+    visible = visibility(attention_mask, causal, window, None if slopes is None else alibi_slopes(HEADS))
+    if visible.mask is not None and visible.mask.is_floating_point():
+        visible = visible._replace(mask=visible.mask.double())
+    found = layer(hidden, visible)
+    expected = naive_attention(layer, hidden, lengths, causal, window=window, slopes=slopes)
+    torch.testing.assert_close(found[attention_mask], expected[attention_mask])
+    assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("window", [None, 2])
+@pytest.mark.parametrize("slopes", [None, alibi_slopes(HEADS)], ids=["plain", "alibi"])
+def test_probabilities_recomputed_from_what_is_added_mix_as_the_kernel_does(causal, window, slopes):
+    layer, hidden = SelfAttention(SIZE, HEADS, dropout=0.0), torch.randn(2, 6, SIZE)
+    attention_mask = torch.arange(6) < torch.tensor([6, 3])[:, None]
+    visible = visibility(attention_mask, causal, window, slopes)
+    queries, keys, values = layer.qkv(hidden).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+    scores = queries @ keys.transpose(-1, -2) / math.sqrt(SIZE // HEADS) + visible.added(6)
+    mixed = scores.softmax(dim=-1) @ values
+    found = layer.out(mixed.transpose(1, 2).flatten(2))
+    torch.testing.assert_close(found[attention_mask], layer(hidden, visible)[attention_mask])
+
+
 def test_gradients_equal_those_of_the_definition():
     layer = SelfAttention(SIZE, HEADS, dropout=0.0).double()
     hidden = torch.randn(2, 4, SIZE, dtype=torch.float64, requires_grad=True)
     attention_mask = torch.tensor([[True] * 4, [True, True, False, False]])
     found = layer(hidden, visibility(attention_mask, causal=False))
-    expected = naive_attention(layer, hidden, [4, 2], causal=False, turned=False)
+    expected = naive_attention(layer, hidden, [4, 2], causal=False)
     (gradient,) = torch.autograd.grad(found[attention_mask].square().sum(), hidden)
     (expected_gradient,) = torch.autograd.grad(expected[attention_mask].square().sum(), hidden)
     torch.testing.assert_close(gradient, expected_gradient)

@@ -185,6 +185,20 @@ def test_every_kind_of_attention_passes(name, causal, norm, positions):
     check_core(core_config_class(name).from_preset("nano", causal=causal, norm=norm, positions=positions))
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("atinuke", {"positions": "alibi"}),
+        ("transformer", {"positions": "alibi", "attention_window": 3}),
+        ("atinuke", {"attention_window": 3}),
+        ("transformer", {"attention_window": 3}),
+    ],
+    ids=str,
+)
+def test_alibi_and_windows_pass(name, changes):
+    check_core(core_config_class(name).from_preset("nano", **changes))
+
+
 @pytest.mark.parametrize("preset", ["micro", "mini"])
 @pytest.mark.parametrize("name", ["atinuke", "transformer", "bilstm"])
 def test_larger_presets_pass(name, preset):

@@ -17,9 +17,12 @@ VARIANTS = [
     *((name, {}) for name in TRAINED),
     ("atinuke", {"causal": False}),
     ("atinuke", {"norm": "post"}),
-    *(("atinuke", {"positions": kind}) for kind in ("sinusoidal", "learned", "rotary", "none")),
+    *(("atinuke", {"positions": kind}) for kind in ("sinusoidal", "learned", "rotary", "alibi", "none")),
     ("transformer", {"causal": True}),
     ("transformer", {"norm": "pre", "positions": "rotary"}),
+    ("transformer", {"positions": "alibi"}),
+    ("transformer", {"attention_window": 3}),
+    ("atinuke", {"attention_window": 3, "positions": "alibi"}),
     ("bilstm", {"num_layers": 2}),
 ]
 

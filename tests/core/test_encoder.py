@@ -10,6 +10,7 @@ POSITION_PARAMETERS = {
     "sinusoidal": set(),
     "learned": {"learned_positions.table.weight"},
     "rotary": set(),
+    "alibi": set(),
     "none": set(),
 }
 
@@ -48,6 +49,37 @@ def test_order_of_tokens_matters_unless_there_are_no_positions(make, positions):
     permuted = core(input_ids[:, order], attention_mask)
     same = torch.allclose(permuted, core(input_ids, attention_mask)[:, order], atol=1e-5)
     assert same == (positions == "none")
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("positions", ["layerwise", "rotary", "alibi"])
+def test_a_window_hides_what_is_farther_in_each_layer(make, positions, causal):
+    """Two layers of two tokens each carry a token's word four places, and no farther."""
+    core = make.core("atinuke", positions=positions, attention_window=2, causal=causal)
+    input_ids, attention_mask, _ = make.batch([12])
+    changed = input_ids.clone()
+    changed[0, 6] = changed[0, 6] % (core.vocab_size - 1) + 1
+    moved = (core(input_ids, attention_mask) - core(changed, attention_mask)).abs().amax(-1)[0] > 0
+    assert moved.nonzero()[:, 0].tolist() == list(range(6 if causal else 2, 11))
+
+
+def test_a_window_wider_than_the_text_changes_nothing(make):
+    batch = make.batch([9, 4])
+    for causal in (False, True):
+        wide, plain = (make.core("atinuke", causal=causal, attention_window=window) for window in (9, None))
+        torch.testing.assert_close(output(wide, batch)[batch[1]], output(plain, batch)[batch[1]])
+
+
+def test_the_gains_of_layers_are_what_can_be_observed(make):
+    core = make.core("atinuke")
+    with torch.no_grad():
+        core.layers[1].position_gain.fill_(0.25)
+    assert {name: float(gain) for name, gain in core.observables().items()} == {
+        "position_gain.0": 1.0,
+        "position_gain.1": 0.25,
+    }
+    assert not any(gain.requires_grad for gain in core.observables().values())
+    assert make.core("transformer").observables() == make.core("bilstm").observables() == {}
 
 
 def test_each_layer_has_its_own_position_gain(make):

@@ -70,6 +70,17 @@ def test_pairs_are_cut_at_the_longer_text_and_the_tokenizer_keeps_no_state():
     assert fingerprint(tokenizer) == before
 
 
+def test_the_second_text_may_come_first_with_its_own_segment():
+    tokenizer = train_tokenizer(TEXTS, CONFIG)
+    texts = ["bax cez dow", "fux"], ["gix", TEXTS[0]]
+    usual, swapped = (encode_texts(tokenizer, *texts, max_length=16, second_first=how) for how in (False, True))
+    for row in range(2):
+        ids, segments = (part[row] for part in usual)
+        num_first = int((segments == 0).sum())
+        order = [0, *range(num_first, len(ids)), *range(1, num_first)]
+        assert [part[row].tolist() for part in swapped] == [ids[order].tolist(), segments[order].tolist()]
+
+
 def test_cache_is_used_and_checked(tmp_path):
     first = cached_tokenizer(tmp_path, TEXTS, CONFIG)
     (path,) = (tmp_path / "tokenizers").iterdir()

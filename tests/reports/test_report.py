@@ -297,3 +297,15 @@ def test_a_table_says_whether_its_data_is_cut_or_own(tmp_path, write_run):
     assert title("glue/rte") == f"own data ({NOT_COMPARABLE})"
     assert title("snli", "glue/qnli") == f"cut data ({NOT_COMPARABLE})"
     assert title("snli", "glue/rte") == f"cut and own data ({NOT_COMPARABLE})"
+
+
+def test_what_causal_cores_can_see_is_said_below_their_table(tmp_path, write_run):
+    view = "it reads the first text before the second"
+    for seed in range(2):
+        write_run(tmp_path, "atinuke", seed=seed, edit={"causal_view": view})
+        write_run(tmp_path, "transformer", seed=seed, edit={"causal_view": None})
+        write_run(tmp_path, "older", seed=seed)
+    notes = make_report(read_frame([tmp_path])).tables[0].notes
+    assert f"What a causal core (atinuke-nano) can see of snli: {view}." in notes
+    write_run(other := tmp_path / "other", "older")
+    assert not any("causal" in note for note in make_report(read_frame([other])).tables[0].notes)

@@ -11,6 +11,7 @@ import torch
 
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.core.build import build_core
+from atinuke_bench.errors import ConfigError
 from atinuke_bench.heads.pooling import pool
 from atinuke_bench.metrics.classification import ClassMetric, CorrelationMetric
 from atinuke_bench.registry import load_task, task_names
@@ -36,6 +37,7 @@ def test_trains_and_is_scored_on_every_labelled_split(make_run, tmp_path, name):
     }
     for metrics in result["scores"].values():
         assert set(metrics) == {task.metric.name, *task.metric.beside}
+    assert result["causal_view"] == task.causal_view, "the core is a causal one"
     assert (result["score"] is None) == (name == "glue/ax")  # the small diagnostic set has no labels
 
 
@@ -111,3 +113,21 @@ def test_real_files_have_their_known_sizes(data_dir, name, sizes):
     task = load_task(name)
     loaded = task.data.load(SourceConfig(data_dir=data_dir), task.options_class())
     assert {split: len(rows) for split, rows in loaded.splits.items()} == sizes
+
+
+def test_which_text_comes_first_is_a_setting_of_pairs_alone(make_run):
+    usual, said, swapped = (
+        prepare(make_run("snli", **{"options__second_first": value} if value is not None else {}))
+        for value in (None, False, True)
+    )
+    assert usual.run == said.run, "a run has one identity, whether the usual order is said or not"
+    assert "second_first" not in usual.run.options
+    assert usual.identity == said.identity != swapped.identity
+    assert usual.protocol() == swapped.protocol(), "the examples and their scores stay comparable"
+    train, own = usual.train_examples, [one.encode("train", one.train_examples) for one in (usual, swapped)]
+    firsts = [sorted(one.ragged["input_ids"][0].tolist()) for one in own]
+    assert firsts[0] == firsts[1]
+    assert own[0].ragged["input_ids"][0].tolist() != own[1].ragged["input_ids"][0].tolist()
+    assert len(train) == len(own[0]) == len(own[1])
+    with pytest.raises(ConfigError, match="second_first"):
+        prepare(make_run("glue/cola", options__second_first=True))

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench import environment, registry
-from atinuke_bench.config import RunConfig
+from atinuke_bench.config import Declaration, RunConfig
 from atinuke_bench.data.tokenizer import unknown_percent
-from atinuke_bench.errors import AtinukeBenchError, ConfigError, RunFolderError
+from atinuke_bench.errors import AtinukeBenchError, ConfigError, DataError, RunFolderError
 from atinuke_bench.evaluation_folder import EvaluationFolder, evaluation_of
 from atinuke_bench.files import finite, make_folder, sha256_json
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.evaluation.perturbed import OwnData
 from atinuke_bench.runs.evaluation.test_set import Fitted, TestSet
 from atinuke_bench.training.evaluate import Evaluation, evaluate
 from atinuke_bench.training.guards import only_holder, sigterm_as_interrupt
@@ -32,6 +33,7 @@ _WORDS = {
     "tokenizer": "the run's tokenizer",
     "calibration": "the run's calibration",
     "result_versions": "the version of task or core",
+    "perturbed": "how the data is perturbed",
 }
 
 
@@ -57,7 +59,7 @@ def _quiet(run: RunFolder, split: str, num_done: int, num_rows: int) -> None:
 
 
 def evaluate_runs(
-    runs: Iterable[RunFolder], test_set: TestSet, *, rerun: bool = False, told: Progress = _quiet
+    runs: Iterable[RunFolder], test_set: TestSet | OwnData, *, rerun: bool = False, told: Progress = _quiet
 ) -> Iterator[Outcome]:
     """Score each run on a test set; one that cannot be is an outcome with its error.
 
@@ -73,7 +75,11 @@ def evaluate_runs(
         if there.result is not None and not rerun:
             yield Outcome(folder, there.result)
             continue
-        yield _carry_out(plan, there, told)
+        try:
+            outcome = _carry_out(plan, there, told)
+        except ConfigError as error:  # the core cannot read the data in this way
+            outcome = Outcome(folder, note=str(error), error=error)
+        yield outcome
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,8 @@ class _Plan:
     """A run and the test set as it reads it. `determinants` are all that decides the evaluation."""
 
     folder: EvaluationFolder
-    test_set: TestSet
+    test_set: TestSet | OwnData
+    declaration: Declaration | None
     fitted: Fitted
     run: RunConfig
     task: Task
@@ -89,18 +96,20 @@ class _Plan:
     determinants: dict[str, Any]
 
 
-def _plan(folder: RunFolder, test_set: TestSet) -> _Plan:
+def _plan(folder: RunFolder, test_set: TestSet | OwnData) -> _Plan:
     """ConfigError, DataError or RunFolderError where the run cannot be scored on the test set."""
     result = folder.read_result()
     run = folder.read_config()
     if run.core.is_floor:
         raise ConfigError("the floor answers from the train split, which a run does not keep; give runs of other cores")
     task = task_of(run)
-    fitted = test_set.fit(task, run)
+    fitted, declaration = test_set.fit(task, run), test_set.declaration_for(run)
+    if isinstance(test_set, OwnData) and fitted.loaded.fingerprint != result["protocol"]["data_fingerprint"]:
+        raise DataError("the data is no longer what the run was trained and tested on", path=folder.path)
     determinants = {
         "data": fitted.loaded.fingerprint,
         "metric": fitted.task.metric.name,
-        "slices": test_set.declaration.slices,
+        "slices": None if declaration is None else declaration.slices,
         "map": None if fitted.joined is None else dict(fitted.joined),
         "run": result["identity"],
         "weights": _digest_of(folder, folder.best_checkpoint, result),
@@ -111,8 +120,11 @@ def _plan(folder: RunFolder, test_set: TestSet) -> _Plan:
             "task": task.result_version,
             "core": registry.load_core(run.core.name).result_version,
         },
+        **test_set.determinants,
     }
-    return _Plan(evaluation_of(folder, test_set.name), test_set, fitted, run, task, result, finite(determinants))
+    return _Plan(
+        evaluation_of(folder, test_set.name), test_set, declaration, fitted, run, task, result, finite(determinants)
+    )
 
 
 def _digest_of(folder: RunFolder, path: Path, result: dict[str, Any]) -> str:
@@ -149,7 +161,7 @@ def _look(plan: _Plan) -> _There:
     if found["identity"] == _identity(plan):
         return _There(found)
     old = found["determinants"]
-    changed = [words for key, words in _WORDS.items() if old.get(key) != plan.determinants[key]]
+    changed = [words for key, words in _WORDS.items() if old.get(key) != plan.determinants.get(key)]
     return _There(None, f"evaluated again: {', '.join(changed)} changed")
 
 
@@ -182,12 +194,14 @@ def _carry_out(plan: _Plan, there: _There, told: Progress) -> Outcome:
             },
             "versions": environment.package_versions(),
         }
-        plan.folder.write(plan.test_set.declaration, predictions_table(evaluations), record)
+        plan.folder.write(plan.declaration, predictions_table(evaluations), record)
     return Outcome(plan.folder.run, plan.folder.read_result(), is_new=True, note=note)
 
 
 def _evaluations(plan: _Plan, predictor: Predictor, told: Progress) -> dict[str, Evaluation]:
     """What the run's predictions of every split are worth, in the labels of the test set."""
+    if plan.fitted.shift:
+        predictor.module.core.shift_positions(plan.fitted.shift)
     found = {}
     for split, examples in plan.fitted.loaded.splits.items():
         hidden = plan.fitted.examples_for(plan.task, split)

@@ -33,6 +33,8 @@ class Fitted:
     loaded: Loaded
     #: The test set's label for each label of the run; None where predictions are no labels.
     joined: Mapping[str, str] | None
+    #: Places that the core takes each text to be later.
+    shift: int = 0
 
     def examples_for(self, task: Task, split: str) -> Dataset:
         """The examples of a split in the features of a run's task, their labels hidden."""
@@ -63,6 +65,15 @@ class TestSet:
     #: Whether the map is the user's for these runs, and not the declaration's.
     map_is_given: bool = False
     _read: dict[tuple[str, ...], Loaded] = field(default_factory=dict)
+
+    @property
+    def determinants(self) -> dict[str, Any]:
+        """What decides an evaluation beside the data and the run; nothing, of data that is read as it is."""
+        return {}
+
+    def declaration_for(self, run: RunConfig) -> Declaration | None:
+        """What declares the data."""
+        return self.declaration
 
     def fit(self, task: Task, run: RunConfig) -> Fitted:
         """The test set for a run of a task; ConfigError or DataError where it cannot be scored on it."""

@@ -19,6 +19,8 @@ from atinuke_bench.testing import check_task
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.prepare import prepare
 
+_SPLITS = ("train", "dev")
+
 
 @pytest.fixture(scope="module")
 def rows():
@@ -46,6 +48,23 @@ def test_the_filling_names_no_candidate(rows):
     for row in rows:
         filling = set(re.findall(r"[\w'-]+|[.,]", row["context"])[: row["distance"]])
         assert not filling & names
+
+
+def test_train_may_be_short_and_dev_long():
+    config = MicroworldConfig(train_distances=(8, 16), distances=(16, 1024))
+    train, dev = ([row["distance"] for row in islice(examples("long-range", split, config), 64)] for split in _SPLITS)
+    assert Counter(train) == {8: 32, 16: 32}
+    assert Counter(dev) == {16: 32, 1024: 32}
+    same = [list(islice(examples("long-range", split, MicroworldConfig()), 8)) for split in _SPLITS]
+    told = MicroworldConfig(distances=DISTANCES)
+    assert [list(islice(examples("long-range", split, told), 8)) for split in _SPLITS] == same
+
+
+def test_what_is_not_set_is_no_part_of_an_identity():
+    run = make_run_config(
+        "long-range", "atinuke", source=SourceConfig(kind="microworld", microworld=MicroworldConfig())
+    )
+    assert not {"distances", "train_distances"} & run.determinants()["source"]["microworld"].keys()
 
 
 def test_scores_are_given_by_distance():

@@ -53,9 +53,29 @@ def test_overlap_weighs_words_of_the_question_by_their_rarity_and_nearness():
     assert not features[0, :2, 0].any()
 
 
+@pytest.mark.parametrize("text_first", [False, True])
+def test_a_causal_core_sees_nothing_of_what_comes_last(squad_run, text_first):
+    """What the task says of causal cores: the question has seen no text, or the text no question."""
+    prepared = prepare(squad_run("1.1", options__second_first=text_first, options__overlap="none"))
+    batch = BatchDataset(prepared.encode("train", prepared.train_examples))[np.array([0])]
+    core = build_core(prepared.run.core, 200).eval()
+    is_text = batch["segment_ids"][0].bool()
+    is_text[0] = False
+    is_question = ~is_text & batch["attention_mask"][0]
+    is_question[0] = False
+    earlier, later = (is_text, is_question) if text_first else (is_question, is_text)
+    other = batch["input_ids"].clone()
+    other[0, later] = other[0, later] % 150 + 5
+    vectors = [core(ids, batch["attention_mask"], batch["segment_ids"])[0] for ids in (batch["input_ids"], other)]
+    assert torch.equal(vectors[0][earlier], vectors[1][earlier])
+    assert not torch.isclose(vectors[0][later], vectors[1][later]).all(-1).any()
+    assert "the question before the text" in prepared.task.causal_view
+
+
+@pytest.mark.parametrize("text_first", [False, True])
 @pytest.mark.parametrize("version", ["1.1", "2.0"])
-def test_the_right_logits_give_the_right_answers_whatever_the_order_of_batches(squad_run, version):
-    prepared = prepare(squad_run(version, training__max_length=32, options__stride=4))
+def test_the_right_logits_give_the_right_answers_whatever_the_order_of_batches(squad_run, version, text_first):
+    prepared = prepare(squad_run(version, training__max_length=32, options__stride=4, options__second_first=text_first))
     examples, task = prepared.evaluation_splits["dev"], prepared.task
     encoded = prepared.encode("dev", examples)
     outputs = []

@@ -311,3 +311,31 @@ def test_a_token_that_the_question_has_too_is_counted_in_its_window(name):
         assert counts.tolist() == right
         largest = max(largest, *right)
     assert largest > 1
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+@settings(deadline=None, max_examples=40)
+@given(question=texts, case=contexts_with_answer(), max_length=lengths, stride=strides)
+def test_a_text_that_comes_first_makes_the_same_windows_in_another_order(name, question, case, max_length, stride):
+    context, *_ = case
+    given_ = TOKENIZERS[name], [question], [context], [answer(*case)]
+    usual, swapped = (
+        build_windows(*given_, max_length=max_length, stride=stride, text_first=text_first)
+        for text_first in (False, True)
+    )
+    assert usual.num_lost_answers == swapped.num_lost_answers
+    assert len(usual.encoded) == len(swapped.encoded)
+    for window in range(len(usual.encoded)):
+        before, after = (
+            {key: column[window] for key, column in one.encoded.ragged.items()} for one in (usual, swapped)
+        )
+        # [CLS] question [SEP] | text [SEP]  ->  [CLS] | text [SEP] | question [SEP]
+        num_asked = int((before["segment_ids"] == 0).sum())
+        order = [0, *range(num_asked, len(before["input_ids"])), *range(1, num_asked)]
+        for column in before:
+            assert after[column].tolist() == before[column][order].tolist(), column
+        for column in ("char_starts", "char_ends"):
+            assert swapped.encoded.host[column][window].tolist() == usual.encoded.host[column][window][order].tolist()
+        for column in ("start_label", "end_label"):
+            label = int(usual.encoded.fixed[column][window])
+            assert int(swapped.encoded.fixed[column][window]) == (label and label - num_asked + 1)

@@ -3,7 +3,14 @@
 import pytest
 
 from atinuke_bench.tasks.squad.scores import ExampleScore
-from atinuke_bench.tasks.squad.slices import answer_length, answer_type, context_length, question_word, slice_scores
+from atinuke_bench.tasks.squad.slices import (
+    answer_length,
+    answer_position,
+    answer_type,
+    context_length,
+    question_word,
+    slice_scores,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +65,18 @@ def _num(part: dict[str, float | None]) -> float:
 
 def test_slices_partition_the_questions():
     scores = [ExampleScore(1, 1.0), ExampleScore(0, 0.5), ExampleScore(0, 0.0)]
-    slices = slice_scores(scores, ["Who?", "When?", "Who?"], ["c"] * 3, [["Ada"], ["1999"], []])
+    slices = slice_scores(scores, ["Who?", "When?", "Who?"], ["c"] * 3, [["Ada"], ["1999"], []], [[0], [0], []])
     assert slices["question_word"] == {
         "who": {"num": 2, "exact": 50.0, "f1": 50.0},
         "when": {"num": 1, "exact": 0.0, "f1": 50.0},
     }
     assert list(slices["answer_type"]) == ["none", "date", "name"]
+    positions = slices.pop("answer position in words")
+    assert positions == {"0-24": {"num": 2, "exact": 50.0, "f1": 75.0}}, "an unanswerable question has no position"
     assert all(sum(map(_num, parts.values())) == 3 for parts in slices.values())
+
+
+def test_the_position_of_an_answer_is_the_number_of_words_before_it():
+    context = " ".join(f"w{number}" for number in range(300))
+    found = {number: answer_position(context, [context.index(f"w{number} ")]) for number in (0, 24, 25, 99, 100, 200)}
+    assert found == {0: "0-24", 24: "0-24", 25: "25-49", 99: "50-99", 100: "100-199", 200: "200+"}

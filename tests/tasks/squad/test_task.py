@@ -138,7 +138,13 @@ def test_null_odds_add_the_best_thresholds(squad, finished):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_results_have_slices(finished, version):
     slices = finished[version][2]["slices"]["dev"]
-    assert set(slices) == {"question_word", "answer_type", "answer_length", "context_length"}
+    assert set(slices) == {
+        "question_word",
+        "answer_type",
+        "answer_length",
+        "context_length",
+        "answer position in words",
+    }
     assert slices["question_word"]["where"]["num"] == 8
     assert ("none" in slices["answer_type"]) == (version == "2.0")
 
