@@ -82,6 +82,13 @@ class Core(nn.Module, Generic[Config]):
     ) -> Tensor:  # (B, T, D)
         raise NotImplementedError
 
+    def observables(self) -> dict[str, Tensor]:
+        """Scalars of the core that are worth watching while it learns, by name, such as a learned gain.
+
+        They are recorded now and then as `core/<name>` in `steps.parquet`; they stay on the device.
+        """
+        return {}
+
     def flops_per_token(self, length: int) -> int:
         """Floating-point operations of one forward pass for each token of a text of `length` tokens."""
         raise NotImplementedError
