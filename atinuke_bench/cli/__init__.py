@@ -12,6 +12,7 @@ import typer
 
 from atinuke_bench.cli import (
     claims,
+    diagnosis,
     evaluate,
     inspect,
     plan,
@@ -32,6 +33,7 @@ from atinuke_bench.secrets import without_secrets
 __all__ = [
     "app",
     "claims",
+    "diagnosis",
     "evaluate",
     "inspect",
     "main",

@@ -34,6 +34,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "submit",
         "report",
         "compare",
+        "diagnose",
         "claim",
         "reproduce",
         "task",
