@@ -47,6 +47,7 @@ SECTIONS = (
     ("attribution", "Why one is better"),
     ("scaling", "Scaling"),
     ("cost", "Cost"),
+    ("training", "Training"),
     ("studies", "Studies"),
     ("published", "Published record"),
     ("figures", "Curves and slices"),
