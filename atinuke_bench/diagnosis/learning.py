@@ -12,12 +12,14 @@ from .record import FEWEST_EPOCHS, RunRecord
 
 #: Of an epoch's answers; a run that tells examples apart gives its commonest answer less often.
 COLLAPSED = 0.98
-#: A loss that has fallen to less than this share of the first epoch's is one of examples that are known by heart.
-BY_HEART = 0.2
+#: A loss that has fallen to less than this share of the first epoch's is one of examples that are known by heart. A
+#: fifth is not enough: losses that add up many parts, as that of coreference, begin high and fall so far in healthy
+#: runs.
+BY_HEART = 0.05
 #: A loss that has fallen to less than this share, in a run whose last epoch is the best one, is one that still falls.
 STILL_LEARNING = 0.7
 #: Epochs, and share of all epochs, in which train is known by heart.
-LEAST_BY_HEART, SHARE_BY_HEART = 4, 0.5
+LEAST_BY_HEART, SHARE_BY_HEART = 4, 0.4
 #: A rise or fall of the selection score, as a part of its spread, that is little.
 LITTLE_GAIN = 0.25
 #: A training loss below this share of an earlier one has fallen on.
