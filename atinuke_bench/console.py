@@ -356,6 +356,32 @@ def _mean(scores: list[float]) -> str:
     return f"{statistics.mean(scores):.2f}{deviation} (n={len(scores)})"
 
 
+def diagnosis_rows(found: Iterable[tuple[Any, Sequence[Any]]]) -> Table:
+    """One row a run: what its findings are called, by how much they matter."""
+    table = _table("task", "core", "seed")
+    for heading in ("serious", "warning", "note"):
+        table.add_column(heading)
+    for run, findings in found:
+        by_severity = [
+            ", ".join(one.name for one in findings if one.severity == name) for name in ("serious", "warning", "note")
+        ]
+        seed = MISSING if run.seed is None else str(run.seed)
+        table.add_row(
+            escape(run.task or run.folder), escape(run.core), seed, *(names or MISSING for names in by_severity)
+        )
+    return table
+
+
+def rate_rows(rates: Iterable[Any]) -> Table:
+    """One row a learning rate: the loss at the begin and at the end of a short training."""
+    table = _table("learning rate")
+    for heading in ("first loss", "last loss"):
+        table.add_column(heading, justify="right")
+    for one in rates:
+        table.add_row(f"{one.rate:.2g}", number(one.first, 4), number(one.last, 4))
+    return table
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:

@@ -4,10 +4,10 @@ config.yaml           the resolved config
 manifest.json         versions, commit, data fingerprints, hardware, threads, seeds
 tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
 history.jsonl         one line an epoch, with its checksum
+steps.parquet         what the optimiser steps were like (step_record.py); older runs have none
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
-checkpoints/          best.safetensors with the selected weights; until the run is finished also what it resumes from:
-                      last.safetensors (after an epoch), middle.safetensors (within one), next.safetensors (weights that
-                      are the best once their epoch is recorded)
+checkpoints/          best.safetensors: the selected weights; until the run is finished also what it resumes from:
+                      `last` (after an epoch), `middle` (within one), `next` (the best once their epoch is recorded)
 log.txt               what happened, with times
 wandb/                only where W&B is told: its record, made from the files above
 .wandb.json           the run's name, project and group there; .wandb-sent.json: what it was sent last
@@ -84,6 +84,10 @@ class RunFolder:
     @property
     def history(self) -> Path:
         return self.path / "history.jsonl"
+
+    @property
+    def steps(self) -> Path:
+        return self.path / "steps.parquet"
 
     @property
     def predictions(self) -> Path:

@@ -120,6 +120,8 @@ def _check_tensors(core: Core[Any]) -> None:
         if any(isinstance(one, Tensor) and id(one) not in known for one in tree_leaves(value))
     ]
     assert not loose, f"every tensor of a core is a parameter or a buffer, which move and are stored; found {loose}"
+    not_scalar = [name for name, value in core.observables().items() if value.numel() != 1]
+    assert not not_scalar, f"what a core watches of itself are scalars; found {not_scalar}"
     torch.manual_seed(1)
     twin = build_core(core.config, _VOCAB_SIZE, is_shell=True).eval()
     twin.load_state_dict(core.state_dict())

@@ -35,6 +35,7 @@ from .sections.slices import slices_table
 from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
+from .sections.training import marked, trainings
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
 from .statistics.comparison import Comparison, all_against_reference, best_against_others
@@ -90,7 +91,7 @@ def make_report(
     made = Report(frame, gaps=gaps, notes={"scores": notes})
     if not frame.runs.empty:
         record = read_published() if published is None else list(published)
-        made = _of_runs(made, suites, reference, margin, record)
+        made = _with_trainings(_of_runs(made, suites, reference, margin, record))
     if suites:
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
@@ -169,6 +170,20 @@ def _of_runs(
             "attribution": tuple(not_taken_apart),
             "attention": heads.notes,
         },
+    )
+
+
+def _with_trainings(made: Report) -> Report:
+    """The report with how its trainings went, and marks beside scores that a failed one is behind."""
+    found = trainings(made.frame)
+    if found.table is None:
+        return replace(made, gaps=(*made.gaps, *found.gaps))
+    return replace(
+        made,
+        tables=(*marked(made.tables, made.frame, found.hints), found.table),
+        plots=(*made.plots, *found.plots),
+        gaps=(*made.gaps, *found.gaps),
+        notes={**made.notes, "training": (found.overview,)},
     )
 
 

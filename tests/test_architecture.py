@@ -32,6 +32,7 @@ _BASE = {
     "records",
     "predictions",
     "examples",
+    "step_record",
     "environment",
     "source_code",
 }
@@ -53,11 +54,13 @@ ALLOWED: dict[str, set[str]] = {
     "records": {"errors"},
     "predictions": {"errors", "files"},
     "examples": {"errors", "files", "run_folder"},
+    "step_record": {"errors", "files"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,
     "microworld": {"microworld", "data"} | _BASE,
     "metrics": {"metrics"} | _BASE,
+    "diagnosis": {"diagnosis"} | _BASE,
     "heads": {"heads", "core"} | _BASE,
     "training": {"training"} | _PARTS | _BASE,
     "sentences": {"sentences", "training"} | _PARTS | _BASE,
@@ -65,10 +68,12 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"runs", "wandb_settings", "training", "tasks"} | _PARTS | _BASE,
     "testing": {"training"} | _PARTS | _BASE,
     "sweeps": {"sweeps", "runs", "training"} | _PARTS | _BASE,
-    "reports": {"reports", "wandb_settings", "metrics", "formatting"} | _BASE,
+    "reports": {"reports", "wandb_settings", "metrics", "formatting", "diagnosis"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
-    "cli": {"cli", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"} | _PARTS | _BASE,
+    "cli": {"cli", "diagnosis", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"}
+    | _PARTS
+    | _BASE,
 }
 
 

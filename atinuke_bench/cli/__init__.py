@@ -13,6 +13,7 @@ import typer
 from atinuke_bench.cli import (
     attention,
     claims,
+    diagnosis,
     evaluate,
     inspect,
     listing,
@@ -35,6 +36,7 @@ __all__ = [
     "app",
     "attention",
     "claims",
+    "diagnosis",
     "evaluate",
     "inspect",
     "listing",

@@ -37,6 +37,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "submit",
         "report",
         "compare",
+        "diagnose",
         "claim",
         "reproduce",
         "task",

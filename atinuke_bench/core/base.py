@@ -94,7 +94,10 @@ class Core(nn.Module, Generic[Config]):
         raise ConfigError(f"core {self.config.name!r} has no positions that could be shifted")
 
     def observables(self) -> dict[str, Tensor]:
-        """Scalars that are worth recording while the core trains, by name; none by default."""
+        """Scalars of the core that are worth watching while it learns, by name, such as a learned gain.
+
+        They are recorded now and then as `core/<name>` in `steps.parquet`; they stay on the device.
+        """
         return {}
 
     def flops_per_token(self, length: int) -> int:

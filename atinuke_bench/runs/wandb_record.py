@@ -197,8 +197,9 @@ def _note_file(folder: RunFolder) -> Path:
 
 def _row(record: dict[str, Any]) -> dict[str, Any]:
     # `score` is a run's score of dev or test; an epoch has one of the held-out slice.
-    row = {name: value for name, value in record.items() if name not in ("score", "metrics")}
+    row = {name: value for name, value in record.items() if name not in ("score", "metrics", "answers")}
     row |= {"selection_score": record["score"]}
+    row |= {f"answers/{name}": value for name, value in record.get("answers", {}).items()}
     return row | {f"selection/{name}": value for name, value in record["metrics"].items()}
 
 

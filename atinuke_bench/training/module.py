@@ -40,6 +40,8 @@ class TaskModule(pl.LightningModule):
         self.num_training_steps = 1
         #: This process's share of the last step's loss, which all processes together sum to the mean of the batch.
         self.step_loss = torch.zeros(())
+        #: The norm of the last step's gradients before they were clipped, on the device.
+        self.gradient_norm = torch.zeros(())
         #: How much of a batch is computed at once.
         self.parts = Parts()
 
@@ -194,7 +196,7 @@ class TaskModule(pl.LightningModule):
         # Lightning refuses to clip for a fused optimiser under autocast, since such an optimiser may undo a loss
         # scaling itself. bfloat16 has no loss scaling: the gradients are what they seem.
         if gradient_clip_val:
-            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+            self.gradient_norm = torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def _as_arrays(self, batch: Batch) -> dict[str, np.ndarray]:
         outputs = {name: value.float().cpu().numpy() for name, value in self.outputs(batch).items()}

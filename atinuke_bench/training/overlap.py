@@ -28,11 +28,14 @@ class Overlap:
     in_train: NDArray[np.bool_]
     #: Evaluated split -> how many of its examples train has, and how many it has.
     splits: Mapping[str, tuple[int, int]]
+    #: Examples of train whose texts an earlier one has too.
+    num_repeats: int = 0
 
     def record(self) -> dict[str, Any]:
         """The counts as a manifest keeps them."""
         counts = {name: {"shared": shared, "examples": size} for name, (shared, size) in self.splits.items()}
-        return {"train": int(self.in_train.sum()), "splits": counts}
+        repeats = {"repeats": self.num_repeats, "examples": len(self.in_train)}
+        return {"train": int(self.in_train.sum()), "splits": counts, "within_train": repeats}
 
     def note(self) -> str | None:
         """What a run says of it; None where nothing is shared."""
@@ -54,7 +57,7 @@ def find_overlap(train: Dataset, evaluated: Mapping[str, Dataset], columns: tupl
         keys = example_keys(examples, columns)
         in_train |= np.isin(known, keys)
         splits[name] = (int(np.isin(keys, known).sum()), len(keys))
-    return Overlap(in_train, splits)
+    return Overlap(in_train, splits, len(known) - len(np.unique(known)))
 
 
 def example_keys(examples: Dataset, columns: tuple[str, ...]) -> Keys:

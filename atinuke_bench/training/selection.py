@@ -16,6 +16,7 @@ from atinuke_bench.data.batching import is_stand_in, num_tokens
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import PrunedError
 from atinuke_bench.run_folder import RunFolder, history_lines
+from atinuke_bench.training.answers import AnswerCounts
 from atinuke_bench.training.cost import forward_flops
 from atinuke_bench.training.evaluate import evaluate
 from atinuke_bench.training.execution import Clock, generator_states, set_generator_states, wait_for
@@ -83,6 +84,7 @@ class EpochSelection(pl.Callback):
         self.clock = clock
         self.checkpoint_minutes = checkpoint_minutes
         self.rule = SelectionRule.of(prepared)
+        self._answers = AnswerCounts(prepared)
         #: SIGTERM during an epoch: its state is saved first.
         self.end_request = EndRequest()
         self.history: History = []
@@ -183,15 +185,17 @@ class EpochSelection(pl.Callback):
         assert isinstance(module, TaskModule)
         outputs = module.collected_outputs()
         # The first process has the outputs, and decodes them for all.
-        self._calibration, self._metrics = from_first(self._judged(outputs) if trainer.is_global_zero else ({}, {}))
+        judged = self._judged(outputs) if trainer.is_global_zero else ({}, {}, {})
+        self._calibration, self._metrics, self._counts = from_first(judged)
 
-    def _judged(self, outputs: list[Output]) -> tuple[dict[str, float], dict[str, Any]]:
-        """The calibration that outputs of the selection slice call for, and the figures with it."""
+    def _judged(self, outputs: list[Output]) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
+        """The calibration that outputs of the selection slice call for, the figures with it, and how answers differ."""
         task, run = self.prepared.task, self.prepared.run
         predictions = task.model.decode(outputs, self.encoded, self.examples, run)
         calibration = task.model.calibrate(self.examples, predictions, run)
         predictions = task.model.apply_calibration(predictions, calibration)
-        return calibration, evaluate(task, self.examples, predictions).figures
+        evaluation = evaluate(task, self.examples, predictions)
+        return calibration, evaluation.figures, self._answers.record(evaluation)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         seconds = self._stopped - self._started
@@ -203,6 +207,7 @@ class EpochSelection(pl.Callback):
             "score": self._metrics.get(self.prepared.task.metric.name),
             "metrics": self._metrics,
             "calibration": self._calibration,
+            "answers": self._counts,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "tokens": num_tokens,
             "seconds": seconds,

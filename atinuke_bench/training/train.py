@@ -52,6 +52,7 @@ from atinuke_bench.training.records import (
 )
 from atinuke_bench.training.resume import ResumePoint, Resumption
 from atinuke_bench.training.selection import EpochSelection, ask_again
+from atinuke_bench.training.steps import StepRecorder
 from atinuke_bench.training.tracker import NoTracker, Tracker
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,8 @@ def _fit_and_evaluate(
 
     minutes = execution.checkpoint_minutes
     selection = EpochSelection(prepared, folder, held_out, on_epoch, should_continue, clock, minutes)
-    trainer = _trainer(prepared, folder, execution, [selection, *callbacks, *([progress] if progress else [])])
+    steps = StepRecorder.of(folder, execution.rank)
+    trainer = _trainer(prepared, folder, execution, [steps, selection, *callbacks, *([progress] if progress else [])])
     module.parts = parts_for(trainer.strategy.root_device, execution.device_batch_tokens, partial(_warn, execution))
     _fit(trainer, module, RunData(train, held_out, prepared), selection, partial(_warn, execution))
     if all(record["score"] is None for record in selection.history):

@@ -149,6 +149,10 @@ def verify(root: Path) -> str:
     return command("verify", root / "store/snli", "--json")
 
 
+def diagnose(root: Path) -> str:
+    return command("diagnose", root / "store/snli", "--json")
+
+
 def report(root: Path) -> Any:
     """The rows, cells and tables of a report, every run of the store among its rows or its gaps."""
     from atinuke_bench.reports.reading.collect import Collector, collect_folders
@@ -265,6 +269,9 @@ def _of_runs() -> list[Target]:
         for reader, call in readers.items()
         if (reader, file) != ("suite", "manifest.json")
     ]
+    recorded = ("steps.parquet", "history.jsonl", "config.yaml", "manifest.json")
+    targets += [Target(f"diagnose:{file}", f"{_RUN}/{file}", diagnose, _kind(file)) for file in recorded]
+    targets += [Target("report:steps.parquet", f"{_RUN}/steps.parquet", report, "parquet")]
     weights = ("tokenizer.json", "checkpoints/best.safetensors", "config.yaml", "result.json", "manifest.json")
     targets += [Target(f"predict:{file}", f"{_RUN}/{file}", partial(predict, "snli")) for file in weights]
     targets += [Target(f"export:{file}", f"{_RUN}/{file}", export) for file in ("config.yaml", "result.json")]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+#: Beside what a reader should look into.
+MARK = "⚠"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -29,3 +32,9 @@ class Table:
     rest_title: str = "More rows"
     #: Where `shown` has the best mean of a column, by row and name of the column: how many of its first letters it is.
     best: Mapping[tuple[int, str], int] = field(default_factory=dict)
+    #: Cells of `shown` that a mark is beside, by row and name of the column, and what it says.
+    hints: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+    def marked(self, row: int, column: int, text: str) -> str:
+        """The text of a cell with its mark, where it has one."""
+        return f"{text} {MARK}" if (row, str(self.shown.columns[column])) in self.hints else text

@@ -17,8 +17,10 @@ def to_markdown(table: Table) -> str:
     lines.append("| " + " | ".join(escape_markdown(str(name)) for name in table.shown.columns) + " |")
     lines.append("|" + "---|" * len(table.shown.columns))
     lines += [
-        "| " + " | ".join(escape_markdown(str(text)) for text in row) + " |"
-        for row in table.shown.itertuples(index=False)
+        "| "
+        + " | ".join(escape_markdown(table.marked(place, number, str(text))) for number, text in enumerate(row))
+        + " |"
+        for place, row in enumerate(table.shown.itertuples(index=False))
     ]
     lines += ["", *(f"{escape_markdown(note)}\n" for note in table.notes)]
     return "\n".join(lines)

@@ -33,6 +33,7 @@ _TEX = {
     "]": "{]}",
     "*": "{*}",
     "–": "--",
+    "⚠": r"\textbf{!}",
     "▲": r"$\blacktriangle$",
     "▼": r"$\blacktriangledown$",
     "≈": r"$\approx$",
@@ -107,7 +108,10 @@ def to_latex(table: Table) -> str:
     What is wide is set as several tables below each other, whose first columns, those of names, are the same.
     """
     # A tabular without columns is none.
-    columns = [_column(str(name), table.shown[name]) for name in table.shown.columns] or [_column("", ())]
+    columns = [
+        _column(str(name), (table.marked(row, place, str(text)) for row, text in enumerate(table.shown[name])))
+        for place, name in enumerate(table.shown.columns)
+    ] or [_column("", ())]
     bands = list(_bands(columns))
     pages = list(_pages(columns, len(table.shown), bands))
     floats = [

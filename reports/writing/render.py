@@ -50,6 +50,7 @@ SECTIONS = (
     ("attention", "Attention heads"),
     ("positions", "Positions"),
     ("cost", "Cost"),
+    ("training", "Training"),
     ("studies", "Studies"),
     ("published", "Published record"),
     ("figures", "Curves and slices"),

@@ -32,6 +32,7 @@ def test_texts_are_the_same_but_for_whitespace_and_case():
     assert found.record() == {
         "train": 3,
         "splits": {"dev": {"shared": 1, "examples": 2}, "test": {"shared": 1, "examples": 1}},
+        "within_train": {"repeats": 1, "examples": 5},
     }
     assert (
         found.note()

@@ -114,6 +114,6 @@ def test_only_the_first_process_decodes(make_run, monkeypatch):
     nothing: Any = None
     callback = EpochSelection(prepared, folder, nothing, lambda record: None, None, nothing, 30.0)
     trainer: Any = SimpleNamespace(state=SimpleNamespace(fn="fit"), is_global_zero=False)
-    monkeypatch.setattr(selection, "from_first", lambda verdict: ({"threshold": 1.0}, {"f1": 2.0}))
+    monkeypatch.setattr(selection, "from_first", lambda verdict: ({"threshold": 1.0}, {"f1": 2.0}, {}))
     callback.on_validation_epoch_end(trainer, module)
     assert (callback._calibration, callback._metrics) == ({"threshold": 1.0}, {"f1": 2.0})
