@@ -11,7 +11,8 @@ from typing import Any
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import file_stem, finite, make_folder, read_object, write_json
 from atinuke_bench.records import AttentionRecord
-from atinuke_bench.run_folder import RunFolder, require_shape, sealed, unsealed
+from atinuke_bench.run_folder import RunFolder, require_shape
+from atinuke_bench.sealed import sealed, unsealed
 
 ATTENTION_SCHEMA = 1
 _PLACE = "attention"

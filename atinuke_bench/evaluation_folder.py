@@ -32,17 +32,8 @@ from atinuke_bench.files import (
     write_text,
 )
 from atinuke_bench.records import EvaluationRecord
-from atinuke_bench.run_folder import (
-    DAMAGED,
-    DECLARATION,
-    EARLIER,
-    PERTURBATION,
-    RunFolder,
-    move_aside,
-    require_shape,
-    sealed,
-    unsealed,
-)
+from atinuke_bench.run_folder import DAMAGED, DECLARATION, EARLIER, PERTURBATION, RunFolder, move_aside, require_shape
+from atinuke_bench.sealed import sealed, unsealed
 
 EVALUATION_SCHEMA = 1
 _PLACE = "evaluations"

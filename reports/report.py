@@ -24,7 +24,7 @@ from .sections.elsewhere import elsewhere
 from .sections.figures import draw, looks_of
 from .sections.findings import Findings, findings
 from .sections.gains import gain_plots
-from .sections.headline import blocks_of, headline
+from .sections.headline import Block, blocks_of, headline
 from .sections.positions import position_plots
 from .sections.published import beside, published_plots, published_table
 from .sections.scaling import Scaling, scaling_findings, scaling_tables, scalings
@@ -38,7 +38,7 @@ from .sections.table import Table
 from .sections.training import marked, trainings
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
-from .statistics.comparison import Comparison, all_against_reference, best_against_others
+from .statistics.comparison import Comparison, Family, all_against_reference, best_against_others
 from .statistics.verdict import require_margin
 
 
@@ -113,11 +113,7 @@ def _of_runs(
     frame = made.frame
     cells, unusable = measure(frame)
     runs = [] if reference is None else list(frame.runs.index[named(frame, reference)])
-    blocks = []
-    for block in blocks_of(frame):
-        own = {column: cells[column] for column in block.columns if column in cells}
-        family = all_against_reference(own, reference, runs, margin) if reference else best_against_others(own, margin)
-        blocks.append((block, family))
+    blocks = _compared(frame, cells, reference, runs, margin)
     comparisons = [one for _, family in blocks for one in family.comparisons]
     look = looks_of(frame, cells)
     drawn, left_out = draw(frame, cells, look)
@@ -171,6 +167,18 @@ def _of_runs(
             "attention": heads.notes,
         },
     )
+
+
+def _compared(
+    frame: Frame, cells: Cells, reference: str | None, runs: list[Any], margin: float | None
+) -> list[tuple[Block, Family]]:
+    """Each block of columns with its comparisons: of all with the reference, or of the best with the others."""
+    blocks = []
+    for block in blocks_of(frame):
+        own = {column: cells[column] for column in block.columns if column in cells}
+        family = all_against_reference(own, reference, runs, margin) if reference else best_against_others(own, margin)
+        blocks.append((block, family))
+    return blocks
 
 
 def _with_trainings(made: Report) -> Report:

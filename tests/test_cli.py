@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from atinuke_bench.run_folder import sealed
+from atinuke_bench.sealed import sealed
 
 QUICK = [
     "--preset",

@@ -19,7 +19,8 @@ from atinuke_bench.predictions import read_predictions
 from atinuke_bench.reports.sections.table import Table
 from atinuke_bench.reports.writing.formats import to_csv
 from atinuke_bench.reports.writing.latex import to_latex
-from atinuke_bench.run_folder import RunFolder, find_runs, history_lines, parse_history
+from atinuke_bench.run_folder import RunFolder, find_runs
+from atinuke_bench.sealed import history_lines, parse_history
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import CheckpointError, first_line
-from atinuke_bench.run_folder import RunFolder, history_lines, parse_history
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sealed import history_lines, parse_history
 from atinuke_bench.training.checkpoint import RUN, load_checkpoint, save_checkpoint
 from atinuke_bench.training.selection_rule import History, SelectionRule
 

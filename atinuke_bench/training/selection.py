@@ -15,7 +15,8 @@ from atinuke_bench.core.cost import TRAINING_FACTOR
 from atinuke_bench.data.batching import is_stand_in, num_tokens
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import PrunedError
-from atinuke_bench.run_folder import RunFolder, history_lines
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sealed import history_lines
 from atinuke_bench.training.answers import AnswerCounts
 from atinuke_bench.training.cost import forward_flops
 from atinuke_bench.training.evaluate import evaluate

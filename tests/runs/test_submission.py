@@ -12,9 +12,10 @@ from atinuke_bench.config import MicroworldConfig, SourceConfig
 from atinuke_bench.errors import CheckpointError, RunFolderError
 from atinuke_bench.files import read_json, sha256_file, write_json
 from atinuke_bench.registry import load_task, task_names
-from atinuke_bench.run_folder import find_runs, sealed
+from atinuke_bench.run_folder import find_runs
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.submission import write_submission
+from atinuke_bench.sealed import sealed
 from atinuke_bench.tasks.glue.files import LAYOUTS
 
 TASKS = [name for name in task_names() if name.startswith("glue/")]

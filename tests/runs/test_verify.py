@@ -15,9 +15,9 @@ from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.files import sha256_file
 from atinuke_bench.metrics.metric import Measured, Metric, SumSample, mean_sample
-from atinuke_bench.run_folder import sealed
 from atinuke_bench.runs.execute import execute
 from atinuke_bench.runs.verify import reset, verify, verify_runs
+from atinuke_bench.sealed import sealed
 from atinuke_bench.training.execution import Execution
 
 QUIET = Execution(show_progress=False)
