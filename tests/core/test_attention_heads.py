@@ -124,7 +124,9 @@ def test_gates_of_rows_have_the_gradients_of_each_row():
     with gated(layers, gate):
         core(IDS[1:2, :5], MASK[1:2, :5]).square().sum().backward()
     for number, one in gates.items():
-        torch.testing.assert_close(together[number][1:2], one.grad, atol=1e-4, rtol=1e-4)
+        of_batch = together[number]
+        assert of_batch is not None
+        torch.testing.assert_close(of_batch[1:2], one.grad, atol=1e-4, rtol=1e-4)
 
 
 def test_a_core_without_heads_names_none(model_folder):

@@ -55,7 +55,7 @@ def order_of(selecting: Scorer, loss_increases: Floats) -> list[int]:  # [A]
     masked = [selecting.without(place).sample.value() for place in range(len(loss_increases))]
     # Sums in another order may differ in their last bits, and are no reason to prefer one.
     drops = [round(selecting.sign * (whole - value), 9) for value in masked]
-    return np.lexsort((loss_increases, drops))[::-1].tolist()
+    return np.lexsort(np.array([loss_increases, drops]))[::-1].tolist()
 
 
 def curve_record(scorer: Scorer, by_importance: Sequence[int], num_orders: int) -> dict[str, Any]:

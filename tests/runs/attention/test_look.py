@@ -80,14 +80,20 @@ def _attention(opened, batch):
 def test_patterns_are_what_loops_over_attention_find(opened_at_random, core):
     opened = opened_at_random("srl", core, SIZES["srl"])
     found, part = patterns(opened, lambda num_rows: None), opened.on
+    assert found is not None
     assert found.relations == (*RELATIONS, "predicate")
     specials, links = special_tokens(opened.predictor.tokenizer), opened.predictor.task.links
-    mass, chance, number, entropy = ({} for _ in range(4))
+    mass: dict[tuple[int, int], float] = {}
+    chance: dict[tuple[int, int], float] = {}
+    number: dict[tuple[int, int], int] = {}
+    entropy: dict[int, float] = {}
+    num_words = 0
     for row in range(len(part.encoded)):
         batch = BatchDataset(part.encoded)[np.array([row])]
         seen = _attention(opened, batch)
         ids = batch["input_ids"][0].tolist()
         words = [place for place, id_ in enumerate(ids) if id_ not in (specials.cls, specials.sep)]
+        num_words += len(words)
         own = links.find(part.encoded, row)
         for query in words:
             linked = {int(key) for link in own if query in link.tokens for key in link.depend_on}
@@ -119,6 +125,8 @@ def test_patterns_are_what_loops_over_attention_find(opened_at_random, core):
         assert found.mass.sum(axis=0)[key] == pytest.approx(mass.get(key, 0), abs=1e-3)
         assert found.chance.sum(axis=0)[key] == pytest.approx(chance.get(key, 0), abs=1e-3)
         assert found.drawn.sum(axis=0)[key] == pytest.approx(chance.get(key, 0), rel=0.5, abs=3.0)
+    for place in range(len(opened.heads)):
+        assert found.entropy[place] * num_words == pytest.approx(entropy[place], rel=1e-3)
     if core == "atinuke":
         assert not found.num_asking[:, :, 1].any(), "a causal core sees no next token"
 
@@ -169,6 +177,7 @@ def test_pretrained_cores_are_looked_at_alike(opened_at_random, model_folder):
     assert opened.heads == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert np.isfinite(gradients(opened, opened.on, lambda num_rows: None)).all()
     found = patterns(opened, lambda num_rows: None)
+    assert found is not None
     first, chance = found.mass[:, :, 4].sum(axis=0), found.chance[:, :, 4].sum(axis=0)
     assert first == pytest.approx(chance, rel=0.2), "random heads look at [CLS] as at any token"
 
@@ -177,6 +186,8 @@ def test_the_planted_head_is_found_first():
     spec = importlib.util.spec_from_file_location(
         "planted_head", Path(__file__).parents[3] / "benchmarks" / "planted_head.py"
     )
+    assert spec is not None
+    assert spec.loader is not None
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     found = benchmark.planted(3, num_epochs=20, num_train=600, num_test=100)
