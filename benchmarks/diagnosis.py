@@ -166,7 +166,9 @@ def other_side(base: Base) -> Iterator[None]:
     """Padding is seen in place of text; in a causal core each token sees the later ones."""
     original = encoder.visibility
 
-    def flipped(attention_mask: torch.Tensor, causal: bool) -> Visibility:
+    def flipped(
+        attention_mask: torch.Tensor, causal: bool, window: int | None = None, slopes: torch.Tensor | None = None
+    ) -> Visibility:
         length = attention_mask.shape[1]
         if causal:
             seen = torch.ones(length, length, dtype=torch.bool).triu()

@@ -282,7 +282,7 @@ def test_a_signal_ends_the_running_jobs_and_is_raised(carry_out, kind):
 
     executor = Interrupted(lambda job: "hangs")
     before = signal.getsignal(signal.SIGTERM)
-    told = []
+    told: list[str] = []
     with pytest.raises(KeyboardInterrupt):
         carry_out(executor, changed=told.append)
     assert {key for key, _ in executor.stopped} == {job.key for job in executor.started}

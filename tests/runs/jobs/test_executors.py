@@ -100,7 +100,7 @@ def test_results_do_not_depend_on_how_a_run_is_carried_out(local, make_run, tmp_
     local.start(Job("alone", run, tmp_path / "alone", "disabled", execution=QUIET))
     local.start(Job("beside", run, tmp_path / "beside", "disabled", execution=QUIET))
     events = until_the_end(local, 2)
-    server = forkserver._forkserver._forkserver_pid
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     assert os.getpgid(server) != os.getpgrp(), "who ends the group would end what reports how its jobs ended"
     local.start(Job("shared", run, tmp_path / "shared", "disabled", execution=PAIR))
     events += until_the_end(local, 1)
