@@ -85,14 +85,6 @@ HEALTHY = {
 }
 
 
-class WholeWarmUp(pl.Callback):
-    """Lets the schedule know the number of steps when it is made, so that the warm-up is what was asked for."""
-
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage == "fit":
-            trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
-
-
 class AtSetup(pl.Callback):
     """Breaks a module before its optimiser is made."""
 
@@ -241,7 +233,7 @@ def carry_out(store: Path, name: str, base: Base, seed: int, fault: Fault | None
         fault.around(base) if fault else contextlib.nullcontext(),
         contextlib.suppress(DivergedError, KeyboardInterrupt),
     ):
-        train_and_evaluate(prepared, folder, QUIET, callbacks=[WholeWarmUp(), *(fault.callbacks() if fault else [])])
+        train_and_evaluate(prepared, folder, QUIET, callbacks=fault.callbacks() if fault else [])
     return folder
 
 

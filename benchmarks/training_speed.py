@@ -25,8 +25,9 @@ from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.text import read_lines
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.tasks.snli.files import require_snli_file
-from atinuke_bench.training.module import TaskModule, parameter_groups, warmup_then_linear
+from atinuke_bench.training.module import TaskModule, parameter_groups
 from atinuke_bench.training.prepare import PreparedRun, prepare
+from atinuke_bench.training.schedule import warmup_then_linear
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
 

@@ -15,6 +15,7 @@ from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.grid import Cell
 from atinuke_bench.runs.suite_record import RecordedCell, SuiteRecord, data_stamp, grid_stamp
+from atinuke_bench.training.schedule import SCHEDULE_VERSION
 
 Status = Literal["waiting", "running", "elsewhere", "finished", "failed"]
 
@@ -125,5 +126,5 @@ def _key(cell: Cell, task_versions: dict[str, int], data: str | None) -> str:
     source = cell.run.source.model_dump(mode="json")
     core = registry.load_core(cell.run.core.name).result_version
     # Two columns may hold the same run; each has its own cell.
-    versions = [task_versions[cell.run.task], core, CUT_VERSION, CUT_WORDS_VERSION]
+    versions = [task_versions[cell.run.task], core, CUT_VERSION, CUT_WORDS_VERSION, SCHEDULE_VERSION]
     return sha256_json([cell.variant, cell.run.determinants(), source, versions, data])[:16]

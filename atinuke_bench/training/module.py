@@ -17,6 +17,7 @@ from atinuke_bench.errors import DivergedError
 from atinuke_bench.training.feed import move, sizes_of, with_sizes
 from atinuke_bench.training.parts import Parts
 from atinuke_bench.training.processes import gather_at_first
+from atinuke_bench.training.schedule import warmup_then_linear
 
 Batch = dict[str, Tensor]
 T = TypeVar("T")
@@ -36,8 +37,8 @@ class TaskModule(pl.LightningModule):
         super().__init__()
         self.core = core
         self.run = run
-        #: Optimiser steps of the whole training, for the schedule; set before `fit`.
-        self.num_training_steps = 1
+        #: Optimiser steps of the whole training, which the schedule is made for; set before that is made.
+        self.num_training_steps = 0
         #: This process's share of the last step's loss, which all processes together sum to the mean of the batch.
         self.step_loss = torch.zeros(())
         #: The norm of the last step's gradients before they were clipped, on the device.
@@ -184,9 +185,11 @@ class TaskModule(pl.LightningModule):
         if training.core_learning_rate is not None:
             groups = split_groups(groups, set(self.core.parameters()), training.core_learning_rate)
         optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, fused=True)
-        num_warmup = max(1, round(training.warmup_fraction * self.num_training_steps))
+        num_steps = self.num_training_steps
+        assert num_steps, "a schedule of an unknown number of steps would have no warm-up"
+        num_warmup = max(1, round(training.warmup_fraction * num_steps))
         scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_then_linear(step, num_warmup, self.num_training_steps)
+            optimizer, lambda step: warmup_then_linear(step, num_warmup, num_steps)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -214,17 +217,6 @@ class _Reduce(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, scale: Tensor) -> tuple[None, ...]:
         return (None,) * ctx.num_inputs
-
-
-def warmup_then_linear(step: int, num_warmup: int, num_steps: int) -> float:
-    """Factor on the learning rate: up from zero over `num_warmup` steps, then down to zero at `num_steps`.
-
-    >>> [warmup_then_linear(step, 2, 6) for step in (0, 1, 2, 4, 6)]
-    [0.5, 1.0, 1.0, 0.5, 0.0]
-    """
-    if step < num_warmup:
-        return (step + 1) / num_warmup
-    return max(0.0, (num_steps - step) / max(1, num_steps - num_warmup))
 
 
 def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

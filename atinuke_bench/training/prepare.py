@@ -25,6 +25,7 @@ from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
 from atinuke_bench.training.initialise import Origin, open_origin, resolve_origin
 from atinuke_bench.training.overlap import Overlap, find_overlap
+from atinuke_bench.training.schedule import SCHEDULE_VERSION
 from atinuke_bench.training.task import Task, task_of
 
 
@@ -221,6 +222,8 @@ def identity_on(run: RunConfig, task: Task, data_fingerprint: str, *, has_cut_wo
     options = {name: value for name, value in run.options.items() if name not in derived}
     if has_cut_words:
         versions["cut_words"] = CUT_WORDS_VERSION
+    if not run.core.is_floor:
+        versions["schedule"] = SCHEDULE_VERSION
     return identity(run.model_copy(update={"options": options}), data_fingerprint, versions)
 
 

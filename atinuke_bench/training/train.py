@@ -277,10 +277,11 @@ class RunData(pl.LightningDataModule):
         #: Epoch and number of its batches that an interrupted training has done.
         self.begin: tuple[int, int] | None = None
 
-    def train_dataloader(self) -> Any:
-        assert self.trainer is not None, "the trainer asks for its own loaders"
+    def setup(self, stage: str) -> None:
+        """Tell the module how many steps there will be; Lightning makes its optimiser and schedule after this."""
+        assert self.trainer is not None, "the trainer sets its own data up"
         training = self.run.training
-        sampler = TokenBudgetSampler(
+        self.sampler = TokenBudgetSampler(
             self.train.lengths,
             training.batch_tokens,
             seed=self.run.seed,
@@ -291,17 +292,16 @@ class RunData(pl.LightningDataModule):
             batch_rows=training.batch_rows,
         )
         if self.begin is not None:
-            sampler.begin_at(*self.begin)
-        log.info(
-            "%d rows, %d batches an epoch, %.1f%% padding",
-            len(self.train),
-            sampler.num_batches,
-            100 * sampler.padding_fraction(),
-        )
+            self.sampler.begin_at(*self.begin)
         module = self.trainer.lightning_module
         assert isinstance(module, TaskModule)
-        module.num_training_steps = len(sampler) * training.max_epochs
-        return make_loader(self.train, sampler, self.trainer.strategy.root_device)
+        module.num_training_steps = len(self.sampler) * training.max_epochs
+
+    def train_dataloader(self) -> Any:
+        assert self.trainer is not None, "the trainer asks for its own loaders"
+        padding = 100 * self.sampler.padding_fraction()
+        log.info("%d rows, %d batches an epoch, %.1f%% padding", len(self.train), self.sampler.num_batches, padding)
+        return make_loader(self.train, self.sampler, self.trainer.strategy.root_device)
 
     def val_dataloader(self) -> Any:
         assert self.trainer is not None, "the trainer asks for its own loaders"

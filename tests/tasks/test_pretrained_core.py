@@ -79,6 +79,7 @@ def test_core_and_head_learn_at_their_own_rates(model_folder):
     from atinuke_bench.core.build import build_core
 
     module = prepared.task.model.build(build_core(prepared.run.core, 60), prepared.run)
+    module.num_training_steps = 10
     groups = module.configure_optimizers()["optimizer"].param_groups
     rates = {id(weight): group["initial_lr"] for group in groups for weight in group["params"]}
     assert {rates[id(weight)] for weight in module.core.parameters()} == {1e-4}

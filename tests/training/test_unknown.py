@@ -11,6 +11,7 @@ from atinuke_bench.config import RunConfig, SourceConfig, make_run_config
 from atinuke_bench.data.hold_out import CUT_VERSION
 from atinuke_bench.run_folder import RunFolder, identity
 from atinuke_bench.training.prepare import prepare
+from atinuke_bench.training.schedule import SCHEDULE_VERSION
 from atinuke_bench.training.train import Execution, train_and_evaluate
 
 QUIET = Execution(show_progress=False)
@@ -52,7 +53,7 @@ def test_text_that_the_tokenizer_does_not_know_is_warned_of(reviews, tmp_path, c
 def test_only_data_whose_long_words_are_read_otherwise_gets_another_identity(reviews):
     def is_as_before(text):
         prepared = prepare(reviews("a fine film", text))
-        versions = {"task": prepared.task.result_version, "core": 1, "cut": CUT_VERSION}
+        versions = {"task": prepared.task.result_version, "core": 1, "cut": CUT_VERSION, "schedule": SCHEDULE_VERSION}
         return prepared.identity == identity(prepared.run, prepared.loaded.fingerprint, versions)
 
     assert is_as_before("a film " * 40)
