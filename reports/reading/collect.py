@@ -17,7 +17,7 @@ import pandas as pd
 
 from atinuke_bench.config import Pretraining
 from atinuke_bench.errors import AtinukeBenchError, FailureClass, RunFolderError, first_line
-from atinuke_bench.files import open_regular
+from atinuke_bench.files import open_regular, read_object
 from atinuke_bench.formatting import one_short_line
 from atinuke_bench.run_folder import RunFolder, find_runs
 
@@ -32,7 +32,8 @@ from .variants import flat_config, named_by_suites, variant_names, without_seed
 class Collector:
     """Gathers results from wherever they are into one frame.
 
-    A run that several places hold counts once; where they contradict each other, those after the first are gaps.
+    A run that several places hold counts once; where they contradict each other, those after the first are gaps. Of
+    runs that differ in nothing but the versions of what made them, such as the schedule's, the newest one counts.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,9 @@ class Collector:
         self._histories: dict[int, list[dict[str, Any]]] = {}
         #: Place and figures of each run, by task and identity.
         self._seen: dict[tuple[str, str], tuple[str, dict[str, float]]] = {}
+        #: Row, place and time of each run, by column, core, config and seed.
+        self._trained: dict[tuple[Any, ...], tuple[int, str, Callable[[], str]]] = {}
+        self._superseded: set[int] = set()
 
     @property
     def num_runs(self) -> int:
@@ -62,8 +66,12 @@ class Collector:
         result: Mapping[str, Any],
         config: Callable[[], str],
         history: list[dict[str, Any]] | None = None,
+        created: Callable[[], str] = str,
     ) -> None:
-        """Take in a result; one that is none becomes a gap. `config` gives the YAML text of its config."""
+        """Take in a result; one that is none becomes a gap.
+
+        `config` gives the YAML text of its config, `created` when it was trained as ISO 8601, "" where nobody knows.
+        """
         try:
             pretraining = Pretraining.read(result["protocol"]["pretraining"])
             protocol = {**result["protocol"], "pretraining": pretraining.label}
@@ -87,6 +95,8 @@ class Collector:
                 self.gaps.append(Gap(where, f"not counted, one run with two results: {difference}"))
             return
         self._seen[key] = where, figures
+        if not self._is_newest(where, row, text, created):
+            return
         if history is not None:
             self._histories[len(self._rows)] = history
         self._protocols.setdefault(row["column"], protocol)
@@ -95,6 +105,22 @@ class Collector:
         self._scores += scores
         self._rows.append(row)
         self._configs.append(text)
+
+    def _is_newest(self, where: str, row: Mapping[str, Any], text: str, created: Callable[[], str]) -> bool:
+        """Whether no newer run is the same but for its versions; an older one is left out, and named among the gaps."""
+        key = row["column"], row["label"], text, row["seed"]
+        earlier = self._trained.get(key)
+        if earlier is not None and created() < earlier[2]():
+            self._supersede(where, by=earlier[1])
+            return False
+        if earlier is not None:
+            self._supersede(earlier[1], by=where)
+            self._superseded.add(earlier[0])
+        self._trained[key] = len(self._rows), where, created
+        return True
+
+    def _supersede(self, where: str, by: str) -> None:
+        self.gaps.append(Gap(where, f"not counted: trained by an earlier version of the code, and anew in {by}"))
 
     def frame(self) -> Frame:
         """All that was taken in."""
@@ -105,8 +131,10 @@ class Collector:
             runs["config"] = places
             runs["variant"] = named_by_suites(runs, self.called)
             runs["variant"] = variant_names(runs, configs)
+            runs = runs.drop(index=sorted(self._superseded))
         slices = pd.DataFrame(self._slices, columns=["run", "slice", "label", "metric", "value"])
         scores = pd.DataFrame(self._scores, columns=["run", "split", "metric", "value"])
+        slices, scores = (table[~table["run"].isin(self._superseded)] for table in (slices, scores))
         return Frame(runs, slices, tuple(self.gaps), self._protocols, configs, self._pretraining, scores,
                      self._histories, self.num_trials)  # fmt: skip
 
@@ -156,7 +184,7 @@ def collect_folders(places: Iterable[str | Path], collector: Collector) -> None:
         elif result is None:
             collector.gaps.append(Gap(str(folder.path), _why_unfinished(folder)))
         else:
-            collector.add(str(folder.path), result, partial(_config_text, folder))
+            collector.add(str(folder.path), result, partial(_config_text, folder), created=partial(_created, folder))
 
 
 def matching(place: str) -> list[str]:
@@ -205,6 +233,13 @@ def _is_pruned(folder: RunFolder) -> bool:
     except RunFolderError:
         return False
     return failure is not None and failure.failure_class is FailureClass.PRUNED
+
+
+def _created(folder: RunFolder) -> str:
+    try:
+        return str(read_object(folder.manifest).get("created", ""))
+    except RunFolderError:
+        return ""
 
 
 def _config_text(folder: RunFolder) -> str:

@@ -179,6 +179,28 @@ def test_a_copied_run_counts_once(tmp_path, write_run):
     assert len(read_frame([tmp_path / "a", tmp_path / "b"]).runs) == 1
 
 
+@pytest.mark.parametrize("newer", ["first", "second"])
+def test_a_seed_that_two_versions_trained_counts_once(tmp_path, write_run, newer):
+    """Another version of what all runs share, such as the schedule, gives the same settings another identity."""
+    folders = {}
+    for version, right in (("first", 0.6), ("second", 0.8)):
+        for seed in range(3):
+            folder = write_run(tmp_path / version, seed=seed, right=right, edit={"identity": f"{version}-{seed}"})
+            day = 2 if version == newer else 1
+            (folder / "manifest.json").write_text(json.dumps({"created": f"2026-01-0{day}T00:00:00+0000"}))
+            folders[version, seed] = str(folder)
+    write_run(tmp_path / "second", "bilstm", seed=0)
+    frame = read_frame([tmp_path / "first", tmp_path / "second"])
+    kept = frame.runs[frame.runs["core"] == "atinuke"]
+    assert sorted(kept["folder"]) == sorted(folders[newer, seed] for seed in range(3))
+    assert len(frame.scores) == len(frame.slices) / 4 == 4
+    assert {gap.where for gap in frame.gaps} == set(folders.values()) - set(kept["folder"])
+    assert all("not counted: trained by an earlier version of the code, and anew in " in g.reason for g in frame.gaps)
+    rows = make_report(frame).tables[0].data.to_dict("records")
+    (row,) = [row for row in rows if (row["core"], row["task"]) == ("atinuke-nano", "snli")]
+    assert row["seeds"] == 3
+
+
 def test_results_that_contradict_each_other_are_a_gap(tmp_path, write_run):
     write_run(tmp_path / "a")
     other = write_run(tmp_path / "b")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from atinuke_bench.config import TrainingConfig
@@ -15,7 +17,7 @@ from atinuke_bench.training.train import train_and_evaluate
 
 QUIET = Execution(show_progress=False)
 #: A change of each setting, and what both runs need for it to show.
-CHANGES = {
+CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
     "max_epochs": (3, {}),
     "batch_tokens": (128, {}),
     "batch_rows": (2, {}),
