@@ -27,6 +27,7 @@ from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
 from atinuke_bench.sweeps.samplers import grid_points
 from atinuke_bench.sweeps.spaces import Space, read_space
+from atinuke_bench.training.schedule import SCHEDULE_VERSION
 
 DEFAULT_TRIALS = 40
 
@@ -83,6 +84,8 @@ class StudyConfig(Frozen):
     metric: str
     higher_is_better: bool
     max_epochs: int
+    #: Of the task, the core and the schedule: trials of others score otherwise. Studies from before have none.
+    versions: dict[str, int] = Field({}, exclude_if=lambda found: not found)
     budget: Budget
 
     @field_validator("name")
@@ -116,7 +119,17 @@ class StudyConfig(Frozen):
         records = self.definition(), other.definition()
         for record in records:
             record.get("declaration", {}).pop("folder", None)
-        return first_difference(*records)
+            record.pop("versions", None)
+        return first_difference(*records) or self.changed_versions(other)
+
+    def changed_versions(self, other: StudyConfig) -> str | None:
+        """What trains otherwise in another study, in words; None where all is the same.
+
+        Studies from before versions were kept have the first schedule, and are taken to have task and core as they are.
+        """
+        ours, theirs = self.versions, {**self.versions, "schedule": 1, **other.versions}
+        found = [f"{name} version {theirs[name]}, not {ours[name]}" for name in ours if ours[name] != theirs[name]]
+        return ", ".join(found) or None
 
     def make_run(self, overrides: Mapping[str, Any], *, seed: int | None = None) -> RunConfig:
         """The run of a trial; ConfigError where the values do not go together."""
@@ -199,7 +212,17 @@ def make_study_config(
     _require_used(bare, parameters, space, where)
     require_one_measure(parameters, run, bare.make_run, where)
     told = {"metric": metric.name, "higher_is_better": metric.higher_is_better, "max_epochs": run.training.max_epochs}
-    return bare.model_copy(update={"space": parameters, **told})
+    versions = current_versions(task, core, declaration)
+    return bare.model_copy(update={"space": parameters, "versions": versions, **told})
+
+
+def current_versions(task: str, core: str, declaration: Declaration | None = None) -> dict[str, int]:
+    """The versions that trials begun now have."""
+    return {
+        "task": registry.load_task(task, declaration).result_version,
+        "core": registry.load_core(core).result_version,
+        "schedule": SCHEDULE_VERSION,
+    }
 
 
 def _require_used(config: StudyConfig, space: Space, record: Mapping[str, Any], where: str) -> None:

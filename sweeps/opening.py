@@ -14,6 +14,7 @@ from atinuke_bench.files import make_folder
 from atinuke_bench.secrets import HIDDEN
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
+    current_versions,
     default_url,
     read_definition,
     write_definition,
@@ -114,6 +115,17 @@ def _require_data(config: StudyConfig) -> None:
     run = config.make_run({})
     task = task_of(run)
     task.data.load(run.source, task.options(run))
+
+
+def require_current(study: Study) -> None:
+    """Refuse to go on with a study whose trials trained otherwise than new ones would; StudyError."""
+    config = study.config
+    current = current_versions(config.task, config.core, config.declaration)
+    if changed := config.model_copy(update={"versions": current}).changed_versions(config):
+        raise StudyError(
+            f"study {config.name!r}: its trials are of {changed}; new ones would train otherwise, and their scores do "
+            "not compare; begin a new study (--name), or look at this one by `sweep show`"
+        )
 
 
 def _require_same(config: StudyConfig, other: StudyConfig, folder: Path) -> None:

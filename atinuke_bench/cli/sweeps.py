@@ -169,10 +169,11 @@ def resume(
     """Go on with a study, or join it from another process or machine; its budget may be raised."""
     from atinuke_bench.config import parse
     from atinuke_bench.sweeps.definition import Budget
-    from atinuke_bench.sweeps.opening import open_study
+    from atinuke_bench.sweeps.opening import open_study, require_current
 
     execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
     opened = open_study(study, out, storage, data_dir)
+    require_current(opened)
     granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
     if changes:

@@ -38,6 +38,18 @@ def sweep(cli, monkeypatch, official, tmp_path, play):
     return call
 
 
+def test_a_study_of_an_earlier_schedule_is_shown_and_not_gone_on_with(sweep, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("atinuke_bench.sweeps.definition.SCHEDULE_VERSION", 1)
+        assert sweep("snli", *SMALL, "--trials", 3).status == 0
+    for command in (("resume", "snli-atinuke", "--wandb", "disabled"), ("snli", *SMALL)):
+        done = sweep(*command, "--trials", 5)
+        assert done.status == 2
+        assert "schedule version 1, not 2" in done.err
+        assert len(done.err.splitlines()) == 1
+    assert json.loads(sweep("show", "snli-atinuke", "--json").out)["spent"]["trials"] == 3
+
+
 def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):
     first = sweep("snli", *SMALL, "--trials", 10, "--json")
     assert first.status == 0, first.err

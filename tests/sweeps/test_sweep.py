@@ -318,6 +318,14 @@ def test_another_study_under_the_same_name_is_refused_and_untouched(study, sweep
     assert len(tiny.trials()) == 8
 
 
+def test_studies_from_before_versions_are_of_the_first_schedule(config):
+    now = config()
+    before = now.model_copy(update={"versions": {}})
+    assert "versions" not in before.definition()
+    assert now.difference(now) is None
+    assert now.difference(before) == "schedule version 1, not 2"
+
+
 def test_opening_what_is_not_there_names_the_nearest(study, tmp_path):
     study()
     with pytest.raises(StudyError, match=r"no study 'tinny' in .*; nearest: 'tiny'"):
