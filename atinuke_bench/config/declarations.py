@@ -184,11 +184,17 @@ def _require_name(name: str, base: Path) -> str:
 
 
 def files_that_fit(folder: Path, pattern: str) -> list[Path]:
-    """What a pattern fits below a folder, or anywhere where it is absolute, in order of name."""
+    """What a pattern fits below a folder, or anywhere where it is absolute, in order of name.
+
+    ConfigError for one that cannot be looked for, such as a name that is too long for the system.
+    """
     if not pattern.strip("./"):
         return [folder / pattern]  # which no glob takes
     root = Path(pattern).anchor
-    return sorted(Path(root).glob(pattern.removeprefix(root)) if root else folder.glob(pattern))
+    try:
+        return sorted(Path(root).glob(pattern.removeprefix(root)) if root else folder.glob(pattern))
+    except OSError as error:
+        raise ConfigError(f"{pattern!r:.80}: no file can be looked for by this ({error.strerror})") from error
 
 
 def read_declaration(path: Path) -> Declaration:

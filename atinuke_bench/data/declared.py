@@ -201,10 +201,11 @@ def _find(
         paths = [path for path in places if path.is_file()]
         paths = paths or [path for place in folders for path in _files_below(place, endings, prefer)]
         if not paths:
-            near = nearest(Path(pattern).name, [path.name for path in (folder / pattern).parent.glob("*")])
+            beside = files_that_fit(folder, str(Path(pattern).parent / "*"))
+            near = nearest(Path(pattern).name, [path.name for path in beside])
             why = f"no file in it ends in {' or '.join(endings)}" if folders else "no file is named so"
             hint = f"; nearest: {near!r}" if near and not folders else ""
-            raise DataError(f"splits.{split}: {why}; found {pattern!r}{hint}", path=folder)
+            raise DataError(f"splits.{split}: {why}; found {pattern!r:.120}{hint}", path=folder)
         is_absolute = Path(pattern).is_absolute()
         found |= {str(path if is_absolute else path.relative_to(folder)): path for path in paths}
     return dict(sorted(found.items()))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.data.table import HIDDEN
-from atinuke_bench.data.text import read_bytes, read_lines, read_text
+from atinuke_bench.data.text import read_bytes, read_lines, read_text, require_whole_text
 from atinuke_bench.errors import DataError, first_line, nearest
 from atinuke_bench.files import parse_json
 
@@ -117,6 +117,7 @@ def _json(path: Path, text: str, line: int | None) -> Any:
 def _object(record: Any, path: Path, line: int | None) -> dict[Any, Any]:
     if not isinstance(record, dict):
         raise DataError(f"an example is a JSON object; found {str(record)[:40]!r}", path=path, line=line)
+    require_whole_text(record, path=path, line=line)
     return record
 
 

@@ -19,7 +19,6 @@ from atinuke_bench.data.features import Encoded, Ragged
 from atinuke_bench.data.inputs import as_words
 from atinuke_bench.data.records import Fields, Numbered, read_table
 from atinuke_bench.data.sources import Loaded
-from atinuke_bench.data.text import require_whole_text
 from atinuke_bench.data.tokenizer import PAD_ID, encode_words, special_tokens, unique_texts
 from atinuke_bench.errors import ConfigError, DataError, nearest
 from atinuke_bench.tasks.tagging.columns import Columns, read_columns
@@ -131,7 +130,6 @@ class TaggingData(TaskData):
         else:
             words = as_words(fields.value(record, "words"), str(fields.named.get("words", "words")))
             tags = fields.value(record, "tags") if fields.has(record, "tags") else None
-            require_whole_text({"words": words, "tags": tags})
             document = fields.label(record, "document") if "document" in fields.named else None
         row: Row = {"words": words, "tags": self._tags(tags, str(fields.named.get("tags", "tags")))}
         if row["tags"] and len(row["tags"]) != len(words):

@@ -11,7 +11,7 @@ import pytest
 
 from atinuke_bench import registry
 from atinuke_bench.config import find_task
-from atinuke_bench.errors import AtinukeBenchError
+from atinuke_bench.errors import AtinukeBenchError, DataError
 from atinuke_bench.metrics.metric import Answers
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.recompute import contradictions
@@ -146,6 +146,24 @@ def test_a_mistake_is_told_in_one_line_with_its_place(own, make_own, change, mes
         prepare(make_own(file))
     assert re.search(message, str(caught.value)), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["key", "body", "stars"])
+def test_half_a_character_is_refused_in_any_field(own, make_own, field):
+    lines = (own / "test.jsonl").read_text().splitlines()
+    lines[1] = json.dumps({**json.loads(lines[1]), field: "\ud83d"})
+    (own / "test.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=rf"test\.jsonl:2: {field}: holds an unpaired surrogate at character 0$"):
+        prepare(make_own(own / "reviews.yaml"))
+
+
+@pytest.mark.parametrize("pattern", [f"train/{'a' * 300}.csv", f"train/{'a' * 300}*.csv/b", f"{'a' * 300}/*"])
+def test_a_name_that_no_file_can_have_is_refused_shortly(own, make_own, pattern):
+    file = own / "reviews.yaml"
+    file.write_text(file.read_text().replace("train/*.csv", pattern))
+    with pytest.raises(AtinukeBenchError, match=r"no file (is named so|can be looked for)") as caught:
+        prepare(make_own(file))
+    assert len(str(caught.value)) < 300
 
 
 def test_labels_of_test_that_train_lacks_are_refused(own, make_own):
