@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.grids import chosen_states, foresee
 from atinuke_bench.cli.shared import (
     DataDirOption,
@@ -50,7 +51,14 @@ the variances of runs in the store, or else from published ones. --detect POINTS
     "atinuke-bench plan heads.yaml --data-dir data --detect 0.7 --price 2.5",
 )
 def plan(
-    name_or_file: Annotated[str, typer.Argument(metavar="SUITE", help="A built-in suite, or a YAML file.")],
+    name_or_file: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUITE",
+            help="A built-in suite, or a YAML file.",
+            autocompletion=completion.files_of("suites"),
+        ),
+    ],
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),
