@@ -43,10 +43,22 @@ def by_name(path: Path) -> str:
 
 
 def test_all_files_name_one_version():
-    newest = re.search(r"^## \[?([\d.]+)", text_of("CHANGELOG.md"), flags=re.MULTILINE)
+    newest = re.search(
+        r"^## \[([\d.]+)\] - (?:unreleased|\d{4}-\d\d-\d\d)$", text_of("CHANGELOG.md"), flags=re.MULTILINE
+    )
     assert newest is not None
     assert newest[1] == yaml.safe_load(text_of("CITATION.cff"))["version"] == __version__
     assert SETUPTOOLS["dynamic"]["version"] == {"attr": "atinuke_bench.__version__"}
+
+
+def test_entries_of_the_changelog_are_sorted_by_kind():
+    versions = re.split(r"^## ", text_of("CHANGELOG.md"), flags=re.MULTILINE)[1:]
+    for version in versions:
+        before, *kinds = re.split(r"^### ", version, flags=re.MULTILINE)
+        assert "\n- " not in before
+        names = [kind.partition("\n")[0] for kind in kinds]
+        order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert names == [name for name in order if name in names]
 
 
 def test_the_workflow_runs_what_everyone_runs_from_the_oldest_python_on():
