@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atinuke_bench.cli import completion
 from atinuke_bench.cli.grids import chosen_states, foresee
 from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
     OnlyOption,
     OutOption,
+    SuiteArgument,
     WorkersOption,
     app,
     print_json,
@@ -51,14 +51,7 @@ the variances of runs in the store, or else from published ones. --detect POINTS
     "atinuke-bench plan heads.yaml --data-dir data --detect 0.7 --price 2.5",
 )
 def plan(
-    name_or_file: Annotated[
-        str,
-        typer.Argument(
-            metavar="SUITE",
-            help="A built-in suite, or a YAML file.",
-            autocompletion=completion.files_of("suites"),
-        ),
-    ],
+    name_or_file: SuiteArgument,
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),

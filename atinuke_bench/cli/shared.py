@@ -84,6 +84,14 @@ SOURCE = typer.Option(
     autocompletion=completion.one_of("local", "hub", "microworld"),
 )
 SourceOption = Annotated[str, SOURCE]
+SuiteArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE",
+        help="A built-in suite, or a YAML file.",
+        autocompletion=completion.files_of("suites"),
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),

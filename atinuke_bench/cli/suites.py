@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atinuke_bench.cli import completion
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
 from atinuke_bench.cli.grids import chosen_states, foresee, print_grid, print_states
 from atinuke_bench.cli.shared import (
@@ -23,6 +22,7 @@ from atinuke_bench.cli.shared import (
     OutOption,
     RerunOption,
     RetryFailedOption,
+    SuiteArgument,
     TextsOption,
     TimeoutOption,
     UnlabelledOption,
@@ -56,10 +56,7 @@ _MOST_SILENT = 3
 
 @app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
 def suite(
-    name_or_file: Annotated[
-        str,
-        typer.Argument(help="A built-in suite, or a YAML file.", autocompletion=completion.files_of("suites")),
-    ],
+    name_or_file: SuiteArgument,
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),
