@@ -7,7 +7,7 @@ JOBS ?= 2
 # Where `bench` keeps its runs and their report.
 STORE ?= runs/quick
 
-.PHONY: bench test slow types lint clean
+.PHONY: bench test slow types lint release constraints clean
 .DEFAULT_GOAL := bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -38,6 +38,20 @@ types: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+release: $(VENV)/installed  ## build the archives, check them and say which tag to make; tags and uploads nothing
+	@test -z "$$(git status --porcelain)" || { echo "a release is built from a commit; found changes: git status" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[release]'
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	@version=$$($(BIN)/python -c "import atinuke_bench; print(atinuke_bench.__version__)"); \
+	if grep -q "^## \[$$version\] - [0-9]" CHANGELOG.md; \
+	then echo "dist/ is checked; now: git tag --annotate v$$version --message 'atinuke-bench $$version'"; \
+	else echo "dist/ is checked; before v$$version is tagged, CHANGELOG.md needs its date: ## [$$version] - YEAR-MONTH-DAY"; fi
+
+constraints: $(VENV)/installed  ## pin today's newest versions in constraints.txt (needs the network); then `make test`
+	$(BIN)/python .ci/constraints
 
 clean:
 	rm -rf $(VENV) .mypy build dist *.egg-info

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
@@ -39,6 +40,7 @@ def evaluate(
             metavar="FILE|NAME",
             help="YAML file that declares labelled data, a built-in set, or shuffled-words or shifted-positions:N, "
             "which are the runs' own data perturbed.",
+            autocompletion=completion.files_of("test_sets"),
         ),
     ],
     given_map: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     JsonOption,
     app,
@@ -48,7 +49,10 @@ def cores(as_json: JsonOption = False) -> None:
 
 
 @app.command(epilog="Example: atinuke-bench show runs/snli/atinuke/seed-0-4909b0c4ad")
-def show(run: Annotated[Path, typer.Argument(help="A run folder.")], as_json: JsonOption = False) -> None:
+def show(
+    run: Annotated[Path, typer.Argument(help="A run folder.", autocompletion=completion.runs)],
+    as_json: JsonOption = False,
+) -> None:
     """Show one run: result, scores of every split, slices, cost, protocol; or how far it is."""
     from atinuke_bench.evaluation_folder import finished_evaluations
     from atinuke_bench.run_folder import RunFolder

@@ -14,6 +14,7 @@ from atinuke_bench.cli.shared import (
     JsonOption,
     OnlyOption,
     OutOption,
+    SuiteArgument,
     WorkersOption,
     app,
     print_json,
@@ -50,7 +51,7 @@ the variances of runs in the store, or else from published ones. --detect POINTS
     "atinuke-bench plan heads.yaml --data-dir data --detect 0.7 --price 2.5",
 )
 def plan(
-    name_or_file: Annotated[str, typer.Argument(metavar="SUITE", help="A built-in suite, or a YAML file.")],
+    name_or_file: SuiteArgument,
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),

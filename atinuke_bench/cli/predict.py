@@ -11,6 +11,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import app, print_code_note, print_json, say
 from atinuke_bench.errors import ConfigError, DataError
 from atinuke_bench.files import open_regular
@@ -41,7 +42,9 @@ folder, or one that `export` wrote.
     epilog="Example: atinuke-bench predict runs/snli/atinuke/seed-0-4909b0c4ad --input pairs.jsonl --jsonl",
 )
 def predict(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder, or an exported one.")],
+    run: Annotated[
+        Path, typer.Argument(help="A finished run's folder, or an exported one.", autocompletion=completion.runs)
+    ],
     source: Annotated[
         Path | None, typer.Option("--input", help="File of examples; standard input if not given.")
     ] = None,
@@ -69,7 +72,7 @@ def predict(
 
 @app.command(epilog="Example: atinuke-bench export runs/snli/transformer/seed-0-4909b0c4ad --out model")
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.", autocompletion=completion.runs)],
     out: Annotated[Path, typer.Option("--out", help="New folder to write.")],
     form: Annotated[
         str,

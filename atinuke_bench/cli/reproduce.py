@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
     from atinuke_bench.config import Recipe
     from atinuke_bench.reports.reproduction import Outcome, Result
 
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="A built-in recipe, a YAML file, or `list`.",
+        autocompletion=completion.files_of("recipes"),
+    ),
+]
 _LIST = "list"
 _HELP = """Carry out a published protocol and hold its scores against the published. `reproduce list` names all.
 
@@ -50,7 +59,7 @@ a run failed.
 
 @app.command(help=_HELP, epilog="Example: atinuke-bench reproduce bert-base-uncased-20-seeds --data-dir data --dry-run")
 def reproduce(
-    name_or_file: Annotated[str, typer.Argument(metavar="NAME", help="A built-in recipe, a YAML file, or `list`.")],
+    name_or_file: NameArgument,
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from: local or hub.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     AcrossOption,
     JsonOption,
@@ -32,7 +33,13 @@ MarginOption = Annotated[
 
 @app.command(epilog="Example: atinuke-bench score snli --gold snli_1.0_dev.jsonl --predictions predictions.jsonl")
 def score(
-    task: Annotated[str, typer.Argument(help="Task whose metrics are computed, or a YAML file that declares one.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="Task whose metrics are computed, or a YAML file that declares one.",
+            autocompletion=completion.tasks,
+        ),
+    ],
     gold: Annotated[Path, typer.Option("--gold", help="Official gold file; of a declared task a table of its fields.")],
     predictions: Annotated[Path, typer.Option("--predictions", help="Predictions in the official format.")],
     null_odds: Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 import typer.core
 
+from atinuke_bench.cli import completion
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.formatting import one_short_line, visible
 
@@ -61,20 +62,36 @@ app = typer.Typer(
 )
 
 TASK = typer.Option(
-    "--task", help="Task to train and evaluate on; `tasks` lists all. Or a YAML file that declares one."
+    "--task",
+    help="Task to train and evaluate on; `tasks` lists all. Or a YAML file that declares one.",
+    autocompletion=completion.tasks,
 )
-CORE = typer.Option("--core", help="Encoder under test; `cores` lists all.")
+CORE = typer.Option("--core", help="Encoder under test; `cores` lists all.", autocompletion=completion.cores)
 CoreOption = Annotated[str, CORE]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="What --core pretrained starts from: a name on the Hub, or a folder."),
 ]
-PRESET = typer.Option("--preset", help="Named dimensions: nano, micro (default), mini, small, base.")
+PRESET = typer.Option(
+    "--preset",
+    help="Named dimensions: nano, micro (default), mini, small, base.",
+    autocompletion=completion.presets,
+)
 PresetOption = Annotated[str, PRESET]
 SOURCE = typer.Option(
-    "--source", help="Where the data comes from: local (the default), hub, or microworld (generated)."
+    "--source",
+    help="Where the data comes from: local (the default), hub, or microworld (generated).",
+    autocompletion=completion.one_of("local", "hub", "microworld"),
 )
 SourceOption = Annotated[str, SOURCE]
+SuiteArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE",
+        help="A built-in suite, or a YAML file.",
+        autocompletion=completion.files_of("suites"),
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
     typer.Option("--data-dir", envvar="ATINUKE_DATA", help="Folder of the official files (source local)."),
@@ -118,7 +135,14 @@ TextsOption = Annotated[
         help="Keep the texts of evaluated examples in the store, once a data set, for reports to show.",
     ),
 ]
-WandbOption = Annotated[str, typer.Option("--wandb", help="online, offline or disabled.")]
+WandbOption = Annotated[
+    str,
+    typer.Option(
+        "--wandb",
+        help="online, offline or disabled.",
+        autocompletion=completion.one_of("online", "offline", "disabled"),
+    ),
+]
 DeviceBatchTokensOption = Annotated[
     str | None,
     typer.Option(

@@ -22,6 +22,7 @@ from atinuke_bench.cli.shared import (
     OutOption,
     RerunOption,
     RetryFailedOption,
+    SuiteArgument,
     TextsOption,
     TimeoutOption,
     UnlabelledOption,
@@ -55,7 +56,7 @@ _MOST_SILENT = 3
 
 @app.command(epilog="Example: atinuke-bench suite quick --data-dir data --workers 2 --only 'snli/*/0'")
 def suite(
-    name_or_file: Annotated[str, typer.Argument(help="A built-in suite, or a YAML file.")],
+    name_or_file: SuiteArgument,
     source: Annotated[str | None, typer.Option("--source", help="Where the data comes from; else the suite's.")] = None,
     data_dir: DataDirOption = None,
     out: OutOption = Path("runs"),

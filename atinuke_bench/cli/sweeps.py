@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import typer.core
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -81,6 +82,25 @@ SearchTrialsOption = Annotated[
 ]
 PrunerOption = Annotated[str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
+SearchTaskArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        help="Task to search on; `tasks` lists all. Or a YAML file.",
+        autocompletion=completion.tasks,
+    ),
+]
+SearchCoreOption = Annotated[
+    str, typer.Option("--core", help="Encoder under search; `cores` lists all.", autocompletion=completion.cores)
+]
+SpaceOption = Annotated[
+    str,
+    typer.Option(
+        "--space",
+        help="encoder, dimensions, optimisation, components, or a YAML file.",
+        autocompletion=completion.files_of("sweeps"),
+    ),
+]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
 ]
@@ -88,15 +108,13 @@ FlopsOption = Annotated[
 
 @sweeps.command(SEARCH, epilog="Example: atinuke-bench sweep snli --core atinuke --preset nano --trials 40 --workers 2")
 def search(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to search on; `tasks` lists all. Or a YAML file.")],
-    core: Annotated[str, typer.Option("--core", help="Encoder under search; `cores` lists all.")] = "atinuke",
+    task: SearchTaskArgument,
+    core: SearchCoreOption = "atinuke",
     cores: Annotated[
         str | None, typer.Option("--cores", help="Several, by commas: a study each, with the same budget.")
     ] = None,
     preset: PresetOption = "micro",
-    space: Annotated[
-        str, typer.Option("--space", help="encoder, dimensions, optimisation, components, or a YAML file.")
-    ] = "encoder",
+    space: SpaceOption = "encoder",
     trials: SearchTrialsOption = None,
     seconds: SecondsOption = None,
     flops: FlopsOption = None,

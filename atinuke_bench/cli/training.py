@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     CORE,
     PRESET,
@@ -40,6 +41,13 @@ from atinuke_bench.errors import ConfigError
 if TYPE_CHECKING:
     from atinuke_bench.config import RunConfig
 
+INIT_FROM = typer.Option(
+    "--init-from",
+    metavar="RUN",
+    help="Finished run whose core and tokenizer this one starts from.",
+    autocompletion=completion.runs,
+)
+
 
 @app.command(
     epilog="Example: atinuke-bench run --task snli --core atinuke --data-dir data --set core.causal=false; "
@@ -61,10 +69,7 @@ def run(
     ] = None,
     overrides: SetOption = None,
     drop_overlap: DropOverlapOption = False,
-    init_from: Annotated[
-        Path | None,
-        typer.Option("--init-from", metavar="RUN", help="Finished run whose core and tokenizer this one starts from."),
-    ] = None,
+    init_from: Annotated[Path | None, INIT_FROM] = None,
     predict_unlabelled: UnlabelledOption = False,
     texts: TextsOption = True,
     out: OutOption = Path("runs"),
