@@ -108,6 +108,24 @@ _COMPLETED = {"superglue": "atinuke_bench.tasks.superglue.task:complete"}
 #: What reads the built-in tasks that YAML files beside the families' code declare.
 _DECLARATIONS = "atinuke_bench.config.declarations:built_in_declarations"
 
+#: Cores that this process was given as classes, which no entry point names; jobs take them along to their processes.
+GIVEN_CORES: dict[str, str] = {}
+
+
+def register_core(core: Any) -> str:
+    """The name of a core's class, by which this process knows it from now on.
+
+    ConfigError for a class that another process could not import, or whose name another core has.
+    """
+    name, place = core.config_class.model_fields["name"].default, f"{core.__module__}:{core.__qualname__}"
+    if core.__module__ == "__main__" or "." in core.__qualname__:
+        rule = "a core is a class at the top of a module, so that its code is recorded and other processes find it"
+        raise ConfigError(f"{rule}; found {place}")
+    if (known := _table("cores").get(name, place)) != place:
+        raise ConfigError(f"a core's name is free; {name!r}, that of {place}, is the name of {known}")
+    GIVEN_CORES[name] = place
+    return str(name)
+
 
 @cache
 def _entry_points(kind: str) -> list[EntryPoint]:
@@ -128,7 +146,7 @@ def _built_in(kind: str) -> dict[str, str]:
 
 def _table(kind: str) -> dict[str, str]:
     plugins = {point.name: point.value for point in reversed(_entry_points(kind))}
-    return {**plugins, **_built_in(kind)}
+    return {**(GIVEN_CORES if kind == "cores" else {}), **plugins, **_built_in(kind)}
 
 
 def unused_plugins() -> list[str]:

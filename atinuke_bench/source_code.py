@@ -91,7 +91,11 @@ def recorded_code(file: Path) -> SourceCode | None:
     """The code that a run's manifest, or the card of an exported run, keeps; None where it keeps none."""
     try:
         record = read_json(file)["code"]
-        return SourceCode(dict(record["modules"]), dict(record["texts"]))
+        # Earlier runs recorded the top of the package too, from which no figure comes.
+        modules, texts = (
+            {name: record[kind][name] for name in record[kind] if name != _OURS} for kind in ("modules", "texts")
+        )
+        return SourceCode(modules, texts)
     except (RunFolderError, KeyError, TypeError, ValueError):
         return None
 
@@ -148,7 +152,12 @@ def _code_of(modules: Iterable[str], packages: set[str]) -> dict[str, str]:
 
 
 def _only_carries(name: str) -> bool:
-    """Whether no figure comes from a module: it shows answers, or is one of errors, names and files at the top."""
+    """Whether no figure comes from a module: it shows answers, or is one of errors, names and files at the top.
+
+    So does the top itself: what it offers to Python leads to every room, and no room is reached through it.
+    """
+    if name == _OURS:
+        return True
     spec = _find(name)
     if name.partition(".")[0] == _OURS and name.rpartition(".")[2] in _FOR_READERS:
         return True

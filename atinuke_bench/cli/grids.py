@@ -1,4 +1,4 @@
-"""What `suite` and `plan` share: the chosen cells of a grid, their forecast, and its lines."""
+"""What `suite` and `plan` share: the forecast of a grid, and its lines."""
 
 from __future__ import annotations
 
@@ -10,36 +10,9 @@ from atinuke_bench.cli.shared import print_json, say
 from atinuke_bench.formatting import duration
 
 if TYPE_CHECKING:
-    from atinuke_bench.config import SourceConfig, SuiteConfig
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.forecast.forecast import Forecast
-    from atinuke_bench.runs.suite_record import SuiteRecord
     from atinuke_bench.training.execution import Execution
-
-
-def chosen_states(
-    config: SuiteConfig,
-    source: SourceConfig,
-    record: SuiteRecord,
-    where: str,
-    only: list[str] | None,
-    *,
-    needs_data: bool = True,
-    **looks: bool,
-) -> list[CellState]:
-    """The cells that patterns choose, with what the store has of them; ConfigError where their data has no folder.
-
-    `where` names the suite in messages, `looks` are those of `cell_states`.
-    """
-    from atinuke_bench.runs.cells import cell_states
-    from atinuke_bench.runs.grid import expand, require_data_folder, select
-
-    cells = expand(config, source, where)
-    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
-    if needs_data:
-        require_data_folder(selected)
-    chosen = {cell.path for cell in selected}
-    return [one for one in cell_states(cells, config, source, record, **looks) if one.cell.path in chosen]
 
 
 def foresee(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.grids import chosen_states, foresee
+from atinuke_bench.cli.grids import foresee
 from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
@@ -21,7 +21,6 @@ from atinuke_bench.cli.shared import (
     print_parts,
     say,
 )
-from atinuke_bench.cli.suites import suite_source
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.formatting import MISSING, duration, num_bytes, number
 
@@ -75,7 +74,9 @@ def plan(
     ] = 10,
     as_json: JsonOption = False,
 ) -> None:
+    from atinuke_bench.config.asked import suite_source
     from atinuke_bench.reports.statistics.detectable import detectable, require_difference
+    from atinuke_bench.runs.cells import chosen_states
     from atinuke_bench.runs.grid import read_suite
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.suite_record import open_record

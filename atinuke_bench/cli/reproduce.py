@@ -29,7 +29,7 @@ from atinuke_bench.cli.shared import (
     say,
     wandb_mode,
 )
-from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed, suite_source
+from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and stop; nothing is written.")] = False,
     as_json: JsonOption = False,
 ) -> None:
+    from atinuke_bench.config.asked import suite_source
     from atinuke_bench.runs.recipes import built_in_recipes, read_recipe
 
     if name_or_file == _LIST:

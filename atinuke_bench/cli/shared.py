@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from atinuke_bench.config import Declaration, SourceConfig
     from atinuke_bench.training.execution import Execution
 
 
@@ -162,29 +161,10 @@ CheckpointMinutesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
-def source_config(kind: str, data_dir: Path | None, declaration: Declaration | None = None) -> SourceConfig:
-    """Where data comes from; ConfigError for another source than the files that a task's own YAML file names."""
-    from atinuke_bench.config import SourceConfig, parse
-
-    if declaration is not None and declaration.folder.is_absolute() and kind != "local":
-        raise ConfigError(f"--source {kind}: {declaration.task} has the data that its YAML file names; leave it out")
-    return parse(SourceConfig, {"kind": kind, "data_dir": data_dir}, "source")
-
-
-def model_override(core: str, model: str | None) -> dict[str, Any]:
-    if model is None:
-        return {}
-    if core != "pretrained":
-        raise ConfigError(f"--model is what --core pretrained starts from; found --core {core}")
-    return {"core.model": model}
-
-
 def wandb_mode(mode: str) -> Any:
-    from atinuke_bench.errors import UnknownNameError
+    from atinuke_bench.config.asked import require_wandb_mode
 
-    if mode not in (modes := ("online", "offline", "disabled")):
-        raise UnknownNameError("W&B mode", mode, modes, f"it is one of {', '.join(modes)}")
-    return mode
+    return require_wandb_mode(mode)
 
 
 def on_device(device_tokens: str | None, checkpoint_minutes: float, keeps_texts: bool = False) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
-from atinuke_bench.cli.grids import chosen_states, foresee, print_grid, print_states
+from atinuke_bench.cli.grids import foresee, print_grid, print_states
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -38,7 +38,6 @@ from atinuke_bench.cli.shared import (
     print_parts,
     say,
     short,
-    source_config,
     wandb_mode,
 )
 from atinuke_bench.errors import AtinukeBenchError
@@ -82,6 +81,7 @@ def suite(
 
     Stop it in any way and start it again: finished runs are kept, interrupted ones resume from their last epoch.
     """
+    from atinuke_bench.config.asked import suite_source
     from atinuke_bench.runs.grid import read_suite
 
     started = time.process_time()
@@ -150,6 +150,7 @@ def grid_results(
     finished = None if must_look else finished_results(record, config, place, how.out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
         return finished, []
+    from atinuke_bench.runs.cells import chosen_states
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.runs.recipes import require_models
     from atinuke_bench.runs.suite import Suite, SuiteOptions
@@ -249,13 +250,6 @@ def sync(
         say(f"{num_uploaded} runs uploaded, {num_left} not; the same command goes on", err=True)
         raise typer.Exit(1)
     say(f"{num_uploaded} runs uploaded" if num_uploaded else "nothing to upload", err=True)
-
-
-def suite_source(config: SuiteConfig, kind: str | None, data_dir: Path | None) -> SourceConfig:
-    """The source that the user named, else the suite's own with the user's folder, else official files in a folder."""
-    if kind is not None or config.source is None:
-        return source_config(kind or "local", data_dir)
-    return config.source.model_copy(update={"data_dir": data_dir} if config.source.kind == "local" else {})
 
 
 def _carry_out(work: Suite) -> None:

@@ -25,7 +25,6 @@ from atinuke_bench.cli.shared import (
     print_json,
     print_parts,
     say,
-    source_config,
     wandb_mode,
 )
 from atinuke_bench.errors import ConfigError, RunFolderError
@@ -277,6 +276,7 @@ def dashboard(
 
 def _task_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
     from atinuke_bench.config import find_task
+    from atinuke_bench.config.asked import source_config
 
     name, declaration = find_task(task)
     return {"task": name, "declaration": declaration, "source": source_config(source, data_dir, declaration)}

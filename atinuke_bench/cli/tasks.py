@@ -14,12 +14,10 @@ from atinuke_bench.cli.shared import (
     SetOption,
     SourceOption,
     app,
-    model_override,
     print_json,
     print_rows,
     say,
     short,
-    source_config,
 )
 from atinuke_bench.formatting import visible
 
@@ -81,6 +79,7 @@ def check(
     Lengths are in tokens, of at most 10,000 examples of a split; "over" is the share that is cut or read in parts.
     """
     from atinuke_bench.config import find_task, make_run_config, parse_override
+    from atinuke_bench.config.asked import model_override, source_config
     from atinuke_bench.training.examine import examine
     from atinuke_bench.training.prepare import prepare
 

@@ -26,20 +26,19 @@ from atinuke_bench.cli.shared import (
     UnlabelledOption,
     WandbOption,
     app,
-    model_override,
     on_device,
     print_code_note,
     print_json,
     print_notes,
     print_parts,
     say,
-    source_config,
     wandb_mode,
 )
 from atinuke_bench.errors import ConfigError
 
 if TYPE_CHECKING:
     from atinuke_bench.config import RunConfig
+    from atinuke_bench.run_folder import RunFolder
 
 INIT_FROM = typer.Option(
     "--init-from",
@@ -83,23 +82,36 @@ def run(
 ) -> None:
     """Train and evaluate one core on one task with one seed. A finished run is shown; --rerun repeats it."""
     from atinuke_bench.config import parse_override
+    from atinuke_bench.config.asked import named_run, run_overrides
 
-    changes = {**_asked_for(init_from, drop_overlap), **dict(map(parse_override, overrides or []))}
+    changes = {**run_overrides(init_from, drop_overlap=drop_overlap), **dict(map(parse_override, overrides or []))}
     if written is not None:
         given = {"--task": task, "--core": core, "--model": model, "--preset": preset, "--source": source}
         config = _of_file(written, given, {} if seed is None else {"seed": seed}, data_dir, changes)
     elif task is None or core is None:
         raise ConfigError("a run needs --task and --core, or --config with the config.yaml of another run")
     else:
-        config = _of_names(task, core, model, preset or "micro", source or "local", data_dir, seed or 0, changes)
+        config = named_run(
+            task,
+            core,
+            model=model,
+            preset=preset or "micro",
+            source=source or "local",
+            data_dir=data_dir,
+            seed=seed or 0,
+            overrides=changes,
+        )
     from atinuke_bench.runs.execute import execute
     from atinuke_bench.training.execution import Execution
 
     execution = Execution(threads=threads, devices=devices, **on_device(device_tokens, checkpoint_minutes, texts))
     asked = {"rerun": rerun, "predicts_unlabelled": predict_unlabelled}
     folder, result = execute(config, out, wandb=wandb_mode(wandb), execution=execution, **asked)
-    if execution.under_launcher().rank > 0:
-        return
+    if execution.under_launcher().rank == 0:
+        _show(folder, result, as_json)
+
+
+def _show(folder: RunFolder, result: dict[str, Any], as_json: bool) -> None:
     print_code_note(folder.path, folder.manifest, result["task"], result["core"])
     if as_json:
         print_json({"folder": str(folder.path), **result})
@@ -109,34 +121,6 @@ def run(
     print_parts(result_row([result]))
     print_notes(result)
     say(str(folder.path))
-
-
-def _asked_for(init_from: Path | None, drop_overlap: bool) -> dict[str, Any]:
-    """Fields of the config that have options."""
-    origin = {} if init_from is None else {"init_from.run": str(init_from)}
-    return {**origin, **({"training.drop_overlap": True} if drop_overlap else {})}
-
-
-def _of_names(
-    task: str,
-    core: str,
-    model: str | None,
-    preset: str,
-    source: str,
-    data_dir: Path | None,
-    seed: int,
-    changes: dict[str, Any],
-) -> RunConfig:
-    from atinuke_bench.config import find_task, make_run_config
-    from atinuke_bench.registry import require_core_name
-
-    name, declaration = find_task(task)
-    require_core_name(core)
-    data = source_config(source, data_dir, declaration)
-    overrides = {**model_override(core, model), **changes}
-    return make_run_config(
-        name, core, preset=preset, source=data, seed=seed, overrides=overrides, declaration=declaration
-    )
 
 
 def _of_file(

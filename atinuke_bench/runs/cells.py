@@ -13,7 +13,7 @@ from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION
 from atinuke_bench.errors import FailureClass, RunFolderError
 from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.grid import Cell
+from atinuke_bench.runs.grid import Cell, expand, require_data_folder, select
 from atinuke_bench.runs.suite_record import RecordedCell, SuiteRecord, data_stamp, grid_stamp
 from atinuke_bench.training.schedule import SCHEDULE_VERSION
 
@@ -91,6 +91,28 @@ def cell_states(
     if refusal is not None and any(state.status == "waiting" for state in states):
         raise refusal
     return states
+
+
+def chosen_states(
+    config: SuiteConfig,
+    source: SourceConfig,
+    record: SuiteRecord,
+    where: str,
+    only: list[str] | None,
+    *,
+    needs_data: bool = True,
+    **looks: bool,
+) -> list[CellState]:
+    """The cells that patterns choose, with what the store has of them; ConfigError where their data has no folder.
+
+    `where` names the suite in messages, `looks` are those of `cell_states`.
+    """
+    cells = expand(config, source, where)
+    selected = select(cells, [config.by_name(pattern) for pattern in only or []])
+    if needs_data:
+        require_data_folder(selected)
+    chosen = {cell.path for cell in selected}
+    return [one for one in cell_states(cells, config, source, record, **looks) if one.cell.path in chosen]
 
 
 def _refusal(record: SuiteRecord) -> RunFolderError | None:

@@ -6,10 +6,12 @@ order, and what to do about a failure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from atinuke_bench import registry
 from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import FailureClass
 from atinuke_bench.training.execution import Execution
@@ -36,6 +38,8 @@ class Job:
     rerun: bool = False
     #: Splits without labels are predicted too.
     predicts_unlabelled: bool = False
+    #: Cores that the caller's process was given as classes, which the job's process must know too.
+    cores: Mapping[str, str] = field(default_factory=lambda: dict(registry.GIVEN_CORES))
 
 
 @dataclass(frozen=True)

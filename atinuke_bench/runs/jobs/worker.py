@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from atinuke_bench import registry
 from atinuke_bench.errors import FailureClass, first_line
 from atinuke_bench.run_folder import folder_of
 from atinuke_bench.runs.jobs.types import GRACE_SECONDS, EpochDone, Event, Failed, Finished, Job, Started
@@ -37,6 +38,7 @@ def work(job: Job, connection: Connection, environment: Mapping[str, str] | None
     forget_launcher()  # it started this process's parent, maybe as one of several; the job is another matter
     os.environ.update({"OMP_NUM_THREADS": str(job.execution.threads), "TOKENIZERS_PARALLELISM": "false"})
     os.environ.update(environment or {})
+    registry.GIVEN_CORES.update(job.cores)
     parent = ParentChannel(connection)
     try:
         parent.send(Finished(job.key, _carry_out(job, parent)))
