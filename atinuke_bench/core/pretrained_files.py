@@ -134,11 +134,14 @@ def read_tokenizer(path: Path) -> Tokenizer:
     """A tokenizer that neither truncates nor pads, and reads the names of special tokens in a text as text."""
     try:
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises no narrower class
-        raise CheckpointError(f"{path}: cannot be read as a tokenizer ({error})") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        tokenizer.encode_special_tokens = True
+        tokenizer.encode("Ada, une élève, 言葉")  # some damage shows only when it is used
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # what its Rust panics with is no Exception
+        raise CheckpointError(f"{path}: cannot be read as a tokenizer ({first_line(error)})") from error
     return tokenizer
 
 

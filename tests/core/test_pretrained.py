@@ -16,7 +16,7 @@ from atinuke_bench.config import PretrainedConfig, make_run_config
 from atinuke_bench.core.build import build_core
 from atinuke_bench.core.cost import attention_flops_per_token
 from atinuke_bench.core.pretrained import PretrainedCore
-from atinuke_bench.core.pretrained_files import find_model, pretraining_of
+from atinuke_bench.core.pretrained_files import find_model, pretraining_of, read_tokenizer
 from atinuke_bench.errors import CheckpointError, ConfigError
 from atinuke_bench.testing import check_core
 
@@ -372,3 +372,13 @@ def test_minilm_is_recognised_in_a_folder_without_a_name():
         texts = torch.nn.functional.normalize(core(ids, torch.ones_like(ids, dtype=torch.bool)).mean(dim=1))
     near, far = (texts[0] @ texts[1]).item(), (texts[0] @ texts[2]).item()
     assert near > far + 0.3, "the weights mean something"
+
+
+def test_a_tokenizer_that_fails_when_it_is_used_is_refused_when_it_is_read(model_folder, tmp_path):
+    """Without [UNK] the library still splits words that it knows."""
+    record = json.loads((model_folder("bert") / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = record["model"]["vocab"]
+    del vocabulary["[UNK]"]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json: cannot be read as a tokenizer \(.*\[UNK\]"):
+        read_tokenizer(tmp_path / "tokenizer.json")
