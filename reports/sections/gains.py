@@ -55,7 +55,10 @@ def _recorded(frame: Frame, run: int) -> Gains | None:
     if frame.value(run, "is_remote") or not path.is_file():
         return None
     try:
-        names = [name for name in pq.read_schema(path).names if _GAIN.fullmatch(name)]
+        every = pq.read_schema(path).names
+        if len(set(every)) < len(every):
+            raise ValueError("a column is there twice")
+        names = [name for name in every if _GAIN.fullmatch(name)]
         if not names:
             return None
         names.sort(key=lambda name: int(name.rpartition(".")[2]))
