@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sqlite3
 import warnings
@@ -63,6 +64,9 @@ class Storage:
             yield
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             raise StorageError(f"study database {self.url}: {_cause(error)}") from error
+        except json.JSONDecodeError as error:
+            # Optuna keeps values as JSON, and reads them as if nobody had touched them.
+            raise StorageError(f"study database {self.url}: damaged, a value in it is not JSON ({error})") from error
         except Timeout as error:
             raise StorageError(f"study database {self.url}: locked for more than {LOCK_SECONDS:.0f} s") from error
         except RuntimeError as error:
