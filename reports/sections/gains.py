@@ -5,19 +5,18 @@ They are there for runs that recorded what their core lets be observed.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from matplotlib.ticker import MaxNLocator
 
-from atinuke_bench.errors import first_line
+from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.formatting import number, one_short_line
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.step_record import read_steps
 
 from ..drawing.labels import shared_legend
 from ..drawing.names import short
@@ -27,8 +26,7 @@ from ..reading.frame import Frame, Gap
 from ..statistics.cells import Cells
 from .positions import ACROSS, MOST_PANELS, SECTION
 
-#: The file of a run's training steps, and the columns that hold the gains of layers.
-STEPS = "steps.parquet"
+#: The columns of a record of steps that hold the gains of layers.
 _GAIN = re.compile(r"core/position_gain\.(\d+)")
 #: Points of a line; more would only make the page large.
 _MOST_STEPS = 200
@@ -51,40 +49,20 @@ def gain_plots(frame: Frame, cells: Cells) -> Iterable[Plot]:
 
 def _recorded(frame: Frame, run: int) -> Gains | None:
     """The gains that a run recorded; None where it did not, and a gap where they cannot be read."""
-    path = Path(frame.value(run, "folder")) / STEPS
+    path = RunFolder(Path(frame.value(run, "folder"))).steps
     if frame.value(run, "is_remote") or not path.is_file():
         return None
     try:
-        every = pq.read_schema(path).names
-        if len(set(every)) < len(every):
-            raise ValueError("a column is there twice")
-        names = [name for name in every if _GAIN.fullmatch(name)]
-        if not names:
-            return None
-        names.sort(key=lambda name: int(name.rpartition(".")[2]))
-        table = pq.read_table(path, columns=["epoch", "step", *names]).to_pandas().astype(np.float64)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        columns = read_steps(path)
+    except RunFolderError as error:
         frame.damaged.setdefault(run, Gap(str(path), f"damaged steps: {one_short_line(first_line(error))}"))
         return None
-    table = table.dropna(subset=["epoch", "step", *names])
-    steps = _through(table["epoch"].to_numpy(), table["step"].to_numpy())
-    kept = np.unique(np.linspace(0, len(table) - 1, min(len(table), _MOST_STEPS)).astype(int))
-    return tuple(steps[kept].tolist()), tuple(tuple(table[name].to_numpy()[kept].tolist()) for name in names)
-
-
-def _through(epochs: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """Steps counted through all epochs, also where each epoch begins to count anew.
-
-    >>> _through(np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 0.0, 1.0])).tolist()
-    [0.0, 1.0, 2.0, 3.0]
-    """
-    found, before = steps.copy(), 0.0
-    for epoch in np.unique(epochs):
-        own = epochs == epoch
-        if steps[own].min(initial=math.inf) < before:
-            found[own] += before
-        before = found[own].max(initial=-1) + 1
-    return found
+    names = sorted(filter(_GAIN.fullmatch, columns), key=lambda name: int(name.rpartition(".")[2]))
+    if not names:
+        return None
+    table = pd.DataFrame({name: columns[name] for name in ("step", *names)}).dropna()
+    kept = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), _MOST_STEPS)).astype(int))]
+    return tuple(kept["step"].tolist()), tuple(tuple(kept[name].tolist()) for name in names)
 
 
 @drawn_once

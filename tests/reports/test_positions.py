@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from atinuke_bench.reports import read_frame
 from atinuke_bench.reports.report import make_report
 from atinuke_bench.reports.sections.positions import student
+from atinuke_bench.step_record import EVERY_STEP, write_steps
 
 LABELS = ("8", "16", "32", "64", "128", "256")
 CONFIG = """core:
@@ -49,8 +49,9 @@ def store(tmp_path_factory, write_run):
     for seed in range(2):
         run = next((store / "long-range" / "atinuke").glob(f"atinuke-layerwise*-{seed}-*"))
         gains = {f"core/position_gain.{layer}": np.linspace(1, 1 + layer + seed / 10, 40) for layer in range(2)}
-        times = {"epoch": np.repeat([0, 1], 20), "step": np.tile(np.arange(20), 2)}
-        pd.DataFrame({**times, "loss": 1.0, **gains}).to_parquet(run / "steps.parquet")
+        steps = {name: np.ones(40) for name in EVERY_STEP}
+        steps |= {"epoch": np.repeat([0.0, 1.0], 20), "step": np.arange(1.0, 41.0)}
+        write_steps(run / "steps.parquet", {**steps, **gains})
     return store
 
 
