@@ -1,57 +1,50 @@
-"""The plug-in of CONTRIBUTING.md, built from its listings alone, in a package that nothing here knows of."""
+"""The plug-in of `examples/plugin`, installed by pip in a place that nothing here knows of."""
 
 from __future__ import annotations
 
 import json
 import os
-import random
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "examples" / "plugin"
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-WORDS = {
-    "music": ("song", "drum", "violin", "choir", "tune"),
-    "food": ("soup", "bread", "cheese", "plum", "tea"),
-    "sport": ("ball", "goal", "team", "race", "net"),
-}
 
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, its entry points as an installer would write them, and its data."""
+    """A folder with the installed package, and beside it its data and its tests."""
     folder = tmp_path_factory.mktemp("plugin")
-    for path, code in re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL):
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(code, encoding="utf-8")
-    (folder / "topics" / "__init__.py").touch()
-    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", PAGE, re.DOTALL)
-    installed = folder / "topics-1.0.dist-info"
-    installed.mkdir()
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: topics\nVersion: 1.0\n", encoding="utf-8")
-    lines = re.sub(r'\[project.entry-points."(.*?)"\]', r"[\1]", entry_points).replace('"', "")
-    (installed / "entry_points.txt").write_text(lines, encoding="utf-8")
-    for split, size in (("train", 240), ("test", 60)):
-        _write(folder / "data" / f"{split}.tsv", size, random.Random(size))
+    # pip builds in the folder that it is given.
+    source = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("source") / "plugin")
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", *offline, "--target", folder, source],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("data", "tests"):
+        shutil.move(source / name, folder / name)
     return folder
 
 
-def _write(path: Path, size: int, source: random.Random) -> None:
-    """Sentences with two words of their topic, and one of another."""
-    path.parent.mkdir(exist_ok=True)
-    lines = []
-    for _ in range(size):
-        topic = source.choice(list(WORDS))
-        other = source.choice([name for name in WORDS if name != topic])
-        words = [*source.sample(WORDS[topic], 2), source.choice(WORDS[other])]
-        source.shuffle(words)
-        lines.append(f"there was a {words[0]} and a {words[1]} by the {words[2]}\t{topic}\n")
-    path.write_text("".join(lines), encoding="utf-8")
+def test_listings_of_the_page_are_files_of_the_example():
+    listings = re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
+    assert len(listings) == 5
+    for path, code in listings:
+        assert code == (EXAMPLE / path).read_text(encoding="utf-8"), path
+    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", PAGE, re.DOTALL)
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert tomllib.loads(entry_points)["project"]["entry-points"] == project["entry-points"]
 
 
 @pytest.fixture
@@ -61,7 +54,7 @@ def bench(plugin: Path, tmp_path: Path):
     def call(*arguments: object, module: str = "atinuke_bench") -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [sys.executable, "-m", module, *map(str, arguments)],
-            env={**os.environ, "PYTHONPATH": str(plugin), "WANDB_MODE": "disabled", "DATA": str(plugin / "data")},
+            env={**os.environ, "PYTHONPATH": str(plugin), "WANDB_MODE": "disabled"},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -73,8 +66,6 @@ def bench(plugin: Path, tmp_path: Path):
 
 
 def test_it_passes_the_suite_that_built_in_ones_pass(bench, plugin):
-    fixture = "@pytest.fixture\ndef data_dir():\n    return pathlib.Path(os.environ['DATA'])\n"
-    (plugin / "tests" / "conftest.py").write_text(f"import os, pathlib, pytest\n\n\n{fixture}", encoding="utf-8")
     done = bench(plugin / "tests", "-q", "-p", "no:cacheprovider", module="pytest")
     assert "2 passed" in done.stdout
 

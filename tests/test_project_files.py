@@ -21,10 +21,12 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT, SETUPTOOLS = PYPROJECT["project"], PYPROJECT["tool"]["setuptools"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/**/*.md"), *ROOT.glob(".github/*.md")]
+    path
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "examples/**/*.md", ".github/*.md")
+    for path in ROOT.glob(pattern)
 )
 #: Folders of the project; a path that begins with one of them is a place in it.
-FOLDERS = ("atinuke_bench", "tasks", "sweeps", "reports", "docs", "benchmarks", "tests", ".ci", ".github")
+FOLDERS = ("atinuke_bench", "tasks", "sweeps", "reports", "docs", "benchmarks", "examples", "tests", ".ci", ".github")
 
 
 def text_of(name: str) -> str:

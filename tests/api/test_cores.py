@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +24,8 @@ NANO: dict[str, Any] = {"preset": "nano", "source": "microworld", "overrides": T
 
 @pytest.fixture
 def convolution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The core of CONTRIBUTING.md, in a module beside a script."""
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n# \S+\n((?:(?!```).)*class ConvolutionCore.*?)```", page, re.DOTALL)
-    (tmp_path / "my_own_cores.py").write_text(code, encoding="utf-8")
+    """The core of the example of a plug-in, in a module beside a script."""
+    shutil.copy(ROOT / "examples/plugin/topics/convolution.py", tmp_path / "my_own_cores.py")
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("my_own_cores").ConvolutionCore
     sys.modules.pop("my_own_cores")
