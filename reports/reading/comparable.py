@@ -13,6 +13,7 @@ from typing import Any
 
 from atinuke_bench.config import Pretraining
 from atinuke_bench.records import cut_or_own
+from atinuke_bench.registry import is_declared
 
 from .published import Published
 
@@ -97,15 +98,15 @@ def kind_of_data(protocols: Iterable[Mapping[str, Any]]) -> str:
 
 def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretraining) -> Verdict:
     """What keeps a published figure from standing beside the same figure of the same split of our runs."""
-    version = version_of(row.task, protocol)
+    version, is_other_data = version_of(row.task, protocol), _is_other_data(row, protocol)
     differing = [
-        *([f"ours is {cut_or_own(protocol)}"] if protocol["is_cut"] else []),
+        *([f"ours is {cut_or_own(protocol)}"] if is_other_data else []),
         *([SELECTED_ON_DEV] if protocol["selection"] != "held-out" else []),
     ]
     if row.task in RELEASES and row.version != version and not protocol["is_cut"]:
         differing.append(f"data {row.version or 'of no stated version'}, ours {version}")
     if row.kind == "human":
-        return Verdict(tuple(differing), is_other_data=bool(protocol["is_cut"]))
+        return Verdict(tuple(differing), is_other_data=is_other_data)
     not_stated: list[str] = []
     ours, origin = _transfer(pretraining)
     differing += _pretraining(row, origin)
@@ -121,7 +122,16 @@ def verdict(row: Published, protocol: Mapping[str, Any], pretraining: Pretrainin
         differing.append(f"trained on {row.data}")
     if row.statistic == "best" and (row.seeds or 2) > 1:
         differing.append(f"the best of {row.seeds or 'several'} runs, ours a mean")
-    return Verdict(tuple(differing), tuple(not_stated), bool(protocol["is_cut"]))
+    return Verdict(tuple(differing), tuple(not_stated), is_other_data)
+
+
+def _is_other_data(row: Published, protocol: Mapping[str, Any]) -> bool:
+    """Whether ours is no release that a figure may be of.
+
+    A figure of a declared task is from its user's own file, and there `data` says that it is of all of the same data.
+    """
+    is_own = row.data == "full" and is_declared(row.task) and cut_or_own(protocol) == "own data"
+    return bool(protocol["is_cut"]) and not is_own
 
 
 def _pretraining(row: Published, own: Pretraining) -> list[str]:

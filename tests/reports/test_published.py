@@ -102,6 +102,16 @@ def test_other_data_is_never_nearly_the_same():
     assert (found.is_near, found.text) == (False, "no: ours is cut or own data")
 
 
+def test_a_figure_of_a_users_own_task_may_stand_beside_it_where_its_file_says_that_the_data_is_the_same():
+    own = ROW.model_copy(update={"task": "classification/reviews", "version": "", "split": "test"})
+    sizes = {"split_sizes": {"train": 100}, "train_size": 90, "selection": "held-out", "selection_size": 10}
+    protocol = {**FULL, **sizes, "is_cut": True}
+    assert verdict(own, protocol, BERT).text == "yes"
+    assert verdict(own.model_copy(update={"data": ""}), protocol, BERT).text == "no: ours is own data"
+    assert verdict(own, {**protocol, "train_size": 40}, BERT).text == "no: ours is cut data"
+    assert verdict(own.model_copy(update={"task": "snli"}), protocol, BERT).text == "no: ours is own data"
+
+
 def test_what_is_not_stated_is_said_and_two_things_are_a_no():
     open_ = ROW.model_copy(update={"transfer": "", "composition": ""})
     assert verdict(open_, V1_1, BERT).text == "yes, as far as stated (not stated: transfer, whether one model)"
