@@ -16,22 +16,25 @@ project_copyright = author
 version = release = atinuke_bench.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "site_tools.extension"]
-exclude_patterns = ["_build", "_ext", "notebooks/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_ext", "notebooks"]
 # A single backtick in a docstring is code, as it is in Markdown.
 default_role = "code"
 nitpicky = True
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 4
-# Listings of shells have comments and placeholders, which are no mistakes.
+# Listings have placeholders such as … that no highlighter knows.
 suppress_warnings = ["misc.highlighting_failure"]
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
-# Classes of other packages, and rooms that this page does not show: there is no inventory without a network.
-nitpick_ignore_regex = [("py:.*", r".*")]
+# Classes of Python and of other packages, whose inventories only a network has, and of rooms that no page shows.
+nitpick_ignore_regex = [
+    ("py:class", r"(pathlib\.)?Path|collections\.abc\.\w+|pd\.DataFrame|nn\.Module"),
+    ("py:class", r"Core|Place|Trained|Frame"),
+]
 
 html_theme = "furo"
 html_title = f"atinuke-bench {release}"

@@ -8,7 +8,7 @@ from typing import Any
 import typer.main
 from atinuke_bench.cli import app
 
-from site_tools.markdown import as_text, code, table
+from site_tools.markdown import code, prose, table
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -50,7 +50,7 @@ def cli_page() -> str:
 
 def _paragraphs(text: str | None) -> list[str]:
     found = [" ".join(part.split()) for part in (text or "").replace("\b", "").split("\n\n")]
-    return [line for part in found for line in (as_text(part), "")]
+    return [line for part in found for line in (prose(part), "")]
 
 
 def _example(epilog: str | None) -> list[str]:
@@ -64,7 +64,7 @@ def _row(parameter: Any) -> tuple[str, str, str]:
     names = [parameter.metavar or parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
     text = " / ".join(names) + (" …" if parameter.multiple or parameter.nargs == -1 else "")
     default = "**needed**" if parameter.required else _default(parameter)
-    return code(cell_safe(text)), as_text(parameter.help or ""), default
+    return code(cell_safe(text)), prose(parameter.help or ""), default
 
 
 def cell_safe(text: str) -> str:
@@ -73,6 +73,6 @@ def cell_safe(text: str) -> str:
 
 def _default(parameter: Any) -> str:
     default = parameter.default() if callable(parameter.default) else parameter.default
-    if default is None or default in (False, (), [], "") or parameter.is_eager:
+    if default is None or isinstance(default, bool) or default in ((), [], "") or parameter.is_eager:
         return ""
     return code(getattr(default, "value", default))

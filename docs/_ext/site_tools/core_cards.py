@@ -66,4 +66,4 @@ def _settings(config_class: type[CoreConfig]) -> list[str]:
         if field.is_required() and not any(name in preset for preset in config_class.presets.values()):
             default = "to be given"
         rows.append((code(f"core.{name}"), kind, default, comments.get(name, "")))
-    return table(("setting", "value", "default", ""), rows) or ["It has none.", ""]
+    return table(("setting", "value", "default", "means"), rows) or ["It has none.", ""]

@@ -21,6 +21,16 @@ def as_text(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
+def prose(text: str) -> str:
+    """A text of ours, in which single backticks mark code and nothing else is a mark.
+
+    >>> prose("`a_b` of c_d")
+    '`a_b` of c\\\\_d'
+    """
+    parts = text.split("`")
+    return "`".join(part if number % 2 else as_text(part) for number, part in enumerate(parts))
+
+
 def code(text: object) -> str:
     return f"`{text}`"
 
@@ -33,7 +43,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
 
 def facts(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """A table of names and what is known of them; what is empty is left out."""
-    return table(("", ""), [(f"**{name}**", value) for name, value in pairs if value])
+    return table(("what", "is known"), [(f"**{name}**", value) for name, value in pairs if value])
 
 
 def tables_of(text: str) -> list[list[dict[str, str]]]:

@@ -10,9 +10,12 @@ from atinuke_bench import registry
 from site_tools.cli_pages import cli_page
 from site_tools.core_cards import core_page
 from site_tools.markdown import code, table
+from site_tools.notebook_pages import notebook_page
 from site_tools.schema_pages import schema_page
 from site_tools.schemas import SCHEMAS
 from site_tools.task_cards import cards, card_page
+
+DOCS = Path(__file__).resolve().parents[2]
 
 
 def pages() -> dict[str, str]:
@@ -24,6 +27,8 @@ def pages() -> dict[str, str]:
     found |= {f"reference/{name}-files.md": schema_page(name, make()) for name, make in SCHEMAS.items()}
     found["reference/command-line.md"] = cli_page()
     found["reference/python-api.md"] = api_page()
+    found |= {f"notebooks/{path.stem}.md": notebook_page(path) for path in _notebooks()}
+    found["tutorials.md"] = _tutorials()
     return found
 
 
@@ -57,6 +62,21 @@ def api_page() -> str:
     return "\n".join(lines)
 
 
+def _notebooks() -> list[Path]:
+    return sorted((DOCS / "notebooks").glob("*.ipynb"))
+
+
+def _tutorials() -> str:
+    """What there is of tutorials and notebooks; the page says so where there is nothing."""
+    places = [f"../tutorials/{path.stem}" for path in sorted((DOCS / "tutorials").glob("*.md"))]
+    places += [f"notebooks/{path.stem}" for path in _notebooks()]
+    lines = ["# Tutorials", ""]
+    if not places:
+        return "\n".join([*lines, "None is written yet; [Start in five minutes](../start.md) is the way in.", ""])
+    lines += ["Each begins with nothing and ends with a result. Notebooks are shown with the outputs they were run with."]
+    return "\n".join([*lines, "", "```{toctree}", ":maxdepth: 1", "", *places, "```"])
+
+
 def _tasks_index() -> str:
     rows = []
     for card in cards():
@@ -69,7 +89,7 @@ def _tasks_index() -> str:
             "A card for each, made of its declaration, of [Data sources](../../data.md) and of the published record. "
             "What none of these knows is not there.",
             "",
-            *table(("task", "is", "metric"), rows),
+            *table(("task", "question", "metric"), rows),
             *_toctree(card.file for card in cards()),
         ]
     )

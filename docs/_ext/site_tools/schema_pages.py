@@ -55,7 +55,7 @@ def _keys(title: str, schema: Mapping[str, Any]) -> list[str]:
     for name, one in schema["properties"].items():
         default = "**needed**" if name in required else _default(one)
         rows.append((code(name), type_text(one), default, one.get("description", "")))
-    return [*head, *table(("key", "value", "default", ""), rows)]
+    return [*head, *table(("key", "value", "default", "means"), rows)]
 
 
 def _default(schema: Mapping[str, Any]) -> str:
@@ -85,6 +85,8 @@ def type_text(schema: Mapping[str, Any]) -> str:
         inner = schema.get("additionalProperties")
         return f"mapping to {type_text(inner)}" if isinstance(inner, dict) and inner else "mapping"
     kinds = schema.get("type", ())
+    if set(kinds) == {"string", "number", "boolean", "null"}:
+        return "any value"
     words = " or ".join(_PLAIN[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)) or "any value"
     bounds = [text.format(f"{schema[key]:g}") for key, text in _BOUNDS.items() if key in schema]
     return ", ".join([words, *bounds])

@@ -137,7 +137,7 @@ def _settings(task: Any) -> list[str]:
         if name not in task.options_class.from_data:
             default = "" if field.default is None or field.is_required() else code(field.default)
             rows.append((code(f"options.{name}"), default, comments.get(name, "")))
-    found = table(("setting", "default", ""), rows)
+    found = table(("setting", "default", "means"), rows)
     return found or ["It has no settings of its own; those of training are as in every run.", ""]
 
 
