@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from site_tools.listings import ROOT, files_of
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+FILES = files_of(ROOT / "CONTRIBUTING.md")
 WORDS = {
     "music": ("song", "drum", "violin", "choir", "tune"),
     "food": ("soup", "bread", "cheese", "plum", "tea"),
@@ -26,11 +26,12 @@ WORDS = {
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the package, its entry points as an installer would write them, and its data."""
     folder = tmp_path_factory.mktemp("plugin")
-    for path, code in re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE, re.DOTALL):
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(code, encoding="utf-8")
+    for path, code in FILES.items():
+        if path.endswith(".py"):
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(code, encoding="utf-8")
     (folder / "topics" / "__init__.py").touch()
-    (entry_points,) = re.findall(r"```toml\n# pyproject.toml\n(.*?)```", PAGE, re.DOTALL)
+    entry_points = FILES["pyproject.toml"].partition("\n")[2]
     installed = folder / "topics-1.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: topics\nVersion: 1.0\n", encoding="utf-8")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from site_tools.listings import ROOT, files_of
 
 from atinuke_bench import load, register_core, registry, run, suite
 from atinuke_bench.core.bilstm import BiLSTMCore
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import read_object, write_json
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"train": 40, "dev": 12, "test": 12}
 TINY = {"training.max_epochs": 1, **{f"source.microworld.{name}": size for name, size in SIZES.items()}}
 NANO: dict[str, Any] = {"preset": "nano", "source": "microworld", "overrides": TINY, "wandb": "disabled"}
@@ -25,8 +24,7 @@ NANO: dict[str, Any] = {"preset": "nano", "source": "microworld", "overrides": T
 @pytest.fixture
 def convolution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The core of CONTRIBUTING.md, in a module beside a script."""
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n# \S+\n((?:(?!```).)*class ConvolutionCore.*?)```", page, re.DOTALL)
+    code = files_of(ROOT / "CONTRIBUTING.md")["topics/convolution.py"]
     (tmp_path / "my_own_cores.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("my_own_cores").ConvolutionCore

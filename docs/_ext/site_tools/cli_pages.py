@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer.main
-from atinuke_bench.cli import app
 
+from atinuke_bench.cli import app
 from site_tools.markdown import code, prose, table
 
 
@@ -61,7 +61,9 @@ def _example(epilog: str | None) -> list[str]:
 
 def _row(parameter: Any) -> tuple[str, str, str]:
     is_argument = parameter.param_type_name == "argument"
-    names = [parameter.metavar or parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    names = (
+        [parameter.metavar or parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
+    )
     text = " / ".join(names) + (" …" if parameter.multiple or parameter.nargs == -1 else "")
     default = "**needed**" if parameter.required else _default(parameter)
     return code(cell_safe(text)), prose(parameter.help or ""), default

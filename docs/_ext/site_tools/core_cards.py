@@ -8,7 +8,6 @@ from typing import Any
 from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, core_config_class
 from atinuke_bench.core.catalogue import describe_cores
-
 from site_tools.comments import field_comments
 from site_tools.markdown import code, table
 from site_tools.schema_pages import type_text
@@ -36,7 +35,9 @@ def _words(text: str | None) -> str:
 def _properties(core_class: Any, config_class: type[CoreConfig]) -> str:
     segments = "It reads" if getattr(core_class, "takes_segments", True) else "It does not read"
     tokenizer = (
-        "It brings its own tokenizer." if config_class.has_tokenizer else "Its tokenizer is learned from the train split."
+        "It brings its own tokenizer."
+        if config_class.has_tokenizer
+        else "Its tokenizer is learned from the train split."
     )
     return f"{segments} segments, which tell two texts of an input apart. {tokenizer}"
 

@@ -19,7 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 #: Languages whose listings are run.
 RUN = ("sh", "yaml", "python")
-_LISTING = re.compile(r"(?:^<!-- (?P<mark>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_LISTING = re.compile(
+    r"(?:^<!-- (?P<mark>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 _FILE = re.compile(r"# (?P<name>[\w./-]+\.\w+)\n")
 
 
@@ -65,7 +67,9 @@ def listings(page: Path) -> list[Listing]:
     """The listings of a page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Listing(page, text.count("\n", 0, found.start("text")) + 1, found["language"], found["text"], found["mark"] or "")
+        Listing(
+            page, text.count("\n", 0, found.start("text")) + 1, found["language"], found["text"], found["mark"] or ""
+        )
         for found in _LISTING.finditer(text)
     ]
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import atinuke_bench
 from atinuke_bench import registry
-
 from site_tools.cli_pages import cli_page
 from site_tools.core_cards import core_page
 from site_tools.markdown import code, table
 from site_tools.notebook_pages import notebook_page
 from site_tools.schema_pages import schema_page
 from site_tools.schemas import SCHEMAS
-from site_tools.task_cards import cards, card_page
+from site_tools.task_cards import card_page, cards
 
 DOCS = Path(__file__).resolve().parents[2]
 
@@ -73,7 +72,9 @@ def _tutorials() -> str:
     lines = ["# Tutorials", ""]
     if not places:
         return "\n".join([*lines, "None is written yet; [Start in five minutes](../start.md) is the way in.", ""])
-    lines += ["Each begins with nothing and ends with a result. Notebooks are shown with the outputs they were run with."]
+    lines += [
+        "Each begins with nothing and ends with a result. Notebooks are shown with the outputs they were run with."
+    ]
     return "\n".join([*lines, "", "```{toctree}", ":maxdepth: 1", "", *places, "```"])
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import atinuke_bench
 from atinuke_bench import registry
 from atinuke_bench.config import AttentionConfig
@@ -21,8 +23,6 @@ from atinuke_bench.config.recipes import Recipe
 from atinuke_bench.config.suites import CoreVariant, SuiteConfig
 from atinuke_bench.runs.evaluation.test_set import built_in_test_sets
 from atinuke_bench.sweeps.domains import KINDS
-from pydantic import BaseModel
-
 from site_tools.comments import field_comments
 
 FOLDER = Path(atinuke_bench.__file__).parent / "schemas"

@@ -10,7 +10,6 @@ from typing import Any
 
 from atinuke_bench.registry import load_task, task_names
 from atinuke_bench.reports.reading.published import Published, read_published
-
 from site_tools.comments import field_comments
 from site_tools.markdown import as_text, code, facts, table, tables_of
 
