@@ -7,7 +7,7 @@ JOBS ?= 2
 # Where `bench` keeps its runs and their report.
 STORE ?= runs/quick
 
-.PHONY: bench test slow types lint release constraints clean
+.PHONY: bench test slow docs types lint release constraints clean
 .DEFAULT_GOAL := bench
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -27,6 +27,11 @@ test: $(VENV)/installed  ## lint, check types and test
 
 slow: $(VENV)/installed  ## the tests that `test` leaves out: launchers, signals, W&B's programs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) -m slow
+
+docs: $(VENV)/installed  ## the documentation site, in docs/_build/html; what is doubtful in it ends the build
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
 
 # mypy finds `tasks` and its sisters where an installed package has them: beside the other rooms.
 types: $(VENV)/installed
@@ -54,4 +59,4 @@ constraints: $(VENV)/installed  ## pin today's newest versions in constraints.tx
 	$(BIN)/python .ci/constraints
 
 clean:
-	rm -rf $(VENV) .mypy build dist *.egg-info
+	rm -rf $(VENV) .mypy build dist docs/_build docs/generated *.egg-info

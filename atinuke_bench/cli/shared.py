@@ -43,6 +43,7 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "task",
         "tasks",
         "cores",
+        "schema",
         "show",
         "doctor",
     )

@@ -1,4 +1,4 @@
-"""Commands of tasks that files declare: `task new FILE`, `task check FILE`."""
+"""Commands of tasks that files declare, `task new FILE` and `task check FILE`, and the schemas of files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
@@ -96,6 +97,24 @@ def check(
         print_json(record)
     else:
         _print_examined(record)
+
+
+@app.command(epilog="Example: atinuke-bench schema suite > suite.schema.json")
+def schema(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="Kind of file: suite, space, task or recipe.",
+            autocompletion=completion.one_of("suite", "space", "task", "recipe"),
+        ),
+    ],
+    path: Annotated[bool, typer.Option("--path", help="Print where the schema lies, in place of itself.")] = False,
+) -> None:
+    """Print the JSON Schema of a kind of YAML file, by which editors complete and check it."""
+    from atinuke_bench.config.schemas import schema_path
+
+    found = schema_path(kind)
+    typer.echo(str(found) if path else found.read_text(encoding="utf-8").rstrip())
 
 
 def _print_examined(record: dict[str, Any]) -> None:

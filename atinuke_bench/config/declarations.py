@@ -41,7 +41,15 @@ def _as_map(value: Any) -> Any:
     return {_as_label(key): list(own) if isinstance(own, list | tuple) else [own] for key, own in value.items()}
 
 
-Label = Annotated[str, BeforeValidator(_as_label)]
+#: As a file may write it; JSON Schemas are made of what validators take (`json_schema_input_type`).
+Label = Annotated[str, BeforeValidator(_as_label, json_schema_input_type=str | int)]
+Patterns = Annotated[
+    list[str], BeforeValidator(_as_patterns, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+LabelMap = Annotated[
+    dict[str, list[Label]],
+    BeforeValidator(_as_map, json_schema_input_type=dict[str, str | int | list[str | int]]),
+]
 
 
 class Declaration(Frozen):
@@ -52,7 +60,7 @@ class Declaration(Frozen):
     #: One line for readers.
     summary: str = ""
     #: Split -> files of it, as patterns below `folder`; or its name in the data set on the Hub.
-    splits: dict[str, Annotated[list[str], BeforeValidator(_as_patterns), Field(min_length=1)]] = Field(min_length=1)
+    splits: dict[str, Patterns] = Field(min_length=1)
     #: Where the patterns begin: below the folder of the YAML file, or below `--data-dir` for a built-in task, whose
     #: folder may be that one itself.
     folder: Path = Path()
@@ -80,7 +88,7 @@ class Declaration(Frozen):
     #: Columns of the data by whose values scores are shown in parts.
     slices: list[str | int] = Field([])
     #: Where finished runs are scored on these data: a label here -> the labels of the run that mean it.
-    map: Annotated[dict[str, list[Label]], BeforeValidator(_as_map)] | None = Field(None, min_length=2)
+    map: LabelMap | None = Field(None, min_length=2)
     #: A built-in function that reads files which `fields` cannot describe.
     reader: str | None = None
     #: Settings of training and options of the kind that runs have unless the user sets others.

@@ -33,7 +33,7 @@ def _count_or_part(limit: Any) -> int | float | None:
 
 
 #: How many examples to train on: a number, or below 1 a part of those that there are.
-TrainLimit = Annotated[int | float, BeforeValidator(_count_or_part)]
+TrainLimit = Annotated[int | float, BeforeValidator(_count_or_part, json_schema_input_type=int | float)]
 #: Sentences of fewer words there are none; more than this is a typo.
 Words = Annotated[int, Field(ge=5, le=10_000)]
 

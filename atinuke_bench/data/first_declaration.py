@@ -10,6 +10,7 @@ import yaml
 
 from atinuke_bench import registry
 from atinuke_bench.config.declarations import Kind
+from atinuke_bench.config.schemas import schema_comment
 from atinuke_bench.data.survey import Survey
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.files import make_folder, write_text
@@ -31,6 +32,7 @@ def as_yaml(survey: Survey, folder: str, out: Path) -> str:
     """The text of the file; `folder` is that of the data as seen from the file's."""
     splits: dict[str, Any] = dict(survey.splits)
     lines = [
+        schema_comment("task"),
         f"# A first guess. Change what is wrong, then: atinuke-bench task check {out.name}",
         _line("name", survey.name),
         _line("kind", survey.kind, f"or {', '.join(kind for kind in get_args(Kind) if kind != survey.kind)}"),

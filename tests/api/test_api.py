@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import doctest
 import inspect
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -88,15 +86,6 @@ def test_what_is_public_has_a_docstring():
 def test_an_unknown_name_is_no_attribute():
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
         atinuke_bench.runn  # noqa: B018
-
-
-def test_the_examples_of_the_reference_hold(beside):
-    text = re.sub(r"```.*?```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    found = doctest.DocTestParser().get_doctest(text, {}, PAGE.name, str(PAGE), 0)
-    assert len(found.examples) > 20
-    said: list[str] = []
-    failed, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(found, out=said.append)
-    assert not failed, "".join(said)
 
 
 def test_a_run_is_that_of_the_command_line(beside, folder):
