@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from .reading.across import across
 from .reading.collect import matching, read_frame
 from .reading.frame import Frame, Gap, differing
 from .reading.named import named
-from .sections.disagreements import MOST_BYTES, Disagreement, Room, disagreement
+from .sections.disagreements import MOST_BYTES, Disagreement, Room, disagreement, every_disagreement
 from .statistics.by_seed import seed_records
 from .statistics.cells import Cell, measure
 from .statistics.comparison import Comparison, compare_cells, family_note, num_tested
@@ -43,6 +43,14 @@ class Compared:
     margin: float | None = None
     #: Examples of each column that the two sides answer differently, where they were asked for.
     examples: tuple[Disagreement, ...] = ()
+    #: The runs that are compared.
+    frame: Frame | None = field(default=None, repr=False)
+
+    def every_example(self) -> Iterator[dict[str, Any]]:
+        """All examples that the sides answer differently at any seed, as plain data. RunFolderError."""
+        if self.frame is not None:
+            for one in self.comparisons:
+                yield from every_disagreement(self.frame, one.a, one.b)
 
     @property
     def note(self) -> str:
@@ -128,7 +136,8 @@ def _compare(
     folders = (RunFolder(Path(folder)) for folder in kept.loc[~kept["is_remote"].astype(bool), "folder"])
     test_sets = {result["name"] for folder in folders for _, result in finished_evaluations(folder)}
     found_gaps = (*frame.gaps, *gaps)
-    return compared, Compared(tuple(comparisons), tuple(by_seed), found_gaps, tuple(sorted(test_sets)), margin)
+    names_of_sets = tuple(sorted(test_sets))
+    return compared, Compared(tuple(comparisons), tuple(by_seed), found_gaps, names_of_sets, margin, frame=compared)
 
 
 def _only(cell: Cell, members: set[int]) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,7 @@ from atinuke_bench.cli.shared import (
 from atinuke_bench.errors import ConfigError, TrackerError
 
 if TYPE_CHECKING:
+    from atinuke_bench.reports.pairwise import Compared
     from atinuke_bench.reports.report import Report
 
 MarginOption = Annotated[
@@ -166,6 +168,12 @@ def compare(
     examples: Annotated[
         bool, typer.Option("--examples", help="Show examples that A and B answer differently, with their texts.")
     ] = False,
+    examples_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--examples-to", metavar="FILE", help="Write all of them, with the answers of every seed, as JSON lines."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say whether A is better than B on each task they share: a paired test over what is resampled and seeds.
@@ -176,6 +184,8 @@ def compare(
 
     found = compare_sides(a, b, runs, across or [], margin, with_examples=examples)
     records = [comparison.record() for comparison in found.comparisons]
+    if examples_to is not None:
+        _write_examples(found, examples_to)
     if as_json:
         gaps = [vars(gap) for gap in found.gaps]
         beside: dict[str, Any] = {"test_sets": list(found.test_sets)} if found.test_sets else {}
@@ -206,3 +216,11 @@ def compare(
         say(f"scored on other test sets too, which `report` compares: {', '.join(found.test_sets)}", err=True)
     for gap in found.gaps:
         say(f"not compared: {gap.where}: {gap.reason}", err=True)
+
+
+def _write_examples(found: Compared, place: Path) -> None:
+    from atinuke_bench.files import write_text
+
+    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in found.every_example()]
+    write_text(place, "".join(lines))
+    say(f"{place}: {len(lines):,} examples that A and B answer differently", err=True)

@@ -19,7 +19,7 @@ from ..reading.examples import Shelf
 from ..reading.frame import Frame
 from ..statistics.cells import Cell
 from ..statistics.comparison import Comparison
-from .examples import ShownExample, show_example
+from .examples import GOLD, ShownExample, in_words, show_example
 
 #: Tasks and protocols whose examples are shown, the first ones of the comparisons, and examples of each kind.
 MOST_COLUMNS = 16
@@ -28,6 +28,8 @@ MOST_OF_A_KIND = 14
 MOST_BYTES = 1_500_000
 #: Whom an example is shown for, in the order of the filters.
 WHO = ("a", "b", "both")
+#: Who is better by each of them; both may be equally wrong, or equally right.
+_BETTER = {"a": "A", "b": "B", "both": "neither", "": "neither"}
 _EPSILON = 1e-9
 #: Runs of a column whose manifests are asked for texts, beside those that are compared.
 _MOST_OTHERS = 40
@@ -103,6 +105,39 @@ def disagreement(frame: Frame, a: Cell, b: Cell, room: Room) -> Disagreement | N
         counts["a"], counts["b"], counts["both"],
         examples, _note(shelf, examples, room),
     )  # fmt: skip
+
+
+def every_disagreement(frame: Frame, a: Cell, b: Cell) -> Iterator[dict[str, Any]]:
+    """Each example that two cores of one column answer differently at a seed they share, as plain data.
+
+    `example` are its texts (None where they were not kept), `gold` and the answers are whole and in words, `seeds` has
+    both answers at every common seed, and `gain` is how much better A is in the mean over these; the widest apart come
+    first. RunFolderError where predictions cannot be read.
+    """
+    seeds = [{int(frame.value(run, "seed")): run for run in cell.runs} for cell in (a, b)]
+    told = []
+    for seed in sorted(seeds[0].keys() & seeds[1].keys()):
+        sides = [frame.predictions(own[seed]).to_pandas() for own in seeds]
+        both = sides[0].merge(sides[1], on="id", suffixes=("_a", "_b"))
+        told.append(_told_apart(both, a.higher_is_better).assign(seed=seed))
+    if not told:
+        return
+    rows = pd.concat(told)
+    rows = rows[rows["id"].isin(rows.loc[rows["who"] != "", "id"])]
+    rows = rows.assign(mean=rows.groupby("id")["gain"].transform("mean"))
+    rows = rows.assign(width=-rows["mean"].abs()).sort_values(["width", "id", "seed"])
+    shelf, display = shelf_of(frame, a.column, (*a.runs, *b.runs)), display_of(a.column, a.metric)
+    split = str(frame.value(a.runs[0], "split"))
+    for id_, own in rows.groupby("id", sort=False):
+        example, gold = shelf.get(str(id_)), str(own["gold_a"].iloc[0])
+        answers = []
+        for row in own.to_dict("records"):
+            said = in_words(display, example, gold, {"a": row["prediction_a"], "b": row["prediction_b"]})
+            answers.append({"seed": int(row["seed"]), "a": said["a"], "b": said["b"], "better": _BETTER[row["who"]]})
+        yield {
+            "task": frame.name_of(a.column), "split": split, "id": str(id_), "example": example,
+            "gold": said[GOLD], "a": a.variant, "b": b.variant, "gain": float(own["mean"].iloc[0]), "seeds": answers,
+        }  # fmt: skip
 
 
 def _note(shelf: Shelf, examples: Sequence[ShownExample], room: Room) -> str:

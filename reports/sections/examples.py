@@ -95,16 +95,31 @@ def show_example(
 ) -> ShownExample:
     """An example with the right answer and others by name, all as they are stored; so many characters of a text."""
     try:
-        if example is None:
-            raise ValueError("its texts were not kept")
-        fields = display.fields(example)
-        shown = {GOLD: display.right(example, gold)}
-        shown |= {name: display.answer(example, text, gold) for name, text in answers.items()}
+        shown = _shown_answers(display, example, gold, answers)
+        fields = display.fields(example or {})
         drawn = tuple((_name(one.name), tuple(_pieces(one, shown, most))) for one in fields[:_MOST_FIELDS])
     except _MISFITS:
         drawn, shown = (), _in_words(display, gold, answers)
     texts = ((name, _one_line(answer.text)) for name, answer in shown.items())
     return ShownExample(_name(id_), who, drawn, tuple(texts))
+
+
+def _shown_answers(
+    display: Display, example: Example | None, gold: str, answers: Mapping[str, str]
+) -> dict[str, ShownAnswer]:
+    if example is None:
+        raise ValueError("its texts were not kept")
+    shown = {GOLD: display.right(example, gold)}
+    return shown | {name: display.answer(example, text, gold) for name, text in answers.items()}
+
+
+def in_words(display: Display, example: Example | None, gold: str, answers: Mapping[str, str]) -> dict[str, str]:
+    """The right answer (GOLD) and others by name, whole; as they are stored where the display does not know them."""
+    try:
+        shown = _shown_answers(display, example, gold, answers)
+    except _MISFITS:
+        shown = _in_words(display, gold, answers)
+    return {name: answer.text for name, answer in shown.items()}
 
 
 def _in_words(display: Display, gold: str, answers: Mapping[str, str]) -> dict[str, ShownAnswer]:

@@ -280,3 +280,28 @@ def test_compare_shows_the_examples_too(store, cli):
     assert f"sentence2: {first['texts']['sentence2']}" in shown
     assert "\x1b" not in shown
     assert "examples" not in json.loads(cli("compare", "atinuke", "bilstm", "--runs", store, "--json").out)
+
+
+def test_all_examples_that_differ_are_written_with_the_answers_of_every_seed(store, cli, tmp_path):
+    place = tmp_path / "apart.jsonl"
+    cli("compare", "atinuke", "bilstm", "--runs", store, "--examples-to", place)
+    found = [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()]
+    frame = read_frame([store])
+    answers = {
+        (frame.value(run, "core"), int(frame.value(run, "seed"))): frame.predictions(run).to_pandas().set_index("id")
+        for run in frame.runs.index
+    }
+    apart = set()
+    for seed in (0, 1):
+        ours, theirs = answers["atinuke", seed], answers["bilstm", seed]
+        apart |= set(ours.index[ours["prediction"] != theirs["prediction"].reindex(ours.index)])
+    assert {one["id"] for one in found} == apart
+    assert [abs(one["gain"]) for one in found] == sorted((abs(one["gain"]) for one in found), reverse=True)
+    for one in found:
+        assert one["example"]["sentence1"].startswith(f"Premise {one['id'].partition('-')[2]}.")
+        assert (one["task"], one["split"], one["gold"]) == ("snli", "test", answers["atinuke", 0]["gold"][one["id"]])
+        assert [own["seed"] for own in one["seeds"]] == [0, 1]
+        for own in one["seeds"]:
+            ours, theirs = (answers[core, own["seed"]]["prediction"][one["id"]] for core in ("atinuke", "bilstm"))
+            assert (own["a"], own["b"]) == (ours, theirs)
+            assert own["better"] == ("neither" if ours == theirs else "A" if ours == one["gold"] else "B")

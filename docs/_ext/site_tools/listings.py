@@ -4,8 +4,10 @@ A comment on the line above a listing marks it:
 
     <!-- slow -->               it is run by `make slow` alone
     <!-- not run: WHY -->       it is not run; the commands of a shell's listing are parsed all the same
+    <!-- fails -->              of a tutorial: a mistake is made on purpose, and the command ends with status 2
 
-Listings in `sh`, `yaml` and `python` without a mark are run by `make test`.
+Listings in `sh`, `yaml` and `python` without a mark are run by `make test`. Tutorials are followed as a whole
+(`follow.py`), each from its first listing to its last.
 """
 
 from __future__ import annotations
@@ -46,6 +48,11 @@ class Listing:
         return self.mark == "slow"
 
     @property
+    def fails(self) -> bool:
+        """Whether it shows a mistake, with which its command ends."""
+        return self.mark == "fails"
+
+    @property
     def reason(self) -> str:
         """Why it is not run; empty where it is."""
         return self.mark.removeprefix("not run: ") if self.mark.startswith("not run: ") else ""
@@ -61,6 +68,11 @@ def pages() -> list[Path]:
     left_out = (docs / "_build", docs / "generated")
     below = [path for path in docs.rglob("*.md") if not any(path.is_relative_to(folder) for folder in left_out)]
     return sorted([*ROOT.glob("*.md"), *below])
+
+
+def tutorials() -> list[Path]:
+    """Pages that are followed as a whole."""
+    return [page for page in pages() if page.parent == ROOT / "docs" / "tutorials"]
 
 
 def listings(page: Path) -> list[Listing]:
