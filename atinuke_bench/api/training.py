@@ -97,7 +97,7 @@ class Run:
 
 
 def run(
-    task: str,
+    task: Place,
     core: str | type[Core[Any]],
     *,
     preset: str = "micro",
@@ -144,7 +144,7 @@ def run(
     named: dict[str, Any] = {"model": model, "preset": preset, "source": source}
     core_name = core if isinstance(core, str) else register_core(core)
     changes = {**run_overrides(init_from, drop_overlap=drop_overlap), **overrides}
-    config = named_run(task, core_name, data_dir=data_folder(data_dir), seed=seed, overrides=changes, **named)
+    config = named_run(str(task), core_name, data_dir=data_folder(data_dir), seed=seed, overrides=changes, **named)
     asked: dict[str, Any] = {"device_batch_tokens": device_batch_tokens, "checkpoint_minutes": checkpoint_minutes}
     execution = Execution(threads, devices=devices, show_progress=progress, keeps_texts=keep_texts, **asked)
     return _carry_out(config, Path(out), execution, wandb, rerun=rerun, predicts_unlabelled=predict_unlabelled)

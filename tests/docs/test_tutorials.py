@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -36,6 +37,13 @@ def test_files_are_saved_commands_carried_out_and_output_compared(tmp_path):
         "page.md:13: ls\nexit 2",
         "a\npage.md\n",
     ]
+
+
+def test_a_reader_may_stop_at_a_heading(tmp_path):
+    page = _page(tmp_path, "# A\n```sh\necho a\n```\n## B c\n```sh\nfalse\n```\n")
+    assert list(follow(page, tmp_path, "B c"))[-1] == "a\n"
+    with pytest.raises(PageError, match="no heading 'B d'"):
+        list(follow(page, tmp_path, "B d"))
 
 
 @pytest.mark.parametrize(
@@ -73,23 +81,37 @@ def test_a_tutorial_does_what_it_says(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@TUTORIALS
-def test_types_of_a_tutorials_python_are_right(page, tmp_path):
-    files = {name: text for name, text in files_of(page).items() if name.endswith(".py")}
-    if not files:
-        pytest.skip("no Python in it")
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+def test_types_of_the_python_of_tutorials_and_notebooks_are_right(tmp_path):
+    for page in tutorials():
+        for name, text in files_of(page).items():
+            if name.endswith(".py"):
+                place = tmp_path / page.stem.replace("-", "_") / name
+                place.parent.mkdir(exist_ok=True)
+                place.write_text(text, encoding="utf-8")
+    for path in (ROOT / "docs" / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        (tmp_path / f"{path.stem.replace('-', '_')}.py").write_text("\n\n".join(code), encoding="utf-8")
     # The package as an installed one has it, in links.
-    rooms = tmp_path / "src" / "atinuke_bench"
+    rooms = tmp_path / "links" / "atinuke_bench"
     rooms.mkdir(parents=True)
-    for path in (*(ROOT / "atinuke_bench").iterdir(), *(ROOT / name for name in ("tasks", "sweeps", "reports"))):
-        (rooms / path.name).symlink_to(path)
-    config = ["--config-file", ROOT / "pyproject.toml", "--cache-dir", ROOT / ".mypy" / "cache", "--strict-bytes"]
+    for room in (*(ROOT / "atinuke_bench").iterdir(), *(ROOT / name for name in ("tasks", "sweeps", "reports"))):
+        (rooms / room.name).symlink_to(room)
+    files = [*tmp_path.glob("*.py"), *tmp_path.glob("*/*.py")]
+    assert len(files) > 5
+    beside = [tmp_path / "links", *sorted({path.parent for path in files} - {tmp_path})]
+    settings = [
+        "--config-file",
+        ROOT / "pyproject.toml",
+        "--cache-dir",
+        tmp_path / "cache",
+        "--follow-imports",
+        "silent",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", *map(str, config), *files],
+        [sys.executable, "-m", "mypy", *map(str, settings), "--no-explicit-package-bases", *map(str, files)],
         cwd=tmp_path,
-        env={**os.environ, "MYPYPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path}"},
+        env={**os.environ, "MYPYPATH": os.pathsep.join(map(str, beside))},
         capture_output=True,
         text=True,
     )

@@ -1,8 +1,9 @@
 """Follows a page word for word: saves the files that it shows, and carries out its commands, in the order of the page.
 
-    PYTHONPATH=docs/_ext python -m site_tools.follow PAGE FOLDER
+    PYTHONPATH=docs/_ext python -m site_tools.follow PAGE FOLDER [HEADING]
 
-The reader is in FOLDER, with the commands of the environment. Of the listings of a page
+The reader is in FOLDER, with the commands of the environment, and stops before HEADING where one is given. Of the
+listings of a page
 
 - `sh` is carried out by bash, and must end well;
 - one whose first line names a file (`# grid.yaml`) is saved under this name;
@@ -33,11 +34,16 @@ class PageError(Exception):
     """A page that cannot be followed: where, and what became of it."""
 
 
-def follow(page: Path, folder: Path) -> Iterator[str]:
-    """Follow a page in a folder: what is done before each step, and what it printed. PageError where that is wrong."""
-    printed = ""
+def follow(page: Path, folder: Path, until: str = "") -> Iterator[str]:
+    """Follow a page in a folder: what is done before each step, and what it printed. PageError where that is wrong.
+
+    `until` is the heading at which the reader stops.
+    """
+    end, printed = _line_of(page, until), ""
     for one in listings(page):
         where = f"{page.name}:{one.line}"
+        if one.line > end:
+            return
         if one.reason:
             continue
         if one.language == "sh":
@@ -53,6 +59,16 @@ def follow(page: Path, folder: Path) -> Iterator[str]:
             (folder / one.file).write_text(one.text, encoding="utf-8")
         else:
             raise PageError(f"{where}: a listing is of `sh`, `text` or a file with its name, or says why it is not run")
+
+
+def _line_of(page: Path, heading: str) -> int:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    if not heading:
+        return len(lines)
+    found = [number for number, line in enumerate(lines, 1) if re.fullmatch(rf"#+ {re.escape(heading)}", line)]
+    if not found:
+        raise PageError(f"{page.name}: no heading {heading!r}")
+    return found[0]
 
 
 def _carry_out(listing: Listing, folder: Path, where: str) -> str:
@@ -87,9 +103,9 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
-    page, folder = map(Path, sys.argv[1:])
+    page, folder, *until = sys.argv[1:]
     try:
-        for step in follow(page, folder):
+        for step in follow(Path(page), Path(folder), *until):
             print(step, flush=True)
     except PageError as error:
         sys.exit(f"cannot be followed: {error}")
