@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ def notebook_page(path: Path) -> str:
 def _cell(cell: dict[str, Any]) -> list[str]:
     text = _joined(cell["source"])
     if cell["cell_type"] != "code":
-        return [text]
+        # Links between notebooks are links between their pages.
+        return [re.sub(r"\]\(([\w-]+)\.ipynb\)", r"](\1.md)", text)]
     parts = [f"```python\n{text}\n```"] if text.strip() else []
     return parts + [shown for output in cell["outputs"] if (shown := _output(output))]
 
