@@ -74,6 +74,8 @@ def _parse(words: list[str], listing: Listing) -> None:
         command = command.commands[words[0]]
         names.append(words[0])
         words = words[1:]
+    if "TASK" in getattr(command, "commands", ()):  # `sweep snli` is a search on that task
+        command = command.commands["TASK"]
     assert len(names) > 1 or words[0].startswith("--"), f"{listing.place}: no command {words[0]!r}"
     known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
     unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
