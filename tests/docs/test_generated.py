@@ -16,10 +16,8 @@ from site_tools.pages import api_page, pages, write_pages
 from site_tools.schema_pages import schema_page
 from site_tools.schemas import SCHEMAS
 from site_tools.task_cards import card_page, cards
-from typer.testing import CliRunner
 
 import atinuke_bench
-from atinuke_bench.cli import app
 from atinuke_bench.config import core_config_class
 from atinuke_bench.registry import core_names, load_task, task_names
 from atinuke_bench.reports.reading.published import read_published
@@ -81,23 +79,20 @@ def test_a_cores_card_has_its_presets_and_settings(name):
 
 def test_every_command_and_option_is_in_the_reference():
     text, names = cli_page(), dict(commands())
-    assert {"run", "suite", "sweep show", "task new", "reproduce list", "schema"} <= names.keys()
+    assert {"run", "suite", "sweep show", "task new", "reproduce", "schema"} <= names.keys()
     for name, command in names.items():
         part = text.partition(f"\n## atinuke-bench {name}\n")[2].partition("\n## ")[0]
         for parameter in command.params:
             if parameter.param_type_name == "option" and not parameter.hidden:
                 assert parameter.opts[0] in part, f"{name} {parameter.opts[0]}"
-        listed = CliRunner().invoke(app, [*name.split(), "--help"]).output
-        assert {option for option in re.findall(r"^\s+(--[a-z-]+)", listed, re.MULTILINE) if option not in part} <= {
-            "--help"
-        }
 
 
 @pytest.mark.parametrize(
     ("name", "command"), list(commands()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_a_command_has_an_example_of_itself(name, command):
-    assert re.match(rf"Example: atinuke-bench {name}\b", command.epilog or ""), command.epilog
+    typed = name.removesuffix(" TASK")  # a word of the help, in place of a task
+    assert re.match(rf"Examples?: atinuke-bench {typed}\b", command.epilog or ""), command.epilog
 
 
 def test_every_public_name_is_documented():
@@ -109,7 +104,7 @@ def test_every_public_name_is_documented():
 def test_every_key_of_a_file_is_in_the_reference(kind):
     schema = SCHEMAS[kind]()
     text = schema_page(kind, schema)
-    keys = [key for part in (schema, *schema["$defs"].values()) for key in part.get("properties", {})]
+    keys = [key for part in (schema, *schema.get("$defs", {}).values()) for key in part.get("properties", {})]
     assert len(keys) > 5
     assert [key for key in keys if f"| `{key}` |" not in text] == []
 
@@ -125,7 +120,7 @@ def test_what_is_generated_no_more_is_removed(tmp_path, found):
 
 def test_a_notebook_is_shown_with_its_outputs(tmp_path):
     cells = [
-        {"cell_type": "markdown", "source": ["# Title\n", "text"]},
+        {"cell_type": "markdown", "source": ["# Title\n", "[text](other-one.ipynb)"]},
         {
             "cell_type": "code",
             "source": "print(1)",
@@ -135,7 +130,7 @@ def test_a_notebook_is_shown_with_its_outputs(tmp_path):
     path = tmp_path / "one.ipynb"
     path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
     text = notebook_page(path)
-    assert text.startswith("# Title\ntext\n")
+    assert text.startswith("# Title\n[text](other-one.md)\n")
     assert "```python\nprint(1)\n```" in text
     assert "```text\n1\n```" in text
     assert "data:image/png;base64,AAAA" in text

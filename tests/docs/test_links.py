@@ -19,9 +19,10 @@ def without_code(path: Path) -> str:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors of a page's headings, as forges and the site make them."""
+    """The anchors of a page's headings, as forges and the site make them; those of a page that it includes too."""
+    included = re.findall(r"^```\{include\} (\S+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     text = re.sub(r"^(```+).*?^\1$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    found = set()
+    found = {anchor for name in included for anchor in anchors(path.parent / name)}
     for heading in re.findall(r"^#{1,4} (.+)$", text, flags=re.MULTILINE):
         words = re.sub(r"[^\w\- ]", "", heading.lower())
         found.add(words.replace(" ", "-"))

@@ -56,7 +56,8 @@ def _paragraphs(text: str | None) -> list[str]:
 def _example(epilog: str | None) -> list[str]:
     if not epilog:
         return []
-    return [f"Example: {code(' '.join(epilog.removeprefix('Example:').split()))}", ""]
+    name, _, text = epilog.partition(": ")
+    return [f"{name}: {code(' '.join(text.split()))}", ""]
 
 
 def _row(parameter: Any) -> tuple[str, str, str]:

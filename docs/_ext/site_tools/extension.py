@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from docutils.utils.math.latex2mathml import tex2mathml
-
 from site_tools.pages import write_pages
 
 
@@ -17,16 +15,22 @@ def setup(app: Any) -> dict[str, bool]:
 
 
 def _inline(visitor: Any, node: Any) -> None:
-    visitor.body.append(tex2mathml(node.astext(), as_block=False))
-    raise _skip()
+    _append(visitor, _as_mathml(node, is_block=False))
 
 
 def _block(visitor: Any, node: Any) -> None:
-    visitor.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>')
-    raise _skip()
+    _append(visitor, f'<div class="formula">{_as_mathml(node, is_block=True)}</div>')
 
 
-def _skip() -> Exception:
+def _as_mathml(node: Any, *, is_block: bool) -> str:
+    # With the extra `docs` alone.
+    from docutils.utils.math.latex2mathml import tex2mathml
+
+    return str(tex2mathml(node.astext(), as_block=is_block))
+
+
+def _append(visitor: Any, html: str) -> None:
     from docutils.nodes import SkipNode
 
-    return SkipNode()
+    visitor.body.append(html)
+    raise SkipNode

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Languages whose listings are run.
 RUN = ("sh", "yaml", "python")
 _LISTING = re.compile(
-    r"(?:^<!-- (?P<mark>.+?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:^<!-- (?P<mark>.+?) -->\n)?^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _FILE = re.compile(r"# (?P<name>[\w./-]+\.\w+)\n")
 

@@ -56,7 +56,7 @@ def cards() -> list[Card]:
 def card_page(card: Card) -> str:
     """The whole card as Markdown."""
     task = card.task
-    lines = [f"# {code(card.title)}", "", f"{_sentence(task.summary)}", ""]
+    lines = [f"# {code(card.title)}", "", _sentence(task.summary), ""]
     if len(card.tasks) > 1:
         lines += [f"One task a language: {', '.join(map(code, card.tasks))}.", ""]
     for number, source in enumerate(_sources(card.title), start=1):
@@ -184,4 +184,11 @@ def _known_row(row: Published) -> tuple[object, ...]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+    """A line of a declaration as a sentence, or as the question that it is.
+
+    >>> _sentence("is a sentence English"), _sentence("which of two is meant, 3 classes"), _sentence("")
+    ('Is a sentence English?', 'Which of two is meant, 3 classes?', '')
+    """
+    is_question = text.partition(" ")[0] in ("is", "are", "does", "do", "which", "what")
+    end = "?" if is_question else "" if text.endswith(".") else "."
+    return f"{text[:1].upper()}{text[1:]}{end}" if text else ""
