@@ -168,7 +168,9 @@ def test_no_import_cycle():
 
 def _everything() -> list[Path]:
     """All Python files of the project."""
-    beside = (path for folder in ("tests", "benchmarks", "docs/_ext") for path in (ROOT / folder).rglob("*.py"))
+    beside = (
+        path for folder in ("tests", "benchmarks", "docs/_ext", "examples") for path in (ROOT / folder).rglob("*.py")
+    )
     return sorted([*(path for _, path in _sources()), *beside])
 
 
