@@ -25,7 +25,7 @@ from pathlib import Path
 
 from site_tools.listings import Listing, listings
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"(?:(?<!\w)[-+])?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 #: Lines of tables, whose length follows numbers.
 _RULES = re.compile(r"[─━╌]+|-{3,}")
 
@@ -91,7 +91,7 @@ def _carry_out(listing: Listing, folder: Path, where: str) -> str:
 def says(shown: str, printed: str) -> bool:
     """Whether a page's text is what was printed, `…`, numbers and lines of tables aside.
 
-    >>> says("a 1.5 … z", "a  27\\nb\\nz"), says("a", "b")
+    >>> says("a-1 is 1.5 … z", "a-20 is  -27\\nb\\nz"), says("a", "b")
     (True, False)
     """
     wanted = [re.escape(part) for part in _plain(shown).split("…")]
