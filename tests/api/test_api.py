@@ -111,6 +111,7 @@ def test_a_run_trains_in_its_own_folder_and_reruns(beside, tmp_path):
     ("call", "error", "message"),
     [
         (lambda: run("snly", "bilstm"), UnknownNameError, "nearest: 'snli'"),
+        (lambda: run(Path("nowhere.yaml"), "bilstm"), ConfigError, "nowhere.yaml: no such file"),
         (lambda: run("snli", "bilstn"), UnknownNameError, "nearest: 'bilstm'"),
         (lambda: run("snli", "bilstm", **{**NANO, "wandb": "of"}), UnknownNameError, "no W&B mode 'of'"),
         (lambda: run("snli", "bilstm", overrides={"seeed": 1}), ConfigError, "nearest: 'seed'"),
