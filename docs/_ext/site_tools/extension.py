@@ -7,7 +7,7 @@ from typing import Any
 
 from site_tools.pages import write_pages
 
-#: What the theme leaves out and who reads by keyboard or ear needs: what scrolls takes the focus, headings have a level,
+#: What the theme leaves out, for who reads by keyboard or ear: what scrolls takes the focus, headings have a level,
 #: and of two sidebars each has a name. No text is its own replacement, so that a page may be built twice.
 ACCESSIBLE = {
     "<pre>": '<pre tabindex="0">',
