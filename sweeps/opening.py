@@ -12,6 +12,7 @@ from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
 from atinuke_bench.secrets import HIDDEN
+from atinuke_bench.sweeps.constraints import require_reachable
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
     current_versions,
@@ -40,6 +41,7 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
         _require_same(config, written[0], folder)
     else:
         _require_data(config)
+        require_reachable(config)
     storage = Storage(_database(folder, written[1] if written else None, url))
     score = StudyDirection.MAXIMIZE if config.higher_is_better else StudyDirection.MINIMIZE
     directions = [score, *(StudyDirection.MINIMIZE for _ in config.objectives[1:])]

@@ -100,6 +100,14 @@ SpaceOption = Annotated[
         autocompletion=completion.files_of("sweeps"),
     ),
 ]
+AtMostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at-most",
+        metavar="NAME=NUMBER",
+        help="What a trial may cost: parameters, flops (a token), memory (bytes) or latency (seconds). Repeatable.",
+    ),
+]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
 ]
@@ -122,6 +130,7 @@ def search(
     against: Annotated[
         str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
     ] = None,
+    at_most: AtMostOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
@@ -144,6 +153,7 @@ def search(
     """
     from atinuke_bench.config import parse_override
     from atinuke_bench.sweeps.definition import plan_studies
+    from atinuke_bench.sweeps.limits import parse_limits
 
     configs = plan_studies(
         **_task_and_source(task, source, data_dir),
@@ -154,6 +164,7 @@ def search(
         sampler=sampler,
         pruner=pruner,
         against=against,
+        at_most=parse_limits(at_most or []),
         preset=preset,
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
