@@ -81,6 +81,8 @@ class StudyConfig(Frozen):
     against: Cost | None = None
     #: What a trial may cost at most, by the name in a run's cost.
     at_most: dict[str, float] = Field({}, exclude_if=lambda limits: not limits)
+    #: Studies of the store that it began from.
+    warm_start: tuple[str, ...] = Field((), exclude_if=lambda names: not names)
     #: Name shared by the studies of one comparison of cores.
     comparison: str | None = None
     #: What task and config say, kept so that a study can be read without loading the task.

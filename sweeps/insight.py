@@ -24,7 +24,8 @@ trials            every trial, in order of number:
                    "parameters": number of parameters, "forward_flops_per_token", "folder": run folder relative to the
                    store, "reason": why it failed, "retry_of": number of the trial that this one repeats, "reuses":
                    true when an earlier trial has the same run, which was not trained twice, "over": {name in a run's
-                   cost: [value, limit]} of an infeasible one, which has a score where it was trained}
+                   cost: [value, limit]} of an infeasible one, which has a score where it was trained, "from": {"study",
+                   "number", "as": "known" | "point"} of one that another study's outcome or values were taken for}
 best              number of the best complete trial, or null
 history           best-so-far against budget, one entry a trial that ended, in the order they ended:
                   {"number", "score", "best": best score of complete trials so far, "trials", "seconds",
@@ -51,6 +52,7 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.files import write_json
 from atinuke_bench.sweeps.domains import domain_record
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
+from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
 from atinuke_bench.sweeps.study import Study, score_of, tally
 
@@ -115,7 +117,7 @@ def history(trials: list[FrozenTrial], records: list[Record], sign: int) -> list
         run = record["folder"] or record["number"]
         paid[run] = max(paid.get(run, 0.0), record["training_flops"])
         seconds += record["seconds"]
-        count += trial.user_attrs.get("counts", True) and not is_untrained(trial)
+        count += trial.user_attrs.get("counts", True) and not is_untrained(trial) and not is_known(trial)
         if record["state"] == "complete" and (best is None or sign * record["score"] > sign * best):
             best = record["score"]
         entries.append(
@@ -162,6 +164,7 @@ def _trial(trial: FrozenTrial, study: Study) -> Record:
         **{name: kept.get(name) for name in ("parameters", "forward_flops_per_token", "folder", "reason", "retry_of")},
         "reuses": kept.get("reuses", False),
         **({OVER: kept[OVER]} if is_infeasible(trial) else {}),
+        **({} if (origin := origin_of(trial)) is None else {"from": origin}),
     }
 
 

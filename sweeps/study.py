@@ -24,6 +24,7 @@ from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import Domain
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, is_untrained, over_text
+from atinuke_bench.sweeps.origins import KNOWN, POINT, is_known
 from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw
 from atinuke_bench.sweeps.storage import Storage
@@ -99,6 +100,11 @@ class Study:
     def store(self) -> Path:
         """The common store of runs."""
         return self.folder.parent.parent
+
+    @property
+    def optuna(self) -> OptunaStudy:
+        """The study as Optuna has it, for who puts trials into it."""
+        return self._study
 
     @property
     def asks(self) -> bool:
@@ -234,8 +240,7 @@ class Study:
             repeats = attempts <= 1
             if repeats and not is_queued:
                 attributes: dict[str, Any] = {"retry_of": number, "attempts": attempts}
-                if "grid" in trial.user_attrs:
-                    attributes["grid"] = trial.user_attrs["grid"]
+                attributes |= {name: trial.user_attrs[name] for name in ("grid", POINT) if name in trial.user_attrs}
                 self._study.enqueue_trial(dict(trial.params), user_attrs=attributes)
             self.fail(number, failure_class, reason, counts=blames and not repeats)
             return repeats
@@ -254,7 +259,8 @@ class Study:
             trial = self._trial(number)
             for step, value in twin.intermediate_values.items():
                 trial.report(value, step)
-            kept = {name: value for name, value in twin.user_attrs.items() if name in ("folder", OVER, *COST_FACTS)}
+            copied = ("folder", OVER, KNOWN, *COST_FACTS)
+            kept = {name: value for name, value in twin.user_attrs.items() if name in copied}
             for name, value in twin.constraints.items():
                 trial.set_constraint(name, value)
             facts = {**kept, "reuses": True, "training_flops": 0, "seconds": 0.0}
@@ -347,7 +353,7 @@ def tally(trials: list[FrozenTrial]) -> Tally:
     untrained = sum(map(is_untrained, trials))
     ended = states.count("COMPLETE") + states.count("PRUNED") + states.count("FAIL")
     return Tally(
-        counted=ended - dead - untrained,
+        counted=ended - dead - untrained - sum(map(is_known, trials)),
         complete=states.count("COMPLETE"),
         pruned=states.count("PRUNED") - untrained,
         failed=states.count("FAIL") - dead,
