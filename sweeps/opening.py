@@ -22,6 +22,7 @@ from atinuke_bench.sweeps.definition import (
 )
 from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+from atinuke_bench.training.prepare import load_data
 from atinuke_bench.training.task import task_of
 
 
@@ -115,8 +116,7 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
 def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
     run = config.make_run({})
-    task = task_of(run)
-    task.data.load(run.source, task.options(run))
+    load_data(run, task_of(run))
 
 
 def require_current(study: Study) -> None:

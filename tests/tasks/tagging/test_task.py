@@ -44,6 +44,10 @@ def test_it_is_learned(hindi, make_tagging, carry_out):
     answers = predictor.predict([{"words": "मोहन दास नई दिल्ली में"}, {"words": ["राम"]}])
     assert [answer.prediction for answer in answers] == [["B-PER", "I-PER", "B-LOC", "I-LOC", "O"], ["B-PER"]]
     assert next(predictor.stream(["सीता मुंबई में\n"])).prediction == ["B-PER", "B-LOC", "O"]
+    (answer,) = predictor.stream(["मोहन दास नई दिल्ली में\n"], probabilities=True)
+    assert [max(word, key=word.get) for word in answer.probabilities] == answer.prediction
+    assert [sum(word.values()) for word in answer.probabilities] == pytest.approx([1] * 5)
+    assert answer.probabilities[0]["I-PER"] == 0  # which may not be first
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "bioes"])
