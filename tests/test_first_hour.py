@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atinuke_bench import environment
+from atinuke_bench.cli.shared import on_device
 from atinuke_bench.config import SourceConfig, make_run_config
 from atinuke_bench.errors import AtinukeBenchError
 from atinuke_bench.runs import doctor
@@ -30,7 +31,7 @@ def test_without_arguments_the_first_steps_are_named(cli):
         ("tagging/conll2003", "https://www.clips.uantwerpen.be/conll2003/ner/"),
     ],
 )
-@pytest.mark.parametrize("place", [None, "empty", "nowhere"])
+@pytest.mark.parametrize("place", [None, "empty"])
 def test_missing_data_says_where_it_is_to_be_had(tmp_path, monkeypatch, task, address, place):
     monkeypatch.delenv("ATINUKE_DATA", raising=False)
     (tmp_path / "empty").mkdir()
@@ -49,7 +50,7 @@ def test_own_data_that_is_not_there_names_no_address(own, make_own):
     assert "the data:" not in str(caught.value)
 
 
-def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch, cli):
+def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch, capsys):
     assert environment.unused_gpu() is None or environment._has_nvidia_driver()
     monkeypatch.setattr(environment, "_has_nvidia_driver", lambda: True)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -57,8 +58,8 @@ def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch, cli):
     monkeypatch.setattr("torch.version.hip", None)
     assert "install its build for CUDA" in environment.unused_gpu()
     assert doctor._advice()[0] == environment.unused_gpu()
-    done = cli("run", "--task", "no-such", "--core", "bilstm")
-    assert "warning: this machine has an NVIDIA GPU that is not used" in done.err
+    on_device(None, 30)
+    assert capsys.readouterr().err.startswith("warning: this machine has an NVIDIA GPU that is not used")
     monkeypatch.setattr("torch.version.cuda", "12.8")
     assert "nvidia-smi" in environment.unused_gpu()
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
