@@ -90,7 +90,7 @@ class RunProgress(pl.Callback):
         )
 
     def _line_of_step(self, trainer: pl.Trainer) -> None:
-        """Off a terminal: how far a long epoch is, and how long all takes at this rate. No loss, which is waited for."""
+        """Off a terminal: how far a long epoch is, and how long all takes at this rate. No loss is read."""
         now, done = time.perf_counter(), trainer.global_step - self._first_step
         if self._is_quiet or now < self._next_line or not done:
             return
