@@ -82,7 +82,9 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="New folder to write.")],
     form: Annotated[
         str,
-        typer.Option("--format", help="atinuke-bench: core, head and tokenizer; transformers: the core as a model."),
+        typer.Option(
+            "--format", help="atinuke-bench: core, head, tokenizer; transformers: the core, and a tagger's head."
+        ),
     ] = "atinuke-bench",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:

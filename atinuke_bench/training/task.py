@@ -29,6 +29,7 @@ import numpy as np
 from datasets import Dataset, Features
 from pydantic import Field, field_validator
 from tokenizers import Tokenizer
+from torch import nn
 
 from atinuke_bench import registry
 from atinuke_bench.config import Declaration, Frozen, RunConfig, SourceConfig, parse
@@ -175,6 +176,13 @@ class TaskModel(ABC):
 
         Every output has `rows`: the row numbers in `encoded` that it belongs to.
         """
+
+    def token_classifier(self, module: Any, run: RunConfig) -> tuple[nn.Linear, tuple[str, ...]] | None:
+        """The linear layer over each token's vector, and the names of its outputs, where the head is no more than that.
+
+        By default None: a head of another kind, which no architecture of transformers has.
+        """
+        return None
 
     @property
     def has_probabilities(self) -> bool:

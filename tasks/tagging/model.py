@@ -6,7 +6,7 @@ Letters: B rows, T tokens, W words of a row, D hidden size, K tags.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset
@@ -51,6 +51,9 @@ class TaggingModel(TaskModel):
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, list[str]]:
         tagset, numbers = tagset_of(run), join_rows(outputs, encoded, examples.num_rows)
         return {id_: tagset.decode(own) for id_, own in zip(examples["id"][:], numbers, strict=True)}
+
+    def token_classifier(self, module: Any, run: RunConfig) -> tuple[nn.Linear, tuple[str, ...]]:
+        return module.output, tagset_of(run).names
 
     @property
     def has_probabilities(self) -> bool:
