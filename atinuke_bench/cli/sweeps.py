@@ -103,6 +103,9 @@ SpaceOption = Annotated[
         autocompletion=completion.files_of("sweeps"),
     ),
 ]
+AgainstOption = Annotated[
+    str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
+]
 AtMostOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -140,9 +143,7 @@ def search(
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",
     pruner: PrunerOption = None,
-    against: Annotated[
-        str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
-    ] = None,
+    against: AgainstOption = None,
     at_most: AtMostOption = None,
     from_: FromOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
@@ -184,14 +185,8 @@ def search(
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
     )
-    from atinuke_bench.sweeps.opening import create_or_join
-    from atinuke_bench.sweeps.warm_start import require_sources
-
     execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    for config in configs:
-        require_sources(config, out, storage)
-    studies = [create_or_join(config, out, storage) for config in configs]
-    _begin(studies, storage)
+    studies = _made_or_joined(configs, out, storage)
     _print_studies(studies, _carry_out(studies, workers, executor, wandb, execution), as_json)
 
 
@@ -327,6 +322,17 @@ def _template(study: Any, wandb: str, execution: Execution) -> Any:
         group=study.config.name,
         execution=execution,
     )
+
+
+def _made_or_joined(configs: list[Any], out: Path, storage: str | None) -> list[Any]:
+    from atinuke_bench.sweeps.opening import create_or_join
+    from atinuke_bench.sweeps.warm_start import require_sources
+
+    for config in configs:
+        require_sources(config, out, storage)
+    studies = [create_or_join(config, out, storage) for config in configs]
+    _begin(studies, storage)
+    return studies
 
 
 def _begin(studies: list[Any], storage: str | None) -> None:
