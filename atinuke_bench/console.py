@@ -268,18 +268,21 @@ def named_table(title: str, record: Record) -> Table:
 def study_tables(records: Sequence[Record]) -> list[Table]:
     """Studies in a row each; then, of each, its best trials, and what mattered."""
     overview = _table("study", "core", "metric")
-    for heading in ("best", "trials", "pruned", "failed", "seconds", "training FLOPs", "parameters"):
+    has_limits = any(trial["state"] == "infeasible" for record in records for trial in record["trials"])
+    infeasible = ["infeasible"] if has_limits else []
+    for heading in ("best", "trials", "pruned", "failed", *infeasible, "seconds", "training FLOPs", "parameters"):
         overview.add_column(heading, justify="right")
     for record in records:
         trials = {trial["number"]: trial for trial in record["trials"]}
-        states = [trial["state"] for trial in record["trials"] if trial["state"] != "failed"]
+        states = [trial["state"] for trial in record["trials"]]
         best = trials.get(record["best"])
         overview.add_row(
             *(escape(record[name]) for name in ("study", "core", "metric")),
             number(best and best["score"]),
             number(record["spent"]["trials"], 0),
             number(states.count("pruned"), 0),
-            number(len(trials) - len(states), 0),
+            number(states.count("failed"), 0),
+            *([number(states.count("infeasible"), 0)] if has_limits else []),
             number(record["spent"]["seconds"], 1),
             f"{record['spent']['training_flops']:.3g}",
             number(best and best["parameters"], 0),
@@ -317,13 +320,21 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
     table.add_column("config")
     for trial in sorted(complete, key=lambda trial: (sign * trial["score"], trial["number"]))[:count]:
         table.add_row(
-            str(trial["number"]),
+            escape(_trial_name(trial)),
             number(trial["score"]),
             number(trial["parameters"], 0),
             f"{trial['training_flops']:.3g}",
             escape(_config(trial["config"])),
         )
     return table
+
+
+def _trial_name(trial: Record) -> str:
+    """A trial's number, and where its outcome or its values are from."""
+    match trial.get("from"):
+        case {"study": study, "number": number, "as": use}:
+            return f"{trial['number']} ({'known from' if use == 'known' else 'point of'} {study} #{number})"
+    return str(trial["number"])
 
 
 def _importance(record: Record) -> Table | None:

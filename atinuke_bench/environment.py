@@ -104,6 +104,25 @@ def processor_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def unused_gpu() -> str | None:
+    """What to do where the machine has a GPU that this installation of torch cannot use; None where nothing is lost."""
+    if not _has_nvidia_driver():
+        return None
+    import torch
+
+    if torch.cuda.is_available():
+        return None
+    if torch.version.cuda is None and torch.version.hip is None:
+        why = f"torch {torch.__version__} is built for processors alone: install its build for CUDA"
+    else:
+        why = "torch finds none: see whether `nvidia-smi` works here, and what CUDA_VISIBLE_DEVICES says"
+    return f"this machine has an NVIDIA GPU that is not used; {why}"
+
+
+def _has_nvidia_driver() -> bool:
+    return Path("/proc/driver/nvidia/version").exists()
+
+
 def fit_surroundings() -> None:
     """Let commands work where the system gives them less than usual, as containers and batch systems do.
 

@@ -84,6 +84,10 @@ class DataError(AtinukeBenchError):
         self.path, self.line, self.field = path, line, field
 
 
+class MissingDataError(DataError):
+    """No data is where it was looked for."""
+
+
 class RunFolderError(AtinukeBenchError):
     """A run folder cannot be written, is not one, or is damaged."""
 

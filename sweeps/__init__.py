@@ -5,6 +5,11 @@ spaces.py       a search space over config fields, from YAML, and what a trial d
 fields.py       a space checked: which fields may be searched, and what they take
 samplers.py     Optuna's samplers and pruners under our names, and the points of a grid
 definition.py   what a study is: task, core, space, sampler, pruner, objectives, budget; from what a user asks
+limits.py       what a trial may cost at most, as it is written and as a trial keeps what is over it
+foreseen.py     what a run will cost, before it trains
+constraints.py  what becomes of trials that cost more than they may
+origins.py      which trial of another study one was taken from
+warm_start.py   a study that begins with what others found
 storage.py      the database: made once, locked while a trial is drawn, waited for
 study.py        a study: gives trials, is told their outcomes, counts them
 opening.py      studies made, joined and opened by name

@@ -14,6 +14,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import carry_out
 from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
 from atinuke_bench.source_code import code_note
+from atinuke_bench.sweeps.limits import may_be_best
 from atinuke_bench.sweeps.study import Study
 
 FILE = "best.json"
@@ -75,7 +76,7 @@ def retrain(
 
 def best_trials(study: Study, count: int) -> list[Any]:
     """The complete trials with the best scores, those with the same run once; StudyError without any."""
-    complete = [trial for trial in study.trials() if trial.state.name == "COMPLETE"]
+    complete = [trial for trial in study.trials() if may_be_best(trial)]
     if not complete:
         raise StudyError(f"study {study.config.name!r} has no complete trial to retrain")
     sign = 1 if study.higher_is_better else -1

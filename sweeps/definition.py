@@ -25,6 +25,7 @@ from atinuke_bench.config import (
 from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
 from atinuke_bench.files import write_text
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
+from atinuke_bench.sweeps.limits import check_limits
 from atinuke_bench.sweeps.samplers import grid_points
 from atinuke_bench.sweeps.spaces import Space, read_space
 from atinuke_bench.training.schedule import SCHEDULE_VERSION
@@ -78,6 +79,10 @@ class StudyConfig(Frozen):
     pruner: Pruner = "asha"
     #: Cost that is weighed against the score, if any.
     against: Cost | None = None
+    #: What a trial may cost at most, by the name in a run's cost.
+    at_most: dict[str, float] = Field({}, exclude_if=lambda limits: not limits)
+    #: Studies of the store that it began from.
+    warm_start: tuple[str, ...] = Field((), exclude_if=lambda names: not names)
     #: Name shared by the studies of one comparison of cores.
     comparison: str | None = None
     #: What task and config say, kept so that a study can be read without loading the task.
@@ -101,6 +106,7 @@ class StudyConfig(Frozen):
             raise ValueError("a study of score against cost cannot prune: a trial half-way is on no front; use none")
         if self.against is not None and self.sampler == "cmaes":
             raise ValueError("cmaes has one objective; use tpe or nsga2 for score against cost")
+        check_limits(self.at_most, self.sampler)
         return self
 
     @property

@@ -45,7 +45,7 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         )
     task = task_of(run)
     values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
-    base = dict(_flatten(values, ""))
+    base = dict(flatten(values))
     roots = {"core": core_config_class(run.core.name), "options": task.options_class}
     for path, spec in record.items():
         if isinstance(spec, dict) and isinstance(spec.get("when"), dict):
@@ -69,7 +69,7 @@ def require_one_measure(
 
     Every combination of choices is tried, up to a limit; no number decides what is measured.
     """
-    known, wanted = dict(_flatten(base.model_dump(mode="json"), "")), _measure(base)
+    known, wanted = dict(flatten(base.model_dump(mode="json"))), _measure(base)
     choices = {
         parameter.path: sorted(parameter.domain.choices, key=lambda value: value != known.get(parameter.path))
         for parameter in space.parameters
@@ -176,9 +176,10 @@ def _takes_fractions(field: FieldInfo) -> bool:
     return float in (get_args(annotation) if is_union else (annotation,))
 
 
-def _flatten(record: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def flatten(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a record that has records in it, by dotted path."""
     for name, value in record.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
+            yield from flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

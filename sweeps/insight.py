@@ -17,13 +17,15 @@ spent             {"trials", "seconds", "training_flops"}: what was used; second
 parameters        the space: {path: {"kind": "int" | "float" | "categorical", "low", "high", "log", "choices",
                   "times"}}; keys that do not apply are absent; `times` names the field that the value multiplies
 trials            every trial, in order of number:
-                  {"number", "state": "complete" | "pruned" | "failed" | "running" | "waiting",
+                  {"number", "state": "complete" | "pruned" | "failed" | "running" | "waiting" | "infeasible",
                    "score": best selection score of its epochs (of a pruned trial too), "objectives": [float, …] | null,
                    "params": {path: value in the terms of `parameters`}, "config": {path: value in the run's config},
                    "epochs": [[epoch, best score so far], ...], "seconds", "training_flops": what was spent,
                    "parameters": number of parameters, "forward_flops_per_token", "folder": run folder relative to the
                    store, "reason": why it failed, "retry_of": number of the trial that this one repeats, "reuses":
-                   true when an earlier trial has the same run, which was not trained twice}
+                   true when an earlier trial has the same run, which was not trained twice, "over": {name in a run's
+                   cost: [value, limit]} of an infeasible one, which has a score where it was trained, "from": {"study",
+                   "number", "as": "known" | "point"} of one that another study's outcome or values were taken for}
 best              number of the best complete trial, or null
 history           best-so-far against budget, one entry a trial that ended, in the order they ended:
                   {"number", "score", "best": best score of complete trials so far, "trials", "seconds",
@@ -49,6 +51,8 @@ from optuna.trial import FrozenTrial
 
 from atinuke_bench.files import write_json
 from atinuke_bench.sweeps.domains import domain_record
+from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
+from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
 from atinuke_bench.sweeps.study import Study, score_of, tally
 
@@ -113,7 +117,7 @@ def history(trials: list[FrozenTrial], records: list[Record], sign: int) -> list
         run = record["folder"] or record["number"]
         paid[run] = max(paid.get(run, 0.0), record["training_flops"])
         seconds += record["seconds"]
-        count += trial.user_attrs.get("counts", True)
+        count += trial.user_attrs.get("counts", True) and not is_untrained(trial) and not is_known(trial)
         if record["state"] == "complete" and (best is None or sign * record["score"] > sign * best):
             best = record["score"]
         entries.append(
@@ -149,7 +153,7 @@ def _trial(trial: FrozenTrial, study: Study) -> Record:
     kept, state, draw = trial.user_attrs, trial.state.name, study.draw_of(trial)
     return {
         "number": trial.number,
-        "state": "failed" if state == "FAIL" else state.lower(),
+        "state": "infeasible" if is_infeasible(trial) else "failed" if state == "FAIL" else state.lower(),
         "score": score_of(trial),
         "objectives": list(trial.values) if state == "COMPLETE" else None,
         "params": draw.params,
@@ -159,6 +163,8 @@ def _trial(trial: FrozenTrial, study: Study) -> Record:
         "training_flops": kept.get("training_flops", 0),
         **{name: kept.get(name) for name in ("parameters", "forward_flops_per_token", "folder", "reason", "retry_of")},
         "reuses": kept.get("reuses", False),
+        **({OVER: kept[OVER]} if is_infeasible(trial) else {}),
+        **({} if (origin := origin_of(trial)) is None else {"from": origin}),
     }
 
 

@@ -12,6 +12,7 @@ from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
 from atinuke_bench.files import make_folder
 from atinuke_bench.secrets import HIDDEN
+from atinuke_bench.sweeps.constraints import require_reachable
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
     current_versions,
@@ -21,6 +22,7 @@ from atinuke_bench.sweeps.definition import (
 )
 from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+from atinuke_bench.training.prepare import load_data
 from atinuke_bench.training.task import task_of
 
 
@@ -40,6 +42,7 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
         _require_same(config, written[0], folder)
     else:
         _require_data(config)
+        require_reachable(config)
     storage = Storage(_database(folder, written[1] if written else None, url))
     score = StudyDirection.MAXIMIZE if config.higher_is_better else StudyDirection.MINIMIZE
     directions = [score, *(StudyDirection.MINIMIZE for _ in config.objectives[1:])]
@@ -113,8 +116,7 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
 def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
     run = config.make_run({})
-    task = task_of(run)
-    task.data.load(run.source, task.options(run))
+    load_data(run, task_of(run))
 
 
 def require_current(study: Study) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from atinuke_bench.sweeps.definition import Budget
+from atinuke_bench.sweeps.limits import OVER, is_infeasible, may_be_best, over_text, shown
 from atinuke_bench.sweeps.study import Study, score_of, tally
 from atinuke_bench.sweeps.sweep import Ended
 
@@ -16,10 +17,20 @@ class Progress:
     def __init__(self, study: Study, say: Callable[[str], None]) -> None:
         self.study = study
         self.say = say
+        #: Draws over a limit since the last line, which would be many lines, and what the last one was over.
+        self._num_infeasible, self._reason = 0, ""
         budget = study.config.budget
-        self.say(f"study {study.config.name}: {study.config.sampler}, {study.config.pruner}, {_budget_text(budget)}")
+        limits = "".join(f", {name} at most {shown(name, most)}" for name, most in study.config.at_most.items())
+        kinds = f"{study.config.sampler}, {study.config.pruner}"
+        self.say(f"study {study.config.name}: {kinds}, {_budget_text(budget)}{limits}")
 
     def __call__(self, ended: Ended) -> None:
+        if ended.outcome == "infeasible":
+            self._num_infeasible, self._reason = self._num_infeasible + 1, ended.message
+            return
+        if self._num_infeasible:
+            self.say(f"  {self._num_infeasible} drawn and not trained, the last one with {self._reason}")
+            self._num_infeasible = 0
         if ended.number is None:
             self.say(f"  {ended.message}")
             return
@@ -28,15 +39,17 @@ class Progress:
         place = f"[{now.counted}/{limit}]" if limit else f"[{now.counted}]"
         if ended.outcome in ("complete", "pruned"):
             score, chosen = score_of(trial), self.study.draw_of(trial).overrides
-            shown = "–" if score is None else f"{score:.2f}"
+            reached = "–" if score is None else f"{score:.2f}"
             values = "  ".join(f"{path.split('.')[-1]} {_setting(value)}" for path, value in chosen.items())
-            what = f"{shown} {'' if ended.outcome == 'complete' else 'pruned '}(best {self._best(trials)})  {values}"
+            over = f"  infeasible: {over_text(trial.user_attrs[OVER])}" if is_infeasible(trial) else ""
+            kind = "" if ended.outcome == "complete" else "pruned "
+            what = f"{reached} {kind}(best {self._best(trials)})  {values}{over}"
         else:
             what = f"{ended.outcome}: {ended.message}"
         self.say(f"{place} trial {ended.number}: {what}")
 
     def _best(self, trials: list[Any]) -> str:
-        scores = [trial.values[0] for trial in trials if trial.state.name == "COMPLETE"]
+        scores = [trial.values[0] for trial in trials if may_be_best(trial)]
         if not scores:
             return "–"
         return f"{max(scores) if self.study.higher_is_better else min(scores):.2f}"

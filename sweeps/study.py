@@ -20,8 +20,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import ConfigError, FailureClass, one_line
+from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import Domain
+from atinuke_bench.sweeps.limits import OVER, UNTRAINED, is_untrained, over_text
+from atinuke_bench.sweeps.origins import KNOWN, POINT, is_known
 from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw
 from atinuke_bench.sweeps.storage import Storage
@@ -71,6 +74,14 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True)
+class Infeasible:
+    """A trial that would cost more than it may. It has been told, and nothing is trained for it."""
+
+    number: int
+    reason: str
+
+
 class Study:
     """An open study. It makes every change under the database's lock."""
 
@@ -82,12 +93,18 @@ class Study:
         self._live: dict[int, Trial] = {}
         self._draws: dict[int, Draw] = {}
         self.higher_is_better = config.higher_is_better
+        self.limits = Limits(config)
         study.pruner = make_pruner(config.pruner, config.max_epochs)
 
     @property
     def store(self) -> Path:
         """The common store of runs."""
         return self.folder.parent.parent
+
+    @property
+    def optuna(self) -> OptunaStudy:
+        """The study as Optuna has it, for who puts trials into it."""
+        return self._study
 
     @property
     def asks(self) -> bool:
@@ -116,8 +133,9 @@ class Study:
         now = self.tally()
         return now.running == 0 and (not now.allows_another(self.config.budget) or self._grid_is_used_up())
 
-    def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | None:
+    def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | Infeasible | None:
         """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
+        self.limits.get_ready()
         with self.storage.exclusive():
             trials = self.trials()
             if not tally(trials).allows_another(self.config.budget):
@@ -133,10 +151,17 @@ class Study:
             self._live[trial.number] = trial
             try:
                 draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
-                return Assigned(trial.number, draw, self.config.make_run(draw.overrides))
+                run = self.config.make_run(draw.overrides)
+                cost = self.limits.before(run)
             except ConfigError as error:
                 self.fail(trial.number, FailureClass.CONFIG, one_line(error))
                 return Refused(trial.number, one_line(error))
+            if self.limits.over(cost):
+                over = self.limits.tell(trial, cost)
+                # Pruned, since what failed teaches no sampler anything.
+                self._tell(trial.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
+                return Infeasible(trial.number, over_text(over))
+            return Assigned(trial.number, draw, run)
 
     def note(self, number: int, **facts: Any) -> None:
         """Keep facts about a running trial."""
@@ -179,13 +204,15 @@ class Study:
             reason = f"it is judged by {result['metric']}, and the study ranks by {self.config.metric}"
             self.fail(number, "undefined", reason, **facts)
             return reason
-        judged = {"score": result["selection"].get("score"), **cost}
+        judged = {**result["cost"], "score": result["selection"].get("score")}
         values = [judged[name] for name in self.config.objectives]
-        for name, value in zip(self.config.objectives, values, strict=True):
+        for name in dict.fromkeys((*self.config.objectives, *self.config.at_most)):
+            value = judged.get(name)
             if value is None or not math.isfinite(value):
                 reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
                 self.fail(number, "undefined", reason, **facts)
                 return reason
+        self.limits.tell(self._trial(number), result["cost"])
         self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
 
@@ -213,8 +240,7 @@ class Study:
             repeats = attempts <= 1
             if repeats and not is_queued:
                 attributes: dict[str, Any] = {"retry_of": number, "attempts": attempts}
-                if "grid" in trial.user_attrs:
-                    attributes["grid"] = trial.user_attrs["grid"]
+                attributes |= {name: trial.user_attrs[name] for name in ("grid", POINT) if name in trial.user_attrs}
                 self._study.enqueue_trial(dict(trial.params), user_attrs=attributes)
             self.fail(number, failure_class, reason, counts=blames and not repeats)
             return repeats
@@ -233,7 +259,10 @@ class Study:
             trial = self._trial(number)
             for step, value in twin.intermediate_values.items():
                 trial.report(value, step)
-            kept = {name: value for name, value in twin.user_attrs.items() if name in ("folder", *COST_FACTS)}
+            copied = ("folder", OVER, KNOWN, *COST_FACTS)
+            kept = {name: value for name, value in twin.user_attrs.items() if name in copied}
+            for name, value in twin.constraints.items():
+                trial.set_constraint(name, value)
             facts = {**kept, "reuses": True, "training_flops": 0, "seconds": 0.0}
             self._tell(number, twin.state, list(twin.values) if twin.state.name == "COMPLETE" else None, facts)
 
@@ -321,11 +350,12 @@ def tally(trials: list[FrozenTrial]) -> Tally:
     for trial in trials:
         run = trial.user_attrs.get("folder", trial.number)
         costs[run] = max(costs.get(run, 0), trial.user_attrs.get("training_flops", 0))
+    untrained = sum(map(is_untrained, trials))
     ended = states.count("COMPLETE") + states.count("PRUNED") + states.count("FAIL")
     return Tally(
-        counted=ended - dead,
+        counted=ended - dead - untrained - sum(map(is_known, trials)),
         complete=states.count("COMPLETE"),
-        pruned=states.count("PRUNED"),
+        pruned=states.count("PRUNED") - untrained,
         failed=states.count("FAIL") - dead,
         running=states.count("RUNNING"),
         waiting=states.count("WAITING"),

@@ -18,7 +18,7 @@ from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
 from atinuke_bench.source_code import code_note
 from atinuke_bench.sweeps.recovery import settle
-from atinuke_bench.sweeps.study import Assigned, Refused, Study
+from atinuke_bench.sweeps.study import Assigned, Infeasible, Refused, Study
 from atinuke_bench.sweeps.workers import Worker
 
 #: How often trials of dead processes are looked for.
@@ -28,10 +28,15 @@ _MOST_REPEATS = 200
 #: So many trials in a row whose values make no run, with nothing else between: it is no matter of single values.
 _MOST_REFUSED = 10
 
+#: So many draws in a row that would all cost more than they may: the space holds next to nothing that may be trained.
+_MOST_INFEASIBLE = 200
+
 
 @dataclass(frozen=True)
 class Ended:
-    """The outcome of a trial, as it is shown: complete, pruned, failed, repeated (queued once more), settled, or noted.
+    """The outcome of a trial, as it is shown.
+
+    That is complete, pruned, failed, infeasible (over a limit), repeated (queued once more), settled, or noted.
 
     The last two have no number, only a message.
     """
@@ -66,6 +71,7 @@ class Sweep:
         self._parked: list[tuple[float, Assigned]] = []
         self._num_repeats = 0
         self._num_refused = 0
+        self._num_infeasible = 0
         self._next_settle = 0.0
         self._worker = Worker(self.study)
         self._loop = JobLoop(self.executor, self)
@@ -85,6 +91,8 @@ class Sweep:
         while (assigned := self._next()) is not None:
             if isinstance(assigned, Refused):
                 self._refused(assigned.number, assigned.reason)
+            elif isinstance(assigned, Infeasible):
+                self._infeasible(assigned)
             elif self._is_to_be_trained(assigned):
                 key = str(assigned.number)
                 self._active[key] = _Active(assigned)
@@ -129,7 +137,7 @@ class Sweep:
             self.on_end(Ended(None, "settled", line))
         self._next_settle = time.monotonic() + _SETTLE_SECONDS
 
-    def _next(self) -> Assigned | Refused | None:
+    def _next(self) -> Assigned | Refused | Infeasible | None:
         now = time.monotonic()
         for place, (when, assigned) in enumerate(self._parked):
             if when <= now:
@@ -153,7 +161,7 @@ class Sweep:
         if any(active.assigned.draw.overrides == assigned.draw.overrides for active in self._active.values()):
             self._park(assigned)
             return False
-        self._num_repeats = 0
+        self._num_repeats = self._num_infeasible = 0
         return True
 
     def _park(self, assigned: Assigned) -> None:
@@ -211,6 +219,15 @@ class Sweep:
             raise StudyError(
                 f"study {self.study.config.name!r} stops: the last {_MOST_REFUSED} trials were all refused; the last "
                 f"one: {reason}"
+            )
+
+    def _infeasible(self, drawn: Infeasible) -> None:
+        self.on_end(Ended(drawn.number, "infeasible", drawn.reason))
+        self._num_infeasible += 1
+        if self._num_infeasible >= _MOST_INFEASIBLE:
+            raise StudyError(
+                f"study {self.study.config.name!r} stops: the last {_MOST_INFEASIBLE} draws were all over --at-most; "
+                f"the last one: {drawn.reason}; nearest: a higher limit, or a space of smaller cores"
             )
 
     def _requeue(self, number: int) -> None:

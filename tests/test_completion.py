@@ -88,6 +88,15 @@ def test_a_store_is_looked_through_from_what_is_typed(store, typed, offered):
     assert completion.runs(f"{store}/s") == [f"{store.parent}/{name}" for name in SNLI]
 
 
+def test_studies_of_the_store_are_offered(complete, store):
+    for place in ("runs/studies/snli-a", "runs/studies/snli-b", "other/studies/rte"):
+        (store.parent / place).mkdir(parents=True)
+        (store.parent / place / "study.yaml").touch()
+    for command in (["sweep", "resume"], ["sweep", "show"], ["sweep", "best"], ["sweep", "snli", "--from"]):
+        assert complete(*command, "snli-") == ["snli-a", "snli-b"]
+    assert complete("sweep", "show", "--out", "other", "r") == ["rte"]
+
+
 def test_too_many_folders_are_left_to_the_shell(store, monkeypatch):
     monkeypatch.setattr(completion, "_MOST_RUNS", 2)
     assert completion.runs("runs/") == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from atinuke_bench.data.addresses import address_of
 from atinuke_bench.registry import built_in_declarations, load_task, task_names
 from atinuke_bench.runs.evaluation.test_set import built_in_test_sets
 from atinuke_bench.tasks.glue.data import HUB_REPOSITORY
@@ -36,6 +37,19 @@ def row_name(task: str) -> str:
 @pytest.mark.parametrize("name", [*dict.fromkeys(map(row_name, task_names())), *built_in_test_sets()])
 def test_every_task_and_test_set_has_a_row(name):
     assert rows_of(name)
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_errors_name_the_address_and_the_licence_of_the_page(name):
+    found = address_of(name)
+    if found is None:
+        assert name in ("lm", "long-range")  # any text, and generated data
+        return
+    address, licence = found
+    group = {"superglue": "superglue/boolq", "glue": "glue/*"}.get(name.partition("/")[0], row_name(name))
+    rows = " ".join(rows_of("squad-v1.1" if name.startswith("squad") else group))
+    assert f"<{address}>" in rows
+    assert licence is None or licence in rows
 
 
 @pytest.mark.parametrize("name", [name for name in task_names() if row_name(name) == name])

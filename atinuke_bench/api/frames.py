@@ -59,7 +59,9 @@ _PREDICTIONS = ("split", "id", "gold", "prediction", "score", "unit")
 
 @dataclass(frozen=True)
 class Runs:
-    """Finished runs, read when they are asked for: `scores`, `costs`, `history`, `predictions()`, `examples()`, `gaps`.
+    """Finished runs as frames that are read when they are asked for.
+
+    They are `scores`, `costs`, `history`, `evaluations`, `gaps`, `predictions()` and `examples()`.
 
     >>> from atinuke_bench import load_runs
     >>> runs = load_runs("runs")
@@ -218,6 +220,23 @@ class Runs:
         names = ["task", "data", "split", "id"]
         joined = pd.concat(found.values(), ignore_index=True) if found else pd.DataFrame(columns=names)
         return joined.astype(dict.fromkeys(names, text_type()))
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """What the runs score on other data, as `evaluate` kept it in their folders: the frame `Evaluations.scores`.
+
+        >>> from atinuke_bench import load_runs
+        >>> list(load_runs("runs").evaluations)[:3]
+        ['folder', 'test_set', 'task']
+        """
+        from atinuke_bench.evaluation_folder import finished_evaluations
+
+        from .results import evaluated_scores
+
+        folders = map(self._folder, self._frame.runs.index)
+        return evaluated_scores(
+            (str(folder.path), result) for folder in folders for _, result in finished_evaluations(folder)
+        )
 
     @cached_property
     def gaps(self) -> pd.DataFrame:

@@ -50,6 +50,23 @@ class Predictor:
         with torch_threads(threads):
             return [answer.prediction for answer in self.trained.predict(dict(one) for one in inputs)]
 
+    def probabilities(self, inputs: Iterable[Mapping[str, Any]], *, threads: int = 1) -> list[Any]:
+        """What the head gives to the answers of each input, in their order; ConfigError for a task that has none.
+
+        Of a classification a probability for each label, of choices one for each, by its number, of tags one for each
+        tag at each word, and of spans the most probable ones, as `text`, `start` and `probability`. What was chosen on
+        the selection slice, such as SQuAD's threshold, is in them.
+
+        >>> from atinuke_bench import load, run
+        >>> found = run("glue/sst2", "bilstm", preset="nano", source="microworld", overrides=TINY, wandb="disabled")
+        >>> (found,) = load(found.folder).probabilities([{"sentence1": "A warm and lively film."}])
+        >>> sorted(found), round(sum(found.values()), 6)
+        (['0', '1'], 1.0)
+        """
+        with torch_threads(threads):
+            answers = self.trained.predict((dict(one) for one in inputs), probabilities=True)
+            return [answer.probabilities for answer in answers]
+
 
 def load(folder: Place) -> Predictor:
     """The model of a finished run's folder, or of one that `atinuke-bench export` wrote.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .keywords import names_keywords
 from .shared import Place, data_folder, folders_at, gaps_table, table, torch_threads, warn_of_other_code
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Evaluations:
     gaps: pd.DataFrame = field(repr=False)
 
 
+@names_keywords
 def evaluate(
     runs: Place | Iterable[Place],
     on: Place,
@@ -90,14 +92,19 @@ def evaluate(
 
 def evaluations_of_outcomes(outcomes: Sequence[Outcome]) -> Evaluations:
     """The figures of those runs that were scored, and the reasons of the others."""
-    rows = [row for one in outcomes if one.result is not None for row in _rows(one, one.result)]
     gaps = [(str(one.run.path), one.note) for one in outcomes if one.result is None]
-    return Evaluations(table(rows, _EVALUATED), gaps_table(gaps))
+    scored = [(str(one.run.path), one.result) for one in outcomes if one.result is not None]
+    return Evaluations(evaluated_scores(scored), gaps_table(gaps))
 
 
-def _rows(outcome: Outcome, result: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
+def evaluated_scores(results: Iterable[tuple[str, Mapping[str, Any]]]) -> pd.DataFrame:
+    """The frame `scores` of evaluations, from the folders of runs and what their evaluations came to."""
+    return table([row for folder, result in results for row in _rows(folder, result)], _EVALUATED)
+
+
+def _rows(folder: str, result: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
     own = result["run"]
-    first = (str(outcome.run.path), result["name"], result["task"], own["task"], own["core"], own["core_label"])
+    first = (folder, result["name"], result["task"], own["task"], own["core"], own["core_label"])
     for split, figures in result["scores"].items():
         for metric, value in figures.items():
             is_headline = (split, metric) == (result["split"], result["metric"])
@@ -121,6 +128,7 @@ class Comparisons:
     note: str
 
 
+@names_keywords
 def compare(
     a: Place, b: Place, *, runs: Place = "runs", across: Sequence[str] = (), margin: float | None = None
 ) -> Comparisons:
@@ -163,6 +171,7 @@ class Report:
     gaps: pd.DataFrame = field(repr=False)
 
 
+@names_keywords
 def report(
     runs: Place | Iterable[Place],
     out: Place,

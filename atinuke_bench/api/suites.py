@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .keywords import names_keywords
 from .results import Evaluations, evaluations_of_outcomes
 from .shared import Place, data_folder, torch_threads, warn_of_other_code
 from .training import Run
@@ -53,6 +54,7 @@ class SuiteRuns:
         return iter(self.runs)
 
 
+@names_keywords
 def suite(
     name_or_file: Place,
     *,

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from .cores import register_core
+from .keywords import names_keywords
 from .shared import Place, data_folder, torch_threads, warn_of_other_code
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Run:
         return load(self.folder)
 
 
+@names_keywords
 def run(
     task: Place,
     core: str | type[Core[Any]],
@@ -157,5 +159,5 @@ def _carry_out(config: RunConfig, store: Path, execution: Execution, wandb: str,
     mode = require_wandb_mode(wandb)
     with torch_threads(execution.threads):
         folder, result = execute(config, store, wandb=mode, execution=execution, **asked)
-    warn_of_other_code(folder.path, folder.manifest, result["task"], result["core"], stacklevel=4)
+    warn_of_other_code(folder.path, folder.manifest, result["task"], result["core"], stacklevel=5)
     return Run(folder.path, result, result["core_label"])

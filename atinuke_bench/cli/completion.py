@@ -57,6 +57,12 @@ def one_of(*words: str) -> Callable[[], list[str]]:
     return lambda: list(words)
 
 
+def studies(ctx: typer.Context) -> list[str]:
+    """Those of the store that is on the line, or else of `runs`."""
+    store = Path(ctx.params.get("out") or "runs")
+    return sorted(path.parent.name for path in store.glob("studies/*/study.yaml"))
+
+
 def runs(incomplete: str) -> list[str]:
     """Run folders whose path begins with what is typed, of the store `runs` where nothing is; none of very many."""
     typed = incomplete or "runs/"

@@ -103,6 +103,9 @@ def doctor(as_json: JsonOption = False) -> None:
     from atinuke_bench.console import named_table
 
     for title, part in record.items():
+        if isinstance(part, list):
+            print_parts(named_table(title, {f"{number}.": line for number, line in enumerate(part, start=1)}))
+            continue
         print_parts(named_table(title, part if isinstance(part, dict) else {"": part}))
 
 

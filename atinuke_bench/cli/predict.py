@@ -50,6 +50,10 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document: a list of answers.")] = False,
     as_lines: Annotated[bool, typer.Option("--jsonl", help="Print one JSON object a line.")] = False,
+    probabilities: Annotated[
+        bool,
+        typer.Option("--probabilities", help="Give the probability of each label, choice, tag or span; JSON lines."),
+    ] = False,
     chunk: Annotated[int, typer.Option("--chunk", min=1, help="Lines answered together; 1 answers each at once.")] = 64,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
 ) -> None:
@@ -64,8 +68,10 @@ def predict(
     # Weights answer what the code around them makes of them.
     print_code_note(run, code_record(run), predictor.run.task, predictor.run.core.name)
     with _lines(source) as lines:
-        answers = predictor.stream(_decoded(lines, source or "standard input"), source or "standard input", chunk)
-        for text in _json_list(answers) if as_json else map(_as_json if as_lines else _as_line, answers):
+        name = source or "standard input"
+        answers = predictor.stream(_decoded(lines, name), name, chunk, probabilities=probabilities)
+        form = _as_json if as_lines or probabilities else _as_line
+        for text in _json_list(answers) if as_json else map(form, answers):
             typer.echo(text)
             sys.stdout.flush()
 
@@ -76,7 +82,9 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="New folder to write.")],
     form: Annotated[
         str,
-        typer.Option("--format", help="atinuke-bench: core, head and tokenizer; transformers: the core as a model."),
+        typer.Option(
+            "--format", help="atinuke-bench: core, head, tokenizer; transformers: the core, and a tagger's head."
+        ),
     ] = "atinuke-bench",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")] = False,
 ) -> None:

@@ -52,6 +52,15 @@ class _InOrderOfUse(typer.core.TyperGroup):
         return [name for name in self.order if name in self.commands] + sorted(set(self.commands) - set(self.order))
 
 
+#: Where to begin, below the list of commands.
+FIRST_STEPS = """First steps:
+
+\b
+atinuke-bench suite smoke           seconds, on generated data; then `suite quick`
+atinuke-bench task new FILES...     a task of your own data: docs/own-data.md
+atinuke-bench tasks                 the benchmarks; where their data is: docs/data.md
+"""
+
 app = typer.Typer(
     cls=_InOrderOfUse,
     no_args_is_help=True,
@@ -59,6 +68,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Train, evaluate and compare encoder cores on SQuAD, GLUE, SNLI, coreference and semantic role labelling.",
+    epilog=FIRST_STEPS,
 )
 
 TASK = typer.Option(
@@ -170,6 +180,10 @@ def wandb_mode(mode: str) -> Any:
 
 def on_device(device_tokens: str | None, checkpoint_minutes: float, keeps_texts: bool = False) -> dict[str, Any]:
     """Fields of `Execution` that commands which train have options for; of trials, reports show no examples."""
+    from atinuke_bench.environment import unused_gpu
+
+    if (line := unused_gpu()) is not None:
+        say(f"warning: {line}", err=True)
     return {
         "device_batch_tokens": _device_batch_tokens(device_tokens),
         "checkpoint_minutes": checkpoint_minutes,

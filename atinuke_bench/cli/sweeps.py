@@ -58,7 +58,10 @@ sweeps = typer.Typer(
 )
 app.add_typer(sweeps, name="sweep")
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study in the store.")]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="Name of a study in the store.", autocompletion=completion.studies),
+]
 StorageOption = Annotated[
     str | None,
     typer.Option(
@@ -100,6 +103,27 @@ SpaceOption = Annotated[
         autocompletion=completion.files_of("sweeps"),
     ),
 ]
+AgainstOption = Annotated[
+    str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
+]
+AtMostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at-most",
+        metavar="NAME=NUMBER",
+        help="What a trial may cost: parameters, flops (a token), memory (bytes) or latency (seconds). Repeatable.",
+    ),
+]
+FromOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="STUDY",
+        help="Begin from a study of the store: its trials count as known where they are runs of this study; else its "
+        "best points are tried first. Repeatable.",
+        autocompletion=completion.studies,
+    ),
+]
 FlopsOption = Annotated[
     float | None, typer.Option("--flops", min=0, help="Training operations of all trials, such as 1e15.")
 ]
@@ -119,9 +143,9 @@ def search(
     flops: FlopsOption = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe, random, grid, cmaes or nsga2.")] = "tpe",
     pruner: PrunerOption = None,
-    against: Annotated[
-        str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
-    ] = None,
+    against: AgainstOption = None,
+    at_most: AtMostOption = None,
+    from_: FromOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
@@ -144,6 +168,7 @@ def search(
     """
     from atinuke_bench.config import parse_override
     from atinuke_bench.sweeps.definition import plan_studies
+    from atinuke_bench.sweeps.limits import parse_limits
 
     configs = plan_studies(
         **_task_and_source(task, source, data_dir),
@@ -154,14 +179,14 @@ def search(
         sampler=sampler,
         pruner=pruner,
         against=against,
+        at_most=parse_limits(at_most or []),
+        warm_start=tuple(from_ or ()),
         preset=preset,
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
     )
-    from atinuke_bench.sweeps.opening import create_or_join
-
     execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    studies = [create_or_join(config, out, storage) for config in configs]
+    studies = _made_or_joined(configs, out, storage)
     _print_studies(studies, _carry_out(studies, workers, executor, wandb, execution), as_json)
 
 
@@ -192,6 +217,7 @@ def resume(
     opened = open_study(study, out, storage, data_dir)
     require_current(opened)
     granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
+    _begin([opened], storage)
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
     if changes:
         opened.set_budget(parse(Budget, {**opened.config.budget.model_dump(), **changes}, "budget"))
@@ -200,7 +226,10 @@ def resume(
 
 @sweeps.command(epilog="Example: atinuke-bench sweep show snli-atinuke snli-bilstm")
 def show(
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names of studies in the store.")],
+    studies: Annotated[
+        list[str],
+        typer.Argument(metavar="STUDY...", help="Names of studies in the store.", autocompletion=completion.studies),
+    ],
     storage: StorageOption = None,
     out: OutOption = Path("runs"),
     as_json: JsonOption = False,
@@ -295,6 +324,26 @@ def _template(study: Any, wandb: str, execution: Execution) -> Any:
     )
 
 
+def _made_or_joined(configs: list[Any], out: Path, storage: str | None) -> list[Any]:
+    from atinuke_bench.sweeps.opening import create_or_join
+    from atinuke_bench.sweeps.warm_start import require_sources
+
+    for config in configs:
+        require_sources(config, out, storage)
+    studies = [create_or_join(config, out, storage) for config in configs]
+    _begin(studies, storage)
+    return studies
+
+
+def _begin(studies: list[Any], storage: str | None) -> None:
+    """Give studies what those that they begin from found, unless they have it."""
+    from atinuke_bench.sweeps.warm_start import warm_start
+
+    for study in studies:
+        for taken in warm_start(study, storage):
+            say(f"study {study.config.name}: {taken}", err=True)
+
+
 def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: str, execution: Execution) -> list[Any]:
     """Serve the studies one after the other, each on the whole machine; what each learned."""
     from atinuke_bench.runs.jobs.factory import make_executor
@@ -342,4 +391,4 @@ def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> Non
     for study in studies:
         say(str(study.folder))
     if all(record["best"] is None for record in records):
-        raise ConfigError("no trial is complete; `sweep show --json` gives each trial's reason")
+        raise ConfigError("no trial is complete and within its limits; `sweep show --json` gives each trial's reason")

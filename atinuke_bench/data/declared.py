@@ -12,12 +12,13 @@ import datasets
 
 from atinuke_bench import registry
 from atinuke_bench.config import Declaration, SourceConfig, files_that_fit
+from atinuke_bench.data.addresses import where_from
 from atinuke_bench.data.hold_out import hold_out
 from atinuke_bench.data.records import Numbered, read_table, table_endings
 from atinuke_bench.data.sources import HubDataset, Loaded, load_hub
 from atinuke_bench.data.split_files import SplitFiles
 from atinuke_bench.data.table import Table
-from atinuke_bench.errors import ConfigError, DataError, nearest
+from atinuke_bench.errors import ConfigError, DataError, MissingDataError, nearest
 from atinuke_bench.files import sha256_json
 
 Row = dict[str, Any]
@@ -180,7 +181,7 @@ def folder_of(declaration: Declaration, source: SourceConfig) -> Path:
     if source.kind != "local" or source.data_dir is None:
         raise ConfigError(
             f"task {declaration.name!r} is read from files in a folder: --data-dir DIR or $ATINUKE_DATA; "
-            f"found source {source.kind!r}"
+            f"found source {source.kind!r}{where_from(declaration.task)}"
         )
     inside = source.data_dir / declaration.folder
     return inside if inside.is_dir() else source.data_dir
@@ -205,7 +206,7 @@ def _find(
             near = nearest(Path(pattern).name, [path.name for path in beside])
             why = f"no file in it ends in {' or '.join(endings)}" if folders else "no file is named so"
             hint = f"; nearest: {near!r}" if near and not folders else ""
-            raise DataError(f"splits.{split}: {why}; found {pattern!r:.120}{hint}", path=folder)
+            raise MissingDataError(f"splits.{split}: {why}; found {pattern!r:.120}{hint}", path=folder)
         is_absolute = Path(pattern).is_absolute()
         found |= {str(path if is_absolute else path.relative_to(folder)): path for path in paths}
     return dict(sorted(found.items()))

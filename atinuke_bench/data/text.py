@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import DataError, nearest
+from atinuke_bench.errors import DataError, MissingDataError, nearest
 from atinuke_bench.files import open_regular
 
 _PIECE = 1 << 20
@@ -34,7 +34,7 @@ def require_file(folder: Path, *names: str) -> Path:
     if found := find_copies([folder], names):
         return found[0]
     if not folder.is_dir():
-        raise DataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
+        raise MissingDataError(f"no such folder (looked here for {' or '.join(names)})", path=folder)
     present = sorted(entry.name for entry in folder.iterdir())
     stems = [name.partition(".")[0] for name in names]
     near = next((name for name in present if name.partition(".")[0] in stems), None) or nearest(names[0], present)

@@ -36,6 +36,32 @@ def decode_viterbi(scores: Tensor, mask: Tensor) -> Tensor:
     return _trace_back(best.argmax(dim=2), inside > begin).to(scores.device)
 
 
+@torch.no_grad()
+def tag_marginals(scores: Tensor, mask: Tensor) -> Tensor:
+    """The probability [B, L, T] of each tag at each word, over all allowed sequences; `O` where `mask` is False.
+
+    A sequence's probability grows with the sum of its `scores` [B, L, T], as in `decode_viterbi`. Source: the
+    forward-backward algorithm (Rabiner 1989, section III.A).
+    """
+    begin, inside = _split(scores, mask)  # [L, B, K]
+    num_words, ahead_begin, ahead_inside = len(begin), torch.zeros_like(begin), torch.zeros_like(begin)
+    if num_words == 0:
+        return torch.zeros_like(scores)
+    inside[0] = -torch.inf
+    for t in range(1, num_words):
+        before = torch.logaddexp(begin[t - 1], inside[t - 1])
+        begin[t] += before.logsumexp(dim=1, keepdim=True)
+        inside[t] += before
+    emitted_begin, emitted_inside = _split(scores, mask)
+    for t in range(num_words - 2, -1, -1):
+        anew = (emitted_begin[t + 1] + ahead_begin[t + 1]).logsumexp(dim=1, keepdim=True)
+        ahead_begin[t] = ahead_inside[t] = torch.logaddexp(anew, emitted_inside[t + 1] + ahead_inside[t + 1])
+    begin, inside = begin + ahead_begin, inside + ahead_inside
+    # From places side by side to the numbers of tags: O, then B and I of each label.
+    numbered = torch.stack([begin, inside], dim=3).flatten(2)[:, :, [0, *range(2, 2 * begin.shape[2])]]
+    return numbered.softmax(dim=2).transpose(0, 1)
+
+
 def _split(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Scores of `O` and every `B`, and of every `I`, each [L, B, K]; masked words can only be `O`, at no cost."""
     scores = (

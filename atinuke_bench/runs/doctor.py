@@ -13,6 +13,8 @@ from atinuke_bench import environment
 from atinuke_bench.secrets import shown_url
 
 _CONNECT_SECONDS = 1.0
+#: Bytes; the features of the largest data sets take about a tenth.
+_LITTLE_SPACE = 2_000_000_000
 
 
 def examine() -> dict[str, Any]:
@@ -31,6 +33,7 @@ def examine() -> dict[str, Any]:
         "bfloat16": _bfloat16(),
         "cache": {"folder": shown_url(str(cache)), "bytes": _size(cache), "free_bytes": _free(cache)},
         "data": {"ATINUKE_DATA": None if (data := os.environ.get("ATINUKE_DATA")) is None else shown_url(data)},
+        "faster": _advice(),
         "services": {
             "W&B": _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")),
             "Hugging Face Hub": _reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co")),
@@ -44,6 +47,28 @@ def _bfloat16() -> str:
     if environment.processor_has_bfloat16():
         return "in hardware of the processor; runs use float32 unless training.precision=bfloat16"
     return "emulated; runs use float32"
+
+
+def _advice() -> list[str]:
+    """What would make runs faster on this machine, a line each."""
+    import torch
+
+    found = [line] if (line := environment.unused_gpu()) is not None else []
+    num_cores = os.cpu_count() or 1
+    if not torch.cuda.is_available():
+        if not found:
+            found.append("no GPU was found; `plan SUITE` says beforehand how long a suite takes here")
+        if num_cores > 1:
+            found.append(
+                f"`run` takes one of {num_cores} cores unless --threads or --devices says more; suites take all"
+            )
+        if environment.processor_has_bfloat16():
+            found.append(
+                "--set training.precision=bfloat16 is faster from preset mini on, and slower for smaller cores"
+            )
+    if (free := _free(environment.cache_folder())) is not None and free < _LITTLE_SPACE:
+        found.append("the cache's disk is nearly full: features that it cannot keep are made anew for every run")
+    return found
 
 
 def _reach(url: str) -> str:

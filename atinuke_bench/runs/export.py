@@ -6,7 +6,7 @@ For this package (`atinuke-bench`):
   weights.safetensors  core and head, under their names in the module
   tokenizer.json       the tokenizer
 
-For transformers: config.json, model.safetensors and the tokenizer's files, of the core alone.
+For transformers: config.json, model.safetensors and the tokenizer's files, of the core alone, or of a tagger.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from atinuke_bench.errors import CheckpointError, ConfigError, RunFolderError
 from atinuke_bench.files import file_problem, make_folder, read_json, sha256_file, write_bytes, write_json, write_text
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.bert import bert_config, bert_weights, require_bert
+from atinuke_bench.runs.token_classifier import with_classifier
 from atinuke_bench.source_code import recorded_code
 from atinuke_bench.training.predict import Predictor, build_predictor, load_predictor
 
@@ -157,6 +158,7 @@ def _transformers_writer(predictor: Predictor) -> Callable[[Path], None]:
             assert isinstance(core, AttentionCore), "require_bert comes first"
             config = bert_config(core, core.vocab_size)
             weights = bert_weights(core, has_segments=predictor.task.gives_segments)
+        config, weights = with_classifier(predictor, config, weights)
         write_json(out / ARCHITECTURE, config)
         write_bytes(out / WEIGHTS, save(weights, metadata={"format": "pt"}))
         write_text(out / TOKENIZER, tokenizer.to_str())

@@ -5,6 +5,7 @@ Letters: B rows, T tokens, D hidden size, C classes (1 for a score).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.heads.pooling import pool
+from atinuke_bench.heads.probabilities import softmax
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import Outputs, PairOptions, TaskModel, TaskOptions, options_of
 
@@ -50,15 +52,32 @@ class SentenceModel(TaskModel):
         return SentenceModule(core, run, self.num_outputs, pooling, pair=self.is_pair)
 
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, Any]:
-        logits = np.empty((len(encoded), self.num_outputs), dtype=np.float32)
-        for output in outputs:
-            logits[output["rows"]] = output["logits"]
+        logits = self._logits(outputs, encoded)
         values: list[Any]
         if self.labels is None:
             values = logits[:, 0].astype(float).tolist()
         else:
             values = [self.labels[label] for label in logits.argmax(axis=1)]
         return dict(zip(examples["id"][:], values, strict=True))
+
+    def _logits(self, outputs: Outputs, encoded: Encoded) -> np.ndarray:  # (R, C) float32
+        logits = np.empty((len(encoded), self.num_outputs), dtype=np.float32)
+        for output in outputs:
+            logits[output["rows"]] = output["logits"]
+        return logits
+
+    @property
+    def has_probabilities(self) -> bool:
+        return self.labels is not None
+
+    def probabilities(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig, calibration: Mapping[str, float]
+    ) -> dict[str, dict[str, float]]:
+        """The probability of each label."""
+        assert self.labels is not None, "a score has no probabilities"
+        rows = softmax(self._logits(outputs, encoded))
+        named = (dict(zip(self.labels, row, strict=True)) for row in rows.tolist())
+        return dict(zip(examples["id"][:], named, strict=True))
 
 
 class SentenceModule(TaskModule):

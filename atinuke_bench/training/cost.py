@@ -51,7 +51,12 @@ def training_cost(
 
 def forward_flops(module: TaskModule, rows: Encoded) -> int:
     """Operations of the core's forward pass over every row once, padding left out."""
-    lengths, counts = np.unique(rows.input_lengths, return_counts=True)
+    return flops_of_lengths(module, rows.input_lengths)
+
+
+def flops_of_lengths(module: TaskModule, input_lengths: np.ndarray) -> int:  # (inputs,)
+    """Operations of the core's forward pass over inputs of so many tokens each."""
+    lengths, counts = np.unique(input_lengths, return_counts=True)
     return sum(int(count) * module.core_flops(int(length)) for length, count in zip(lengths, counts, strict=True))
 
 

@@ -43,6 +43,8 @@ class TaskModule(pl.LightningModule):
         self.step_loss = torch.zeros(())
         #: The norm of the last step's gradients before they were clipped, on the device.
         self.gradient_norm = torch.zeros(())
+        #: Whether `outputs` hold the logits, where decoding needs less; set for who asks for probabilities.
+        self.gives_logits = False
         #: How much of a batch is computed at once.
         self.parts = Parts()
 

@@ -44,9 +44,12 @@ class Answer:
 
     id: str
     prediction: Any
+    #: What the head gives to each answer, where it was asked for.
+    probabilities: Any = None
 
     def as_record(self) -> dict[str, Any]:
-        return {"id": self.id, "prediction": self.prediction}
+        record = {"id": self.id, "prediction": self.prediction}
+        return record if self.probabilities is None else {**record, "probabilities": self.probabilities}
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,17 @@ class Predictor:
     #: What was chosen on the selection slice, such as a threshold.
     calibration: Mapping[str, float]
 
-    def stream(self, lines: Iterable[str], path: str | Path = "-", chunk: int = 64) -> Iterator[Answer]:
-        """One answer for every line that is not blank, in their order.
+    def stream(
+        self, lines: Iterable[str], path: str | Path = "-", chunk: int = 64, *, probabilities: bool = False
+    ) -> Iterator[Answer]:
+        """One answer for every line that is not blank, in their order, with `probabilities` if asked for.
 
         `chunk` lines are read before they are answered together, so that memory does not grow with the input.
+        ConfigError where the task has no probabilities.
         DataError names line and field of one that cannot be read, once those before it are answered.
         """
+        if probabilities:
+            self._require_probabilities()
         questions = self._questions(read_records(lines, path, self.task.require("inputs").plain_fields), path)
         problem = None
         while problem is None:
@@ -76,14 +84,26 @@ class Predictor:
                 problem = error
             if not piece:
                 break
-            yield from self._answer(piece)
+            yield from self._answer(piece, probabilities)
         if problem is not None:
             raise problem
 
-    def predict(self, records: Iterable[Record]) -> list[Answer]:
-        """One answer for every record, all of them together; DataError names record and field."""
+    def predict(self, records: Iterable[Record], *, probabilities: bool = False) -> list[Answer]:
+        """One answer for every record, all of them together; DataError names record and field.
+
+        ConfigError where probabilities are asked for and the task has none.
+        """
+        if probabilities:
+            self._require_probabilities()
         questions = list(self._questions(enumerate(records, start=1), "record"))
-        return list(self._answer(questions)) if questions else []
+        return list(self._answer(questions, probabilities)) if questions else []
+
+    def _require_probabilities(self) -> None:
+        if not self.task.model.has_probabilities:
+            raise ConfigError(
+                f"task {self.task.name!r} has no probabilities of its answers; tasks with labels, choices, tags or "
+                "spans of a text have them"
+            )
 
     def _questions(self, numbered: Iterable[tuple[int, Record]], path: str | Path) -> Iterator[Question]:
         inputs, options = self.task.require("inputs"), self.task.options(self.run)
@@ -94,25 +114,47 @@ class Predictor:
             except DataError as error:
                 raise DataError(str(error), path=path, line=number) from error
 
-    def _answer(self, questions: Sequence[Question]) -> Iterator[Answer]:
+    def _answer(self, questions: Sequence[Question], with_probabilities: bool) -> Iterator[Answer]:
         features = self.task.features
         rows = [row for question in questions for row in question.rows]
         examples = Dataset.from_dict({name: [row[name] for row in rows] for name in features}, features)
-        predicted = self.decode(examples, self.encode(examples))
+        encoded = self.encode(examples)
+        outputs = self._outputs(encoded, gives_logits=with_probabilities)
+        predicted = self._decoded(examples, encoded, outputs)
+        given: dict[str, Any] = {}
+        if with_probabilities:
+            given = self.task.model.probabilities(outputs, encoded, examples, self.run, self.calibration)
         for question in questions:
             stored = [self.task.metric.to_stored(predicted[row["id"]]) for row in question.rows]
             id_ = str(question.record.get("id", question.number))
-            yield Answer(id_, self.task.require("inputs").answer(question.record, stored))
+            own = [given.get(row["id"]) for row in question.rows]
+            answer = self.task.require("inputs").answer
+            yield Answer(id_, answer(question.record, stored), answer(question.record, own) if given else None)
 
     def encode(self, examples: Dataset) -> Encoded:
         """Examples in the task's features as rows of the core."""
         return self.task.data.rows(examples, self.tokenizer, self.run)
 
-    @torch.inference_mode()
     def decode(
         self, examples: Dataset, encoded: Encoded, done: Callable[[int], None] = lambda num_rows: None
     ) -> dict[str, Any]:
         """The prediction for each id, as the task's metric takes it; `done` is told how many rows each batch had."""
+        return self._decoded(examples, encoded, self._outputs(encoded, done))
+
+    def _decoded(self, examples: Dataset, encoded: Encoded, outputs: Outputs) -> dict[str, Any]:
+        predicted = self.task.model.decode(outputs, encoded, examples, self.run)
+        return self.task.model.apply_calibration(predicted, self.calibration)
+
+    @torch.inference_mode()
+    def _outputs(
+        self,
+        encoded: Encoded,
+        done: Callable[[int], None] = lambda num_rows: None,
+        *,
+        gives_logits: bool = False,
+    ) -> Outputs:
+        """The raw outputs of all rows, in the order of their batches."""
+        self.module.gives_logits = gives_logits
         budget = 2 * self.run.training.batch_tokens
         sampler = TokenBudgetSampler(encoded.lengths, budget, seed=None, num_inputs=encoded.num_inputs)
         device = next(self.module.parameters()).device
@@ -121,8 +163,7 @@ class Predictor:
             for batch in make_loader(encoded, sampler, device):
                 outputs += self.module.raw_outputs(self.module.feed(batch))
                 done(len(batch["rows"]))
-        predicted = self.task.model.decode(outputs, encoded, examples, self.run)
-        return self.task.model.apply_calibration(predicted, self.calibration)
+        return outputs
 
 
 def load_predictor(folder: RunFolder) -> Predictor:

@@ -13,13 +13,14 @@ from tokenizers import Tokenizer
 
 from atinuke_bench import registry
 from atinuke_bench.config import Pretraining, RunConfig
+from atinuke_bench.data.addresses import where_from
 from atinuke_bench.data.features import Encoded, cached_encoded
 from atinuke_bench.data.hold_out import CUT_VERSION, hold_out, limit_rows
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.data.split_files import some_names
 from atinuke_bench.data.tokenizer import CUT_WORDS_VERSION, cached_tokenizer, fingerprint, has_cut_words
 from atinuke_bench.environment import cache_folder, gpu_has_bfloat16
-from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.errors import ConfigError, DataError, MissingDataError
 from atinuke_bench.files import sha256_json
 from atinuke_bench.run_folder import MOST_UNKNOWN_PERCENT, identity
 from atinuke_bench.source_code import SourceCode, code_of_run, digest_of_task
@@ -261,12 +262,20 @@ def prepare(run: RunConfig, *, predicts_unlabelled: bool = False) -> PreparedRun
             f"training.max_length: {run.core.label()} reads at most {limit} tokens; found {run.training.max_length}; "
             f"nearest: {limit}"
         )
-    loaded = task.data.load(run.source, options)
+    loaded = load_data(run, task)
     _require_labels(task, run, loaded)
     options = task.data.resolve_options(options, loaded)
     run = run.model_copy(update={"options": options.model_dump(mode="json")})
     # Once more, since a task may be made of what its data has, such as its labels.
     return PreparedRun(run, task.for_run(run), loaded, code, predicts_unlabelled)
+
+
+def load_data(run: RunConfig, task: Task) -> Loaded:
+    """A run's data; where none is there, the DataError says where it comes from."""
+    try:
+        return task.data.load(run.source, task.options(run))
+    except MissingDataError as error:
+        raise MissingDataError(f"{error}{where_from(run.task)}") from error
 
 
 def _require_labels(task: Task, run: RunConfig, loaded: Loaded) -> None:

@@ -1,4 +1,4 @@
-"""Progress of one run: a live bar on a terminal, a plain line an epoch elsewhere. Always on standard error."""
+"""Progress of one run: a live bar on a terminal, plain lines elsewhere. Always on standard error."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from atinuke_bench.config import RunConfig
+from atinuke_bench.formatting import duration
+
+#: Off a terminal: seconds of training until a first line says how long it will take, and between later ones.
+_FIRST_SECONDS, _LINE_SECONDS = 10.0, 60.0
 
 
 class RunProgress(pl.Callback):
@@ -28,7 +32,13 @@ class RunProgress(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._started = time.perf_counter()
         self._first_epoch = trainer.current_epoch
-        if not self.console.is_terminal or not trainer.is_global_zero:
+        self._is_quiet = not trainer.is_global_zero
+        self._next_line, self._first_step = self._started + _FIRST_SECONDS, trainer.global_step
+        if self._is_quiet:
+            return
+        if not self.console.is_terminal:
+            left, steps = self.max_epochs - self._first_epoch, f"{int(trainer.num_training_batches):,}"
+            self._print(f"training begins: at most {left} epoch{'s' * (left != 1)} of {steps} steps")
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -48,8 +58,11 @@ class RunProgress(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_index: int
     ) -> None:
+        if self._progress is None:
+            self._line_of_step(trainer)
+            return
         # Reading the loss waits for the device and drawing costs time: a few times a second is enough to look at.
-        if self._progress is None or time.perf_counter() - self._refreshed < 0.25:
+        if time.perf_counter() - self._refreshed < 0.25:
             return
         self._refreshed = time.perf_counter()
         self.loss = float(outputs["loss"])
@@ -67,15 +80,31 @@ class RunProgress(pl.Callback):
             self.best = record["score"]
         if self._progress is not None:
             return
+        self._next_line = time.perf_counter() + _LINE_SECONDS
         done = record["epoch"] + 1
         each = (time.perf_counter() - self._started) / max(1, done - self._first_epoch)
-        self.console.print(
-            f"{self.title}  epoch {done}/{self.max_epochs}  loss {record['loss']:.3f}  "
+        self._print(
+            f"epoch {done}/{self.max_epochs}  loss {record['loss']:.3f}  "
             f"selection {_score_text(record['score'])} (best {_score_text(self.best)})  "
-            f"{record['tokens_per_second']:,.0f} tokens/s  at most {each * (self.max_epochs - done):.0f} s left",
-            highlight=False,
-            soft_wrap=True,
+            f"{record['tokens_per_second']:,.0f} tokens/s  at most {each * (self.max_epochs - done):.0f} s left"
         )
+
+    def _line_of_step(self, trainer: pl.Trainer) -> None:
+        """Off a terminal: how far a long epoch is, and how long all takes at this rate. No loss is read."""
+        now, done = time.perf_counter(), trainer.global_step - self._first_step
+        if self._is_quiet or now < self._next_line or not done:
+            return
+        self._next_line = now + _LINE_SECONDS
+        each, num_steps = (now - self._started) / done, int(trainer.num_training_batches)
+        in_epoch = trainer.global_step - trainer.current_epoch * num_steps
+        left = self.max_epochs * num_steps - trainer.global_step
+        self._print(
+            f"epoch {trainer.current_epoch + 1}/{self.max_epochs}  step {in_epoch:,}/{num_steps:,}  "
+            f"about {duration(each * num_steps)} an epoch, at most {duration(each * left)} left"
+        )
+
+    def _print(self, line: str) -> None:
+        self.console.print(f"{self.title}  {line}", highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._close()

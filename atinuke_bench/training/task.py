@@ -29,10 +29,12 @@ import numpy as np
 from datasets import Dataset, Features
 from pydantic import Field, field_validator
 from tokenizers import Tokenizer
+from torch import nn
 
 from atinuke_bench import registry
 from atinuke_bench.config import Declaration, Frozen, RunConfig, SourceConfig, parse
 from atinuke_bench.core.base import Core
+from atinuke_bench.data.addresses import where_from
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.data.sources import Loaded
 from atinuke_bench.errors import ConfigError
@@ -174,6 +176,28 @@ class TaskModel(ABC):
 
         Every output has `rows`: the row numbers in `encoded` that it belongs to.
         """
+
+    def token_classifier(self, module: Any, run: RunConfig) -> tuple[nn.Linear, tuple[str, ...]] | None:
+        """The linear layer over each token's vector, and the names of its outputs, where the head is no more than that.
+
+        By default None: a head of another kind, which no architecture of transformers has.
+        """
+        return None
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether `probabilities` says how sure the head is of its answers; not by default."""
+        return False
+
+    def probabilities(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig, calibration: Mapping[str, float]
+    ) -> dict[str, Any]:
+        """What the head gives to the answers of each example id, as plain data that a user reads.
+
+        `outputs` are those of a module that `gives_logits`. What was calibrated is in them: the answer is the most
+        probable one, unless a model says otherwise.
+        """
+        raise NotImplementedError
 
     def calibrate(self, examples: Dataset, predictions: Mapping[str, Any], run: RunConfig) -> dict[str, float]:
         """What is chosen on the selection slice from its predictions, such as a threshold; nothing by default.
@@ -318,6 +342,7 @@ def require_data_dir(source: SourceConfig, task: str) -> Path:
     """The folder of the official files; ConfigError when none was given."""
     if source.data_dir is None:
         raise ConfigError(
-            f"task {task!r} from source 'local' needs the folder of its official files: --data-dir DIR or $ATINUKE_DATA"
+            f"task {task!r} from source 'local' needs the folder of its official files: --data-dir DIR or "
+            f"$ATINUKE_DATA{where_from(task)}; generated data needs none: --source microworld"
         )
     return source.data_dir

@@ -6,6 +6,7 @@ T tokens of the longest input, D hidden size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from atinuke_bench.data.batching import input_sizes, padded_length
 from atinuke_bench.data.features import INPUT_LENGTHS, Encoded
 from atinuke_bench.heads.places import true_places
 from atinuke_bench.sentences.model import SentenceModule, SentenceOptions
-from atinuke_bench.tasks.choice.decode import decode_choices
+from atinuke_bench.tasks.choice.decode import choice_probabilities, decode_choices
 from atinuke_bench.training.module import Batch, TaskModule
 from atinuke_bench.training.task import Outputs, TaskModel, options_of
 
@@ -31,6 +32,16 @@ class ChoiceModel(TaskModel):
 
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, Any]:
         return decode_choices(outputs, examples)
+
+    @property
+    def has_probabilities(self) -> bool:
+        return True
+
+    def probabilities(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig, calibration: Mapping[str, float]
+    ) -> dict[str, list[float]]:
+        """The probability of each choice, by its number."""
+        return choice_probabilities(outputs, examples)
 
 
 class ChoiceModule(SentenceModule):

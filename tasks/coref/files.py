@@ -14,7 +14,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.data.conll.read import Document, read_documents
 from atinuke_bench.data.conll.write import begin_line, write_documents
 from atinuke_bench.data.split_files import SplitFiles, choose, look, require_one_language
-from atinuke_bench.errors import DataError
+from atinuke_bench.errors import DataError, MissingDataError
 from atinuke_bench.tasks.coref.clusters import Clusters, as_spans
 from atinuke_bench.tasks.coref.counts import require_few_repeats
 from atinuke_bench.tasks.coref.documents import answered
@@ -68,8 +68,8 @@ def find_files(data_dir: Path) -> SplitFiles:
         require_one_language(found)
         return found
     if not data_dir.is_dir():
-        raise DataError("no such folder", path=data_dir)
-    raise DataError(
+        raise MissingDataError("no such folder", path=data_dir)
+    raise MissingDataError(
         f"no CoNLL-2012 train files; looked in {', '.join(FOLDERS)} for train*_gold_conll, train*_conll or "
         "train*.conll, plain or .gz, and for a folder train with such files",
         path=data_dir,

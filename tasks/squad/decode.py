@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.errors import DivergedError
+from atinuke_bench.heads.probabilities import softmax
 from atinuke_bench.training.task import Outputs
 
 Array = NDArray[Any]
+#: Answers to a question that are listed with their probabilities.
+MOST_SPANS = 10
 
 
 class BestSpans(NamedTuple):
@@ -73,6 +76,65 @@ def decode_spans(
     null_scores = np.full(len(contexts), np.inf)
     np.minimum.at(null_scores, encoded.example_index, start_logits[offsets[:-1]] + end_logits[offsets[:-1]])
     return BestSpans(texts, null_scores - np.where(np.isfinite(highest), highest, 0).astype(np.float64))
+
+
+def probable_spans(
+    encoded: Encoded,
+    start_logits: Array,
+    end_logits: Array,
+    contexts: Sequence[str],
+    null_threshold: float | None,
+    *,
+    max_answer_length: int = 30,
+    most: int = MOST_SPANS,
+) -> list[list[dict[str, Any]]]:
+    """The `most` most probable spans of every question: `text`, `start` in the context, and `probability`.
+
+    The probabilities of all spans that may be answers add up to 1, those that are not listed included; a span that
+    several windows hold has its best score there. With a threshold no answer is one of them (`text` "", no `start`).
+    Arguments and order are those of `decode_spans`, whose answer is the first one.
+    """
+    best = decode_spans(encoded, start_logits, end_logits, contexts, max_answer_length=max_answer_length)
+    question = np.repeat(encoded.example_index, encoded.lengths)  # [P]
+    begins, ends = encoded.host["char_starts"].values, encoded.host["char_ends"].values
+    spans = _all_spans(encoded, start_logits, end_logits, max_answer_length)
+    found = []
+    for number, context in enumerate(contexts):
+        score, first, last = (part[question[spans[1]] == number] for part in spans)
+        order = np.lexsort((last, first, -score))
+        score, places = score[order].astype(np.float64), np.stack([begins[first[order]], ends[last[order]]], axis=1)
+        _, kept = np.unique(places, axis=0, return_index=True)  # the first, and so the best, of the same place
+        kept.sort()
+        score, places = score[kept], places[kept]
+        answers = [(context[slice(*place)], place[0]) for place in places[:most].tolist()]
+        if null_threshold is not None:
+            odds = best.null_odds[number] - null_threshold + (score[0] if len(score) else 0.0)
+            rank = int((score >= odds).sum())
+            score = np.insert(score, rank, odds)
+            answers = [*answers[:rank], ("", None), *answers[rank:]][:most] if rank < most else answers
+        shares = softmax(score) if len(score) else np.ones(1)
+        answers = answers or [("", None)]
+        found.append(
+            [
+                {"text": text, "start": start, "probability": share}
+                for (text, start), share in zip(answers, shares.tolist(), strict=False)
+            ]
+        )
+    return found
+
+
+def _all_spans(encoded: Encoded, starts: Array, ends: Array, max_answer_length: int) -> tuple[Array, Array, Array]:
+    """Score, first and last position of every span that may be an answer."""
+    usable = encoded.ragged["context_mask"].values.astype(bool)
+    window = np.repeat(np.arange(len(encoded)), encoded.lengths)
+    firsts, lasts = [], []
+    for extra in range(min(max_answer_length, encoded.lengths.max())):
+        first = np.arange(len(usable) - extra)
+        first = first[usable[first] & usable[first + extra] & (window[first] == window[first + extra])]
+        firsts.append(first)
+        lasts.append(first + extra)
+    first, last = np.concatenate(firsts), np.concatenate(lasts)
+    return starts[first] + ends[last], first, last
 
 
 def _best_from_each_start(encoded: Encoded, starts: Array, ends: Array, max_answer_length: int) -> tuple[Array, Array]:

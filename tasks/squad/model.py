@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.heads.pooling import pool
-from atinuke_bench.tasks.squad.decode import choose_null_threshold, decode_spans, flat_logits
+from atinuke_bench.tasks.squad.decode import choose_null_threshold, decode_spans, flat_logits, probable_spans
 from atinuke_bench.tasks.squad.files import references
 from atinuke_bench.tasks.squad.metric import SquadAnswer
 from atinuke_bench.tasks.squad.scores import examples_v2
@@ -61,6 +61,23 @@ class SquadModel(TaskModel):
             id_: SquadAnswer(text, text, null_odds)
             for id_, text, null_odds in zip(examples["id"][:], spans.texts, odds, strict=True)
         }
+
+    @property
+    def has_probabilities(self) -> bool:
+        return True
+
+    def probabilities(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig, calibration: Mapping[str, float]
+    ) -> dict[str, list[dict[str, Any]]]:
+        """The most probable answers: `text`, `start` (the character of the context it begins at), `probability`.
+
+        No answer is "" without a `start`, which the calibrated threshold counts for: the first is what is answered.
+        """
+        longest = options_of(run, self.options_class).max_answer_length
+        logits = flat_logits(outputs, encoded)
+        threshold = calibration.get("null_threshold") if self.unanswerable else None
+        found = probable_spans(encoded, *logits, examples["context"][:], threshold, max_answer_length=longest)
+        return dict(zip(examples["id"][:], found, strict=True))
 
     def calibrate(self, examples: Dataset, predictions: Mapping[str, SquadAnswer], run: RunConfig) -> dict[str, float]:
         """The threshold on null odds with the best F1 (v2.0)."""

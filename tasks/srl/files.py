@@ -22,7 +22,7 @@ from atinuke_bench.data.bio import LabelledSpan
 from atinuke_bench.data.conll.read import Predicate, Sentence, read_documents
 from atinuke_bench.data.conll.spans import Argument
 from atinuke_bench.data.split_files import SPLITS, SplitFiles, choose, look, require_one_language
-from atinuke_bench.errors import ConfigError, DataError
+from atinuke_bench.errors import ConfigError, DataError, MissingDataError
 from atinuke_bench.tasks.srl.model import SrlOptions
 from atinuke_bench.tasks.srl.propositions import Propositions, mismatches
 from atinuke_bench.tasks.srl.props import read_aligned_props, read_props, rename_roles, write_props
@@ -152,7 +152,7 @@ def find_corpus(source: SourceConfig) -> SplitFiles:
     folder = require_data_dir(source, "srl")
     found = choose([look_in(folder / place) for place in FOLDERS])
     if found is None:
-        raise DataError(
+        raise MissingDataError(
             "no train split; looked for files named train*_conll, or train*.props with train*.words, plain or .gz, in "
             + ", ".join(FOLDERS),
             path=folder,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +12,22 @@ from atinuke_bench.data.features import Encoded
 
 
 def join_rows(
-    outputs: Iterable[Mapping[str, np.ndarray]], encoded: Encoded, num_sentences: int
-) -> list[NDArray[np.int64]]:
-    """The tag numbers of each sentence's words, each word's from the row that answers it.
+    outputs: Iterable[Mapping[str, np.ndarray]], encoded: Encoded, num_sentences: int, name: str = "tags"
+) -> list[NDArray[Any]]:
+    """The tag numbers of each sentence's words, or what else `name` is of them, each word's from its own row.
 
-    Outputs have `rows` (B) and `tags` (B, W). Where two windows meet in a chunk, its second part may begin with an
-    inside tag, which continues what is before it, if that is of its type.
+    Outputs have `rows` (B) and `tags` (B, W), or other values of words (B, W, …). Where two windows meet in a chunk,
+    its second part may begin with an inside tag, which continues what is before it, if that is of its type.
     """
     first, begin, end = (encoded.fixed[name] for name in ("first_word", "own_begin", "own_end"))
     sizes = np.zeros(num_sentences, dtype=np.int64)
     np.maximum.at(sizes, encoded.example_index, end)
-    numbers = [np.zeros(size, dtype=np.int64) for size in sizes.tolist()]
+    outputs = list(outputs)
+    shape = outputs[0][name].shape[2:] if outputs else ()
+    kind = np.dtype(np.int64) if name == "tags" else outputs[0][name].dtype
+    joined = [np.zeros((size, *shape), dtype=kind) for size in sizes.tolist()]
     for output in outputs:
-        for row, tags in zip(output["rows"].tolist(), output["tags"], strict=True):
+        for row, values in zip(output["rows"].tolist(), output[name], strict=True):
             own = slice(int(begin[row]), int(end[row]))
-            numbers[encoded.example_index[row]][own] = tags[own.start - first[row] : own.stop - first[row]]
-    return numbers
+            joined[encoded.example_index[row]][own] = values[own.start - first[row] : own.stop - first[row]]
+    return joined

@@ -5,7 +5,8 @@ Letters: B rows, T tokens, W words of a row, D hidden size, K tags.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from datasets import Dataset
@@ -16,7 +17,7 @@ from atinuke_bench.config import RunConfig
 from atinuke_bench.core.base import Core
 from atinuke_bench.data.features import Encoded
 from atinuke_bench.heads.pooling import pool_words
-from atinuke_bench.heads.viterbi import decode_viterbi
+from atinuke_bench.heads.viterbi import decode_viterbi, tag_marginals
 from atinuke_bench.tasks.tagging.decode import join_rows
 from atinuke_bench.tasks.tagging.tagset import IGNORED, TagSet
 from atinuke_bench.training.module import Batch, TaskModule
@@ -51,6 +52,24 @@ class TaggingModel(TaskModel):
         tagset, numbers = tagset_of(run), join_rows(outputs, encoded, examples.num_rows)
         return {id_: tagset.decode(own) for id_, own in zip(examples["id"][:], numbers, strict=True)}
 
+    def token_classifier(self, module: Any, run: RunConfig) -> tuple[nn.Linear, tuple[str, ...]]:
+        return module.output, tagset_of(run).names
+
+    @property
+    def has_probabilities(self) -> bool:
+        return True
+
+    def probabilities(
+        self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig, calibration: Mapping[str, float]
+    ) -> dict[str, list[dict[str, float]]]:
+        """The probability of each tag at each word; of chunks in BIO, whatever scheme the corpus writes them in.
+
+        The answer is the most probable sequence as a whole, whose tags need not be the most probable ones of words.
+        """
+        names, words = tagset_of(run).names, join_rows(outputs, encoded, examples.num_rows, "probabilities")
+        named = ([dict(zip(names, word, strict=True)) for word in own.tolist()] for own in words)
+        return dict(zip(examples["id"][:], named, strict=True))
+
 
 class TaggingModule(TaskModule):
     """A linear layer over each word's vector. Where tags name chunks, the best allowed sequence of a row is chosen."""
@@ -80,7 +99,9 @@ class TaggingModule(TaskModule):
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         logits = self.logits(batch)
         if self.is_plain:
-            return {"tags": logits.argmax(dim=2)}  # (B, W)
+            found = {"tags": logits.argmax(dim=2)}  # (B, W)
+            return found | ({"probabilities": logits.softmax(dim=2)} if self.gives_logits else {})
         places = torch.arange(logits.shape[1], device=logits.device)
         is_word = places <= batch["word"].amax(dim=1, keepdim=True)
-        return {"tags": decode_viterbi(logits, is_word)}
+        found = {"tags": decode_viterbi(logits, is_word)}
+        return found | ({"probabilities": tag_marginals(logits, is_word)} if self.gives_logits else {})

@@ -74,6 +74,17 @@ class TagSet:
         """How many numbers there are."""
         return len(self.labels) if self.is_plain else BioTags(self.labels).num_tags
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tag of each number; of chunks as BIO writes it.
+
+        >>> TagSet("bioes", ("LOC", "PER")).names
+        ('O', 'B-LOC', 'I-LOC', 'B-PER', 'I-PER')
+        """
+        if self.is_plain:
+            return self.labels
+        return ("O", *(f"{place}-{label}" for label in self.labels for place in "BI"))
+
     def encode(self, sentences: Sequence[Sequence[str]]) -> NDArray[np.int64]:
         """The number of each word of tagged sentences, one after another; IGNORED where a label is not in the set.
 

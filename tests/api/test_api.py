@@ -128,6 +128,23 @@ def test_mistakes_are_the_errors_of_the_package(beside, call, error, message):
         call()
 
 
+def test_mistakes_are_said_in_the_keywords_of_the_caller(beside, monkeypatch):
+    monkeypatch.delenv("ATINUKE_DATA", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        run("snli", "bilstm")
+    assert "data_dir=DIR or $ATINUKE_DATA" in str(caught.value)
+    assert "source='microworld'" in str(caught.value)
+    assert "--" not in str(caught.value)
+
+
+def test_a_run_of_two_processes_is_that_of_one(beside, folder, tmp_path):
+    found = run("glue/sst2", "bilstm", seed=0, out=tmp_path, devices=2, **NANO)
+    assert found.folder.name == folder.name
+    manifest = read_object(found.folder / "manifest.json")
+    assert manifest["execution"]["devices"] == 2
+    assert found.result["protocol"] == read_object(folder / "result.json")["protocol"]
+
+
 def test_a_predictor_gives_the_stored_predictions_again(beside, folder):
     runs = load_runs(folder)
     known = runs.predictions(split="test").merge(runs.examples(), on=["task", "data", "split", "id"])

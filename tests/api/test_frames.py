@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from atinuke_bench import Runs, load_runs
+from atinuke_bench import Runs, evaluate, load_runs
 from atinuke_bench.api.frames import RUN_COLUMNS
 from atinuke_bench.errors import ConfigError, RunFolderError, UnknownNameError
 from atinuke_bench.run_folder import RunFolder, find_runs
@@ -134,3 +134,13 @@ def test_what_is_damaged_is_a_gap_or_an_error(store, tmp_path):
 def test_places_are_needed():
     with pytest.raises(ConfigError, match="takes the folder of a store"):
         load_runs()
+
+
+def test_evaluations_are_those_that_lie_in_the_folders(store):
+    found = evaluate(store, "shuffled-words")
+    frame = load_runs(store).evaluations
+    assert len(frame) == len(found.scores) == 8
+    order = ["folder", "split", "metric"]
+    pd.testing.assert_frame_equal(
+        frame.sort_values(order, ignore_index=True), found.scores.sort_values(order, ignore_index=True)
+    )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from atinuke_bench.data.bio import BioTags
-from atinuke_bench.heads.viterbi import decode_viterbi
+from atinuke_bench.heads.viterbi import decode_viterbi, tag_marginals
 
 torch.set_num_threads(1)
 
@@ -70,6 +70,22 @@ def test_sums_equal_those_of_dense_viterbi(length: int, num_labels: int) -> None
     for row, decoded in zip(scores, decode_viterbi(scores, full(scores)).tolist(), strict=True):
         assert is_allowed(decoded)
         assert total(row, decoded) == dense_best(row, tags)
+
+
+@pytest.mark.parametrize(("length", "num_labels"), [(1, 2), (2, 1), (4, 2), (3, 0)])
+def test_marginals_are_the_shares_of_all_allowed_paths(length: int, num_labels: int) -> None:
+    tags = tags_of(num_labels)
+    scores = torch.randn(3, length + 2, tags.num_tags, generator=torch.Generator().manual_seed(length))
+    mask = torch.arange(length + 2).expand(3, -1) < length
+    paths = [list(path) for path in itertools.product(range(tags.num_tags), repeat=length) if is_allowed(list(path))]
+    found = tag_marginals(scores, mask)
+    for row, marginals in zip(scores, found, strict=True):
+        shares = torch.tensor([total(row, path) for path in paths]).softmax(dim=0)
+        expected = torch.zeros(length, tags.num_tags)
+        for path, share in zip(paths, shares, strict=True):
+            expected[torch.arange(length), torch.tensor(path)] += share
+        torch.testing.assert_close(marginals[:length], expected)
+    assert torch.equal(found[~mask][:, 0], torch.ones(6))
 
 
 def test_padding_is_outside_and_changes_nothing() -> None:

@@ -127,6 +127,8 @@ class FakeExecutor:
                 "parameters": 1000 * _num_layers(job.run),
                 "training_flops": folder.read_history()[-1]["training_flops"],
                 "forward_flops_per_token": 10.0 * _num_layers(job.run),
+                "peak_memory_bytes": 1_000_000 * _num_layers(job.run),
+                "latency_seconds": 0.001 * _num_layers(job.run),
             },
             "split": "test",
             "metric": "accuracy",

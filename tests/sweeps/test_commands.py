@@ -103,6 +103,40 @@ def test_how_trials_are_carried_out_is_no_part_of_a_study(sweep, tmp_path):
     assert again.executors[-1].executions == []
 
 
+def test_limits_and_the_studies_that_one_begins_from_are_said(sweep):
+    space = ["--space", "optimisation"]
+    assert sweep("snli", *SMALL, *space, "--name", "first", "--trials", 3, "--pruner", "none").status == 0
+    limited = ["--at-most", "latency=0.001", "--pruner", "none"]
+    done = sweep("snli", *SMALL, *space, *limited, "--name", "then", "--from", "first", "--trials", 6, "--seed", 1)
+    assert done.status == 2, done.err  # every played run of two layers takes longer
+    assert "study then: from first: 0 trials known (it has seed 0, not 1), 3 of its best points first" in done.err
+    assert "latency_seconds at most 0.001" in done.err
+    assert "infeasible: latency_seconds 0.002 where at most 0.001 are allowed" in done.err
+    assert "infeasible" in done.out
+    record = json.loads(sweep("show", "then", "--json").out)
+    assert [trial["from"]["as"] for trial in record["trials"][:3]] == ["point"] * 3
+    assert record["best"] is None
+    shown = sweep("snli", *SMALL, *space, "--name", "last", "--from", "first", "--trials", 4, "--pruner", "none")
+    assert shown.status == 0, shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--at-most", "parameter=5"], "no limit 'parameter'; nearest: 'parameters'"),
+        (["--at-most", "parameters=-5"], "a limit is a number above zero; found '-5'"),
+        (["--at-most", "parameters=5"], "nothing in the space is so small"),
+        (["--from", "snli-a"], "no study 'snli-a' in runs/studies"),
+        (["--name", "x", "--from", "x"], "a study does not begin from itself"),
+    ],
+)
+def test_limits_and_studies_that_are_no_use_are_one_line_and_make_no_study(sweep, tmp_path, arguments, said):
+    done = sweep("snli", *SMALL, *arguments)
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert said in done.err
+    assert not list(tmp_path.glob("runs/studies/*/study.yaml"))
+
+
 def test_cores_get_studies_of_their_own_with_the_same_budget(sweep):
     done = sweep("snli", *SMALL, "--cores", "atinuke,bilstm", "--trials", 4, "--json")
     records = json.loads(done.out)["studies"]

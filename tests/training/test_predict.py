@@ -109,6 +109,30 @@ def test_answers_are_those_that_the_run_stored(trained, task):
     assert len({json.dumps(answer.prediction) for answer in answers}) > 1 or task in ("glue/sst2", "squad-v2.0")
 
 
+@pytest.mark.parametrize("task", ["snli", "glue/sst2", "squad-v2.0"])
+def test_the_answer_is_the_most_probable_one(trained, task):
+    folder, examples = trained(task)
+    lines = [json.dumps(record) + "\n" for record in records_of(task, examples)]
+    for answer in load_predictor(folder).stream(lines, chunk=3, probabilities=True):
+        given = answer.as_record()["probabilities"]
+        if task == "squad-v2.0":
+            assert answer.prediction == given[0]["text"]
+            assert 0 < sum(one["probability"] for one in given) <= 1 + 1e-9
+        else:
+            assert answer.prediction == max(given, key=given.get)
+            assert sum(given.values()) == pytest.approx(1)
+    assert_same(load_predictor(folder).predict(list(records_of(task, examples))), stored(folder))
+
+
+@pytest.mark.parametrize("task", ["glue/stsb", "srl", "lm"])
+def test_a_task_without_probabilities_says_so_before_anything_is_read(trained, task):
+    predictor = load_predictor(trained(task)[0])
+    with pytest.raises(ConfigError, match=f"task '{task}' has no probabilities of its answers"):
+        next(predictor.stream(iter(["no json"]), probabilities=True))
+    with pytest.raises(ConfigError, match="has no probabilities"):
+        predictor.predict([], probabilities=True)
+
+
 @pytest.mark.parametrize("task", [task for task in TASKS if task != "lm"])  # texts read together are one stream there
 def test_a_stream_in_pieces_gives_the_same(trained, task):
     folder, examples = trained(task)

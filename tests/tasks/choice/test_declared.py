@@ -6,6 +6,7 @@ import csv
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -47,8 +48,13 @@ def test_a_jsonl_runs_with_every_core(own, make_own, model_folder, tmp_path, cor
     }
     assert contradictions(folder, result) == []
     if core != "majority":
-        answer = load_predictor(folder).predict([{"context": "a", "question": "b", "choices": ["red", "blue", "red"]}])
-        assert answer[0].prediction["text"] == ["red", "blue", "red"][answer[0].prediction["choice"]]
+        questions = [{"context": "a", "question": "b", "choices": list(own)} for own in (["red", "blue", "red"], "ab")]
+        answer, other = load_predictor(folder).predict(questions, probabilities=True)
+        assert answer.prediction["text"] == ["red", "blue", "red"][answer.prediction["choice"]]
+        for one, size in ((answer, 3), (other, 2)):
+            assert len(one.probabilities) == size
+            assert sum(one.probabilities) == pytest.approx(1)
+            assert one.prediction["choice"] == np.argmax(one.probabilities)
 
 
 def test_the_right_choice_is_learned(own, make_own, tmp_path):

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from atinuke_bench.data.features import Ragged
 from atinuke_bench.errors import DivergedError
-from atinuke_bench.tasks.squad.decode import choose_null_threshold, decode_spans
+from atinuke_bench.tasks.squad.decode import choose_null_threshold, decode_spans, probable_spans
 from atinuke_bench.tasks.squad.rows import build_windows
 
 
@@ -77,6 +77,32 @@ def test_decoding_equals_brute_force(rows, seed, num_levels, max_answer_length, 
     null_scores = start_logits[first] + end_logits[first]
     for row, (_, score) in enumerate(expected):
         assert decoded.null_odds[row] == null_scores[encoded.example_index == row].min() - score
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rows=st.lists(contexts, min_size=1, max_size=3),
+    seed=st.integers(0, 10_000),
+    num_levels=st.sampled_from([1, 3, 50]),
+    threshold=st.sampled_from([None, -3.0, 0.0, 2.0]),
+)
+def test_probabilities_of_all_spans_add_up_to_one_and_the_answer_is_first(rows, seed, num_levels, threshold):
+    encoded = rows_of(["a b"] * len(rows), rows, max_length=11, stride=4)
+    logits = logits_of(encoded, seed, num_levels)
+    decoded = decode_spans(encoded, *logits, rows, max_answer_length=4)
+    listed = probable_spans(encoded, *logits, rows, threshold, max_answer_length=4, most=1000)
+    few = probable_spans(encoded, *logits, rows, threshold, max_answer_length=4, most=2)
+    for row, (spans, first) in enumerate(zip(listed, few, strict=True)):
+        shares = [span["probability"] for span in spans]
+        assert sum(shares) == pytest.approx(1)
+        assert shares == sorted(shares, reverse=True)
+        is_empty = threshold is not None and decoded.null_odds[row] > threshold
+        assert spans[0]["text"] == ("" if is_empty else decoded.texts[row])
+        assert spans[:2] == first
+        assert sum(span["start"] is None for span in spans) == (threshold is not None)
+        places = [(span["start"], span["text"]) for span in spans]
+        assert len(set(places)) == len(places)
+        assert all(rows[row].startswith(text, start) for start, text in places if start is not None)
 
 
 def test_rows_in_another_order_are_decoded_alike():

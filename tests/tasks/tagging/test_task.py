@@ -6,7 +6,9 @@ import json
 
 import pandas as pd
 import pytest
+import torch
 
+from atinuke_bench.runs.export import export_run
 from atinuke_bench.runs.recompute import contradictions
 from atinuke_bench.tasks.tagging.columns import Columns
 from atinuke_bench.tasks.tagging.files import TaggingFiles
@@ -44,6 +46,32 @@ def test_it_is_learned(hindi, make_tagging, carry_out):
     answers = predictor.predict([{"words": "मोहन दास नई दिल्ली में"}, {"words": ["राम"]}])
     assert [answer.prediction for answer in answers] == [["B-PER", "I-PER", "B-LOC", "I-LOC", "O"], ["B-PER"]]
     assert next(predictor.stream(["सीता मुंबई में\n"])).prediction == ["B-PER", "B-LOC", "O"]
+    (answer,) = predictor.stream(["मोहन दास नई दिल्ली में\n"], probabilities=True)
+    assert [max(word, key=word.get) for word in answer.probabilities] == answer.prediction
+    assert [sum(word.values()) for word in answer.probabilities] == pytest.approx([1] * 5)
+    assert answer.probabilities[0]["I-PER"] == 0  # which may not be first
+
+
+@pytest.mark.parametrize("core", ["transformer", "bert", "roberta"])
+def test_a_tagger_is_exported_with_its_head(hindi, make_tagging, carry_out, model_folder, tmp_path, core):
+    transformers = pytest.importorskip("transformers", reason="needs the extra 'pretrained'")
+    changes = {"training__max_epochs": 1, "options__pooling": "first"}
+    if core == "transformer":
+        run = make_tagging(hindi / "hindi.yaml", core, core__positions="learned", core__norm="post", **changes)
+    else:
+        run = make_tagging(hindi / "hindi.yaml", "pretrained", core__model=str(model_folder(core)), **changes)
+    _, folder, _ = carry_out(run)
+    export_run(folder, tmp_path / "model", "transformers")
+    model = transformers.AutoModelForTokenClassification.from_pretrained(tmp_path / "model").eval()
+    assert model.config.label2id == {"O": 0, "B-LOC": 1, "I-LOC": 2, "B-PER": 3, "I-PER": 4}
+    predictor = load_predictor(folder)
+    ids = torch.tensor([predictor.tokenizer.encode("मोहन दास दिल्ली").ids])
+    with torch.inference_mode():
+        ours = predictor.module.output(predictor.module.core(ids, torch.ones_like(ids, dtype=torch.bool)))
+        theirs = model(input_ids=ids).logits
+    torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
+    bare = transformers.AutoModel.from_pretrained(tmp_path / "model", add_pooling_layer=False)  # the core alone
+    assert set(bare.state_dict()) == {name.partition(".")[2] for name in model.state_dict() if "classifier" not in name}
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "bioes"])
