@@ -15,13 +15,12 @@ from atinuke_bench.console import (
     fitted,
     named_table,
     result_row,
-    retrained_table,
     score_tables,
     seed_rows,
-    study_tables,
     suite_table,
     without_last_columns,
 )
+from atinuke_bench.study_tables import retrained_table, study_tables
 
 
 def lines(*tables):

@@ -33,12 +33,12 @@ importance        null with `importance_note`, the reason (too few complete tria
                    "intervals": {path: [low, high]}: 95 %, by the bootstrap over trials, "shown": {path: bool},
                    "pairs": [{"x", "y", "share": what they do together beyond each alone, "interval", "shown"}], the
                    largest first, "unexplained": the share of no effect, which with the others makes 1,
-                   "predicted": share of the variance that is foretold of each trial by all others,
                    "resamples", "trials": how many trials it is from}
 effects           null as importance is, or {path: {"values": [...], "mean", "low", "high": [score of each value, over
                   the rest of the space, with its 95 % band], "where": share of the space in which it has a value,
                   "best": the value with the best mean, "preference": bool, "good": [[low, high], ...] of a range,
-                  [choice, ...] of choices: what is not shown worse than `best`; null without a preference}}
+                  [choice, ...] of choices: what is not shown worse than `best`; null without a preference,
+                  "is_good": [bool of each value]: the same; false of all without a preference}}
 advice            [{"parameter": path, "text": importance and good values in a sentence}], the most important first
 expected_best     null with `expected_best_note`, the reason (trials that depend on each other), or the best score to
                   expect of n trials: {"estimator": "unbiased", "trials": [n, ...], "training_flops": [mean spent for n

@@ -45,13 +45,10 @@ def notes(trials: Sequence[Record], importance: Record | None) -> list[str]:
         )
     if states["failed"]:
         found.append(f"{states['failed']} trials failed and are left out.")
-    if importance is None:
-        return found
-    if importance["predicted"] <= 0:
-        found.append("No trial's score is foretold by the others: they are too few, or differ by chance alone.")
-    else:
+    if importance is not None:
         found.append(
-            f"{_percent(importance['predicted'])} % of the variance of scores is foretold of each trial by the others."
+            f"{_percent(importance['unexplained'])} % of the variance of scores is noise, or what three parameters do "
+            "together."
         )
     return found
 

@@ -102,7 +102,7 @@ def _resampled(surface: Surface, axes: Axes, rng: np.random.Generator) -> Any:
         times = np.bincount(rng.integers(0, count, count), minlength=count)
         chosen = np.flatnonzero(times)
         one = surface.refitted(chosen, times[chosen].astype(float), steps)
-        yield Drawn(_shares(one, axes), [one.level + effect for effect in one.drawn_effects(rng)])
+        yield Drawn(_shares(one, axes), [one.drawn_level(rng) + effect for effect in one.drawn_effects(rng)])
 
 
 def _shares(surface: Surface, axes: Axes) -> Floats:
@@ -136,7 +136,6 @@ def _importance(surface: Surface, axes: Axes, resampled: Floats) -> Record:
         "shown": {paths[at]: bool(low[at] >= LEAST_SHARE) for at in order},
         "pairs": sorted(pairs, key=lambda pair: -pair["share"]),
         "unexplained": float(1 - shares.sum()),
-        "predicted": surface.predicted(),
         "resamples": RESAMPLES,
         "trials": len(surface.scores),
     }
@@ -163,6 +162,7 @@ def _effect(
         "best": axis.values[best],
         "preference": prefers,
         "good": _good(axis, is_worse) if prefers else None,
+        "is_good": [bool(prefers and not worse) for worse in is_worse],
     }
 
 

@@ -88,6 +88,11 @@ class Surface:
             for i, j in combinations(range(len(rows)), 2)
         }
 
+    def drawn_level(self, rng: np.random.Generator) -> float:
+        """The level, drawn from what the trials leave open of it."""
+        left = _LEVEL - _LEVEL**2 * cho_solve(self._solved[0], np.ones(len(self.scores))).sum()
+        return self.level + float(np.sqrt(max(left, 0.0)) * rng.standard_normal())
+
     def drawn_effects(self, rng: np.random.Generator) -> list[Floats]:
         """Each parameter's effect, drawn from what the trials leave open of it."""
         drawn = []
@@ -98,12 +103,6 @@ class Surface:
             values, vectors = np.linalg.eigh(left)
             drawn.append(mean + vectors @ (np.sqrt(np.maximum(values, 0)) * rng.standard_normal(len(values))))
         return drawn
-
-    def predicted(self) -> float:
-        """Share of the scores' variance that is foretold of each trial by all others; below 0 where none is."""
-        factor, solved = self._solved
-        errors = solved / np.diag(cho_solve(factor, np.eye(len(solved))))
-        return float(1 - np.mean(errors**2) / np.mean(self.scores**2))
 
     def of_all(self, places: Floats, scores: Floats) -> Surface:
         """The surface with these amounts and all of some trials, of which it was fitted to a part."""
