@@ -80,7 +80,7 @@ def _advice(record: Record) -> Table | None:
     if record["importance"] is None:
         return named_table(title, {"not computed": record["importance_note"]})
     table = named_table(title, {one["parameter"]: one["text"] for one in record["advice"]})
-    table.caption, table.caption_justify = escape("\n".join(record["notes"])), "left"
+    table.caption, table.caption_justify = "\n".join(map(escape, record["notes"])), "left"
     return table
 
 

@@ -106,11 +106,9 @@ def importance_table(studies: Sequence[Study]) -> Table | None:
     if not rows:
         return None
     data = pd.DataFrame(rows)
-    said = [
-        text or number(100 * share, 1, unit=" % of the variance")
-        for text, share in zip(data["says"], data["importance"], strict=True)
-    ]
-    shown = data[["study", "hyper-parameter"]].assign(**{"what the trials say": said})
+    # The parameter begins the sentence: on a narrow screen two columns fit, and three do not.
+    said = [_sentence(row) for row in rows]
+    shown = data[["study"]].assign(**{"what the trials say of each hyper-parameter": said})
     own = [f"{study.name}: {note}" for study in studies for note in study.insight.get("notes") or []]
     return Table(
         "importance",
@@ -120,6 +118,11 @@ def importance_table(studies: Sequence[Study]) -> Table | None:
         (_HOW_TO_READ, *own),
         section="studies",
     )
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    says = row["says"] or number(100 * row["importance"], 1, unit=" % of the variance")
+    return says if row["hyper-parameter"] == MISSING else f"{row['hyper-parameter']}: {says}"
 
 
 def _importance_rows(study: Study) -> list[dict[str, Any]]:

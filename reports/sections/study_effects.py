@@ -121,9 +121,10 @@ def _draw_effect(axes: Axes, path: str, effect: Mapping[str, Any], places: Seque
     tip(marks, *texts)
     ground = axes.get_xaxis_transform()
     for first, last in _stretches(good):
-        # A single value has some width too.
         reach = (x[first], x[last]) if is_range else (x[first] - 0.3, x[last] + 0.3)
         axes.plot(reach, (0.015, 0.015), color=_GREEN, lw=4, solid_capstyle="projecting", transform=ground)
+        if reach[0] == reach[1]:  # a line without length is not drawn
+            axes.plot(reach[:1], (0.015,), "s", color=_GREEN, ms=5, transform=ground)
 
 
 def _stretches(good: np.ndarray) -> list[tuple[int, int]]:

@@ -40,8 +40,8 @@ def notes(trials: Sequence[Record], importance: Record | None) -> list[str]:
     found = []
     if states["pruned"]:
         found.append(
-            f"{states['pruned']} trials were stopped early and are left out, so that values which were stopped often "
-            "look better than they are."
+            f"{states['pruned']} of {len(trials)} trials were stopped early and are left out, so that values which "
+            "were stopped often look better than they are; with pruner none all count."
         )
     if states["failed"]:
         found.append(f"{states['failed']} trials failed and are left out.")
