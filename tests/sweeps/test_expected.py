@@ -29,9 +29,9 @@ def test_both_are_as_counted_by_hand():
 
 
 def test_thousands_of_trials_are_no_overflow():
-    found = unbiased(np.arange(3000.0), 3000)
+    found = unbiased(np.arange(1500.0), 1500)
     assert np.isfinite(found).all()
-    assert found[[0, -1]] == pytest.approx([1499.5, 2999])
+    assert found[[0, -1]] == pytest.approx([749.5, 1499])
 
 
 def test_intervals_hold_the_mean_of_one_trial_as_often_as_they_say():

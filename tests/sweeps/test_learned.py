@@ -41,7 +41,7 @@ def planted(seed, num=50, noise=0.5, score=None, sign=1):
 def peak(params):
     """Best at a rate of 1e-3, better with depth, worse for y, rising with what only x has; nothing of `NULL`."""
     off = math.log10(params[RATE]) + 3
-    score = 70 - 8 * off**2 + params[DEPTH] - 3 * (params[KIND] == "y")
+    score = 70 - 12 * off**2 + params[DEPTH] - 3 * (params[KIND] == "y")
     return score + 4 * params.get(INNER, 0.5)
 
 
@@ -59,8 +59,8 @@ def test_parameters_are_ranked_and_what_does_nothing_is_not_shown(seed):
         assert 0 <= low <= share <= high <= 1
     shares = [*importance["values"].values(), *(pair["share"] for pair in importance["pairs"])]
     assert sum(shares) + importance["unexplained"] == pytest.approx(1)
-    # The truth, over the space: rate 64 Var(u^2), depth 5.25, kind 9 * 2/9.
-    true = {RATE: 64 * 4 / 45, DEPTH: 5.25, KIND: 2.0}
+    # The truth, over the space: rate 144 Var(u^2), depth 5.25, kind 9 * 2/9.
+    true = {RATE: 144 * 4 / 45, DEPTH: 5.25, KIND: 2.0}
     total = sum(true.values()) + 16 / 12 / 3 + 0.25
     for path, variance in true.items():
         assert importance["values"][path] == pytest.approx(variance / total, abs=0.12)
