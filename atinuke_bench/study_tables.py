@@ -88,7 +88,7 @@ def _expected_best(record: Record) -> Table | None:
     """The best score to expect of 1, 2, 5, 10 ... trials; where that cannot be said, why."""
     if record["best"] is None:
         return None
-    title, found = f"\n{record['study']}: best {record['metric']} to expect of trials", record["expected_best"]
+    title, found = f"\n{record['study']}: best {record['metric']} to expect", record["expected_best"]
     if found is None:
         return named_table(title, {"not computed": record["expected_best_note"]})
     rows = {}
@@ -97,7 +97,7 @@ def _expected_best(record: Record) -> Table | None:
             low, high = found["low"][place], found["high"][place]
             known = "" if low is None else f" [{low:.2f}, {high:.2f}]"
             spent = f"{found['training_flops'][place]:.3g} training FLOPs"
-            rows[f"{trials}"] = f"{found['mean'][place]:.2f}{known}, {spent}"
+            rows[f"{trials} trial{'s' * (trials > 1)}"] = f"{found['mean'][place]:.2f}{known}, {spent}"
     return named_table(title, rows)
 
 
