@@ -90,7 +90,7 @@ def interval(bounds: Sequence[float] | None) -> str:
 
 def result_row(results: Iterable[Record]) -> Table:
     """One row a run: score, interval, parameters, tokens per second, seconds."""
-    table = _table("task", "core", "seed", "split", "metric")
+    table = headed_table("task", "core", "seed", "split", "metric")
     for heading in ("score", "95 % interval", "parameters", "tokens/s", "seconds"):
         table.add_column(heading, justify="right")
     for result in results:
@@ -113,7 +113,7 @@ def result_row(results: Iterable[Record]) -> Table:
 
 def listed_runs(rows: Iterable[Record]) -> Table:
     """One row a run of a store, finished or not."""
-    table = _table("task", "core", "seed", "state", "split", "metric")
+    table = headed_table("task", "core", "seed", "state", "split", "metric")
     table.add_column("score", justify="right")
     table.add_column("epochs", justify="right")
     table.add_column("seconds", justify="right")
@@ -139,7 +139,7 @@ def evaluation_rows(found: Iterable[tuple[Record, Record]]) -> Table:
 
     `found` are results of evaluations, each with its run's result.
     """
-    table = _table("test set", "task", "core", "seed", "split", "metric")
+    table = headed_table("test set", "task", "core", "seed", "split", "metric")
     for heading in ("score", "95 % interval", "own test", "drop"):
         table.add_column(heading, justify="right")
     for evaluation, result in found:
@@ -169,7 +169,7 @@ def suite_table(outcomes: Iterable[tuple[str, Record]]) -> Table:
         scores = cells.setdefault((result["task"], result["split"] or MISSING, result["metric"]), {})
         if result["score"] is not None:
             scores.setdefault(variant, []).append(result["score"])
-    table = _table("task", "split", "metric")
+    table = headed_table("task", "split", "metric")
     table.caption = note.caption
     for variant in headings:
         table.add_column(escape(variant), justify="right")
@@ -197,7 +197,7 @@ def comparison_rows(records: Iterable[Record]) -> Table:
     """
     records = list(records)
     narrow = ["90 % interval"] if any("margin" in record for record in records) else []
-    table = _table("task", "A", "B")
+    table = headed_table("task", "A", "B")
     for heading in ("score A", "score B", "difference", "95 % interval", *narrow, "p corrected"):
         table.add_column(heading, justify="right")
     table.add_column("A is")
@@ -223,7 +223,7 @@ def _said(record: Record) -> str:
 
 def seed_rows(records: Iterable[Record]) -> Table:
     """Two sides seed by seed: the difference and p values of tests of two models; last, the interval over all seeds."""
-    table = _table("task", "A", "B", "seed")
+    table = headed_table("task", "A", "B", "seed")
     for heading in ("difference", "McNemar p", "randomisation p", "bootstrap p", "hierarchical 95 % interval"):
         table.add_column(heading, justify="right")
     for record in records:
@@ -244,7 +244,7 @@ def score_tables(title: str, record: Record) -> list[Table]:
     tables = [named_table(title, single)] if single else []
     if parts:
         columns = list(next(iter(parts.values())))
-        table = _table("" if single else title, *columns)
+        table = headed_table("" if single else title, *columns)
         for column in table.columns[1:]:
             column.justify = "right"
         for name, values in parts.items():
@@ -265,95 +265,6 @@ def named_table(title: str, record: Record) -> Table:
     return table
 
 
-def study_tables(records: Sequence[Record]) -> list[Table]:
-    """Studies in a row each; then, of each, its best trials, and what mattered."""
-    overview = _table("study", "core", "metric")
-    has_limits = any(trial["state"] == "infeasible" for record in records for trial in record["trials"])
-    infeasible = ["infeasible"] if has_limits else []
-    for heading in ("best", "trials", "pruned", "failed", *infeasible, "seconds", "training FLOPs", "parameters"):
-        overview.add_column(heading, justify="right")
-    for record in records:
-        trials = {trial["number"]: trial for trial in record["trials"]}
-        states = [trial["state"] for trial in record["trials"]]
-        best = trials.get(record["best"])
-        overview.add_row(
-            *(escape(record[name]) for name in ("study", "core", "metric")),
-            number(best and best["score"]),
-            number(record["spent"]["trials"], 0),
-            number(states.count("pruned"), 0),
-            number(states.count("failed"), 0),
-            *([number(states.count("infeasible"), 0)] if has_limits else []),
-            number(record["spent"]["seconds"], 1),
-            f"{record['spent']['training_flops']:.3g}",
-            number(best and best["parameters"], 0),
-        )
-    return [overview, *(table for record in records for table in (_best_trials(record), _importance(record)) if table)]
-
-
-def retrained_table(record: Record) -> list[Table]:
-    """The best trials of a study on fresh seeds."""
-    table = _table("trial")
-    for heading in ("score in the study", "fresh seeds", "evaluated"):
-        table.add_column(heading, justify="right")
-    table.add_column("on", no_wrap=True)
-    table.add_column("config")
-    for entry in record["trials"]:
-        table.add_row(
-            str(entry["number"]),
-            number(entry["score_in_study"]),
-            *(_mean_of(entry[name]) for name in ("selection", "evaluated")),
-            escape(f"{entry['split']} {entry['metric']}"),
-            escape(_config(entry["config"])),
-        )
-    return [table]
-
-
-def _best_trials(record: Record, count: int = 5) -> Table | None:
-    sign = -1 if record["higher_is_better"] else 1
-    complete = [trial for trial in record["trials"] if trial["state"] == "complete"]
-    if not complete:
-        return None
-    table = _table()
-    table.title, table.title_justify = f"\n{escape(record['study'])}: best trials", "left"
-    for heading in ("trial", f"selection {record['metric']}", "parameters", "training FLOPs"):
-        table.add_column(escape(heading), justify="right")
-    table.add_column("config")
-    for trial in sorted(complete, key=lambda trial: (sign * trial["score"], trial["number"]))[:count]:
-        table.add_row(
-            escape(_trial_name(trial)),
-            number(trial["score"]),
-            number(trial["parameters"], 0),
-            f"{trial['training_flops']:.3g}",
-            escape(_config(trial["config"])),
-        )
-    return table
-
-
-def _trial_name(trial: Record) -> str:
-    """A trial's number, and where its outcome or its values are from."""
-    match trial.get("from"):
-        case {"study": study, "number": number, "as": use}:
-            return f"{trial['number']} ({'known from' if use == 'known' else 'point of'} {study} #{number})"
-    return str(trial["number"])
-
-
-def _importance(record: Record) -> Table | None:
-    if record["importance"] is None:
-        return None
-    shares = record["importance"]["values"]
-    return named_table(f"\n{record['study']}: importance", shares)
-
-
-def _config(values: Record) -> str:
-    shown = ((path, f"{value:.4g}" if isinstance(value, float) else value) for path, value in values.items())
-    return "  ".join(f"{path.split('.')[-1]}={value}" for path, value in shown)
-
-
-def _mean_of(summary: Record) -> str:
-    deviation = "" if summary["deviation"] is None else f" ± {summary['deviation']:.2f}"
-    return f"{number(summary['mean'])}{deviation} (n={summary['count']})"
-
-
 def _note_source(table: Table, result: Record) -> None:
     """Caption a table that holds a score on generated data."""
     if result.get("protocol", {}).get("source") == "microworld":
@@ -369,7 +280,7 @@ def _mean(scores: list[float]) -> str:
 
 def diagnosis_rows(found: Iterable[tuple[Any, Sequence[Any]]]) -> Table:
     """One row a run: what its findings are called, by how much they matter."""
-    table = _table("task", "core", "seed")
+    table = headed_table("task", "core", "seed")
     for heading in ("serious", "warning", "note"):
         table.add_column(heading)
     for run, findings in found:
@@ -385,7 +296,7 @@ def diagnosis_rows(found: Iterable[tuple[Any, Sequence[Any]]]) -> Table:
 
 def rate_rows(rates: Iterable[Any]) -> Table:
     """One row a learning rate: the loss at the begin and at the end of a short training."""
-    table = _table("learning rate")
+    table = headed_table("learning rate")
     for heading in ("first loss", "last loss"):
         table.add_column(heading, justify="right")
     for one in rates:
@@ -393,7 +304,8 @@ def rate_rows(rates: Iterable[Any]) -> Table:
     return table
 
 
-def _table(*headings: str) -> Table:
+def headed_table(*headings: str) -> Table:
+    """An empty table with columns that are never broken."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, no_wrap=True)

@@ -1,6 +1,6 @@
-"""What the JSON files of a store must hold to be used: results, failures, epochs, suites, studies.
+"""What the JSON files of a store must hold to be used: results, failures, epochs, suites.
 
-What else they hold is kept, so that files of later versions are read.
+Those of studies are in `study_records.py`. What else they hold is kept, so that files of later versions are read.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ Place = Annotated[str, AfterValidator(_as_place)]
 Figure = float | None
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     """Base of records that programs wrote: numbers are numbers, and fields of later versions are no mistake."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
-class ProtocolRecord(_Record):
+class ProtocolRecord(Record):
     """What a result says of how it was measured; a task may add fields."""
 
     source: str
@@ -59,7 +59,7 @@ def cut_or_own(protocol: Mapping[str, Any]) -> str:
     return "cut data" if used < num_train else "own data"
 
 
-class SelectionRecord(_Record):
+class SelectionRecord(Record):
     """How the epoch was chosen, and what was calibrated on the way."""
 
     score: Figure = None
@@ -67,7 +67,7 @@ class SelectionRecord(_Record):
     calibration: dict[str, float] = Field({})
 
 
-class CostRecord(_Record):
+class CostRecord(Record):
     """What a run took; each where it could be measured."""
 
     parameters: Figure = None
@@ -84,7 +84,7 @@ class CostRecord(_Record):
     attention_kernel: str | None = None
 
 
-class ResultRecord(_Record):
+class ResultRecord(Record):
     """A finished run. Scores are by split and figure; slices by split, slice, label and figure."""
 
     task: str
@@ -108,7 +108,7 @@ class ResultRecord(_Record):
     artefacts: dict[str, str] = Field({})
 
 
-class EvaluatedRunRecord(_Record):
+class EvaluatedRunRecord(Record):
     """The run that was scored on other data, and the SHA-256 of the weights that it had."""
 
     task: str
@@ -120,7 +120,7 @@ class EvaluatedRunRecord(_Record):
     tokenizer: str
 
 
-class EvaluationRecord(_Record):
+class EvaluationRecord(Record):
     """`evaluations/<name>/result.json`. Scores and slices are as those of a result."""
 
     name: str
@@ -140,7 +140,7 @@ class EvaluationRecord(_Record):
     artefacts: dict[str, str]
 
 
-class FailureRecord(_Record):
+class FailureRecord(Record):
     """Why a run has no result."""
 
     # Its values are texts in a file.
@@ -148,7 +148,7 @@ class FailureRecord(_Record):
     message: str
 
 
-class NoteRecord(_Record):
+class NoteRecord(Record):
     """`.wandb.json`: what W&B is to know of a run and the run's own files do not say."""
 
     identity: str
@@ -158,7 +158,7 @@ class NoteRecord(_Record):
     is_under_way: bool
 
 
-class EpochRecord(_Record):
+class EpochRecord(Record):
     """A line of `history.jsonl`."""
 
     epoch: int
@@ -166,7 +166,7 @@ class EpochRecord(_Record):
     score: Figure = None
 
 
-class HeadRecord(_Record):
+class HeadRecord(Record):
     """How much an attention head matters: gradient of the loss in its gate, and what the score loses without it."""
 
     layer: int = Field(ge=0)
@@ -183,7 +183,7 @@ class HeadRecord(_Record):
     entropy: Figure = None
 
 
-class PatternRecord(_Record):
+class PatternRecord(Record):
     """How much an attention head looks at tokens in some relation to the one that asks."""
 
     layer: int = Field(ge=0)
@@ -196,7 +196,7 @@ class PatternRecord(_Record):
     p_corrected: Figure = None
 
 
-class HeadSliceRecord(_Record):
+class HeadSliceRecord(Record):
     """What a slice loses without an attention head."""
 
     layer: int = Field(ge=0)
@@ -212,7 +212,7 @@ class HeadSliceRecord(_Record):
     p_corrected: Figure = None
 
 
-class CurvePointRecord(_Record):
+class CurvePointRecord(Record):
     """The score with so many attention heads, by importance and in random orders, and what they cost."""
 
     kept: int
@@ -226,7 +226,7 @@ class CurvePointRecord(_Record):
     flops_per_token: float
 
 
-class PruningRecord(_Record):
+class PruningRecord(Record):
     """A pruning curve; `gain` is how much better the order by importance is than random ones."""
 
     num_orders: int
@@ -236,7 +236,7 @@ class PruningRecord(_Record):
     gain_high: Figure = None
 
 
-class AttentionRecord(_Record):
+class AttentionRecord(Record):
     """`attention/<split>.json`."""
 
     task: str
@@ -261,7 +261,7 @@ class AttentionRecord(_Record):
     notes: list[str] = Field([])
 
 
-class SuiteCellRecord(_Record):
+class SuiteCellRecord(Record):
     """A run in the record of a suite; its folder is relative to the store."""
 
     task: str
@@ -271,117 +271,22 @@ class SuiteCellRecord(_Record):
     in_grid: bool = True
 
 
-class SuiteColumnRecord(_Record):
+class SuiteColumnRecord(Record):
     """A column of a suite: its level of each factor in a factorial, the column that it is on fewer examples."""
 
     levels: dict[str, str] = Field({})
     part_of: str | None = None
 
 
-class SuiteAsReadRecord(_Record):
+class SuiteAsReadRecord(Record):
     """The suite that a record is of, as it was read."""
 
     cores: dict[str, SuiteColumnRecord] = Field({})
 
 
-class SuiteRecord(_Record):
+class SuiteRecord(Record):
     """`suites/<name>.json`."""
 
     name: str
     suite: SuiteAsReadRecord = Field(SuiteAsReadRecord())
     cells: list[SuiteCellRecord]
-
-
-class TrialRecord(_Record):
-    """A trial in `insight.json`."""
-
-    number: int
-    state: str
-    score: Figure = None
-    objectives: list[Figure] | None = None
-    params: dict[str, Any] = Field({})
-    config: dict[str, Any] = Field({})
-    seconds: Figure = None
-    training_flops: Figure = None
-    parameters: Figure = None
-    forward_flops_per_token: Figure = None
-    folder: Place | None = None
-
-
-class StudyPoint(_Record):
-    """A trial in a study's history or front."""
-
-    number: int
-    score: Figure = None
-    best: Figure = None
-    cost: Figure = None
-    trials: Figure = None
-    seconds: Figure = None
-    training_flops: Figure = None
-
-
-class ContourRecord(_Record):
-    """Scores over two parameters."""
-
-    x: str
-    y: str
-    points: list[list[Figure]]
-
-
-class ObjectiveRecord(_Record):
-    """What a study optimises."""
-
-    name: str
-
-
-class ImportanceRecord(_Record):
-    """The share of each parameter in the variance of the score."""
-
-    values: dict[str, float]
-
-
-class InsightRecord(_Record):
-    """`studies/<name>/insight.json`."""
-
-    study: str
-    task: str
-    core: str
-    metric: str
-    preset: str | None = None
-    comparison: str | None = None
-    higher_is_better: bool
-    objectives: list[ObjectiveRecord] = Field([])
-    parameters: dict[str, dict[str, Any]] | None = None
-    trials: list[TrialRecord]
-    best: int | None = None
-    spent: dict[str, float] | None = None
-    history: list[StudyPoint]
-    importance: ImportanceRecord | None = None
-    slices: dict[str, list[list[Any]]]
-    contours: list[ContourRecord] = Field([])
-    pareto: list[StudyPoint]
-
-
-class MeanRecord(_Record):
-    """Scores of fresh seeds."""
-
-    mean: Figure
-    deviation: Figure
-    count: int
-
-
-class RivalRecord(_Record):
-    """One of the best trials in `best.json`, on fresh seeds."""
-
-    number: int
-    score_in_study: Figure
-    selection: MeanRecord
-    evaluated: MeanRecord
-    folders: list[Place]
-    config: dict[str, Any] = Field({})
-
-
-class BestRecord(_Record):
-    """`studies/<name>/best.json`."""
-
-    trials: list[RivalRecord]

@@ -32,7 +32,7 @@ from .sections.scaling_figures import scaling_plots
 from .sections.scaling_points import series_of
 from .sections.slice_examples import SliceExamples, slice_examples
 from .sections.slices import slices_table
-from .sections.studies import importance_table, rivals_table, studies_plots, studies_table
+from .sections.studies import importance_table, pairs_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
 from .sections.training import marked, trainings
@@ -96,7 +96,12 @@ def make_report(
         made = replace(made, tables=(*made.tables, suites_table(frame, suites)))
     if studies:
         drawn, left_out = studies_plots(studies)
-        found = studies_table(studies), importance_table(studies), rivals_table(studies)
+        found = (
+            studies_table(studies),
+            importance_table(studies),
+            pairs_table(studies),
+            rivals_table(studies),
+        )
         learned = [table for table in found if table is not None]
         made = replace(
             made,

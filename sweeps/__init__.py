@@ -18,5 +18,6 @@ recovery.py     trials whose process died
 sweep.py        the loop: draws trials, starts runs, passes on pruning decisions
 progress.py     one line a trial
 best.py         the best trials on fresh seeds
-insight.py      what was learned, as data, from which reports draws
+insight/        what was learned, as data, from which reports draws: `axes.py` of the space, `surface.py` of the score,
+                `learned.py` from both, `expected.py` of n trials, `advice.py` in sentences, `record.py` of all
 """

@@ -31,6 +31,7 @@ _BASE = {
     "evaluation_folder",
     "attention_file",
     "records",
+    "study_records",
     "predictions",
     "examples",
     "step_record",
@@ -54,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation_folder": {"errors", "config", "files", "records", "run_folder", "sealed"},
     "attention_file": {"errors", "files", "records", "run_folder", "sealed"},
     "records": {"errors"},
+    "study_records": {"records"},
     "predictions": {"errors", "files"},
     "examples": {"errors", "files", "run_folder"},
     "step_record": {"errors", "files"},
@@ -73,8 +75,20 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"reports", "wandb_settings", "metrics", "formatting", "diagnosis"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
+    "study_tables": {"console", "formatting"},
     "api": {"api", "core", "runs", "reports", "training"} | _BASE,
-    "cli": {"cli", "diagnosis", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"}
+    "cli": {
+        "cli",
+        "diagnosis",
+        "runs",
+        "sweeps",
+        "reports",
+        "training",
+        "console",
+        "study_tables",
+        "formatting",
+        "__init__",
+    }
     | _PARTS
     | _BASE,
 }

@@ -15,13 +15,12 @@ from atinuke_bench.console import (
     fitted,
     named_table,
     result_row,
-    retrained_table,
     score_tables,
     seed_rows,
-    study_tables,
     suite_table,
     without_last_columns,
 )
+from atinuke_bench.study_tables import retrained_table, study_tables
 
 
 def lines(*tables):
@@ -65,6 +64,21 @@ def test_a_study_says_what_its_best_score_is_of():
     assert [row[2] for row in lines(*study_tables(studies))] == ["metric", "bits_per_byte", "masked_loss"]
 
 
+def test_a_study_says_what_to_set_and_what_to_expect():
+    shown = [" ".join(line) for line in lines(*study_tables([STUDY]))]
+    assert "training.learning_rate 61 % [45, 72] of the variance; good: 0.001 to 0.003" in shown
+    assert "3 % of the variance is noise." in shown
+    assert [line for line in shown if line.endswith("training FLOPs")] == [
+        "1 trial 59.12 [58.10, 60.90], 1.5e+18 training FLOPs",
+        "2 trials 60.50 [59.50, 61.50], 3e+18 training FLOPs",
+        "4 trials 61.20, 6e+18 training FLOPs",
+    ]
+    why = {"importance": None, "importance_note": "3 complete trials; it takes 8", "expected_best": None}
+    shown = [" ".join(line) for line in lines(*study_tables([{**STUDY, **why, "expected_best_note": "of tpe"}]))]
+    assert "not computed 3 complete trials; it takes 8" in shown
+    assert "not computed of tpe" in shown
+
+
 def test_figures_of_one_list_are_written_alike():
     record = {"parameters": 121347, "flops": 49152.0, "latency": 0.000456, "loss": 1.0, "is_cut": True, "none": None}
     assert [row[1] for row in lines(named_table("", record)) if len(row) > 1] == [
@@ -86,7 +100,14 @@ TRIAL = {"number": 123, "state": "complete", "score": 61.239, "parameters": 1094
          "config": {"core.num_layers": 12, "training.learning_rate": 0.0012345}}  # fmt: skip
 STUDY = {"study": "squad-v2-atinuke", "core": "atinuke", "metric": "bits_per_byte", "best": 123, "trials": [TRIAL],
          "spent": {"trials": 1234, "seconds": 123456.7, "training_flops": 1.234e18}, "higher_is_better": False,
-         "importance": {"values": {"training.learning_rate": 0.6123, "core.num_layers": 0.3877}}}  # fmt: skip
+         "importance": {"values": {"training.learning_rate": 0.6123, "core.num_layers": 0.3877}},
+         "advice": [{"parameter": "training.learning_rate",
+                     "text": "61 % [45, 72] of the variance; good: 0.001 to 0.003"},
+                    {"parameter": "core.num_layers", "text": "39 % [20, 51] of the variance; no preference shown"}],
+         "notes": ["47 of 1234 trials were stopped early and are left out.", "3 % of the variance is noise."],
+         "expected_best": {"trials": [1, 2, 3, 4], "training_flops": [1.5e18, 3e18, 4.5e18, 6e18], "of": 9,
+                           "mean": [59.123, 60.5, 61.0, 61.2], "low": [58.1, 59.5, None, None],
+                           "high": [60.9, 61.5, None, None]}}  # fmt: skip
 RIVAL = {"number": 123, "score_in_study": 61.239, "selection": MEAN, "evaluated": MEAN, "split": "test",
          "metric": "exact_match", "config": TRIAL["config"]}  # fmt: skip
 

@@ -282,7 +282,7 @@ def best(
     if as_json:
         print_json(record)
     else:
-        from atinuke_bench.console import retrained_table
+        from atinuke_bench.study_tables import retrained_table
 
         print_parts(*retrained_table(record))
 
@@ -385,7 +385,7 @@ def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> Non
     if as_json:
         print_json(records[0] if len(records) == 1 else {"studies": records})
         return
-    from atinuke_bench.console import study_tables
+    from atinuke_bench.study_tables import study_tables
 
     print_parts(*study_tables(records))
     for study in studies:

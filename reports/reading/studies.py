@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from atinuke_bench.errors import RunFolderError
-from atinuke_bench.records import BestRecord, InsightRecord
 from atinuke_bench.run_folder import read_record
+from atinuke_bench.study_records import BestRecord, InsightRecord
 
 from .frame import Gap
 from .suites import records_above, records_below

@@ -1,39 +1,41 @@
-"""What studies learned, from `<store>/studies/<name>/insight.json`: tables and figures for a report, and the figures
-that lie beside a study.
+"""What studies learned, from `<store>/studies/<name>/insight.json`: tables and the choice of figures for a report, and
+the figures that lie beside a study.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from atinuke_bench.config.written import as_written
 from atinuke_bench.files import make_folder, write_bytes, write_text
 from atinuke_bench.formatting import MISSING, number
 
-from ..drawing.labels import compact, label_ends, label_points, plain_log_axis
-from ..drawing.names import short
-from ..drawing.style import INK, SOFT, Plot, finished, looks, new_figure, slug, tip
+from ..drawing.style import Plot
 from ..reading.studies import Study
+from .study_effects import importance, slices
+from .study_figures import contours, expected, history, pareto, setting
 from .table import Table
 
 #: How many studies have figures, those with the most trials, and hyper-parameters of each slice figure.
 MOST_STUDIES = 8
 MOST_PARAMETERS = 6
-_BLUE, _RED = "#0072b2", "#d55e00"
-#: What a cost or a budget is called on an axis; others are called as in the insight.
-_AXES = {"training_flops": "training FLOPs spent", "forward_flops_per_token": "forward FLOPs per token"}
-NOTE = (
-    "Scores of trials are selection scores, of a slice held out from train; no dev or test figure is looked at. The "
-    "importance of a hyper-parameter is its share of the variance of the score (fANOVA), which says nothing of its "
-    "best value."
+#: Pairs of hyper-parameters in a table, of each study.
+_MOST_PAIRS = 10
+NOTE = "Scores of trials are selection scores, of a slice held out from train; no dev or test figure is looked at."
+_HOW_TO_READ = (
+    "Importance is the share of the variance of the score over the whole space (fANOVA) that a hyper-parameter has by "
+    "itself, in brackets its 95 % interval by the bootstrap over trials; together with another: what the two have "
+    "beyond that. It matters where the whole interval is at or above 1 %. Good values are those not shown worse than "
+    "the best one, on average over the rest of the space."
+)
+_HOW_TO_READ_EXPECTED = (
+    "Best to expect of so many trials: the mean over all choices of so many of a study's scores (the unbiased "
+    "estimator; Tang et al. 2020), for trials that are drawn independently. Bands (bootstrap over trials) end at a "
+    "quarter of the trials, beyond which they would be too narrow, and curves at half."
 )
 
 
@@ -56,7 +58,7 @@ def studies_table(studies: Sequence[Study]) -> Table:
                 **{state: int(states.get(state, 0)) for state in ("complete", "pruned", "failed", "running")},
                 "metric": insight["metric"],
                 "best score": float("nan") if best is None or best["score"] is None else float(best["score"]),
-                "best trial": ", ".join(f"{k}={_setting(v)}" for k, v in best["params"].items()) if best else "",
+                "best trial": ", ".join(f"{k}={setting(v)}" for k, v in best["params"].items()) if best else "",
                 "seconds": float(spent.get("seconds") or float("nan")),
                 "training_flops": float(spent.get("training_flops") or float("nan")),
             }
@@ -99,21 +101,71 @@ def rivals_table(studies: Sequence[Study]) -> Table | None:
 
 
 def importance_table(studies: Sequence[Study]) -> Table | None:
-    """How much each hyper-parameter matters; a study without a figure says why."""
-    rows = []
-    for study in studies:
-        importance = study.insight.get("importance")
-        if not importance:
-            note = str(study.insight.get("importance_note") or "not computed")
-            rows.append({"study": study.name, "hyper-parameter": MISSING, "importance": float("nan"), "note": note})
-            continue
-        ordered = sorted(importance["values"].items(), key=lambda item: -item[1])
-        rows += [
-            {"study": study.name, "hyper-parameter": path, "importance": share, "note": ""} for path, share in ordered
-        ]
+    """How much each hyper-parameter matters and what to set it to; a study without a figure says why."""
+    rows = [row for study in studies for row in _importance_rows(study)]
+    if not rows:
+        return None
     data = pd.DataFrame(rows)
-    shown = data.assign(importance=[number(100 * value, 1, unit=" %") for value in data["importance"]])
-    return Table("importance", "Importance of hyper-parameters", shown, data, section="studies")
+    # The parameter begins the sentence: on a narrow screen two columns fit, and three do not.
+    said = [_sentence(row) for row in rows]
+    shown = data[["study"]].assign(**{"what the trials say of each hyper-parameter": said})
+    own = [f"{study.name}: {note}" for study in studies for note in study.insight.get("notes") or []]
+    return Table(
+        "importance",
+        "Importance of hyper-parameters, and good values",
+        shown,
+        data,
+        (_HOW_TO_READ, *own),
+        section="studies",
+    )
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    says = row["says"] or number(100 * row["importance"], 1, unit=" % of the variance")
+    return says if row["hyper-parameter"] == MISSING else f"{row['hyper-parameter']}: {says}"
+
+
+def _importance_rows(study: Study) -> list[dict[str, Any]]:
+    found = study.insight.get("importance")
+    if not found:
+        note = str(study.insight.get("importance_note") or "not computed")
+        empty = dict.fromkeys(("importance", "low", "high"), float("nan"))
+        return [{"study": study.name, "hyper-parameter": MISSING, **empty, "says": note}]
+    says = {one["parameter"]: one["text"] for one in study.insight.get("advice") or []}
+    intervals = found.get("intervals") or {}
+    rows = []
+    for path, share in sorted(found["values"].items(), key=lambda item: -item[1]):
+        low, high = intervals.get(path) or (float("nan"), float("nan"))
+        rows.append(
+            {"study": study.name, "hyper-parameter": path, "importance": share, "low": low, "high": high,
+             "says": says.get(path, "")}
+        )  # fmt: skip
+    return rows
+
+
+def pairs_table(studies: Sequence[Study]) -> Table | None:
+    """What pairs of hyper-parameters do together; those that are shown, else the largest."""
+    rows = [
+        {"study": study.name, "pair": f"{pair['x']} with {pair['y']}", "share": pair["share"],
+         "low": pair["interval"][0], "high": pair["interval"][1], "shown": pair["shown"]}
+        for study in studies
+        for pair in ((study.insight.get("importance") or {}).get("pairs") or [])[:_MOST_PAIRS]
+    ]  # fmt: skip
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    shares = [
+        f"{number(100 * row.share, 1)} % [{number(100 * row.low, 1)}, {number(100 * row.high, 1)}]"
+        for row in data.itertuples()
+    ]
+    shown = data[["study", "pair"]].assign(
+        **{"share of the variance": shares, "shown": ["yes" if value else "no" for value in data["shown"]]}
+    )
+    note = (
+        f"The {_MOST_PAIRS} pairs of each study with the largest shares, beyond what each of the two has itself. A "
+        "pair is shown where the whole 95 % interval is at or above 1 %."
+    )
+    return Table("pairs", "Pairs of hyper-parameters", shown, data, (note,), section="studies", is_folded=True)
 
 
 def studies_plots(studies: Sequence[Study]) -> tuple[list[Plot], list[str]]:
@@ -129,14 +181,21 @@ def studies_plots(studies: Sequence[Study]) -> tuple[list[Plot], list[str]]:
         name = str(study.insight.get("comparison") or study.name)
         groups.setdefault((name, study.insight["task"], study.insight["metric"]), []).append(study)
     several = Counter(name for name, _, _ in groups)
-    found = [
-        _history(f"{name} ({task} {metric})" if several[name] > 1 else name, own, ("trials", "training_flops"))
-        for (name, task, metric), own in groups.items()
-    ]
+    found = []
+    for (name, task, metric), own in groups.items():
+        title = f"{name} ({task} {metric})" if several[name] > 1 else name
+        found += [history(title, own, ("trials", "training_flops")), expected(title, own)]
     for study in chosen:
-        found.append(_slices(study, MOST_PARAMETERS))
+        found += [importance(study), slices(study, MOST_PARAMETERS)]
         if len({cost for cost, _ in study.costed()}) > 1:
-            found.append(_pareto(study))
+            found.append(pareto(study))
+    if any(study.insight.get("expected_best") for study in chosen):
+        notes.append(_HOW_TO_READ_EXPECTED)
+    notes += [
+        f"{study.name}: the best to expect of so many trials is not drawn: {study.insight['expected_best_note']}."
+        for study in chosen
+        if study.insight.get("expected_best_note")
+    ]
     return [plot for plot in found if plot is not None], notes
 
 
@@ -152,160 +211,10 @@ def write_figures(insight: Mapping[str, Any], folder: Path) -> None:
 
 
 def _figures(study: Study) -> Iterator[tuple[str, Plot | None]]:
-    yield "history", _history(study.name, [study], ("trials",))
-    yield "budget", _history(study.name, [study], ("training_flops",))
-    yield "importance", _importance(study)
-    yield "slices", _slices(study)
-    yield "contours", _contours(study)
-    yield "pareto", _pareto(study)
-
-
-def _history(name: str, studies: Sequence[Study], units: Sequence[str]) -> Plot | None:
-    """Every trial's score and the best so far, against what was spent; pruned trials are hollow."""
-    drawn = [study for study in studies if study.insight["history"]]
-    if not drawn:
-        return None
-    look = looks([study.name for study in drawn])
-    figure, panels = new_figure(len(units), 2.9)
-    for axes, unit in zip(panels, units, strict=True):
-        ends = []
-        for study in drawn:
-            own, history = look[study.name], study.insight["history"]
-            is_pruned = {trial["number"]: trial["state"] == "pruned" for trial in study.insight["trials"]}
-            x, best, score = (
-                np.array([entry.get(key) for entry in history], dtype=float) for key in (unit, "best", "score")
-            )
-            hollow = np.array([is_pruned[entry["number"]] for entry in history])
-            for chosen, face in ((hollow, "none"), (~hollow, own.colour)):
-                # Marks have texts in their order, so that only those that are drawn are counted.
-                known = np.flatnonzero(chosen & np.isfinite(x) & np.isfinite(score))
-                (marks,) = axes.plot(x[known], score[known], color=own.colour, marker=own.marker, markerfacecolor=face,
-                                     ls="", ms=3, alpha=0.35)  # fmt: skip
-                state = " (pruned)" if face == "none" else ""
-                tip(marks, *(f"{study.name}, trial {history[n]['number']}{state}: {number(score[n])}" for n in known))
-            axes.step(x, best, color=own.colour, ls=own.line, lw=1.6, where="post")
-            known = np.flatnonzero(np.isfinite(best) & np.isfinite(x))
-            if len(known):
-                ends.append((x[known[-1]], best[known[-1]], str(study.insight["core"]), own.colour))
-        _scale(axes, "x", is_log=False)
-        axes.set_xlabel(_AXES.get(unit, unit))
-        axes.set_title(f"best {drawn[0].insight['metric']} so far", loc="left")
-        label_ends(axes, ends)
-    title = f"{name}: best selection score so far (points: trials, hollow where pruned)"
-    return finished(figure, f"study-history-{slug(name)}", title, "studies")
-
-
-def _importance(study: Study) -> Plot | None:
-    importance = study.insight.get("importance")
-    if not importance:
-        return None
-    shares = sorted(importance["values"].items(), key=lambda item: item[1])
-    figure, (axes,) = new_figure(1, 1.0 + 0.3 * len(shares))
-    bars = axes.barh([short(path, 34) for path, _ in shares], [100 * share for _, share in shares], color=_BLUE)
-    for bar, (path, share) in zip(bars, shares, strict=True):
-        tip(bar, f"{path}: {number(100 * share, 1, unit=' %')}")
-    axes.set_xlabel("share of the score's variance, % (fANOVA)")
-    title = f"{study.title}: importance of hyper-parameters"
-    return finished(figure, f"study-importance-{slug(study.name)}", title, "studies")
-
-
-def _slices(study: Study, most: int | None = None) -> Plot | None:
-    """Score against each hyper-parameter, the most important first."""
-    slices = {path: points for path, points in study.insight["slices"].items() if points}
-    if not slices:
-        return None
-    importance = (study.insight.get("importance") or {}).get("values", {})
-    ordered = sorted(slices, key=lambda path: (-importance.get(path, 0.0), path))[:most]
-    columns = min(3, len(ordered))
-    rows = math.ceil(len(ordered) / columns)
-    figure, panels = new_figure(columns, 2.2 * rows, rows)
-    for axes in panels[len(ordered) :]:
-        axes.set_visible(False)
-    for axes, path in zip(panels, ordered, strict=False):
-        values, scores = zip(*slices[path], strict=True)
-        domain = _domain(study, path)
-        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            (marks,) = axes.plot(values, scores, "o", color=_BLUE, ms=4, alpha=0.7)
-            _scale(axes, "x", is_log=domain.get("log", False))
-        else:
-            labels = list(dict.fromkeys(map(_setting, domain.get("choices", values))))
-            places = [labels.index(_setting(value)) for value in values]
-            (marks,) = axes.plot(places, scores, "o", color=_BLUE, ms=4, alpha=0.7)
-            axes.set_xticks(range(len(labels)), [short(label, 12) for label in labels])
-            axes.set_xlim(-0.5, len(labels) - 0.5)
-        tip(marks, *(f"{path}={_setting(x)}: {number(y)}" for x, y in zip(values, scores, strict=True)))
-        times = f" × {domain['times'].split('.')[-1]}" if "times" in domain else ""
-        axes.set_xlabel(short(path + times, 26))
-    panels[0].set_ylabel(study.insight["metric"])
-    some = (
-        f"the {len(ordered)} most important of {len(slices)} hyper-parameters; " if len(ordered) < len(slices) else ""
-    )
-    title = f"{study.title}: selection score by hyper-parameter ({some}complete trials)"
-    return finished(figure, f"study-slices-{slug(study.name)}", title, "studies")
-
-
-def _contours(study: Study) -> Plot | None:
-    """Score over pairs of hyper-parameters. Trials on one line span no area, and are left out."""
-    drawn = [contour for contour in study.insight.get("contours", []) if _spans_an_area(contour["points"])]
-    if not drawn:
-        return None
-    figure, panels = new_figure(1, 3.0 * len(drawn), len(drawn))
-    for axes, contour in zip(panels, drawn, strict=True):
-        xs, ys, scores = zip(*contour["points"], strict=True)
-        for axis in ("x", "y"):
-            _scale(axes, axis, is_log=_domain(study, contour[axis]).get("log", False))
-        filled = axes.tricontourf(xs, ys, scores, levels=12, cmap="viridis")
-        (marks,) = axes.plot(xs, ys, "o", ms=2, color=INK)
-        at = (f"{contour['x']}={_setting(x)}, {contour['y']}={_setting(y)}" for x, y in zip(xs, ys, strict=True))
-        tip(marks, *(f"{place}: {number(score)}" for place, score in zip(at, scores, strict=True)))
-        axes.set(xlabel=short(contour["x"], 34), ylabel=short(contour["y"], 34))
-        figure.colorbar(filled, ax=axes, label=study.insight["metric"])
-    title = f"{study.title}: selection score over pairs of hyper-parameters (points: complete trials)"
-    return finished(figure, f"study-contours-{slug(study.name)}", title, "studies")
-
-
-def _spans_an_area(points: Sequence[Sequence[float]]) -> bool:
-    places = np.unique(np.array([point[:2] for point in points], dtype=float).reshape(-1, 2), axis=0)
-    if len(places) < 4:
-        return False
-    scaled = (places - places.mean(axis=0)) / np.maximum(places.std(axis=0), 1e-12)
-    return bool(np.linalg.matrix_rank(scaled, tol=1e-6) == 2)
-
-
-def _pareto(study: Study) -> Plot | None:
-    points, front = study.costed(), study.insight["pareto"]
-    if not points or not front:
-        return None
-    label = _AXES.get(study.cost, study.cost)
-    figure, (axes,) = new_figure(1, 3.2)
-    costs = [cost for cost, _ in points]
-    # Over a shorter range, a logarithmic axis has hardly a round number to label.
-    _scale(axes, "x", is_log=max(costs) >= 5 * min(costs))
-    (marks,) = axes.plot(*zip(*points, strict=True), "o", color=SOFT, ms=4, alpha=0.6)
-    tip(marks, *(f"{number(score)} at {compact(cost)}" for cost, score in points))
-    axes.step([p["cost"] for p in front], [p["score"] for p in front], where="post", color=_RED, lw=1.2, ls="--")
-    (marks,) = axes.plot([p["cost"] for p in front], [p["score"] for p in front], "s", color=_RED, ms=6)
-    tip(marks, *(f"trial {p['number']}: {number(p['score'])} at {compact(p['cost'])}" for p in front))
-    axes.set_xlabel(label)
-    axes.set_ylabel(study.insight["metric"])
-    axes.margins(x=0.15, y=0.1)
-    label_points(axes, [(point["cost"], point["score"], f"trial {point['number']}") for point in front])
-    title = f"{study.title}: score against {label} (squares: no trial is both cheaper and better)"
-    return finished(figure, f"study-pareto-{slug(study.name)}", title, "studies")
-
-
-def _domain(study: Study, path: str) -> Mapping[str, Any]:
-    return (study.insight.get("parameters") or {}).get(path, {})
-
-
-def _scale(axes: Axes, axis: str, *, is_log: bool) -> None:
-    drawn = axes.xaxis if axis == "x" else axes.yaxis
-    if is_log:
-        axes.set(**{f"{axis}scale": "log"})
-        plain_log_axis(drawn)
-    else:
-        drawn.set_major_formatter(lambda value, _: compact(value))
-
-
-def _setting(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else as_written(value)
+    yield "history", history(study.name, [study], ("trials",))
+    yield "budget", history(study.name, [study], ("training_flops",))
+    yield "expected", expected(study.name, [study])
+    yield "importance", importance(study)
+    yield "slices", slices(study)
+    yield "contours", contours(study)
+    yield "pareto", pareto(study)

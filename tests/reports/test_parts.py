@@ -146,6 +146,7 @@ def test_a_study_stands_in_its_own_section_and_its_trials_in_no_table_of_scores(
     made = write_report([studied], tmp_path / "out")
     assert {plot.name.rpartition("-")[0] for plot in made.plots if plot.section == "studies"} == {
         "study-history-tune",
+        "study-importance-tune",
         "study-slices-tune",
         "study-pareto-tune",
     }

@@ -44,9 +44,38 @@ def test_history_is_the_best_so_far_against_what_was_spent(learned):
 def test_importance_finds_what_the_score_depends_on(study, sweep, play):
     tiny = study(budget={"trials": 40}, pruner="none", sampler="random", seed=2)
     sweep(tiny, play(scores=lambda run: [10.0 * run.core.num_layers] * 4))
-    shares = insight(tiny)["importance"]["values"]
-    assert sum(shares.values()) == pytest.approx(1)
-    assert shares["core.num_layers"] > 0.9
+    record = insight(tiny)
+    assert record["importance"]["values"]["core.num_layers"] > 0.9
+    assert record["importance"]["shown"] == {"core.num_layers": True, "training.learning_rate": False}
+    assert record["effects"]["core.num_layers"]["good"] == [[4, 4]]
+    assert record["advice"][0]["text"].endswith("good: 4, best at the end of its range")
+
+
+def test_trials_that_repeat_a_run_are_learned_from_once(study, sweep, play):
+    tiny = study(
+        budget={"trials": 12}, pruner="none", sampler="random", space={"core.num_layers": {"int": [1, 2]}}
+    )  # fmt: skip
+    sweep(tiny, play(scores=lambda run: [10.0 * run.core.num_layers] * 4))
+    record = insight(tiny)
+    assert sum(trial["state"] == "complete" for trial in record["trials"]) == 12
+    assert record["importance_note"] == "2 complete trials; it takes 8"
+
+
+def test_the_best_to_expect_is_of_independent_whole_trials_alone(study, sweep):
+    def record(**settings):
+        tiny = study(name=f"s{len(settings)}", budget={"trials": 12}, **settings)
+        sweep(tiny)
+        return insight(tiny)
+
+    whole = record(sampler="random", pruner="none")
+    scores = [trial["score"] for trial in whole["trials"]]
+    found = whole["expected_best"]
+    assert whole["expected_best_note"] is None
+    assert found["trials"] == list(range(1, 7))
+    assert found["mean"][0] == pytest.approx(sum(scores) / 12)
+    assert found["training_flops"][0] == pytest.approx(whole["spent"]["training_flops"] / 12)
+    assert record(pruner="none")["expected_best_note"].startswith("trials of sampler tpe depend on earlier ones")
+    assert record(sampler="random", pruner="asha", seed=3)["expected_best_note"].startswith("trials that were stopped")
 
 
 def test_too_few_trials_have_no_importance_and_a_reason(study, sweep):
@@ -74,7 +103,7 @@ def test_a_pruned_trial_has_the_best_of_its_epochs(learned):
 
 
 def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(study, sweep, tmp_path):
-    tiny = study(budget={"trials": 16}, space=SPACE, pruner="none")
+    tiny = study(budget={"trials": 16}, space=SPACE, pruner="none", sampler="random")
     sweep(tiny)
     write_insight(tiny, insight(tiny))
     path = tiny.folder / "insight.json"
@@ -85,7 +114,7 @@ def test_the_file_is_plain_json_and_draws_without_torch_or_optuna(study, sweep, 
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     names = {drawn.name for drawn in (tmp_path / "drawn").iterdir()}
-    drawn = ("history", "budget", "importance", "slices", "contours", "pareto")
+    drawn = ("history", "budget", "expected", "importance", "slices", "contours", "pareto")
     assert names == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
 
 

@@ -1,51 +1,11 @@
-"""What a study learned, as plain data: `<store>/studies/<name>/insight.json`, to be read without optuna or torch.
-
-The file is one JSON object. Numbers that could not be computed are null. A *score* is the selection score (of the
-slice held out from train), in the units of the task's primary metric; dev and test scores never appear here.
-
-schema            1
-study             name of the study; `--cores a,b` makes separate studies with the same `comparison`
-comparison        name shared by studies whose cores are compared under equal budgets, or null
-task, core, preset
-metric            name of the task's primary metric
-higher_is_better  true when a larger score is better
-objectives        [{"name": "score", "direction": "maximize" | "minimize"}], and a second entry {"name": "parameters" |
-                  "forward_flops_per_token", "direction": "minimize"} where score is weighed against cost
-sampler, pruner, seed
-budget            {"trials": int | null, "seconds": float | null, "training_flops": float | null}: what was granted
-spent             {"trials", "seconds", "training_flops"}: what was used; seconds are of trials, added over workers
-parameters        the space: {path: {"kind": "int" | "float" | "categorical", "low", "high", "log", "choices",
-                  "times"}}; keys that do not apply are absent; `times` names the field that the value multiplies
-trials            every trial, in order of number:
-                  {"number", "state": "complete" | "pruned" | "failed" | "running" | "waiting" | "infeasible",
-                   "score": best selection score of its epochs (of a pruned trial too), "objectives": [float, …] | null,
-                   "params": {path: value in the terms of `parameters`}, "config": {path: value in the run's config},
-                   "epochs": [[epoch, best score so far], ...], "seconds", "training_flops": what was spent,
-                   "parameters": number of parameters, "forward_flops_per_token", "folder": run folder relative to the
-                   store, "reason": why it failed, "retry_of": number of the trial that this one repeats, "reuses":
-                   true when an earlier trial has the same run, which was not trained twice, "over": {name in a run's
-                   cost: [value, limit]} of an infeasible one, which has a score where it was trained, "from": {"study",
-                   "number", "as": "known" | "point"} of one that another study's outcome or values were taken for}
-best              number of the best complete trial, or null
-history           best-so-far against budget, one entry a trial that ended, in the order they ended:
-                  {"number", "score", "best": best score of complete trials so far, "trials", "seconds",
-                   "training_flops": cumulative}
-importance        {"method": "fanova", "values": {path: share of the variance of score, adding up to 1}}, or null with
-importance_note   the reason (too few complete trials)
-slices            {path: [[value, score], ...]} of complete trials
-contours          [{"x": path, "y": path, "points": [[x, y, score], ...]}]: pairs of the three most important numeric
-                  parameters
-pareto            front of (score, cost), by rising cost: [{"number", "score", "cost"}]; cost is what trials keep under
-                  the second objective's name, or the number of parameters where there is none
-"""
+"""The record of a study, put together from its trials (see the head of the package)."""
 
 from __future__ import annotations
 
-import statistics
 from itertools import combinations
 from typing import Any
 
-import optuna
+import numpy as np
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
 
@@ -56,11 +16,17 @@ from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
 from atinuke_bench.sweeps.study import Study, score_of, tally
 
+from .advice import notes
+from .expected import LEAST_TRIALS as EXPECTED_FROM
+from .expected import expected_best
+from .learned import learn
+
 SCHEMA = 1
 FILE = "insight.json"
-#: fANOVA fits a forest to the complete trials; from fewer it says nothing.
-_LEAST_TRIALS = 8
 _NUM_CONTOUR_PARAMETERS = 3
+
+#: Samplers whose trials do not depend on scores; those of a grid are its points in random order.
+_INDEPENDENT = ("random", "grid")
 
 Record = dict[str, Any]
 
@@ -71,12 +37,14 @@ def write_insight(study: Study, record: Record) -> None:
 
 
 def insight(study: Study) -> Record:
-    """What a study learned so far (see the head of this file)."""
+    """What a study learned so far (see the head of the package)."""
     config, trials = study.config, study.trials()
     now = tally(trials)
     records = [_trial(trial, study) for trial in trials]
     complete = [record for record in records if record["state"] == "complete"]
-    importance, note = _importance(study, trials)
+    # A trial that repeats another's run has its score too, and says nothing more.
+    told = [(record["params"], record["score"]) for record in complete if not record["reuses"]]
+    learned = learn(config.space, told, higher_is_better=study.higher_is_better, seed=config.seed)
     sign = 1 if study.higher_is_better else -1
     best = max(complete, key=lambda record: (sign * record["score"], -record["number"]), default=None)
     return {
@@ -98,10 +66,11 @@ def insight(study: Study) -> Record:
         "trials": records,
         "best": None if best is None else best["number"],
         "history": history(trials, records, sign),
-        "importance": importance,
-        "importance_note": note,
+        **learned,
+        **_expected_best(study, records),
+        "notes": notes(records, learned["importance"]),
         "slices": _slices(config.space, complete),
-        "contours": _contours(config.space, complete, importance),
+        "contours": _contours(config.space, complete, learned["importance"]),
         "pareto": pareto_front(complete, sign, "parameters" if config.against is None else config.objectives[1]),
     }
 
@@ -183,29 +152,21 @@ def _described(parameter: Parameter) -> Record:
     return record if parameter.times is None else {**record, "times": parameter.times}
 
 
-def _importance(study: Study, trials: list[FrozenTrial]) -> tuple[Record | None, str | None]:
-    """Shares of the variance of the score, by fANOVA over the complete trials; None with the reason."""
-    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    if len(complete) < _LEAST_TRIALS:
-        return None, f"{len(complete)} complete trials; it takes {_LEAST_TRIALS}"
-    if statistics.pstdev(trial.values[0] for trial in complete) == 0:
-        return None, "all complete trials have the same score"
-    # On the values that runs really had, which may have been fitted to the heads.
-    used = optuna.create_study(direction="maximize")
-    for trial in complete:
-        params = study.draw_of(trial).params
-        used.add_trial(
-            optuna.trial.create_trial(
-                params=params,
-                distributions={path: trial.distributions[path] for path in params},
-                value=trial.values[0],
-            )
-        )
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=study.config.seed)
-    values = optuna.importance.get_param_importances(used, evaluator=evaluator)
-    if not values:
-        return None, "no parameter is in every complete trial"
-    return {"method": "fanova", "values": {path: float(value) for path, value in values.items()}}, None
+def _expected_best(study: Study, records: list[Record]) -> Record:
+    """The best score to expect of n trials, where the study's trials are draws that know nothing of each other."""
+    sampler = study.config.sampler
+    scores = [record["score"] for record in records if record["state"] == "complete"]
+    if sampler not in _INDEPENDENT:
+        note = f"trials of sampler {sampler} depend on earlier ones; it takes {' or '.join(_INDEPENDENT)}"
+    elif any(record["state"] == "pruned" for record in records):
+        note = "trials that were stopped early have no final score; it takes pruner none"
+    elif len(scores) < EXPECTED_FROM:
+        note = f"{len(scores)} complete trials; it takes {EXPECTED_FROM}"
+    else:
+        spent = sum(record["training_flops"] for record in records) / len(scores)
+        found = expected_best(np.array(scores), spent, higher_is_better=study.higher_is_better, seed=study.config.seed)
+        return {"expected_best": found, "expected_best_note": None}
+    return {"expected_best": None, "expected_best_note": note}
 
 
 def _slices(space: Space, complete: list[Record]) -> dict[str, list[list[Any]]]:
