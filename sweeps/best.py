@@ -1,79 +1,42 @@
-"""The best trials of a study on fresh seeds: by how much the search's own score flatters them, and who is best."""
+"""The best trials of a study as a suite on fresh seeds: by how much the search's own score flatters them, and who is
+best.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.errors import StudyError
-from atinuke_bench.files import require_writable, write_json
-from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.jobs.loop import carry_out
-from atinuke_bench.runs.jobs.types import Executor, Failed, Finished, Job
-from atinuke_bench.source_code import code_note
-from atinuke_bench.sweeps.study import Study
+import yaml
+
+from atinuke_bench.config import MOST_SEED, CoreVariant, StudyOrigin, SuiteConfig
+from atinuke_bench.errors import ConfigError, StudyError
+from atinuke_bench.files import write_text
+from atinuke_bench.runs.study_columns import data_of
+from atinuke_bench.sweeps.definition import StudyConfig, known_versions
+from atinuke_bench.sweeps.study import Study, score_of
 
 FILE = "best.json"
+#: The folder of a store that keeps the records of these suites; reports show their runs with their studies.
+ROOM = "studies"
 
 
-def retrain(
-    study: Study,
-    executor: Executor,
-    template: Job,
-    *,
-    num_seeds: int,
-    num_rivals: int,
-    on_end: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
-    """Train the best trial and its rivals on fresh seeds and write `best.json`; what finished before is not repeated.
-
-    RunFolderError, before anything is trained, where that cannot be written.
-
-    The order by means of the selection score on fresh seeds is the one to trust; the evaluated splits only report.
-    """
-    require_writable(study.folder / FILE)
-    chosen = best_trials(study, 1 + num_rivals)
-    seeds = [study.config.seed + 1 + offset for offset in range(num_seeds)]
-    jobs = [
-        replace(
-            template,
-            key=f"{trial.number}/{seed}",
-            run=study.config.make_run(study.draw_of(trial).overrides, seed=seed),
-            asks=False,
-        )
-        for trial in chosen
-        for seed in seeds
-    ]
-    try:
-        results, folders = _carry_out(jobs, executor, on_end)
-    finally:
-        executor.close()
-    entries = []
-    for trial in chosen:
-        keys = [f"{trial.number}/{seed}" for seed in seeds]
-        entries.append(
-            {
-                "number": trial.number,
-                "config": study.draw_of(trial).overrides,
-                "score_in_study": trial.values[0],
-                "selection": _summary(results[key]["selection"]["score"] for key in keys if key in results),
-                "evaluated": _summary(results[key]["score"] for key in keys if key in results),
-                "split": next((results[key]["split"] for key in keys if key in results), None),
-                "metric": next((results[key]["metric"] for key in keys if key in results), None),
-                "folders": [_in_store(folders[key], study) for key in keys if key in results],
-            }
-        )
-    sign = 1 if study.higher_is_better else -1
-    entries.sort(key=lambda entry: _rank(entry["selection"]["mean"], sign))
-    record = {"schema": 1, "study": study.config.name, "seeds": seeds, "trials": entries}
-    write_json(study.folder / FILE, record)
-    return record
+def used_seeds(config: StudyConfig) -> list[int]:
+    """The seeds of a study's trials."""
+    return [config.seed]
 
 
-def best_trials(study: Study, count: int) -> list[Any]:
+def fresh_seeds(config: StudyConfig, number: int) -> list[int]:
+    """So many seeds that no trial of a study had, from the one after its last on."""
+    used = used_seeds(config)
+    every = (seed % (MOST_SEED + 1) for seed in count(max(used) + 1))
+    return list(islice((seed for seed in every if seed not in used), number))
+
+
+def best_trials(study: Study, number: int | None = None) -> list[Any]:
     """The complete trials with the best scores, those with the same run once; StudyError without any."""
     complete = [trial for trial in study.trials() if trial.state.name == "COMPLETE"]
     if not complete:
@@ -83,35 +46,128 @@ def best_trials(study: Study, count: int) -> list[Any]:
     different: dict[str, Any] = {}
     for trial in complete:
         different.setdefault(repr(sorted(study.draw_of(trial).overrides.items())), trial)
-    return list(different.values())[:count]
+    return list(different.values())[:number]
 
 
-def _carry_out(
-    jobs: list[Job], executor: Executor, say: Callable[[str], None]
-) -> tuple[dict[str, dict[str, Any]], dict[str, Path]]:
-    results: dict[str, dict[str, Any]] = {}
-
-    def on_end(end: Finished | Failed) -> None:
-        number, seed = end.key.split("/")
-        if isinstance(end, Failed):
-            say(f"trial {number}, seed {seed}: failed ({end.failure_class}): {end.message}")
-            return
-        results[end.key] = end.result
-        score = end.result["selection"]["score"]
-        shown = "missing" if score is None else f"{score:.2f}"
-        say(f"[{len(results)}/{len(jobs)}] trial {number}, seed {seed}: selection {shown}")
-
-    folders, _ = carry_out(jobs, executor, on_end, awaits_others=True)
-    for job in jobs:
-        manifest = RunFolder(folders[job.key]).manifest if job.key in results else None
-        if manifest is not None and (note := code_note(manifest, job.run.task, job.run.core.name)):
-            say(f"{manifest.parent}: {note}")
-    return results, folders
+def origin_of(study: Study, trial: Any, rank: int) -> StudyOrigin:
+    """What a column of a suite keeps of the trial that it is."""
+    config, drawn = study.config, study.draw_of(trial).overrides
+    return StudyOrigin(
+        study=config.name,
+        rank=rank,
+        trial=trial.number,
+        settings={**config.overrides, **drawn},
+        tasks=[config.task],
+        metric=config.metric,
+        source=data_of(config.make_run(drawn).source),
+        versions=known_versions(config),
+        seeds=used_seeds(config),
+    )
 
 
-def _in_store(folder: Path, study: Study) -> str:
-    """A run folder as the store names it, so that the record holds from any folder and after the store has moved."""
-    return folder.resolve().relative_to(study.store.resolve()).as_posix()
+def best_suite(study: Study, *, name: str, num_seeds: int, num_rivals: int) -> SuiteConfig:
+    """The best trial and its rivals as columns `best`, `rival-1`, …, on fresh seeds; StudyError without any."""
+    config, columns = study.config, {}
+    for rank, trial in enumerate(best_trials(study, 1 + num_rivals), start=1):
+        origin = origin_of(study, trial, rank)
+        columns["best" if rank == 1 else f"rival-{rank - 1}"] = CoreVariant(
+            core=config.core, preset=config.preset, overrides=origin.settings, study=origin
+        )
+    return SuiteConfig(
+        name=name,
+        description=f"The best trials of study {config.name} on fresh seeds",
+        tasks=[config.task],
+        cores=columns,
+        seeds=fresh_seeds(config, num_seeds),
+        source=data_of(config.source),
+        declarations={} if config.declaration is None else {f"{config.declaration.name}.yaml": config.declaration},
+    )
+
+
+def best_record(
+    study: Study,
+    suite: SuiteConfig,
+    results: Sequence[tuple[str, Mapping[str, Any]]],
+    folders: Mapping[tuple[str, int], str],
+) -> dict[str, Any]:
+    """What `best.json` says of the finished runs of a `best_suite`: columns with results, and folders in the store.
+
+    The order by means of the selection score on fresh seeds is the one to trust; the evaluated splits only report.
+    """
+    entries, trials = [], study.trials()
+    for column, variant in suite.cores.items():
+        assert variant.study is not None, "the columns of the suite are trials"
+        trial = trials[variant.study.trial]
+        own = [result for name, result in results if name == column]
+        entries.append(
+            {
+                "number": trial.number,
+                "config": study.draw_of(trial).overrides,
+                "score_in_study": trial.values[0],
+                "selection": _summary(result["selection"]["score"] for result in own),
+                "evaluated": _summary(result["score"] for result in own),
+                "split": own[0]["split"] if own else None,
+                "metric": own[0]["metric"] if own else None,
+                "folders": [folders[column, result["seed"]] for result in own],
+            }
+        )
+    sign = 1 if study.higher_is_better else -1
+    entries.sort(key=lambda entry: _rank(entry["selection"]["mean"], sign))
+    return {"schema": 1, "study": study.config.name, "seeds": suite.seeds, "trials": entries}
+
+
+def write_suite(study: Study, file: Path, *, num_seeds: int, num_rivals: int) -> SuiteConfig:
+    """Write `best_suite` as YAML with explicit settings, that any store can carry out; it is named like the file.
+
+    A task of the user's own goes into a file beside it. ConfigError where the file is there already, RunFolderError
+    where it cannot be written.
+    """
+    if file.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"--as-suite takes a YAML file; found {file}; nearest: {file.with_suffix('.yaml')}")
+    suite = best_suite(study, name=file.stem, num_seeds=num_seeds, num_rivals=num_rivals)
+    record = suite.model_dump(mode="json", exclude_unset=True, exclude={"declarations"})
+    record["source"] = {name: value for name, value in record["source"].items() if value is not None}
+    texts = {}
+    for declaration in suite.declarations.values():
+        task = file.with_name(f"{file.stem}.task.yaml")
+        texts[task] = _yaml(declaration.model_dump(mode="json", exclude_defaults=True))
+        record["tasks"] = [task.name]
+    for column in record["cores"].values():
+        del column["study"]
+    head, _, columns = _yaml(record).partition("cores:\n")
+    texts[file] = f"{_about(study, suite)}{head}cores:\n{_with_origins(columns, study, suite)}"
+    for path in texts:
+        if path.exists():
+            raise ConfigError(f"--as-suite {path}: there is such a file; give another name, or remove it")
+    for path, text in texts.items():
+        write_text(path, text)
+    return suite
+
+
+def _about(study: Study, suite: SuiteConfig) -> str:
+    config, used = study.config, ", ".join(map(str, used_seeds(study.config)))
+    lines = [
+        f"# The best trials of study {config.name}, from sweep best {config.name} --as-suite.",
+        f"# Its trials had seed {used}, by which they were chosen; the seeds here are fresh.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _with_origins(columns: str, study: Study, suite: SuiteConfig) -> str:
+    """The columns as they are written, each below a comment on the trial that it is."""
+    trials, lines = study.trials(), []
+    for line in columns.splitlines():
+        name = line.strip().removesuffix(":")
+        if line.startswith("  ") and not line.startswith("   ") and (found := suite.cores.get(name)) and found.study:
+            score = score_of(trials[found.study.trial])
+            said = f"trial {found.study.trial}, number {found.study.rank} of study {found.study.study}"
+            lines.append(f"  # {said}: selection {study.config.metric} {score:.6g}")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(record: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
 
 
 def _rank(mean: float | None, sign: int) -> tuple[bool, float]:

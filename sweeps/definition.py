@@ -225,6 +225,13 @@ def current_versions(task: str, core: str, declaration: Declaration | None = Non
     }
 
 
+def known_versions(config: StudyConfig) -> dict[str, int]:
+    """The versions of a study's trials; of one from before they were kept, what `changed_versions` takes it to have."""
+    if config.versions:
+        return config.versions
+    return {**current_versions(config.task, config.core, config.declaration), "schedule": 1}
+
+
 def _require_used(config: StudyConfig, space: Space, record: Mapping[str, Any], where: str) -> None:
     """Refuse a setting that every trial would replace; ConfigError.
 

@@ -73,7 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"reports", "wandb_settings", "metrics", "formatting", "diagnosis"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
-    "api": {"api", "core", "runs", "reports", "training"} | _BASE,
+    "api": {"api", "core", "runs", "sweeps", "reports", "training"} | _BASE,
     "cli": {"cli", "diagnosis", "runs", "sweeps", "reports", "training", "console", "formatting", "__init__"}
     | _PARTS
     | _BASE,

@@ -1,4 +1,4 @@
-"""Commands of studies: `sweep TASK`, and `sweep resume|show|best|dashboard STUDY`."""
+"""Commands that carry out studies and show them: `sweep TASK`, and `sweep resume|show|dashboard STUDY`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from atinuke_bench.cli.shared import (
     PresetOption,
     SetOption,
     SourceOption,
+    StorageOption,
     WandbOption,
     app,
     execution_of_many,
@@ -59,14 +60,6 @@ sweeps = typer.Typer(
 app.add_typer(sweeps, name="sweep")
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study in the store.")]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        envvar="ATINUKE_STORAGE",
-        help="Database URL, for several machines: postgresql://user@host/database. Else an SQLite file in the store.",
-    ),
-]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; else on all cores.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
@@ -213,49 +206,6 @@ def show(
 
     opened = [open_study(name, out, storage) for name in studies]
     _print_studies(opened, [_learned(study) for study in opened], as_json)
-
-
-@sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
-def best(
-    study: StudyArgument,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fresh seeds of each.")] = 5,
-    rivals: Annotated[int, typer.Option("--rivals", min=0, help="Next best trials that are retrained too.")] = 2,
-    storage: StorageOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = "local",
-    data_dir: DataDirOption = None,
-    out: OutOption = Path("runs"),
-    wandb: WandbOption = "offline",
-    threads: ThreadsOption = 1,
-    devices: DevicesOption = 1,
-    device_tokens: DeviceBatchTokensOption = None,
-    checkpoint_minutes: CheckpointMinutesOption = 30,
-    as_json: JsonOption = False,
-) -> None:
-    """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
-
-    The best of many trials looks better than it is; fresh seeds show by how much, and whether it really is the best.
-    """
-    from atinuke_bench.runs.jobs.factory import make_executor
-    from atinuke_bench.sweeps.best import retrain
-    from atinuke_bench.sweeps.opening import open_study
-
-    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    opened = open_study(study, out, storage, data_dir)
-    record = retrain(
-        opened,
-        make_executor(executor, workers, devices, threads),
-        _template(opened, wandb, execution),
-        num_seeds=seeds,
-        num_rivals=rivals,
-        on_end=lambda line: say(line, err=True),
-    )
-    if as_json:
-        print_json(record)
-    else:
-        from atinuke_bench.console import retrained_table
-
-        print_parts(*retrained_table(record))
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep dashboard snli-atinuke --port 8080")
