@@ -53,6 +53,8 @@ RESULT_SCHEMA = 1
 Shape = TypeVar("Shape", bound=BaseModel)
 #: Beginnings of the folders that hold what was set aside, each followed by a number from 1.
 EARLIER, DAMAGED = ".earlier-", ".damaged-"
+#: Beginning of the folder beside a run's place that a copy of it is written to; no run before it is whole.
+COPYING = ".copying-"
 #: Files of an evaluation, one of which each has and no run.
 DECLARATION, PERTURBATION = "declaration.yaml", "perturbation.yaml"
 _OF_EVALUATION = frozenset((DECLARATION, PERTURBATION))
@@ -344,5 +346,5 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
                 below.clear()
             else:
                 seen.add(real)
-                below[:] = [name for name in below if not name.startswith((EARLIER, DAMAGED))]
+                below[:] = [name for name in below if not name.startswith((EARLIER, DAMAGED, COPYING))]
     return [RunFolder(path) for path in sorted(found)]

@@ -20,7 +20,7 @@ from atinuke_bench.sweeps.definition import (
     write_definition,
 )
 from atinuke_bench.sweeps.storage import Storage, without_password
-from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+from atinuke_bench.sweeps.study import BUDGET, COPYING, DEFINITION, Study
 from atinuke_bench.training.task import task_of
 
 
@@ -105,6 +105,10 @@ def _load(name: str, storage: Storage) -> OptunaStudy:
 
 def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
     attributes = study.user_attrs
+    if attributes.get(COPYING):
+        raise StudyError(
+            f"study {study.study_name!r} in {storage.url} is half a copy, which `sweep copy` once more finishes"
+        )
     if DEFINITION not in attributes:
         raise StudyError(f"study {study.study_name!r} in {storage.url} is not of atinuke-bench; take another name")
     return parse(StudyConfig, {**attributes[DEFINITION], "budget": attributes[BUDGET]}, f"study {study.study_name}")

@@ -28,6 +28,8 @@ from atinuke_bench.sweeps.storage import Storage
 
 #: Where the database keeps what a study is.
 DEFINITION, BUDGET = "definition", "budget"
+#: What it says of a study that is being copied to it, until all of it is there.
+COPYING = "copying"
 #: What a trial keeps of its run's cost, under the names in the run's result.
 COST_FACTS = ("parameters", "training_flops", "forward_flops_per_token")
 

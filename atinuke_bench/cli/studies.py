@@ -115,3 +115,39 @@ def _retrain(study: Study, how: GridOptions, num_seeds: int, num_rivals: int) ->
     show_failed(failed)
     if failed:
         raise typer.Exit(1)
+
+
+@sweeps.command(
+    epilog="Example: atinuke-bench sweep copy snli-atinuke --to /shared --to-storage postgresql://ada@host/db"
+)
+def copy(
+    study: StudyArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="STORE", help="Store that gets the study and its runs.")],
+    to_storage: Annotated[
+        str | None,
+        typer.Option("--to-storage", metavar="URL", help="Its database; else an SQLite file in STORE."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Its new name. [default: the same]")] = None,
+    storage: StorageOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a study with its trials and their runs to another store or database, where it can go on.
+
+    Every file is checked by its checksum and every trial is read again. A copy that was interrupted is finished by the
+    same command; the study itself stays as it is.
+    """
+    from atinuke_bench.sweeps.copying import copy_study
+    from atinuke_bench.sweeps.insight import insight, write_insight
+    from atinuke_bench.sweeps.opening import open_study
+
+    opened = open_study(study, out, storage)
+    copied = copy_study(opened, to, to_storage, name or study, lambda line: say(line, err=True))
+    write_insight(copied.study, insight(copied.study))  # by which reports know its trials
+    place = copied.study
+    if as_json:
+        record = {"study": place.config.name, "store": str(to), "storage": place.storage.url}
+        print_json({**record, "trials": copied.num_trials, "runs": dict(copied.runs)})
+        return
+    runs = ", ".join(f"{count} {what}" for what, count in copied.runs.items() if count or what == "copied")
+    say(f"{place.folder}: {copied.num_trials} trials in {place.storage.url}; runs: {runs}")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import math
-from collections.abc import Callable
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -212,3 +216,74 @@ def sweep():
 def play():
     """The class of the executor that plays runs."""
     return FakeExecutor
+
+
+# --- databases --------------------------------------------------------------------------------------------------------
+
+_place = Path(__file__).with_name("servers.py")
+_spec = importlib.util.spec_from_file_location("sweep_servers", _place)
+assert _spec is not None
+assert _spec.loader is not None
+servers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(servers)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    pytest.importorskip("psycopg", reason="needs the driver psycopg")
+    with servers.running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[str]:
+    """The address of a MariaDB server."""
+    pytest.importorskip("pymysql", reason="needs the driver pymysql")
+    with servers.running_mariadb() as url:
+        yield url
+
+
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
+MYSQL = pytest.param("mysql", marks=pytest.mark.mysql)
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL, MYSQL])
+def database(request, tmp_path) -> str | None:
+    """The address of a fresh database: None for the study's own SQLite file."""
+    if request.param == "sqlite":
+        return None
+    url = request.getfixturevalue("postgres" if request.param == "postgresql" else "mysql")
+    return servers.fresh_database(url, f"fresh{abs(hash(str(tmp_path)))}")
+
+
+@pytest.fixture
+def at_once():
+    """`at_once(count, work)`: do `work(n)` in processes that begin at the same instant; what went wrong in them."""
+    return _at_once
+
+
+def _at_once(count: int, work: Callable[[int], Any]) -> list[str]:
+    """Do `work(n)` in `count` processes that begin at the same instant; what went wrong in them."""
+    # Forked, so that nothing has to be imported again; nothing here has threads or open databases.
+    context = multiprocessing.get_context("fork")
+    barrier, wrong = context.Barrier(count), context.SimpleQueue()
+
+    def begin(number: int) -> None:
+        try:
+            barrier.wait(60)
+            work(number)
+        except BaseException:
+            wrong.put(traceback.format_exc())
+            os._exit(1)
+        os._exit(0)
+
+    processes = [context.Process(target=begin, args=(number,)) for number in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    found = []
+    while not wrong.empty():
+        found.append(wrong.get())
+    return found + [f"exit code {process.exitcode}" for process in processes if process.exitcode]
