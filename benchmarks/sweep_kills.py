@@ -1,6 +1,7 @@
 """A study under fire: its process is killed at random moments, and the study must still come out whole.
 
     ATINUKE_DATA=/folder python benchmarks/sweep_kills.py --out /tmp/sweep-kills --kills 20 --trials 24
+    … --executor ray --longest 30 --storage postgresql://ada@host/studies
 
 After the last kill the study is carried out to its end, and everything is checked: exactly the trials that were asked
 for, none running, none lost, none told twice, every told score the one in its run's folder.
@@ -9,14 +10,18 @@ for, none running, none lost, none told twice, every told score the one in its r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing.forkserver
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +48,45 @@ def start_forkserver() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
-def serve(config: StudyConfig, store: Path, workers: int) -> None:
+@dataclass(frozen=True)
+class Way:
+    """How a study is carried out: its database, or its own SQLite file, and `local` or `ray`, in a running cluster."""
+
+    url: str | None = None
+    executor: str = "local"
+    workers: int = 2
+
+
+@contextlib.contextmanager
+def running_cluster(num_cores: int) -> Iterator[None]:
+    """A Ray cluster on this machine that outlives the drivers that are killed; `RAY_ADDRESS` names it."""
+    code = (
+        f"import ray, sys; ray.init(num_cpus={num_cores}, include_dashboard=False, logging_level='ERROR');"
+        "print(ray.get_runtime_context().gcs_address, flush=True); sys.stdin.read()"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=free
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    before = os.environ.get("RAY_ADDRESS")
+    os.environ["RAY_ADDRESS"] = process.stdout.readline().strip()
+    try:
+        yield
+    finally:
+        os.environ.pop("RAY_ADDRESS")
+        if before is not None:
+            os.environ["RAY_ADDRESS"] = before
+        process.stdin.close()
+        process.wait(60)
+        process.stdout.close()
+
+
+def serve(config: StudyConfig, store: Path, way: Way) -> None:
     """What a sweep process does: join the study and carry it out."""
-    study = create_or_join(config, store)
-    executor = make_executor("local", workers)
+    study = create_or_join(config, store, way.url)
+    executor = make_executor(way.executor, way.workers)
     template = Job("", study.config.make_run({}), store, wandb="disabled")
     try:
         Sweep(study, executor, template, _say).run()
@@ -55,7 +95,7 @@ def serve(config: StudyConfig, store: Path, workers: int) -> None:
         study.close()
 
 
-def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
+def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
     """A sweep in a separate process, forked to save the imports; its pid."""
     pid = os.fork()
     if pid:
@@ -64,7 +104,7 @@ def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
     try:
         # The server is the parent's child, not ours, and is known to run.
         multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
-        serve(config, store, workers)
+        serve(config, store, way)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -72,19 +112,19 @@ def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
         os._exit(status)
 
 
-def fire(config: StudyConfig, store: Path, *, num_kills: int, longest: float, workers: int, seed: int) -> int:
+def fire(config: StudyConfig, store: Path, way: Way, *, num_kills: int, longest: float, seed: int) -> int:
     """Kill sweep processes, each after up to `longest` seconds, then let the last one finish; kills that struck."""
     choose, struck = random.Random(seed), 0
     start_forkserver()
     for _ in range(num_kills):
-        pid = sweep_process(config, store, workers)
+        pid = sweep_process(config, store, way)
         time.sleep(choose.uniform(0.0, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         struck += os.WIFSIGNALED(status)
         time.sleep(0.2)
         start_forkserver()
-    _, status = os.waitpid(sweep_process(config, store, workers), 0)
+    _, status = os.waitpid(sweep_process(config, store, way), 0)
     assert os.waitstatus_to_exitcode(status) == 0, "the last sweep failed"
     return struck
 
@@ -132,12 +172,16 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--longest", type=float, default=8.0, help="seconds up to a kill")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--executor", choices=["local", "ray"], default="local")
+    parser.add_argument("--storage", help="database URL; else an SQLite file in the store")
     options = parser.parse_args()
     if options.data is None:
         sys.exit("set ATINUKE_DATA or --data to the folder that holds glue/")
     config = make_config(Path(options.data), options.trials)
-    struck = fire(config, options.out, num_kills=options.kills, longest=options.longest, workers=2, seed=options.seed)
-    study = create_or_join(config, options.out)
+    way = Way(options.storage, options.executor)
+    with running_cluster(way.workers) if options.executor == "ray" else contextlib.nullcontext():
+        struck = fire(config, options.out, way, num_kills=options.kills, longest=options.longest, seed=options.seed)
+    study = create_or_join(config, options.out, options.storage)
     wrong, now = broken_rules(study), study.tally()
     print(f"{struck} of {options.kills} kills struck; {now}")
     print("\n".join(wrong) or "whole: none running, none lost, none told twice")

@@ -32,7 +32,7 @@ def kills():
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_sweep_that_is_killed_again_and_again_comes_out_whole(kills, official, tmp_path):
     config = kills.make_config(official, 4, overrides={"training.max_epochs": 1, "tokenizer.vocab_size": 200})
-    struck = kills.fire(config, tmp_path / "runs", num_kills=3, longest=2.5, workers=2, seed=3)
+    struck = kills.fire(config, tmp_path / "runs", kills.Way(), num_kills=3, longest=2.5, seed=3)
     study = create_or_join(config, tmp_path / "runs")
     assert struck >= 1
     assert kills.broken_rules(study) == []
