@@ -12,6 +12,8 @@ workers.py      which processes take part, and whether they live
 recovery.py     trials whose process died
 sweep.py        the loop: draws trials, starts runs, passes on pruning decisions
 progress.py     one line a trial
-best.py         the best trials on fresh seeds
+best.py         the best trials as a suite on fresh seeds
+columns.py      what columns of suites have from studies
+copying.py      studies copied to other stores and databases
 insight.py      what was learned, as data, from which reports draws
 """
