@@ -159,7 +159,7 @@ def _copy_trials(study: Study, config: StudyConfig, trials: list[FrozenTrial], s
             optuna.delete_study(study_name=config.name, storage=storage.optuna)
         copy = optuna.create_study(storage=storage.optuna, study_name=config.name, directions=original.directions)
         copy.set_user_attr(COPYING, f"{study.config.name} of {study.storage.url}")
-        for name, value in original.system_attrs.items():
+        for name, value in study.storage.optuna.get_study_system_attrs(original._study_id).items():
             storage.optuna.set_study_system_attr(copy._study_id, name, value)
         copy.add_trials(trials)
         copy.set_user_attr(DEFINITION, config.definition())

@@ -7,10 +7,12 @@ import importlib.util
 import math
 import multiprocessing
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -220,12 +222,25 @@ def play():
 
 # --- databases --------------------------------------------------------------------------------------------------------
 
-_place = Path(__file__).with_name("servers.py")
-_spec = importlib.util.spec_from_file_location("sweep_servers", _place)
-assert _spec is not None
-assert _spec.loader is not None
-servers = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(servers)
+
+def _loaded(path: Path) -> ModuleType:
+    """A file of Python that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where dataclasses look for their own
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = _loaded(Path(__file__).with_name("servers.py"))
+
+
+@pytest.fixture(scope="session")
+def kills() -> ModuleType:
+    """The benchmark of kills, whose rules hold in tests too."""
+    return _loaded(Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py")
 
 
 @pytest.fixture(scope="session")

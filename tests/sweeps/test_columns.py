@@ -31,8 +31,8 @@ def call(cli, monkeypatch, official, play):
 
 @pytest.fixture
 def store(study, sweep, tmp_path):
-    """A store with the study `tiny` of eight trials."""
-    sweep(study(pruner="none", sampler="random"))
+    """A store with the study `tiny` of four trials."""
+    sweep(study(pruner="none", sampler="random", budget={"trials": 4}))
     return tmp_path / "runs"
 
 
@@ -153,44 +153,44 @@ def test_a_study_that_goes_on_changes_nothing_of_a_suite_that_began(call, study,
         # A trial that is better than all.
         values = {"core.num_layers": 4, "training.learning_rate": 1e-3}
         opened._study.enqueue_trial(values)
-    sweep(study(pruner="none", sampler="random", budget={"trials": 9}))
+    sweep(study(pruner="none", sampler="random", budget={"trials": 5}))
     done = call("suite", file, *QUIET, "--out", store)
     assert done.status == 0, done.err
     began = before.cores["best"].study.trial
-    assert f"column 'best' stays trial {began}, as it began; number 1 of study 'tiny' is trial 8" in done.err
+    assert f"column 'best' stays trial {began}, as it began; number 1 of study 'tiny' is trial 4" in done.err
     assert "a suite of another name takes that" in done.err
     assert open_record(store, "tuned").suite["cores"] == kept
     assert suite(cores) == before
-    assert suite(cores, name="newer").cores["best"].study.trial == 8
+    assert suite(cores, name="newer").cores["best"].study.trial == 4
     (store / "studies" / "tiny" / "study.yaml").unlink()
     assert suite(cores) == before
     assert "stays trial" in suite.said[-1]
     assert "no study 'tiny'" in suite.said[-1]
 
 
-@pytest.mark.parametrize(
-    ("column", "fields", "message"),
-    [
-        ({"core": {"study": "tinny"}}, {}, "no study 'tinny' in .*; nearest: 'tiny'"),
-        ({"core": {"study": "tiny", "rank": 20}}, {}, "'tiny' has no rank 20: 8 different trials .*; nearest: 8"),
-        ({"core": {"study": "tiny", "rank": 0}}, {}, "cores.best.core.rank: at least 1; found 0"),
-        ({"core": {"study": "tiny", "runk": 1}}, {}, "core.runk: unknown field; nearest: 'rank'"),
-        ({"core": {"rank": 1}}, {}, "cores.best.core.study: the field is missing"),
-        ({"core": {"study": "tiny"}, "preset": "nano"}, {}, "best.preset: the study has its own"),
-        ({"core": "bilstm", "study": {}}, {}, r"best.study: filled when the suite is read; write `core: \{study"),
-        (
-            {"core": {"study": "tiny"}},
-            {"tasks": ["snli", "glue/cola"]},
-            r"on snli; found glue/cola; .*`tasks: \[snli\]`",
-        ),
-        ({"core": {"study": "tiny"}}, {"seeds": [0, 1]}, "whose trials had seed 0: .*; nearest: seed 2 in its place"),
-        ({"core": {"study": "tiny"}, "overrides": {"core.nm": 1}}, {}, "unknown field 'core.nm'"),
-    ],
-)
-def test_a_mistake_in_a_column_is_one_line(suite, tiny, column, fields, message):
-    with pytest.raises(AtinukeBenchError, match=message) as caught:
-        expand(suite({"best": column}, **fields), tiny.config.source)
-    assert "\n" not in str(caught.value)
+MISTAKES = [
+    ({"core": {"study": "tinny"}}, {}, "no study 'tinny' in .*; nearest: 'tiny'"),
+    ({"core": {"study": "tiny", "rank": 20}}, {}, "'tiny' has no rank 20: 4 different trials .*; nearest: 4"),
+    ({"core": {"study": "tiny", "rank": 0}}, {}, "cores.best.core.rank: at least 1; found 0"),
+    ({"core": {"study": "tiny", "runk": 1}}, {}, "core.runk: unknown field; nearest: 'rank'"),
+    ({"core": {"rank": 1}}, {}, "cores.best.core.study: the field is missing"),
+    ({"core": {"study": "tiny"}, "preset": "nano"}, {}, "best.preset: the study has its own"),
+    ({"core": "bilstm", "study": {}}, {}, r"best.study: filled when the suite is read; write `core: \{study"),
+    (
+        {"core": {"study": "tiny"}},
+        {"tasks": ["snli", "glue/cola"]},
+        r"on snli; found glue/cola; .*`tasks: \[snli\]`",
+    ),
+    ({"core": {"study": "tiny"}}, {"seeds": [0, 1]}, "whose trials had seed 0: .*; nearest: seed 2 in its place"),
+    ({"core": {"study": "tiny"}, "overrides": {"core.nm": 1}}, {}, "unknown field 'core.nm'"),
+]
+
+
+def test_a_mistake_in_a_column_is_one_line(suite, tiny):
+    for column, fields, message in MISTAKES:
+        with pytest.raises(AtinukeBenchError, match=message) as caught:
+            expand(suite({"best": column}, **fields), tiny.config.source)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_study_on_other_data_or_of_another_version_is_refused(suite, tiny, monkeypatch):

@@ -161,7 +161,7 @@ def test_running_trials_and_a_copy_under_way_are_refused(store, tiny, tmp_path):
     assert tiny.ask({"worker": "w", "host": "h", "folder": "f"}) is not None
     with pytest.raises(StudyError, match="trial 3 is running, and a study is copied when none is; wait, or"):
         copy_study(tiny, there, None, "tiny")
-    assert not list(there.glob("*/*/study.*"))
+    assert not list(there.glob("*/*/study.yaml"))
 
 
 def test_what_is_damaged_is_not_copied(store, tiny, tmp_path):
@@ -186,7 +186,7 @@ def test_runs_that_are_there_are_kept_and_halves_give_way(store, tiny, tmp_path)
     shutil.copytree(store / third, there / third)
     record = json.loads((there / third / "result.json").read_text())
     record["selection"]["score"] = 1.25
-    del record["checksum"]
+    del record["sha256"]
     (there / third / "result.json").write_text(json.dumps(record))
     with pytest.raises(RunFolderError, match="another result of this run is there; copy to a store of its own"):
         copy_study(tiny, there, None, "tiny")

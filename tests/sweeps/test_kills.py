@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +12,6 @@ from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution
-
-
-@pytest.fixture(scope="module")
-def kills():
-    """The benchmark of kills, whose rules hold here too."""
-    path = Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py"
-    spec = importlib.util.spec_from_file_location("sweep_kills", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # Python 3.12 warns of a fork beside threads; the forked processes use none of them.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -18,18 +16,6 @@ from atinuke_bench.training.execution import Execution
 ray = pytest.importorskip("ray", reason="needs the extra 'cluster'")
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 SMALL = {"training.max_epochs": 2, "tokenizer.vocab_size": 200}
-
-
-@pytest.fixture(scope="module")
-def kills():
-    """The benchmark of kills, whose rules hold here too."""
-    path = Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py"
-    spec = importlib.util.spec_from_file_location("sweep_kills", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_path, monkeypatch):
