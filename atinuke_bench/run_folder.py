@@ -5,6 +5,7 @@ manifest.json         versions, commit, data fingerprints, hardware, threads, se
 tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
 history.jsonl         one line an epoch, with its checksum
 steps.parquet         what the optimiser steps were like (step_record.py); older runs have none
+selection.parquet     what each example added to the selection score (selection_record.py); older runs have none
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
 checkpoints/          best.safetensors: the selected weights; until the run is finished also what it resumes from:
                       `last` (after an epoch), `middle` (within one), `next` (the best once their epoch is recorded)
@@ -87,6 +88,10 @@ class RunFolder:
     @property
     def steps(self) -> Path:
         return self.path / "steps.parquet"
+
+    @property
+    def selection(self) -> Path:
+        return self.path / "selection.parquet"
 
     @property
     def predictions(self) -> Path:

@@ -24,9 +24,10 @@ from typing import Any
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import Job
-from atinuke_bench.sweeps.definition import Budget, make_study_config
+from atinuke_bench.sweeps.definition import Budget
 from atinuke_bench.sweeps.insight import insight, write_insight
 from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution
@@ -63,7 +64,7 @@ def cut_data(source: Path, target: Path) -> Path:
 def make_study(data: Path, store: Path, seed: int, sampler: str, pruner: str, budget: dict[str, Any]) -> Study:
     config = make_study_config(
         name=f"{sampler}-{pruner}-{seed}",
-        task="snli",
+        tasks=[("snli", None)],
         core="transformer",
         preset="nano",
         source=SourceConfig(data_dir=data),

@@ -30,10 +30,12 @@ from atinuke_bench.run_folder import RunFolder, find_runs
 from atinuke_bench.runs.jobs import preload  # noqa: F401 (so that nothing has to be imported after a fork)
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import Job
-from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
+from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.opening import create_or_join
-from atinuke_bench.sweeps.study import Study, tally
+from atinuke_bench.sweeps.planning import make_study_config
+from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended, Sweep
+from atinuke_bench.sweeps.tallies import tally
 
 SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.num_layers": {"int": [1, 2]}}
 
@@ -155,7 +157,7 @@ def broken_rules(study: Study) -> list[str]:
 def make_config(data: Path, num_trials: int, **settings: Any) -> StudyConfig:
     overrides = {"training.max_epochs": 2, "tokenizer.vocab_size": 500} | settings.pop("overrides", {})
     chosen: dict[str, Any]
-    chosen = {"name": "kills", "task": "glue/wnli", "core": "transformer", "preset": "nano", "space": SPACE}
+    chosen = {"name": "kills", "tasks": [("glue/wnli", None)], "core": "transformer", "preset": "nano", "space": SPACE}
     chosen |= {"budget": {"trials": num_trials}, "source": SourceConfig(data_dir=data), "sampler": "random"}
     return make_study_config(**{**chosen, "overrides": overrides, **settings})
 

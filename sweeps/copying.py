@@ -29,6 +29,7 @@ from atinuke_bench.sweeps.definition import StudyConfig, default_url, read_defin
 from atinuke_bench.sweeps.opening import open_study, study_folder
 from atinuke_bench.sweeps.storage import Storage, without_password
 from atinuke_bench.sweeps.study import BUDGET, COPYING, DEFINITION, Study
+from atinuke_bench.sweeps.trial_parts import folders_of
 
 #: What two copies of a trial share; its number in the database and the time that some databases cut do not count.
 _PARTS = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs", "intermediate_values")
@@ -52,7 +53,8 @@ def copy_study(
     or cannot be written. A copy that was interrupted is finished by the same call.
     """
     config = parse(StudyConfig, {**study.config.model_dump(mode="json"), "name": name}, "--as")
-    config = config.model_copy(update={"source": study.config.source, "declaration": study.config.declaration})
+    own = {field: getattr(study.config, field) for field in ("source", "declaration", "tasks")}
+    config = config.model_copy(update=own)
     trials = _ended_trials(study)
     folder = study_folder(store, name)
     address = url or default_url(folder)
@@ -76,12 +78,6 @@ def copy_study(
     finally:
         storage.close()
     return CopiedStudy(open_study(name, store, address), len(trials), {"copied": 0, "kept": 0, "gone": 0, **runs})
-
-
-def folders_of(trial: FrozenTrial) -> list[str]:
-    """The run folders that a trial names, as its store has them."""
-    place = trial.user_attrs.get("folder")
-    return [] if place is None else [place]
 
 
 def _ended_trials(study: Study) -> list[FrozenTrial]:

@@ -50,7 +50,8 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.files import write_json
 from atinuke_bench.sweeps.domains import domain_record
 from atinuke_bench.sweeps.spaces import Parameter, Space
-from atinuke_bench.sweeps.study import Study, score_of, tally
+from atinuke_bench.sweeps.study import Study
+from atinuke_bench.sweeps.tallies import score_of, tally
 
 SCHEMA = 1
 FILE = "insight.json"

@@ -14,7 +14,6 @@ from atinuke_bench.files import make_folder
 from atinuke_bench.secrets import HIDDEN
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
-    current_versions,
     default_url,
     read_definition,
     write_definition,
@@ -72,7 +71,8 @@ def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | 
     study = _load(name, storage)
     config = _definition_in(study, storage)
     if written is not None:
-        config = config.model_copy(update={"source": written[0].source, "declaration": written[0].declaration})
+        here = {name: getattr(written[0], name) for name in ("source", "declaration", "tasks")}
+        config = config.model_copy(update=here)
     if data_dir is not None:
         config = config.model_copy(update={"source": SourceConfig(kind=config.source.kind, data_dir=data_dir)})
     make_folder(folder)
@@ -116,16 +116,17 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
 
 def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
-    run = config.make_run({})
-    task = task_of(run)
-    task.data.load(run.source, task.options(run))
+    for part in config.parts:
+        if part.share is None:
+            run = config.make_run({}, part=part)
+            task = task_of(run)
+            task.data.load(run.source, task.options(run))
 
 
 def require_current(study: Study) -> None:
     """Refuse to go on with a study whose trials trained otherwise than new ones would; StudyError."""
     config = study.config
-    current = current_versions(config.task, config.core, config.declaration)
-    if changed := config.model_copy(update={"versions": current}).changed_versions(config):
+    if changed := config.model_copy(update={"versions": config.current_versions()}).changed_versions(config):
         raise StudyError(
             f"study {config.name!r}: its trials are of {changed}; new ones would train otherwise, and their scores do "
             "not compare; begin a new study (--name), or look at this one by `sweep show`"

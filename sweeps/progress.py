@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from atinuke_bench.sweeps.definition import Budget
-from atinuke_bench.sweeps.study import Study, score_of, tally
+from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended
+from atinuke_bench.sweeps.tallies import score_of, tally
 
 
 class Progress:

@@ -102,7 +102,7 @@ def _retrain(study: Study, how: GridOptions, num_seeds: int, num_rivals: int) ->
     assert found is not None, "it was no dry run"
     results, failed = found
     cells = open_record(how.out, suite.name, how.room).cells
-    folders = {(cell.variant, cell.seed): str(cell.folder) for cell in cells if cell.in_grid}
+    folders = {(cell.variant, cell.task, cell.seed): str(cell.folder) for cell in cells if cell.in_grid}
     record: dict[str, Any] = best_record(study, suite, results, folders)
     write_json(study.folder / FILE, record)
     if how.as_json:

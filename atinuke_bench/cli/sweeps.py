@@ -72,13 +72,30 @@ SearchTrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"),
 ]
-PrunerOption = Annotated[str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")]
+PrunerOption = Annotated[
+    str | None, typer.Option("--pruner", help="race, asha, hyperband, median or none. [default: race]")
+]
+SearchSeedsOption = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, help="Seeds of the best trials in the end; 1 leaves out the finals. [default: 3]"),
+]
+AggregateOption = Annotated[
+    str,
+    typer.Option(
+        "--aggregate",
+        help="Of several tasks: normalised (each between its floor and its best) or mean (scores as they are).",
+    ),
+]
+SharesOption = Annotated[
+    str | None,
+    typer.Option("--shares", help="Parts of the train data on which a trial is tried first, such as 0.1,0.3."),
+]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
 SearchTaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help="Task to search on; `tasks` lists all. Or a YAML file.",
+        help="Task to search on; `tasks` lists all. Or a YAML file. Several by commas: one configuration for all.",
         autocompletion=completion.tasks,
     ),
 ]
@@ -115,6 +132,9 @@ def search(
     against: Annotated[
         str | None, typer.Option("--against", help="Weigh the score against parameters or flops (no pruning).")
     ] = None,
+    num_seeds: SearchSeedsOption = None,
+    aggregate: AggregateOption = "normalised",
+    shares: SharesOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
@@ -133,13 +153,14 @@ def search(
 ) -> None:
     """Search a space of core dimensions and training settings with Optuna. The same command joins or resumes it.
 
-    Trials are chosen by the slice held out from train; dev and test play no part.
+    Trials are chosen by the slice held out from train; dev and test play no part. With several tasks a trial is one
+    configuration on all of them. Once the search is over, its best trials get further seeds (--seeds).
     """
     from atinuke_bench.config import parse_override
-    from atinuke_bench.sweeps.definition import plan_studies
+    from atinuke_bench.sweeps.planning import plan_studies
 
     configs = plan_studies(
-        **_task_and_source(task, source, data_dir),
+        **_tasks_and_source(task, source, data_dir),
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
         space=space,
@@ -147,6 +168,9 @@ def search(
         sampler=sampler,
         pruner=pruner,
         against=against,
+        num_seeds=num_seeds,
+        aggregate=aggregate,
+        shares=_shares(shares),
         preset=preset,
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
@@ -224,12 +248,23 @@ def dashboard(
     serve_dashboard(opened, host, port)
 
 
-def _task_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
+def _tasks_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
     from atinuke_bench.config import find_task
     from atinuke_bench.config.asked import source_config
 
-    name, declaration = find_task(task)
-    return {"task": name, "declaration": declaration, "source": source_config(source, data_dir, declaration)}
+    # A file may have a comma in its name.
+    names = [task] if Path(task).exists() else [part.strip() for part in task.split(",")]
+    tasks = [find_task(name) for name in names]
+    declarations = [declaration for _, declaration in tasks]
+    sources = [source_config(source, data_dir, declaration) for declaration in declarations]
+    return {"tasks": tasks, "source": sources[0]}
+
+
+def _shares(text: str | None) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text is not None else []
+    except ValueError:
+        raise ConfigError(f"--shares is numbers with commas between, such as 0.1,0.3; found {text!r:.80}") from None
 
 
 def _template(study: Any, wandb: str, execution: Execution) -> Any:

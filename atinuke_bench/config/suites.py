@@ -39,11 +39,10 @@ class StudyOrigin(Frozen):
     trial: int
     #: What study and trial set; the column's own overrides count more.
     settings: dict[str, Any] = Field({})
-    #: What its trials were judged by, and on which data; a column on anything else says nothing about the choice.
-    tasks: list[str]
-    metric: str
+    #: What its trials were judged by: of each task its metric, and where the data came from.
+    tasks: dict[str, str]
     source: SourceConfig
-    #: Of the task, the core and the schedule.
+    #: Of the core, the schedule, and the task, or of several `task NAME` each.
     versions: dict[str, int]
     #: The seeds of its trials, by which the settings were chosen.
     seeds: list[int]

@@ -69,20 +69,21 @@ def require_fit(origin: StudyOrigin, run: RunConfig, task: Task, seeds: Sequence
     whose = f"its settings are of study {origin.study!r}"
     if run.task not in origin.tasks:
         listed = ", ".join(origin.tasks)
-        near = nearest(run.task, origin.tasks) or origin.tasks[0]
+        near = nearest(run.task, origin.tasks) or next(iter(origin.tasks))
         raise ConfigError(f"{whose}, which is on {listed}; found {run.task}; nearest: `tasks: [{near}]` in this column")
-    if task.metric.name != origin.metric:
-        raise ConfigError(f"{whose}, which ranks by {origin.metric}; found {task.metric.name}")
-    ours, theirs = data_of(run.source), origin.source
-    if run.declaration is None and ours != theirs:
-        raise ConfigError(f"{whose}, on data from {_shown(theirs)}; found {_shown(ours)}")
+    if task.metric.name != origin.tasks[run.task]:
+        raise ConfigError(f"{whose}, which ranks by {origin.tasks[run.task]}; found {task.metric.name}")
+    ours = data_of(run.source)
+    if run.declaration is None and ours != origin.source:
+        raise ConfigError(f"{whose}, on data from {_shown(origin.source)}; found {_shown(ours)}")
     current = {
-        "task": task.result_version,
+        "task" if "task" in origin.versions else f"task {run.task}": task.result_version,
         "core": registry.load_core(run.core.name).result_version,
         "schedule": SCHEDULE_VERSION,
     }
-    if len(origin.tasks) == 1 and (changed := [name for name in current if origin.versions[name] != current[name]]):
-        found = ", ".join(f"{name} version {origin.versions[name]}, not {current[name]}" for name in changed)
+    theirs = origin.versions
+    if changed := [name for name in current if theirs.get(name) != current[name]]:
+        found = ", ".join(f"{name} version {theirs.get(name)}, not {current[name]}" for name in changed)
         raise ConfigError(f"{whose}, whose trials are of {found}; a new study finds settings for what there is now")
     if both := sorted({*seeds} & {*origin.seeds}):
         fresh = max([*seeds, *origin.seeds]) + 1

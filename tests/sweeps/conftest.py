@@ -22,8 +22,8 @@ from atinuke_bench.errors import FailureClass
 from atinuke_bench.files import sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
-from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution
@@ -179,7 +179,7 @@ def config(official):
     def make(**settings: Any) -> Any:
         overrides = {"training.max_epochs": 4, "tokenizer.vocab_size": 200} | settings.pop("overrides", {})
         chosen: dict[str, Any]
-        chosen = {"name": "tiny", "task": "snli", "core": "atinuke", "preset": "nano", "space": SPACE}
+        chosen = {"name": "tiny", "tasks": [("snli", None)], "core": "atinuke", "preset": "nano", "space": SPACE}
         chosen |= {"budget": {"trials": 8}, "source": SourceConfig(data_dir=official)}
         return make_study_config(**{**chosen, "overrides": overrides, **settings})
 

@@ -69,7 +69,9 @@ def test_the_best_trials_are_written_as_a_suite_that_any_store_carries_out(call,
     text = file.read_text()
     first, second = best_trials(tiny, 2)
     for place, trial in enumerate((first, second), start=1):
-        assert f"  # trial {trial.number}, number {place} of study tiny: selection accuracy {trial.value:.6g}\n" in text
+        assert (
+            f"  # trial {trial.number}, number {place} of study tiny: selection accuracy {trial.mean():.6g}\n" in text
+        )
     record = yaml.safe_load(text)
     assert list(record["cores"]) == ["best", "rival-1"]
     assert (record["name"], record["tasks"], record["seeds"]) == ("tuned-snli", ["snli"], [1, 2, 3])
@@ -79,7 +81,7 @@ def test_the_best_trials_are_written_as_a_suite_that_any_store_carries_out(call,
     assert [result["variant"] for result in json.loads(done.out)["results"]].count("best") == 3
     read = read_suite(str(file))
     for variant, trial in zip(read.cores.values(), (first, second), strict=True):
-        wanted = tiny.config.make_run(tiny.draw_of(trial).overrides, seed=2)
+        wanted = tiny.config.make_run(tiny.draw_of(trial.trials[0]).overrides, seed=2)
         own = {"best": first, "rival-1": second}
         name = next(name for name, one in own.items() if one is trial)
         place = suite_source(read, None, wanted.source.data_dir)
@@ -135,8 +137,8 @@ def test_a_column_has_the_settings_of_a_trial_and_its_own(suite, tiny):
     cells = expand(read, tiny.config.source)
     runs = {cell.variant: cell.run for cell in cells if cell.run.seed == 1}
     first, second = best_trials(tiny, 2)
-    assert runs["best"] == tiny.config.make_run(tiny.draw_of(first).overrides, seed=1)
-    changed = {**tiny.draw_of(second).overrides, "core.dropout": 0.3}
+    assert runs["best"] == tiny.config.make_run(tiny.draw_of(first.trials[0]).overrides, seed=1)
+    changed = {**tiny.draw_of(second.trials[0]).overrides, "core.dropout": 0.3}
     assert runs["wide"] == tiny.config.make_run(changed, seed=1)
     assert runs["plain"].training.max_epochs == 1
     assert read.cores["wide"].study.trial == second.number

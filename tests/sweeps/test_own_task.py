@@ -9,15 +9,14 @@ import yaml
 
 from atinuke_bench.config import find_task
 from atinuke_bench.errors import StudyError
-from atinuke_bench.sweeps.definition import plan_studies
 from atinuke_bench.sweeps.opening import create_or_join, open_study
+from atinuke_bench.sweeps.planning import plan_studies
 
 
 def planned(own):
     task, declaration = find_task(str(own / "reviews.yaml"))
     return plan_studies(
-        task=task,
-        declaration=declaration,
+        tasks=[(task, declaration)],
         cores=["bilstm"],
         preset="nano",
         space="dimensions",
