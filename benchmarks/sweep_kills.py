@@ -1,10 +1,10 @@
 """A study under fire: its process is killed at random moments, and the study must still come out whole.
 
     ATINUKE_DATA=/folder python benchmarks/sweep_kills.py --out /tmp/sweep-kills --kills 20 --trials 24
-    … --executor ray --longest 30 --storage postgresql://ada@host/studies
+    … --racing --executor ray --longest 30 --storage postgresql://ada@host/studies
 
 After the last kill the study is carried out to its end, and everything is checked: exactly the trials that were asked
-for, none running, none lost, none told twice, every told score the one in its run's folder.
+for, none running, none lost, none told twice, every told score that of its runs' folders.
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.parts import Scored, floor_of, value_of
 from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended, Sweep
 from atinuke_bench.sweeps.tallies import tally
+from atinuke_bench.sweeps.trial_parts import folders_of
 
+#: A study of two tasks whose trials race and whose best ones get a second seed.
+RACING: dict[str, Any] = {"tasks": [("glue/wnli", None), ("glue/stsb", None)], "pruner": "race", "num_seeds": 2}
 SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.num_layers": {"int": [1, 2]}}
 
 
@@ -140,18 +144,32 @@ def broken_rules(study: Study) -> list[str]:
     if now.running or now.waiting:
         wrong.append(f"{now.running} running, {now.waiting} waiting")
     told = [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
-    for place, count in Counter(trial.user_attrs["folder"] for trial in told).items():
+    for place, count in Counter(place for trial in told for place in folders_of(trial)).items():
         if count > 1:
             wrong.append(f"run {place} is told {count} times")
-    for trial in told:
-        folder = RunFolder(study.store / trial.user_attrs["folder"])
-        if trial.state.name == "COMPLETE" and folder.read_result()["selection"]["score"] != trial.values[0]:
-            wrong.append(f"trial {trial.number} was told another score than its run has")
-    known = {trial.user_attrs["folder"] for trial in told if trial.state.name == "COMPLETE"}
+    complete = [trial for trial in told if trial.state.name == "COMPLETE"]
+    for trial in complete:
+        folders = [RunFolder(study.store / place) for place in folders_of(trial)]
+        if len(folders) != len(study.config.parts):
+            wrong.append(f"trial {trial.number} names {len(folders)} runs of {len(study.config.parts)}")
+        elif _value(study, folders) != trial.values[0]:
+            wrong.append(f"trial {trial.number} was told another score than its runs have")
+    # Of a trial that was pruned in a later part the earlier ones are finished.
+    known = {place for trial in told for place in folders_of(trial)}
     for folder in find_runs(study.store):
         if folder.is_finished() and str(folder.path.relative_to(study.store)) not in known:
             wrong.append(f"run {folder.path} finished and no trial tells it")
+    if study.config.num_seeds > 1 and (study.finals().missing or study.finals().waits):
+        wrong.append("the finals lack a trial")
     return wrong
+
+
+def _value(study: Study, folders: list[RunFolder]) -> float | None:
+    """What finished runs of all parts are worth to the study."""
+    scored = [Scored(one.read_result()["selection"]["score"], floor_of(one.read_history())) for one in folders]
+    whole = [place for place, part in enumerate(study.config.parts) if part.share is None]
+    parts = study.config.parts
+    return value_of([parts[place] for place in whole], [scored[place] for place in whole], study.config.aggregate)
 
 
 def make_config(data: Path, num_trials: int, **settings: Any) -> StudyConfig:
@@ -175,11 +193,13 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=8.0, help="seconds up to a kill")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--executor", choices=["local", "ray"], default="local")
+    parser.add_argument("--racing", action="store_true", help="two tasks, trials that race, two seeds of the best")
     parser.add_argument("--storage", help="database URL; else an SQLite file in the store")
     options = parser.parse_args()
     if options.data is None:
         sys.exit("set ATINUKE_DATA or --data to the folder that holds glue/")
-    config = make_config(Path(options.data), options.trials)
+    settings = {**RACING, "overrides": {"training.train_limit": 600}} if options.racing else {}
+    config = make_config(Path(options.data), options.trials, **settings)
     way = Way(options.storage, options.executor)
     with running_cluster(way.workers) if options.executor == "ray" else contextlib.nullcontext():
         struck = fire(config, options.out, way, num_kills=options.kills, longest=options.longest, seed=options.seed)
