@@ -213,3 +213,25 @@ def test_without_a_store_a_column_of_a_study_is_refused(suite, tmp_path):
 def test_a_study_without_a_complete_trial_has_no_columns(study, tmp_path):
     with pytest.raises(StudyError, match="no complete trial"):
         best_trials(study())
+
+
+def test_a_study_of_several_tasks_and_seeds_is_retrained_on_all_of_them(call, study, sweep, tmp_path):
+    tasks = [("snli", None), ("glue/rte", None)]
+    settings = {"aggregate": "mean", "num_seeds": 2, "pruner": "none", "sampler": "random", "budget": {"trials": 3}}
+    sweep(study(name="both", tasks=tasks, **settings))
+    store = tmp_path / "runs"
+    best = ("sweep", "best", "both", "--seeds", "2", "--rivals", "1", *QUIET, "--out", store)
+    done = call(*best, "--json")
+    assert done.status == 0, done.err
+    record = json.loads(done.out)
+    assert record["seeds"] == [2, 3], "the finals had seed 1"
+    for entry in record["trials"]:
+        assert len(entry["folders"]) == 4
+        means = [entry["tasks"][task]["selection"] for task in ("snli", "glue/rte")]
+        assert [one["count"] for one in [entry["selection"], *means]] == [2, 2, 2]
+        assert entry["selection"]["mean"] == pytest.approx(sum(one["mean"] for one in means) / 2)
+    shown = call(*best)
+    assert "test accuracy of glue/rte" in shown.out
+    file = tmp_path / "both.yaml"
+    assert call("sweep", "best", "both", "--as-suite", file, "--out", store).status == 0
+    assert read_suite(str(file)).tasks == ["snli", "glue/rte"]
