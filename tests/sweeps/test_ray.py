@@ -22,16 +22,16 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
     settings = {"overrides": {**SMALL, "training.max_epochs": 3}, "pruner": "median"}
     study = create_or_join(kills.make_config(official, 3, **settings), tmp_path / "runs")
     executor = make_executor("ray", 2)
-    report, note, struck = study.report, study.note, set()
+    report, begin, struck = study.report, study.begin_part, set()
 
     def decided(number, history, **ask):
         # Whatever the pruner thinks, trial 1 ends after its second epoch and no other.
         report(number, history, **ask)
         return number == 1 and len(history) == 2
 
-    def noted(number, **facts):
-        note(number, **facts)
-        if "folder" not in facts or number not in (0, 2) or number in struck:
+    def begun(number, place, folder):
+        begin(number, place, folder)
+        if number not in (0, 3) or number in struck:  # 2 is the repetition of 0
             return
         struck.add(number)
         actor = executor._placed[str(number)].actor
@@ -42,7 +42,7 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
         os.kill(pid, signal.SIGKILL)
 
     monkeypatch.setattr(study, "report", decided)
-    monkeypatch.setattr(study, "note", noted)
+    monkeypatch.setattr(study, "begin_part", begun)
     template = Job(
         "", study.config.make_run({}), study.store, wandb="disabled", execution=Execution(show_progress=False)
     )
@@ -52,12 +52,12 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
     finally:
         executor.close()
     trials, now = study.trials(), study.tally()
-    assert struck == {0, 2}
+    assert struck == {0, 3}
     assert (now.counted, now.running, now.waiting, now.pruned) == (3, 0, 0, 1)
     assert trials[1].state.name == "PRUNED"
     assert list(trials[1].intermediate_values) == [1, 2]
-    assert [trials[number].user_attrs["failure_class"] for number in (0, 2)] == ["killed", "killed"]
-    assert {trial.user_attrs.get("retry_of") for trial in trials} == {None, 0, 2}
+    assert [trials[number].user_attrs["failure_class"] for number in (0, 3)] == ["killed", "killed"]
+    assert {trial.user_attrs.get("retry_of") for trial in trials} == {None, 0, 3}
     assert kills.broken_rules(study) == []
     study.close()
 
