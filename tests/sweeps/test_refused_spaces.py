@@ -139,7 +139,13 @@ def test_bits_per_byte_do_not_depend_on_the_tokenizer():
 
 def study_of(task, core, space, **overrides):
     return make_study_config(
-        tasks=[(task, None)], core=core, space=space, name="one", preset="nano", overrides=overrides, budget={"trials": 2}
+        tasks=[(task, None)],
+        core=core,
+        space=space,
+        name="one",
+        preset="nano",
+        overrides=overrides,
+        budget={"trials": 2},
     )
 
 
