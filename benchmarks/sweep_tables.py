@@ -4,9 +4,8 @@
 
 A table is of one task and one core: every combination of four settings, trained whole with every seed. Of each
 training it keeps what a search sees of it, epoch by epoch (the selection score, and what each held-out example added to
-it), what it cost, and its score on up to 1,000 examples of dev, which no search sees. Three tasks are of generated
-data, the fourth is the first lines of SNLI. What is there is not trained again; seeds are filled one after the other, for all
-tables.
+it), and what it cost. Three tasks are of generated data, the fourth is the first lines of SNLI. What is there is not
+trained again; seeds are filled one after the other, for all tables.
 """
 
 from __future__ import annotations
@@ -122,7 +121,6 @@ def train(job: tuple[Entry, Path]) -> float:
         scores=np.array([line["score"] for line in history]),
         flops=np.array([line["training_flops"] for line in history], dtype=np.float64),
         floor=history[0]["answers"]["floor"],
-        dev=result["score"],
         parameters=result["cost"]["parameters"],
         forward_flops=result["cost"]["forward_flops_per_token"],
     )

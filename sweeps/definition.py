@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -139,7 +138,7 @@ class StudyConfig(Frozen):
         )
         return (own,)
 
-    @cached_property
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The runs of each trial, in their order."""
         return plan_parts(self.all_tasks, self.shares)

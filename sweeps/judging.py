@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.finals import Candidate, Finals, Rounds, candidates
 from atinuke_bench.sweeps.parts import together
-from atinuke_bench.sweeps.race import Difference, Outcome, Outcomes, difference, luck_of
+from atinuke_bench.sweeps.race import PACE, Difference, Outcome, Outcomes, difference, luck_of
 from atinuke_bench.sweeps.trial_parts import folders_of
 
 
@@ -33,10 +34,11 @@ class Judging:
     def is_shown_worse(self, trial: FrozenTrial, trials: Sequence[FrozenTrial], place: int, num_epochs: int) -> bool:
         """Whether a running trial, so many epochs into a part, is shown worse than the best one was there."""
         best = next(iter(candidates(trials, higher_is_better=self.config.higher_is_better)), None)
-        if best is None:
+        then = math.floor(num_epochs * PACE)
+        if best is None or not then:
             return False
         self._luck = self._luck_of(trials)
-        ours, theirs = (self._so_far(one, place, num_epochs) for one in (trial, best.trials[0]))
+        ours, theirs = self._so_far(trial, place, num_epochs), self._so_far(best.trials[0], place, then)
         if ours is None or theirs is None:
             return False
         found = self._difference([ours], [theirs])

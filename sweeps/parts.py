@@ -28,8 +28,8 @@ class StudyTask(Frozen):
     metric: str
     higher_is_better: bool
     max_epochs: int
-    #: The highest value of the metric.
-    highest: float = 100.0
+    #: The highest value of the metric; None where it has none.
+    highest: float | None = 100.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def weights(parts: Sequence[Part], scored: Sequence[Scored], aggregate: Aggregat
         return [1 / len(parts)] * len(parts)
     found = []
     for part, own in zip(parts, scored, strict=True):
-        if own.floor is None or own.floor >= part.task.highest:
+        if own.floor is None or part.task.highest is None or own.floor >= part.task.highest:
             return None
         found.append(100.0 / (part.task.highest - own.floor) / len(parts))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -124,7 +125,7 @@ def _of_task(
         metric=metric.name,
         higher_is_better=metric.higher_is_better,
         max_epochs=run.training.max_epochs,
-        highest=metric.bounds[1],
+        highest=metric.bounds[1] if math.isfinite(metric.bounds[1]) else None,
     )
     bare = bare.model_copy(update={"metric": own.metric, "higher_is_better": own.higher_is_better})
     return bare, own, parameters

@@ -24,7 +24,9 @@ from atinuke_bench.sweeps.parts import Aggregate, Part, Scored, floor_of, weight
 
 #: A trial is given up where the chance of a difference this large, were it not worse, is below this (one-sided).
 LEVEL = 0.05
-_LIMIT = NormalDist().inv_cdf(1 - LEVEL)
+#: A trial is compared with what another one was after this part of its epochs. Trainings that start slowly, with a low
+#: rate or on a task of which nothing is learned at first, may end well.
+PACE = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Difference:
     @property
     def is_worse(self) -> bool:
         """Whether it is shown to be worse."""
-        return self.mean < -_LIMIT * self.error
+        return self.mean < -NormalDist().inv_cdf(1 - LEVEL) * self.error
 
 
 class Outcomes:

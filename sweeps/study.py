@@ -25,8 +25,9 @@ from atinuke_bench.sweeps.domains import Domain
 from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
 from atinuke_bench.sweeps.judging import Judging
 from atinuke_bench.sweeps.parts import Scored, floor_of
-from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
+from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw
+from atinuke_bench.sweeps.start import first_values
 from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
 from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
@@ -141,6 +142,8 @@ class Study:
         now = tally(trials)
         if not self._allows_search(now):
             return self.config.num_seeds > 1 and self._enqueue_final(trials, now)
+        if not trials and self.config.sampler in LEARNING_SAMPLERS:
+            self._study.enqueue_trial(first_values(self.config))
         if self.config.sampler != "grid" or self._enqueue_grid_point(trials):
             return True
         return self.config.num_seeds > 1 and self._enqueue_final(trials, now)
