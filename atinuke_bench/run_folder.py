@@ -5,6 +5,7 @@ manifest.json         versions, commit, data fingerprints, hardware, threads, se
 tokenizer.json        the tokenizer, as the `tokenizers` library reads it; it travels with the weights
 history.jsonl         one line an epoch, with its checksum
 steps.parquet         what the optimiser steps were like (step_record.py); older runs have none
+selection.parquet     what each example added to the selection score (selection_record.py); older runs have none
 predictions.parquet   split, id, prediction, gold, score: one row an evaluated example
 checkpoints/          best.safetensors: the selected weights; until the run is finished also what it resumes from:
                       `last` (after an epoch), `middle` (within one), `next` (the best once their epoch is recorded)
@@ -53,6 +54,8 @@ RESULT_SCHEMA = 1
 Shape = TypeVar("Shape", bound=BaseModel)
 #: Beginnings of the folders that hold what was set aside, each followed by a number from 1.
 EARLIER, DAMAGED = ".earlier-", ".damaged-"
+#: Beginning of the folder beside a run's place that a copy of it is written to; no run before it is whole.
+COPYING = ".copying-"
 #: Files of an evaluation, one of which each has and no run.
 DECLARATION, PERTURBATION = "declaration.yaml", "perturbation.yaml"
 _OF_EVALUATION = frozenset((DECLARATION, PERTURBATION))
@@ -85,6 +88,10 @@ class RunFolder:
     @property
     def steps(self) -> Path:
         return self.path / "steps.parquet"
+
+    @property
+    def selection(self) -> Path:
+        return self.path / "selection.parquet"
 
     @property
     def predictions(self) -> Path:
@@ -344,5 +351,5 @@ def find_runs(*places: str | Path) -> list[RunFolder]:
                 below.clear()
             else:
                 seen.add(real)
-                below[:] = [name for name in below if not name.startswith((EARLIER, DAMAGED))]
+                below[:] = [name for name in below if not name.startswith((EARLIER, DAMAGED, COPYING))]
     return [RunFolder(path) for path in sorted(found)]

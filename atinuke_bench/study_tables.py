@@ -48,9 +48,12 @@ def retrained_table(record: Record) -> list[Table]:
             str(entry["number"]),
             number(entry["score_in_study"]),
             *(_mean_of(entry[name]) for name in ("selection", "evaluated")),
-            escape(f"{entry['split']} {entry['metric']}"),
+            escape(f"{entry['split']} {entry['metric']}" if entry["split"] else ""),
             escape(_config(entry["config"])),
         )
+        for task, own in entry.get("tasks", {}).items():
+            means = (_mean_of(own[name]) for name in ("selection", "evaluated"))
+            table.add_row("", "", *means, escape(f"{own['split']} {own['metric']} of {task}"), "")
     return [table]
 
 

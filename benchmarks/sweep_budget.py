@@ -1,145 +1,373 @@
-"""How much training a search with pruning needs to be as good as a random search without.
+"""How much training searches need to be as good as a random search, and how good what they choose is.
 
-For each study seed: a random search of 24 trials without pruning, then TPE with ASHA over the same space until it
-reaches the random search's best selection score. Printed is the share of the random search's training FLOPs that TPE
-had used by then; the median over seeds should be at most a half.
+    ATINUKE_DATA=/folder python benchmarks/sweep_tables.py --out /tmp/sweep-tables     # hours, once
+    python benchmarks/sweep_budget.py --tables /tmp/sweep-tables                       # minutes
 
-    ATINUKE_DATA=/folder python benchmarks/sweep_budget.py --out /tmp/sweep-budget
+Studies are carried out by the code that carries out real ones; an executor plays trainings from tables, each trial by
+the nearest combination of its table. For each of some studies a random search of 24 trials says how much may be spent;
+every arm has that many operations, or 60 trials. Printed are, over all studies:
 
-The task is SNLI on its first examples; dev and test are cut to a few lines, since every run evaluates them and no
-search looks at them.
+share     of the random search's operations, until the configuration that the arm would have chosen was as good as the
+          random search's choice: median with a 95 % bootstrap interval; infinite where it never was
+quality   mean score over seeds that no search saw of what the arm chose in the end, less the random search's
+worse     how often what it chose is more than 1 point worse than the best configuration that it had trained whole, on
+          fresh seeds; and how often the best by the search's own score would have been (plain)
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
+import math
+import multiprocessing
 import os
-import statistics
-import sys
+import tempfile
 import time
-from itertools import islice
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from atinuke_bench.config import SourceConfig
-from atinuke_bench.runs.jobs.factory import make_executor
-from atinuke_bench.runs.jobs.types import Job
-from atinuke_bench.sweeps.definition import Budget, make_study_config
-from atinuke_bench.sweeps.insight import insight, write_insight
-from atinuke_bench.sweeps.opening import create_or_join
+import numpy as np
+import optuna
+from sweep_tables import CORES, LEVELS, OVERRIDES, SPACE, TASKS, Entry, combinations, source_of
+
+from atinuke_bench.config import RunConfig
+from atinuke_bench.errors import FailureClass
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
+from atinuke_bench.selection_record import SelectionRecord, write_selection
+from atinuke_bench.sweeps.definition import StudyConfig
+from atinuke_bench.sweeps.finals import candidates
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
-from atinuke_bench.sweeps.sweep import Sweep
+from atinuke_bench.sweeps.sweep import Ended, Sweep
 from atinuke_bench.training.execution import Execution
 
-SPACE = {
-    "core.num_layers": {"int": [1, 2]},
-    "core.num_heads": {"categorical": [1, 2, 4]},
-    "core.hidden_size": {"int": [16, 64], "log": True},
-    "core.feedforward_size": {"categorical": [1, 2, 4], "times": "core.hidden_size"},
-    "core.dropout": {"float": [0.0, 0.4]},
-    "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
-    "training.batch_tokens": {"int": [1024, 4096], "log": True},
-}
-#: As many examples to choose by as to learn from, so that the score is more than noise.
-OVERRIDES = {
-    "training.max_epochs": 9,
-    "training.train_limit": 2400,
-    "training.held_out_fraction": 0.45,
-    "training.max_length": 48,
-    "tokenizer.vocab_size": 2000,
+NUM_TRIALS = 24
+#: Of an arm that gives up nearly all of its trials early.
+MOST_TRIALS = 60
+#: Of a table's seeds, those that a study may see; the others judge.
+SEARCH_SEEDS = 3
+ARMS: dict[str, dict[str, Any]] = {
+    "random": {"sampler": "random", "pruner": "none"},
+    "tpe": {"sampler": "tpe", "pruner": "none"},
+    "tpe, asha": {"sampler": "tpe", "pruner": "asha"},
+    "tpe, median": {"sampler": "tpe", "pruner": "median"},
+    "tpe, race": {"sampler": "tpe", "pruner": "race"},
+    "default": {"sampler": "tpe", "pruner": "race", "num_seeds": SEARCH_SEEDS},
 }
 
 
-def cut_data(source: Path, target: Path) -> Path:
-    """SNLI with the first lines of dev and test."""
-    (target / "snli").mkdir(parents=True, exist_ok=True)
-    for split, lines in (("train", 4000), ("dev", 60), ("test", 60)):
-        name = f"snli_1.0_{split}.jsonl"
-        with open(source / "snli" / name, encoding="utf-8") as file:
-            (target / "snli" / name).write_text("".join(islice(file, lines)), encoding="utf-8")
-    return target
+@dataclass
+class Table:
+    """The trainings of one task and one core."""
+
+    task: str
+    core: str
+    entries: dict[tuple[int, int], dict[str, np.ndarray]]
+    #: Where its runs are played from: `<root>/<name>/<place>-<seed>`.
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.task.replace('/', '-')}-{self.core}"
+
+    def seeds(self) -> list[int]:
+        """Seeds with which the whole table was trained."""
+        found: dict[int, int] = {}
+        for _, seed in self.entries:
+            found[seed] = found.get(seed, 0) + 1
+        return sorted(seed for seed, number in found.items() if number == len(combinations()))
+
+    def folder(self, place: int, seed: int) -> RunFolder:
+        """The run folder of a training, written when it is first asked for."""
+        folder = RunFolder(self.root / self.name / f"{place}-{seed}")
+        if not folder.selection.exists():
+            entry = self.entries[place, seed]
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.write_history(self.history(place, seed))
+            units = tuple(entry["units"].tolist())
+            epochs = {epoch: values.astype(float) for epoch, values in enumerate(entry["contributions"])}
+            write_selection(folder.selection, SelectionRecord(units, units, epochs))
+        return folder
+
+    def history(self, place: int, seed: int) -> list[dict[str, Any]]:
+        entry = self.entries[place, seed]
+        answers = {"floor": float(entry["floor"])}
+        return [
+            {"epoch": epoch, "score": float(score), "training_flops": float(flops), "seconds": 1.0, "answers": answers}
+            for epoch, (score, flops) in enumerate(zip(entry["scores"], entry["flops"], strict=True))
+        ]
+
+    def quality(self, place: int, seeds: list[int]) -> float:
+        """The mean of the scores that trainings with these seeds ended with."""
+        return float(np.mean([self.entries[place, seed]["scores"].max() for seed in seeds]))
 
 
-def make_study(data: Path, store: Path, seed: int, sampler: str, pruner: str, budget: dict[str, Any]) -> Study:
-    config = make_study_config(
-        name=f"{sampler}-{pruner}-{seed}",
-        task="snli",
-        core="transformer",
-        preset="nano",
-        source=SourceConfig(data_dir=data),
-        overrides=OVERRIDES,
-        seed=seed,
-        space=SPACE,
-        sampler=sampler,
-        pruner=pruner,
-        budget=budget,
-    )
-    return create_or_join(config, store / config.name)
+def read_tables(folder: Path, root: Path) -> list[Table]:
+    tables = []
+    for task, core in itertools.product(TASKS, CORES):
+        entries = {}
+        for path in Entry(task, core, 0, 0).file(folder).parent.glob("*[0-9].npz"):
+            place, seed = (int(part) for part in path.stem.split("-"))
+            with np.load(path) as file:
+                entries[place, seed] = dict(file)
+        tables.append(Table(task, core, entries, root))
+    return tables
 
 
-def carry_out(study: Study, workers: int) -> dict[str, Any]:
-    executor = make_executor("local", workers)
-    template = Job("", study.config.make_run({}), study.store, "disabled", execution=Execution(show_progress=False))
-    try:
-        Sweep(study, executor, template).run()
-    finally:
-        executor.close()
-    return insight(study)
+def nearest_place(run: RunConfig) -> int:
+    """The combination of the table that a run is played by: the nearest rate and the nearest sizes, by logarithms."""
+    own = run.model_dump()
+    near = {}
+    for path, levels in LEVELS.items():
+        group, name = path.split(".")
+        value = own[group][name]
+        near[path] = min(levels, key=lambda level, value=value: abs(math.log((value + 1e-9) / (level + 1e-9))))
+    return _PLACES[tuple(near.values())]
 
 
-def flops_to_reach(record: dict[str, Any], score: float) -> float | None:
-    """Training FLOPs of all trials up to the first that completed with at least `score`."""
-    return next(
-        (
-            entry["training_flops"]
-            for entry in record["history"]
-            if entry["best"] is not None and entry["best"] >= score
-        ),
-        None,
-    )
+_PLACES = {tuple(combination.values()): place for place, combination in enumerate(combinations())}
 
 
-def compare(data: Path, store: Path, seed: int, num_trials: int, workers: int) -> float | None:
-    """The share of the random search's FLOPs with which TPE reached its best; None if not with all of them."""
-    started = time.monotonic()
-    wide = make_study(data, store, seed, "random", "none", {"trials": num_trials})
-    random = carry_out(wide, workers)
-    best, total = random["history"][-1]["best"], random["spent"]["training_flops"]
-    share = None
-    for part in (0.25, 0.5, 0.75, 1.0):
-        narrow = make_study(data, store, seed, "tpe", "asha", Budget(training_flops=part * total).model_dump())
-        record = carry_out(narrow, workers)
-        reached = flops_to_reach(record, best)
-        if reached is not None:
-            share = reached / total
-            break
-    for study in (wide, narrow):
-        write_insight(study, insight(study))
-        study.close()
-    pruned = sum(trial["state"] == "pruned" for trial in record["trials"])
-    print(
-        f"seed {seed}: random best {best:.2f} with {total:.3g} FLOPs ({num_trials} trials); TPE with ASHA best "
-        f"{record['history'][-1]['best']:.2f}, {len(record['trials'])} trials, {pruned} pruned, share "
-        f"{'not reached' if share is None else f'{share:.3f}'} ({time.monotonic() - started:.0f} s)",
-        flush=True,
-    )
-    return share
+@dataclass
+class TableExecutor:
+    """Plays jobs from a table, one epoch a call; a run's seed is one of those that the study may see."""
+
+    table: Table
+    seeds: list[int]
+    slots: int = 1
+    _jobs: dict[str, tuple[Job, int, int, int]] = field(default_factory=dict)
+    _queue: list[Event] = field(default_factory=list)
+
+    def start(self, job: Job) -> None:
+        place, seed = nearest_place(job.run), self.seeds[job.run.seed % SEARCH_SEEDS]
+        self._jobs[job.key] = job, place, seed, 0
+        self._queue.append(Started(job.key, self.table.folder(place, seed).path))
+        self._epoch(job.key)
+
+    def events(self, timeout: float) -> list[Event]:
+        found, self._queue = self._queue, []
+        return found
+
+    def answer(self, key: str, should_continue: bool) -> None:
+        _, place, seed, done = self._jobs[key]
+        if done == len(self.table.entries[place, seed]["scores"]):
+            self._finish(key)
+        elif should_continue:
+            self._epoch(key)
+        else:
+            self._queue.append(Failed(key, FailureClass.PRUNED, "stopped"))
+
+    def stop(self, key: str, *, at_once: bool = False) -> None:
+        self._queue.append(Failed(key, FailureClass.KILLED, "stopped"))
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+    def _epoch(self, key: str) -> None:
+        job, place, seed, done = self._jobs[key]
+        self._jobs[key] = job, place, seed, done + 1
+        history = self.table.history(place, seed)
+        self._queue.append(EpochDone(key, history[done]))
+        if not job.asks:
+            self._epoch(key) if done + 1 < len(history) else self._finish(key)
+
+    def _finish(self, key: str) -> None:
+        job, place, seed, _ = self._jobs.pop(key)
+        entry = self.table.entries[place, seed]
+        cost = {"parameters": int(entry["parameters"]), "forward_flops_per_token": float(entry["forward_flops"])}
+        cost["training_flops"] = float(entry["flops"][-1])
+        metric = METRICS[job.run.task]
+        self._queue.append(
+            Finished(key, {"metric": metric, "selection": {"score": float(entry["scores"].max())}, "cost": cost})
+        )
+
+
+METRICS = {"glue/sst2": "accuracy", "glue/cola": "matthews_correlation", "srl": "f1", "snli": "accuracy"}
+
+
+class Memory:
+    """A study's database for one process that nobody kills."""
+
+    url = "memory"
+    is_read_only = False
+
+    def __init__(self) -> None:
+        self.optuna = optuna.storages.InMemoryStorage()
+
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    errors = exclusive
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class Played:
+    """What became of a study: after each trial what was spent, and the combination that it would have chosen."""
+
+    path: list[tuple[float, int]]
+    #: Combinations that it trained whole, with what the search's own seed said of them.
+    trained: dict[int, float]
+
+    @property
+    def chosen(self) -> int:
+        return self.path[-1][1]
+
+    @property
+    def spent(self) -> float:
+        return self.path[-1][0]
+
+    @property
+    def best_of_selection(self) -> int:
+        return max(self.trained, key=lambda place: self.trained[place])
+
+
+def play(
+    table: Table, data: Path, number: int, seeds: list[int], arm: dict[str, Any], budget: dict[str, Any]
+) -> Played:
+    """Carry out a study on a table."""
+    config = _config(table, data, number, arm, budget)
+    study = _study(config, table.root)
+    path: list[tuple[float, int]] = []
+
+    def on_end(ended: Ended) -> None:
+        trials = study.trials()
+        left = study.finals(trials).survivors
+        if left:
+            best = max(left, key=lambda one: one.mean(min(len(other.trials) for other in left)))
+            place = nearest_place(config.make_run(study.draw_of(best.trials[0]).overrides))
+            path.append((study.tally().training_flops, place))
+
+    template = Job("", config.make_run({}), table.root, "disabled", execution=Execution(show_progress=False))
+    Sweep(study, TableExecutor(table, seeds), template, on_end).run()
+    trained: dict[int, float] = {}
+    for one in candidates(study.trials(), higher_is_better=True):
+        place = nearest_place(config.make_run(study.draw_of(one.trials[0]).overrides))
+        trained[place] = max(trained.get(place, -math.inf), one.values[0])
+    return Played(path, trained)
+
+
+def _config(table: Table, data: Path, number: int, arm: dict[str, Any], budget: dict[str, Any]) -> StudyConfig:
+    key = table.name
+    if key not in _CONFIGS:
+        _CONFIGS[key] = make_study_config(
+            name="played",
+            tasks=[(table.task, None)],
+            core=table.core,
+            preset="nano",
+            source=source_of(table.task, data),
+            overrides=OVERRIDES,
+            space=SPACE,
+            budget=budget,
+        )
+    record = _CONFIGS[key].model_dump(mode="json") | {"num_seeds": 1, **arm, "budget": budget}
+    return StudyConfig.model_validate({**record, "seed": SEARCH_SEEDS * number})
+
+
+_CONFIGS: dict[str, StudyConfig] = {}
+
+
+def _study(config: StudyConfig, root: Path) -> Study:
+    memory = Memory()
+    found = optuna.create_study(storage=memory.optuna, direction="maximize")
+    study = Study(config, root / "studies" / f"{os.getpid()}-{next(_NUMBERS)}", memory, found)  # type: ignore[arg-type]
+    study.folder.mkdir(parents=True)
+    return study
+
+
+_NUMBERS = itertools.count()
+
+
+@dataclass
+class Judged:
+    """One arm of one study, against the random search of it."""
+
+    table: str
+    arm: str
+    share: float
+    spent: float
+    gain: float
+    #: How much worse than the best that it had trained: its own choice, and the best by the search's own score.
+    regret: float
+    plain_regret: float
+
+
+def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judged]:
+    table, data, number, arms = job
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    order = np.random.default_rng([number, 7]).permutation(table.seeds()).tolist()
+    search, fresh = order[:SEARCH_SEEDS], order[SEARCH_SEEDS:] or order[-1:]
+    random = play(table, data, number, search, ARMS["random"], {"trials": NUM_TRIALS})
+    wanted = table.quality(random.chosen, fresh)
+    found = []
+    for name, arm in arms.items():
+        same = name == "random"
+        played = (
+            random
+            if same
+            else play(table, data, number, search, arm, {"training_flops": random.spent, "trials": MOST_TRIALS})
+        )
+        reached = (spent for spent, place in played.path if table.quality(place, fresh) >= wanted)
+        best = max(table.quality(place, fresh) for place in played.trained)
+        found.append(
+            Judged(
+                table.name,
+                name,
+                next(reached, math.inf) / random.spent,
+                played.spent / random.spent,
+                table.quality(played.chosen, fresh) - wanted,
+                best - table.quality(played.chosen, fresh),
+                best - table.quality(played.best_of_selection, fresh),
+            )
+        )
+    return found
+
+
+def report(judged: list[Judged], arms: list[str]) -> Iterator[str]:
+    generator = np.random.default_rng(0)
+    yield f"{'arm':<24}{'share':>22}{'spent':>8}{'quality':>22}{'worse':>8}{'plain':>8}{'studies':>9}"
+    for arm in arms:
+        own = [one for one in judged if one.arm == arm]
+        shares = np.array([one.share for one in own])
+        gains = np.array([one.gain for one in own])
+        drawn = generator.integers(0, len(own), (4000, len(own)))
+        with np.errstate(invalid="ignore"):
+            low, high = np.quantile(np.median(shares[drawn], axis=1), [0.025, 0.975], method="nearest")
+        left, right = np.quantile(gains[drawn].mean(axis=1), [0.025, 0.975])
+        worse, plain = (100 * np.mean([value > 1 for value in values]) for values in
+                        ([one.regret for one in own], [one.plain_regret for one in own]))  # fmt: skip
+        share = f"{np.median(shares):.2f} [{low:.2f}, {high:.2f}]"
+        quality = f"{gains.mean():+.2f} [{left:+.2f}, {right:+.2f}]"
+        spent = np.mean([one.spent for one in own])
+        yield f"{arm:<24}{share:>22}{spent:>8.2f}{quality:>22}{worse:>7.0f}%{plain:>7.0f}%{len(own):>9}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("ATINUKE_DATA"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--trials", type=int, default=24)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--tables", type=Path, required=True)
+    parser.add_argument("--studies", type=int, default=4, help="of each table")
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    if options.data is None:
-        sys.exit("set ATINUKE_DATA or --data to the folder that holds snli/")
-    data = cut_data(Path(options.data), options.out / "data")
-    shares = [compare(data, options.out, seed, options.trials, options.workers) for seed in range(1, options.seeds + 1)]
-    median = statistics.median(float("inf") if share is None else share for share in shares)
-    print(f"median share of FLOPs over {len(shares)} seeds: {median:.3f}")
+    started = time.monotonic()
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as root:
+        tables = [table for table in read_tables(options.tables, Path(root)) if table.seeds()]
+        numbers = range(options.first, options.first + options.studies)
+        jobs = [(table, options.tables / "data", number, ARMS) for table in tables for number in numbers]
+        with multiprocessing.get_context("fork").Pool(options.workers) as pool:
+            judged = list(itertools.chain.from_iterable(pool.imap_unordered(judge, jobs)))
+    for table in ["", *(table.name for table in tables)]:
+        own = [one for one in judged if not table or one.table == table]
+        print(f"\n{table or 'all tables'}")
+        print("\n".join(report(own, list(ARMS))))
+    print(f"\n{len(jobs)} studies of {len(tables)} tables in {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

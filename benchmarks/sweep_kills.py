@@ -1,22 +1,27 @@
 """A study under fire: its process is killed at random moments, and the study must still come out whole.
 
     ATINUKE_DATA=/folder python benchmarks/sweep_kills.py --out /tmp/sweep-kills --kills 20 --trials 24
+    … --racing --executor ray --longest 30 --storage postgresql://ada@host/studies
 
 After the last kill the study is carried out to its end, and everything is checked: exactly the trials that were asked
-for, none running, none lost, none told twice, every told score the one in its run's folder.
+for, none running, none lost, none told twice, every told score that of its runs' folders.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing.forkserver
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +30,17 @@ from atinuke_bench.run_folder import RunFolder, find_runs
 from atinuke_bench.runs.jobs import preload  # noqa: F401 (so that nothing has to be imported after a fork)
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import Job
-from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
+from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.opening import create_or_join
-from atinuke_bench.sweeps.study import Study, tally
+from atinuke_bench.sweeps.parts import Scored, floor_of, value_of
+from atinuke_bench.sweeps.planning import make_study_config
+from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended, Sweep
+from atinuke_bench.sweeps.tallies import tally
+from atinuke_bench.sweeps.trial_parts import folders_of
 
+#: A study of two tasks whose trials race and whose best ones get a second seed.
+RACING: dict[str, Any] = {"tasks": [("glue/wnli", None), ("glue/stsb", None)], "pruner": "race", "num_seeds": 2}
 SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.num_layers": {"int": [1, 2]}}
 
 
@@ -43,10 +54,45 @@ def start_forkserver() -> None:
     multiprocessing.forkserver.ensure_running()
 
 
-def serve(config: StudyConfig, store: Path, workers: int) -> None:
+@dataclass(frozen=True)
+class Way:
+    """How a study is carried out: its database, or its own SQLite file, and `local` or `ray`, in a running cluster."""
+
+    url: str | None = None
+    executor: str = "local"
+    workers: int = 2
+
+
+@contextlib.contextmanager
+def running_cluster(num_cores: int) -> Iterator[None]:
+    """A Ray cluster on this machine that outlives the drivers that are killed; `RAY_ADDRESS` names it."""
+    code = (
+        f"import ray, sys; ray.init(num_cpus={num_cores}, include_dashboard=False, logging_level='ERROR');"
+        "print(ray.get_runtime_context().gcs_address, flush=True); sys.stdin.read()"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=free
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    before = os.environ.get("RAY_ADDRESS")
+    os.environ["RAY_ADDRESS"] = process.stdout.readline().strip()
+    try:
+        yield
+    finally:
+        os.environ.pop("RAY_ADDRESS")
+        if before is not None:
+            os.environ["RAY_ADDRESS"] = before
+        process.stdin.close()
+        process.wait(60)
+        process.stdout.close()
+
+
+def serve(config: StudyConfig, store: Path, way: Way) -> None:
     """What a sweep process does: join the study and carry it out."""
-    study = create_or_join(config, store)
-    executor = make_executor("local", workers)
+    study = create_or_join(config, store, way.url)
+    executor = make_executor(way.executor, way.workers)
     template = Job("", study.config.make_run({}), store, wandb="disabled")
     try:
         Sweep(study, executor, template, _say).run()
@@ -55,7 +101,7 @@ def serve(config: StudyConfig, store: Path, workers: int) -> None:
         study.close()
 
 
-def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
+def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
     """A sweep in a separate process, forked to save the imports; its pid."""
     pid = os.fork()
     if pid:
@@ -64,7 +110,7 @@ def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
     try:
         # The server is the parent's child, not ours, and is known to run.
         multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
-        serve(config, store, workers)
+        serve(config, store, way)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -72,19 +118,19 @@ def sweep_process(config: StudyConfig, store: Path, workers: int) -> int:
         os._exit(status)
 
 
-def fire(config: StudyConfig, store: Path, *, num_kills: int, longest: float, workers: int, seed: int) -> int:
+def fire(config: StudyConfig, store: Path, way: Way, *, num_kills: int, longest: float, seed: int) -> int:
     """Kill sweep processes, each after up to `longest` seconds, then let the last one finish; kills that struck."""
     choose, struck = random.Random(seed), 0
     start_forkserver()
     for _ in range(num_kills):
-        pid = sweep_process(config, store, workers)
+        pid = sweep_process(config, store, way)
         time.sleep(choose.uniform(0.0, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         struck += os.WIFSIGNALED(status)
         time.sleep(0.2)
         start_forkserver()
-    _, status = os.waitpid(sweep_process(config, store, workers), 0)
+    _, status = os.waitpid(sweep_process(config, store, way), 0)
     assert os.waitstatus_to_exitcode(status) == 0, "the last sweep failed"
     return struck
 
@@ -98,24 +144,38 @@ def broken_rules(study: Study) -> list[str]:
     if now.running or now.waiting:
         wrong.append(f"{now.running} running, {now.waiting} waiting")
     told = [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
-    for place, count in Counter(trial.user_attrs["folder"] for trial in told).items():
+    for place, count in Counter(place for trial in told for place in folders_of(trial)).items():
         if count > 1:
             wrong.append(f"run {place} is told {count} times")
-    for trial in told:
-        folder = RunFolder(study.store / trial.user_attrs["folder"])
-        if trial.state.name == "COMPLETE" and folder.read_result()["selection"]["score"] != trial.values[0]:
-            wrong.append(f"trial {trial.number} was told another score than its run has")
-    known = {trial.user_attrs["folder"] for trial in told if trial.state.name == "COMPLETE"}
+    complete = [trial for trial in told if trial.state.name == "COMPLETE"]
+    for trial in complete:
+        folders = [RunFolder(study.store / place) for place in folders_of(trial)]
+        if len(folders) != len(study.config.parts):
+            wrong.append(f"trial {trial.number} names {len(folders)} runs of {len(study.config.parts)}")
+        elif _value(study, folders) != trial.values[0]:
+            wrong.append(f"trial {trial.number} was told another score than its runs have")
+    # Of a trial that was pruned in a later part the earlier ones are finished.
+    known = {place for trial in told for place in folders_of(trial)}
     for folder in find_runs(study.store):
         if folder.is_finished() and str(folder.path.relative_to(study.store)) not in known:
             wrong.append(f"run {folder.path} finished and no trial tells it")
+    if study.config.num_seeds > 1 and (study.finals().missing or study.finals().waits):
+        wrong.append("the finals lack a trial")
     return wrong
+
+
+def _value(study: Study, folders: list[RunFolder]) -> float | None:
+    """What finished runs of all parts are worth to the study."""
+    scored = [Scored(one.read_result()["selection"]["score"], floor_of(one.read_history())) for one in folders]
+    whole = [place for place, part in enumerate(study.config.parts) if part.share is None]
+    parts = study.config.parts
+    return value_of([parts[place] for place in whole], [scored[place] for place in whole], study.config.aggregate)
 
 
 def make_config(data: Path, num_trials: int, **settings: Any) -> StudyConfig:
     overrides = {"training.max_epochs": 2, "tokenizer.vocab_size": 500} | settings.pop("overrides", {})
     chosen: dict[str, Any]
-    chosen = {"name": "kills", "task": "glue/wnli", "core": "transformer", "preset": "nano", "space": SPACE}
+    chosen = {"name": "kills", "tasks": [("glue/wnli", None)], "core": "transformer", "preset": "nano", "space": SPACE}
     chosen |= {"budget": {"trials": num_trials}, "source": SourceConfig(data_dir=data), "sampler": "random"}
     return make_study_config(**{**chosen, "overrides": overrides, **settings})
 
@@ -132,12 +192,18 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--longest", type=float, default=8.0, help="seconds up to a kill")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--executor", choices=["local", "ray"], default="local")
+    parser.add_argument("--racing", action="store_true", help="two tasks, trials that race, two seeds of the best")
+    parser.add_argument("--storage", help="database URL; else an SQLite file in the store")
     options = parser.parse_args()
     if options.data is None:
         sys.exit("set ATINUKE_DATA or --data to the folder that holds glue/")
-    config = make_config(Path(options.data), options.trials)
-    struck = fire(config, options.out, num_kills=options.kills, longest=options.longest, workers=2, seed=options.seed)
-    study = create_or_join(config, options.out)
+    settings = {**RACING, "overrides": {"training.train_limit": 600}} if options.racing else {}
+    config = make_config(Path(options.data), options.trials, **settings)
+    way = Way(options.storage, options.executor)
+    with running_cluster(way.workers) if options.executor == "ray" else contextlib.nullcontext():
+        struck = fire(config, options.out, way, num_kills=options.kills, longest=options.longest, seed=options.seed)
+    study = create_or_join(config, options.out, options.storage)
     wrong, now = broken_rules(study), study.tally()
     print(f"{struck} of {options.kills} kills struck; {now}")
     print("\n".join(wrong) or "whole: none running, none lost, none told twice")

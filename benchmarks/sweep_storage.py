@@ -21,8 +21,9 @@ from typing import Any
 from atinuke_bench.config import AttentionConfig
 from atinuke_bench.files import sha256_json
 from atinuke_bench.runs.jobs.types import Event, Finished, Job, Started
-from atinuke_bench.sweeps.definition import StudyConfig, make_study_config
+from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.sweep import Sweep
 
 SPACE = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}, "core.num_layers": {"int": [1, 4]}}
@@ -79,7 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     config = make_study_config(
         name=f"storage-{os.getpid()}",
-        task="snli",
+        tasks=[("snli", None)],
         core="atinuke",
         preset="nano",
         space=SPACE,

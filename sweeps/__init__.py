@@ -17,7 +17,9 @@ workers.py      which processes take part, and whether they live
 recovery.py     trials whose process died
 sweep.py        the loop: draws trials, starts runs, passes on pruning decisions
 progress.py     one line a trial
-best.py         the best trials on fresh seeds
+best.py         the best trials as a suite on fresh seeds
+columns.py      what columns of suites have from studies
+copying.py      studies copied to other stores and databases
 insight/        what was learned, as data, from which reports draws: `axes.py` of the space, `surface.py` of the score,
                 `learned.py` from both, `expected.py` of n trials, `advice.py` in sentences, `record.py` of all
 """

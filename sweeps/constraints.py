@@ -8,7 +8,7 @@ a run is done: a trial over such a limit is paid, and never the best. Both are *
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial, Trial
@@ -38,11 +38,17 @@ class Limits:
     def get_ready(self) -> None:
         """Read the data that costs depend on, which may take long: before the database is locked for a draw."""
         if self._is_foreseeable:
-            self._foreseen.cost(self.config.make_run({}))
+            self.before(self.config.make_runs({}, self.config.seed))
 
-    def before(self, run: RunConfig) -> dict[str, float]:
-        """What is known of a run's cost; nothing where no limit asks for it. ConfigError."""
-        return self._foreseen.cost(run) if self._is_foreseeable else {}
+    def before(self, runs: Sequence[RunConfig]) -> dict[str, float]:
+        """What is known of the cost of a trial's runs, of each cost the highest; nothing where no limit asks for it.
+
+        ConfigError where one is no run.
+        """
+        if not self._is_foreseeable:
+            return {}
+        costs = [self._foreseen.cost(run) for run in runs]
+        return {name: max(cost[name] for cost in costs) for name in costs[0]}
 
     def tell(self, trial: Trial | FrozenTrial, cost: Mapping[str, Any]) -> dict[str, list[float]]:
         """Note on a trial which limits it is over, and by how much, for who samples; {name: [value, limit]}."""

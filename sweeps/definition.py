@@ -1,14 +1,14 @@
-"""What a study is: made from what a user asks, kept in `study.yaml` and the database, and what run a trial makes."""
+"""What a study is, as `study.yaml` and the database keep it, and what runs a trial makes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, PlainSerializer, PlainValidator, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, field_validator, model_validator
 from sqlalchemy.engine import URL
 
 from atinuke_bench import registry
@@ -22,18 +22,17 @@ from atinuke_bench.config import (
     parse,
     read_yaml,
 )
-from atinuke_bench.errors import ConfigError, StudyError, UnknownNameError, one_line
+from atinuke_bench.errors import ConfigError, StudyError, one_line
 from atinuke_bench.files import write_text
-from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
 from atinuke_bench.sweeps.limits import check_limits
-from atinuke_bench.sweeps.samplers import grid_points
-from atinuke_bench.sweeps.spaces import Space, read_space
+from atinuke_bench.sweeps.parts import Aggregate, Part, StudyTask, plan_parts
+from atinuke_bench.sweeps.spaces import Space
 from atinuke_bench.training.schedule import SCHEDULE_VERSION
 
-DEFAULT_TRIALS = 40
+TRAIN_LIMIT = "training.train_limit"
 
 Sampler = Literal["tpe", "random", "grid", "cmaes", "nsga2"]
-Pruner = Literal["asha", "hyperband", "median", "none"]
+Pruner = Literal["race", "asha", "hyperband", "median", "none"]
 Cost = Literal["parameters", "flops"]
 #: What a cost that is weighed against the score is called in a run's result.
 COSTS: dict[Cost, str] = {"parameters": "parameters", "flops": "forward_flops_per_token"}
@@ -55,6 +54,15 @@ class Budget(Frozen):
         return self
 
 
+def _is_a_part(value: float) -> float:
+    if not 0 < value < 1:
+        raise ValueError(f"a share of the data is above 0 and below 1; found {value:g}")
+    return value
+
+
+Share = Annotated[float, AfterValidator(_is_a_part)]
+
+
 def _as_space(value: Any) -> Space:
     if not isinstance(value, dict) or not all(isinstance(spec, dict) for spec in value.values()):
         raise ValueError("a space has fields, and of each what it may be")
@@ -65,15 +73,24 @@ class StudyConfig(Frozen):
     """Everything that makes two processes work on one study."""
 
     name: str
+    #: The task; of several their names, joined by commas.
     task: str
     #: What the task is, where a file declares it, so that every process that joins has it.
     declaration: Declaration | None = Field(None, exclude_if=lambda declared: declared is None)
+    #: Every task of a study that has several.
+    tasks: tuple[StudyTask, ...] = Field((), exclude_if=lambda tasks: not tasks)
+    #: How their scores become one.
+    aggregate: Aggregate = Field("normalised", exclude_if=lambda kind: kind == "normalised")
+    #: Parts of the train data on which a configuration is tried before it gets all of it.
+    shares: tuple[Share, ...] = Field((), exclude_if=lambda shares: not shares)
     core: str
     preset: str = "micro"
     source: SourceConfig = SourceConfig()
     overrides: dict[str, Any] = Field({})
     #: Seed of every trial's run, and of the sampler.
     seed: int = Field(0, ge=0, le=MOST_SEED)
+    #: Seeds that the best trials get in the end, that of the search among them.
+    num_seeds: int = Field(1, ge=1, le=100, exclude_if=lambda number: number == 1)
     space: Annotated[Space, PlainValidator(_as_space), PlainSerializer(Space.record)]
     sampler: Sampler = "tpe"
     pruner: Pruner = "asha"
@@ -85,7 +102,7 @@ class StudyConfig(Frozen):
     warm_start: tuple[str, ...] = Field((), exclude_if=lambda names: not names)
     #: Name shared by the studies of one comparison of cores.
     comparison: str | None = None
-    #: What task and config say, kept so that a study can be read without loading the task.
+    #: What task and config say, kept so that a study can be read without loading the task; epochs of all parts.
     metric: str
     higher_is_better: bool
     max_epochs: int
@@ -107,7 +124,34 @@ class StudyConfig(Frozen):
         if self.against is not None and self.sampler == "cmaes":
             raise ValueError("cmaes has one objective; use tpe or nsga2 for score against cost")
         check_limits(self.at_most, self.sampler)
+        if self.against is not None and self.num_seeds > 1:
+            raise ValueError("a study of score against cost has a front, not a best trial that gets more seeds; use 1")
+        if len(set(self.shares)) < len(self.shares):
+            raise ValueError("each share of the data once")
         return self
+
+    @property
+    def all_tasks(self) -> tuple[StudyTask, ...]:
+        """The tasks of each trial, in the order in which it takes them."""
+        if self.tasks:
+            return self.tasks
+        own = StudyTask(
+            task=self.task,
+            declaration=self.declaration,
+            metric=self.metric,
+            higher_is_better=self.higher_is_better,
+            max_epochs=self.max_epochs // (1 + len(self.shares)),
+        )
+        return (own,)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The runs of each trial, in their order."""
+        return plan_parts(self.all_tasks, self.shares)
+
+    def used_seeds(self) -> list[int]:
+        """The seeds of all runs that trials may have; others are fresh."""
+        return [self.seed + offset for offset in range(self.num_seeds)]
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -124,7 +168,8 @@ class StudyConfig(Frozen):
         """What another study differs in first, in words; a declared task's files may lie elsewhere."""
         records = self.definition(), other.definition()
         for record in records:
-            record.get("declaration", {}).pop("folder", None)
+            for task in (record, *record.get("tasks", ())):
+                task.get("declaration", {}).pop("folder", None)
             record.pop("versions", None)
         return first_difference(*records) or self.changed_versions(other)
 
@@ -137,119 +182,49 @@ class StudyConfig(Frozen):
         found = [f"{name} version {theirs[name]}, not {ours[name]}" for name in ours if ours[name] != theirs[name]]
         return ", ".join(found) or None
 
-    def make_run(self, overrides: Mapping[str, Any], *, seed: int | None = None) -> RunConfig:
-        """The run of a trial; ConfigError where the values do not go together."""
+    def make_run(self, overrides: Mapping[str, Any], *, seed: int | None = None, part: Part | None = None) -> RunConfig:
+        """The run of a part of a trial, of its first where none is named; ConfigError where values do not fit."""
+        part = part or Part(self.all_tasks[0])
+        chosen = {**self.overrides, **overrides}
+        if part.share is not None:
+            chosen[TRAIN_LIMIT] = _part_of(chosen.get(TRAIN_LIMIT), part.share)
         return make_run_config(
-            self.task,
+            part.task.task,
             self.core,
             preset=self.preset,
             source=self.source,
             seed=self.seed if seed is None else seed,
-            overrides={**self.overrides, **overrides},
-            declaration=self.declaration,
+            overrides=chosen,
+            declaration=part.task.declaration,
         )
 
+    def make_runs(self, overrides: Mapping[str, Any], seed: int) -> tuple[RunConfig, ...]:
+        """The runs of a trial, a part each; ConfigError."""
+        return tuple(self.make_run(overrides, seed=seed, part=part) for part in self.parts)
 
-def plan_studies(
-    *,
-    task: str,
-    cores: Sequence[str],
-    space: str,
-    budget: Mapping[str, Any],
-    sampler: str = "tpe",
-    pruner: str | None = None,
-    against: str | None = None,
-    name: str | None = None,
-    **settings: Any,
-) -> list[StudyConfig]:
-    """A study for each core, under equal budgets, all checked before any is made; ConfigError.
+    def current_versions(self) -> dict[str, int]:
+        """The versions that trials begun now have."""
+        found = {"core": registry.load_core(self.core).result_version, "schedule": SCHEDULE_VERSION}
+        for task in self.all_tasks:
+            name = f"task {task.task}" if self.tasks else "task"
+            found[name] = registry.load_task(task.task, task.declaration).result_version
+        return found
 
-    `settings` are other fields of StudyConfig. Without a budget a grid takes every point once, and any other sampler 40
-    trials.
+    def known_versions(self) -> dict[str, int]:
+        """The versions of the study's trials; of one from before they were kept, what `changed_versions` takes it to
+        have."""
+        return self.versions or {**self.current_versions(), "schedule": 1}
+
+
+def _part_of(limit: float | None, share: float) -> float:
+    """A share of the data, or of the number of examples or the part of them that a study trains on.
+
+    >>> _part_of(None, 0.25), _part_of(2000, 0.25), _part_of(0.5, 0.25)
+    (0.25, 500, 0.125)
     """
-    for core in cores:
-        registry.require_core_name(core)
-    if len(set(cores)) < len(cores):
-        raise ConfigError(f"--cores names each core once; found {', '.join(cores)}")
-    for kind, chosen, known in (("sampler", sampler, Sampler), ("pruner", pruner, Pruner), ("cost", against, Cost)):
-        if chosen is not None and chosen not in get_args(known):
-            raise UnknownNameError(kind, chosen, get_args(known), f"it is one of {', '.join(get_args(known))}")
-    is_open = all(limit is None for limit in budget.values())
-    parameters = read_space(space)
-    base = name or task.replace("/", "-")
-    settings |= {"task": task, "sampler": sampler, "against": against, "comparison": base if len(cores) > 1 else None}
-    settings["pruner"] = pruner or ("asha" if against is None else "none")
-    settings["budget"] = {"trials": DEFAULT_TRIALS} if is_open else budget
-    configs = []
-    for core in cores:
-        own = f"{base}-{core}" if name is None or len(cores) > 1 else name
-        config = make_study_config(name=own, core=core, space=parameters, where=f"space {space!r}", **settings)
-        if sampler == "grid" and is_open:
-            whole = Budget(trials=len(grid_points(config.space, config.seed)))
-            config = config.model_copy(update={"budget": whole})
-        configs.append(config)
-    if len({config.metric for config in configs}) > 1:
-        found = ", ".join(f"{config.core} by {config.metric}" for config in configs)
-        raise ConfigError(f"--cores compares studies by one metric; found {found}; nearest: one --core at a time")
-    return configs
-
-
-def make_study_config(
-    *,
-    task: str,
-    core: str,
-    space: Mapping[str, Any],
-    where: str = "space",
-    declaration: Declaration | None = None,
-    **settings: Any,
-) -> StudyConfig:
-    """A study's config with its space checked and worked out for this core and preset; ConfigError.
-
-    `settings` are other fields of StudyConfig.
-    """
-    known = registry.load_task(task, declaration)
-    names = {"task": task, "core": registry.require_core_name(core), "declaration": declaration}
-    # What only the run knows is filled in once there is one.
-    told = {"metric": known.metric.name, "higher_is_better": known.metric.higher_is_better, "max_epochs": 1}
-    bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
-    run = bare.make_run({})
-    metric = known.for_run(run).metric
-    parameters = resolve_space(space, run, where)
-    _require_used(bare, parameters, space, where)
-    require_one_measure(parameters, run, bare.make_run, where)
-    told = {"metric": metric.name, "higher_is_better": metric.higher_is_better, "max_epochs": run.training.max_epochs}
-    versions = current_versions(task, core, declaration)
-    return bare.model_copy(update={"space": parameters, "versions": versions, **told})
-
-
-def current_versions(task: str, core: str, declaration: Declaration | None = None) -> dict[str, int]:
-    """The versions that trials begun now have."""
-    return {
-        "task": registry.load_task(task, declaration).result_version,
-        "core": registry.load_core(core).result_version,
-        "schedule": SCHEDULE_VERSION,
-    }
-
-
-def _require_used(config: StudyConfig, space: Space, record: Mapping[str, Any], where: str) -> None:
-    """Refuse a setting that every trial would replace; ConfigError.
-
-    A range that is relative starts from the setting, a condition may leave it as it is, and some, such as the model of
-    a pretrained core, have no value unless they are set.
-    """
-    for parameter in space.parameters:
-        path = parameter.path
-        if path not in config.overrides or parameter.when or record[path].get("relative"):
-            continue
-        rest = {name: value for name, value in config.overrides.items() if name != path}
-        try:
-            config.model_copy(update={"overrides": rest}).make_run({})
-        except ConfigError:
-            continue
-        raise ConfigError(
-            f"--set {path}={config.overrides[path]}: {where} searches this field, so no trial keeps the value; leave "
-            "out one of the two"
-        )
+    if limit is None:
+        return share
+    return max(1, round(limit * share)) if limit >= 1 else limit * share
 
 
 def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:

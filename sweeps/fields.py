@@ -43,9 +43,7 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         raise ConfigError(
             "a study selects on the slice held out from train; training.select_on=dev would tune on the dev set"
         )
-    task = task_of(run)
-    values = run.model_dump(mode="json") | {"options": task.options(run).model_dump(mode="json")}
-    base = dict(flatten(values))
+    task, base = task_of(run), values_without_search(run)
     roots = {"core": core_config_class(run.core.name), "options": task.options_class}
     for path, spec in record.items():
         if isinstance(spec, dict) and isinstance(spec.get("when"), dict):
@@ -60,6 +58,12 @@ def resolve_space(record: Mapping[str, Any], run: RunConfig, where: str) -> Spac
         unit = next((rule.multiple_of for rule in field.metadata if isinstance(rule, MultipleOf)), 1)
         parameters.append(replace(parameter, multiple_of=int(unit)))  # type: ignore[call-overload]
     return replace(space, parameters=tuple(parameters))
+
+
+def values_without_search(run: RunConfig) -> dict[str, Any]:
+    """Field -> value of a run's config and of its task's options."""
+    values = run.model_dump(mode="json") | {"options": task_of(run).options(run).model_dump(mode="json")}
+    return dict(flatten(values))
 
 
 def require_one_measure(

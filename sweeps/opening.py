@@ -15,13 +15,12 @@ from atinuke_bench.secrets import HIDDEN
 from atinuke_bench.sweeps.constraints import require_reachable
 from atinuke_bench.sweeps.definition import (
     StudyConfig,
-    current_versions,
     default_url,
     read_definition,
     write_definition,
 )
 from atinuke_bench.sweeps.storage import Storage, without_password
-from atinuke_bench.sweeps.study import BUDGET, DEFINITION, Study
+from atinuke_bench.sweeps.study import BUDGET, COPYING, DEFINITION, Study
 from atinuke_bench.training.prepare import load_data
 from atinuke_bench.training.task import task_of
 
@@ -75,7 +74,8 @@ def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | 
     study = _load(name, storage)
     config = _definition_in(study, storage)
     if written is not None:
-        config = config.model_copy(update={"source": written[0].source, "declaration": written[0].declaration})
+        here = {name: getattr(written[0], name) for name in ("source", "declaration", "tasks")}
+        config = config.model_copy(update=here)
     if data_dir is not None:
         config = config.model_copy(update={"source": SourceConfig(kind=config.source.kind, data_dir=data_dir)})
     make_folder(folder)
@@ -108,6 +108,10 @@ def _load(name: str, storage: Storage) -> OptunaStudy:
 
 def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
     attributes = study.user_attrs
+    if attributes.get(COPYING):
+        raise StudyError(
+            f"study {study.study_name!r} in {storage.url} is half a copy, which `sweep copy` once more finishes"
+        )
     if DEFINITION not in attributes:
         raise StudyError(f"study {study.study_name!r} in {storage.url} is not of atinuke-bench; take another name")
     return parse(StudyConfig, {**attributes[DEFINITION], "budget": attributes[BUDGET]}, f"study {study.study_name}")
@@ -115,15 +119,16 @@ def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
 
 def _require_data(config: StudyConfig) -> None:
     """Read the data once: a study of which every trial would fail is not made. ConfigError or DataError."""
-    run = config.make_run({})
-    load_data(run, task_of(run))
+    for part in config.parts:
+        if part.share is None:
+            run = config.make_run({}, part=part)
+            load_data(run, task_of(run))
 
 
 def require_current(study: Study) -> None:
     """Refuse to go on with a study whose trials trained otherwise than new ones would; StudyError."""
     config = study.config
-    current = current_versions(config.task, config.core, config.declaration)
-    if changed := config.model_copy(update={"versions": current}).changed_versions(config):
+    if changed := config.model_copy(update={"versions": config.current_versions()}).changed_versions(config):
         raise StudyError(
             f"study {config.name!r}: its trials are of {changed}; new ones would train otherwise, and their scores do "
             "not compare; begin a new study (--name), or look at this one by `sweep show`"

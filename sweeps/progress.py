@@ -7,8 +7,9 @@ from typing import Any
 
 from atinuke_bench.sweeps.definition import Budget
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, may_be_best, over_text, shown
-from atinuke_bench.sweeps.study import Study, score_of, tally
+from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended
+from atinuke_bench.sweeps.tallies import score_of, tally
 
 
 class Progress:

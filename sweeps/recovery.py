@@ -10,6 +10,7 @@ from atinuke_bench.errors import RunFolderError
 from atinuke_bench.records import FailureRecord
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.study import Study
+from atinuke_bench.sweeps.trial_parts import folders_of
 from atinuke_bench.sweeps.workers import Worker
 
 
@@ -39,26 +40,38 @@ def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
     if not study.draw_of(trial).params:
         study.fail(trial.number, "killed", "its process died before its values were drawn", counts=False)
         return "its process died before its values were drawn; another takes its place"
-    place = trial.user_attrs.get("folder")
-    if place is None:
+    folders = folders_of(trial)
+    if not folders:
         return _repeat(study, trial, "its process died before it began")
-    folder = RunFolder(study.store / place)
+    place, folder = len(folders) - 1, RunFolder(study.store / folders[-1])
     if folder.is_locked():
         return None
-    seconds = sum(record["seconds"] for record in folder.read_history())
+    seconds = sum(record["seconds"] for path in folders for record in RunFolder(study.store / path).read_history())
     if folder.is_finished():
-        study.report(trial.number, folder.read_history())
-        reason = study.complete(trial.number, folder.read_result(), seconds=seconds)
-        return f"had finished: {reason or 'told'}"
+        return _settle_finished(study, trial, place, folder, seconds)
     failure = _failure_since(folder, trial)
     if failure is None or failure.failure_class in ("killed", "busy", "data"):
         return _repeat(study, trial, "its process died")
     if failure.failure_class == "pruned":
-        study.report(trial.number, folder.read_history())
+        study.report(trial.number, folder.read_history(), place=place)
         study.prune(trial.number, seconds=seconds)
         return "had been pruned: told"
     study.fail(trial.number, failure.failure_class, failure.message, seconds=seconds)
     return f"had failed ({failure.failure_class}): told"
+
+
+def _settle_finished(study: Study, trial: FrozenTrial, place: int, folder: RunFolder, seconds: float) -> str:
+    result, history = folder.read_result(), folder.read_history()
+    study.report(trial.number, history, place=place)
+    reason = study.end_part(trial.number, place, result, history)
+    if reason is not None:
+        study.fail(trial.number, "undefined", reason, seconds=seconds)
+    elif place + 1 < len(study.config.parts):
+        # What has finished is found in the store, and the trial goes on after it.
+        return _repeat(study, trial, "its process died between two of its runs")
+    else:
+        reason = study.complete(trial.number, result, seconds=seconds)
+    return f"had finished: {reason or 'told'}"
 
 
 def _repeat(study: Study, trial: FrozenTrial, reason: str) -> str:

@@ -21,6 +21,8 @@ from atinuke_bench.sweeps.spaces import Space
 REDUCTION = 3
 #: Trials that the median pruner lets finish before it compares.
 MEDIAN_STARTUP = 5
+#: Those that choose by what trials came to; a random search is left as it is, to compare with.
+LEARNING_SAMPLERS = ("tpe", "cmaes", "nsga2")
 #: A grid beyond this is no plan that anybody carries out.
 MOST_POINTS = 20_000
 

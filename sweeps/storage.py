@@ -16,6 +16,7 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -91,7 +92,9 @@ def without_password(url: str) -> str:
 
 
 def _shown(url: URL) -> str:
-    return shown_url(url.render_as_string(hide_password=False))
+    # Which driver of MySQL is installed is a matter of each machine.
+    common = url.set(drivername="mysql") if url.get_backend_name() == "mysql" else url
+    return shown_url(common.render_as_string(hide_password=False))
 
 
 class _NoLock:
@@ -189,6 +192,10 @@ def _parse(url: str) -> URL:
         raise ConfigError(f"--storage: an '@' in a password is written %40; found {shown_url(url)!r}")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "mariadb":  # which Optuna knows as MySQL
+        parsed = parsed.set(drivername=parsed.drivername.replace("mariadb", "mysql", 1))
+    if parsed.drivername == "mysql" and find_spec("MySQLdb") is None:
+        parsed = parsed.set(drivername="mysql+pymysql")
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise ConfigError(f"--storage: an SQLite study is a file, {example}; found {shown_url(url)!r}")
     return parsed
@@ -207,7 +214,7 @@ def _engine(url: URL) -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             f"a study on {url.get_backend_name()} needs the package {error.name!r}, not installed; "
-            "pip install 'psycopg[binary]' serves PostgreSQL, pip install mysqlclient MySQL"
+            "pip install 'psycopg[binary]' serves PostgreSQL, pip install 'pymysql[rsa]' MySQL and MariaDB"
         ) from error
 
 

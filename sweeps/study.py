@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,68 +17,29 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import ConfigError, FailureClass, one_line
+from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import Domain
-from atinuke_bench.sweeps.limits import OVER, UNTRAINED, is_untrained, over_text
-from atinuke_bench.sweeps.origins import KNOWN, POINT, is_known
-from atinuke_bench.sweeps.samplers import grid_points, make_pruner, make_sampler
+from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
+from atinuke_bench.sweeps.judging import Judging
+from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
+from atinuke_bench.sweeps.origins import KNOWN, POINT
+from atinuke_bench.sweeps.parts import Scored, floor_of
+from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw
+from atinuke_bench.sweeps.start import first_values
 from atinuke_bench.sweeps.storage import Storage
+from atinuke_bench.sweeps.tallies import Tally, tally
+from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
 
 #: Where the database keeps what a study is.
 DEFINITION, BUDGET = "definition", "budget"
+#: What it says of a study that is being copied to it, until all of it is there.
+COPYING = "copying"
 #: What a trial keeps of its run's cost, under the names in the run's result.
 COST_FACTS = ("parameters", "training_flops", "forward_flops_per_token")
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What a study has used. `counted` trials ended with something to learn from; those that died did not."""
-
-    counted: int
-    complete: int
-    pruned: int
-    failed: int
-    running: int
-    waiting: int
-    seconds: float
-    training_flops: float
-
-    def allows_another(self, budget: Budget) -> bool:
-        """Whether another trial may begin."""
-        return (
-            (budget.trials is None or self.counted + self.running < budget.trials)
-            and (budget.seconds is None or self.seconds < budget.seconds)
-            and (budget.training_flops is None or self.training_flops < budget.training_flops)
-        )
-
-
-@dataclass(frozen=True)
-class Assigned:
-    """A trial that this process is to carry out."""
-
-    number: int
-    draw: Draw
-    run: RunConfig
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A trial whose values make no run. It has been told as failed."""
-
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Infeasible:
-    """A trial that would cost more than it may. It has been told, and nothing is trained for it."""
-
-    number: int
-    reason: str
 
 
 class Study:
@@ -94,6 +54,7 @@ class Study:
         self._draws: dict[int, Draw] = {}
         self.higher_is_better = config.higher_is_better
         self.limits = Limits(config)
+        self.judging = Judging(config, self.store)
         study.pruner = make_pruner(config.pruner, config.max_epochs)
 
     @property
@@ -128,22 +89,29 @@ class Study:
                 return Draw({}, {})
         return self._draws[trial.number]
 
+    def finals(self, trials: list[FrozenTrial] | None = None) -> Finals:
+        """How far the finals are; of a study with one seed, its best trials."""
+        return self.judging.finals(self.trials() if trials is None else trials)
+
     def is_over(self) -> bool:
         """True when no trial may begin and none runs, here or elsewhere."""
-        now = self.tally()
-        return now.running == 0 and (not now.allows_another(self.config.budget) or self._grid_is_used_up())
+        trials = self.trials()
+        now = tally(trials)
+        if now.running or (self._allows_search(now) and not self._grid_is_used_up()):
+            return False
+        return self.config.num_seeds == 1 or self._next_of_finals(trials, now) is None
+
+    def _allows_search(self, now: Tally) -> bool:
+        return now.allows_another(self.config.budget, RESERVE if self.config.num_seeds > 1 else 0.0)
 
     def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | Infeasible | None:
         """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
         self.limits.get_ready()
         with self.storage.exclusive():
             trials = self.trials()
-            if not tally(trials).allows_another(self.config.budget):
+            if not self._prepare_next(trials):
                 return None
-            if self.config.sampler == "grid":
-                if not self._enqueue_grid_point(trials):
-                    return None
-                trials = self.trials()
+            trials = self.trials()
             number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
             self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
             trial = self._study.ask()
@@ -151,8 +119,9 @@ class Study:
             self._live[trial.number] = trial
             try:
                 draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
-                run = self.config.make_run(draw.overrides)
-                cost = self.limits.before(run)
+                offset = seed_offset(self._frozen(trial.number))
+                runs = self.config.make_runs(draw.overrides, self.config.seed + offset)
+                cost = self.limits.before(runs)
             except ConfigError as error:
                 self.fail(trial.number, FailureClass.CONFIG, one_line(error))
                 return Refused(trial.number, one_line(error))
@@ -161,7 +130,36 @@ class Study:
                 # Pruned, since what failed teaches no sampler anything.
                 self._tell(trial.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
                 return Infeasible(trial.number, over_text(over))
-            return Assigned(trial.number, draw, run)
+            return Assigned(trial.number, draw, runs, offset)
+
+    def _prepare_next(self, trials: list[FrozenTrial]) -> bool:
+        """Whether there is a trial to take, which is queued where its values are known beforehand."""
+        now = tally(trials)
+        if not self._allows_search(now):
+            return self.config.num_seeds > 1 and self._enqueue_final(trials, now)
+        if not trials and self.config.sampler in LEARNING_SAMPLERS:
+            self._study.enqueue_trial(first_values(self.config))
+        if self.config.sampler != "grid" or self._enqueue_grid_point(trials):
+            return True
+        return self.config.num_seeds > 1 and self._enqueue_final(trials, now)
+
+    def _next_of_finals(self, trials: list[FrozenTrial], now: Tally) -> tuple[int, int] | None:
+        """The trial to confirm next, with the number of the seed; None when the finals are over or wait."""
+        # They begin once the search has ended: a trial that still runs may be the best one.
+        if now.searching or not now.affords(self.config.budget):
+            return None
+        return next(iter(self.finals(trials).missing), None)
+
+    def _enqueue_final(self, trials: list[FrozenTrial], now: Tally) -> bool:
+        """Queue the next run of the finals, unless one is queued; False when none is to be begun now."""
+        if any(trial.state.name == "WAITING" and confirms(trial) is not None for trial in trials):
+            return True
+        found = self._next_of_finals(trials, now)
+        if found is not None:
+            number, offset = found
+            kept = {"confirms": number, "seed_offset": offset}
+            self._study.enqueue_trial(dict(trials[number].params), user_attrs=kept)
+        return found is not None
 
     def note(self, number: int, **facts: Any) -> None:
         """Keep facts about a running trial."""
@@ -170,21 +168,58 @@ class Study:
             for name, value in facts.items():
                 trial.set_user_attr(name, value)
 
-    def report(self, number: int, history: list[dict[str, Any]], *, decide: bool = False) -> bool:
-        """Tell a trial's epochs; with `decide`, whether it should stop here.
-
-        What an epoch is worth is the best score up to it, since the best epoch's weights are what a run ends with.
-        """
+    def begin_part(self, number: int, place: int, folder: str) -> None:
+        """Note that a part of a trial has a run folder. The first one's stands for the trial."""
         with self.storage.exclusive():
             trial = self._trial(number)
-            known = self._frozen(number).intermediate_values
+            known = list(self._frozen(number).user_attrs.get("parts", []))[:place]
+            if place == 0:
+                trial.set_user_attr("folder", folder)
+            if len(self.config.parts) > 1:
+                trial.set_user_attr("parts", [*known, {"part": self.config.parts[place].label, "folder": folder}])
+
+    def report(self, number: int, history: list[dict[str, Any]], *, place: int = 0, decide: bool = False) -> bool:
+        """Tell a part's epochs; with `decide`, whether the trial should stop here.
+
+        What an epoch is worth is the best score up to it, since the best epoch's weights are what a run ends with, with
+        those of the parts of the same share before it.
+        """
+        with self.storage.exclusive():
+            trial, frozen = self._trial(number), self._frozen(number)
+            known, offset = frozen.intermediate_values, sum(part.task.max_epochs for part in self.config.parts[:place])
             for step, best in self.best_so_far(history):
+                value = value_at(self.config, frozen, place, Scored(best, floor_of(history)))
                 # Optuna takes no epochs of a study with two objectives.
-                if step not in known and self.config.against is None:
-                    trial.report(best, step)
+                if offset + step not in known and self.config.against is None and value is not None:
+                    trial.report(value, offset + step)
             if history:
-                trial.set_user_attr("training_flops", history[-1].get("training_flops") or 0)
-            return decide and trial.should_prune()
+                for name, fact in with_cost(frozen, place, history[-1].get("training_flops") or 0).items():
+                    trial.set_user_attr(name, fact)
+            return decide and self._should_stop(trial, place, len(history))
+
+    def _should_stop(self, trial: Trial, place: int, num_epochs: int) -> bool:
+        trials = self.trials()
+        if confirms(trials[trial.number]) is not None:
+            return False
+        if self.config.pruner == "race":
+            return self.judging.is_shown_worse(trials[trial.number], trials, place, num_epochs)
+        return trial.should_prune()
+
+    def end_part(self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]]) -> str | None:
+        """Note what a part of a trial came to; the reason where the trial cannot be valued: of another metric, or
+        without a finite score."""
+        part = self.config.parts[place]
+        if result["metric"] != part.task.metric:
+            return f"it is judged by {result['metric']}, and the study ranks by {part.task.metric}"
+        score = result["selection"].get("score")
+        if score is None or not math.isfinite(score):
+            return f"the score is {'missing' if score is None else score}, and a trial needs a finite one"
+        own = Scored(score, floor_of(history))
+        if len(self.config.parts) > 1:
+            self.note(number, parts=with_score(self._frozen(number), place, own))
+        if value_at(self.config, self._frozen(number), place, own) is None:
+            return f"the floor of {part.label} is unknown, so that its score cannot be normalised"
+        return None
 
     def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:
         """Step (epochs done) and best finite score up to it."""
@@ -198,13 +233,19 @@ class Study:
                 yield record["epoch"] + 1, best
 
     def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
-        """Tell a finished run; the reason where its score is missing, not finite or of another metric: a failure."""
+        """Tell a trial whose last part has finished; the reason where a value is missing or not finite: a failure.
+
+        Of several parts the costs are those of the dearest; operations of training are of all.
+        """
+        frozen = self._frozen(number)
         cost = {name: result["cost"][name] for name in COST_FACTS}
-        if result["metric"] != self.config.metric:
-            reason = f"it is judged by {result['metric']}, and the study ranks by {self.config.metric}"
-            self.fail(number, "undefined", reason, **facts)
-            return reason
-        judged = {**result["cost"], "score": result["selection"].get("score")}
+        if len(self.config.parts) > 1:
+            cost["training_flops"] = frozen.user_attrs["training_flops"]
+            for name in ("parameters", "forward_flops_per_token"):
+                cost[name] = max(cost[name], frozen.user_attrs.get(name, 0))
+        last = len(self.config.parts) - 1
+        score = value_at(self.config, frozen, last, Scored(result["selection"]["score"], floor_of_part(frozen, last)))
+        judged = {**result["cost"], **cost, "score": score}
         values = [judged[name] for name in self.config.objectives]
         for name in dict.fromkeys((*self.config.objectives, *self.config.at_most)):
             value = judged.get(name)
@@ -212,7 +253,7 @@ class Study:
                 reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
                 self.fail(number, "undefined", reason, **facts)
                 return reason
-        self.limits.tell(self._trial(number), result["cost"])
+        self.limits.tell(self._trial(number), judged)
         self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
 
@@ -234,22 +275,27 @@ class Study:
         """
         with self.storage.exclusive():
             trial = self._frozen(number)
-            attempts = trial.user_attrs.get("attempts", 0) + as_attempt
+            kept = trial.user_attrs
+            # A trial of several parts that got further has not failed at the same place.
+            ended = sum("score" in part for part in kept.get("parts", []))
+            attempts = (kept.get("attempts", 0) if kept.get("ended_before", 0) == ended else 0) + as_attempt
             # Queued first and told second: a death in between is seen by the next process, which queues no other.
             is_queued = any(other.user_attrs.get("retry_of") == number for other in self.trials())
             repeats = attempts <= 1
             if repeats and not is_queued:
                 attributes: dict[str, Any] = {"retry_of": number, "attempts": attempts}
-                attributes |= {name: trial.user_attrs[name] for name in ("grid", POINT) if name in trial.user_attrs}
+                attributes |= {"ended_before": ended} if ended else {}
+                attributes |= {name: kept[name] for name in ("grid", POINT, "confirms", "seed_offset") if name in kept}
                 self._study.enqueue_trial(dict(trial.params), user_attrs=attributes)
             self.fail(number, failure_class, reason, counts=blames and not repeats)
             return repeats
 
-    def twin_of(self, number: int, overrides: Mapping[str, Any]) -> FrozenTrial | None:
-        """An earlier trial with the same run that came to a score, complete or pruned."""
+    def twin_of(self, assigned: Assigned) -> FrozenTrial | None:
+        """An earlier trial with the same runs that came to a score, complete or pruned."""
         for trial in self.trials():
-            is_other = trial.number != number and trial.state.name in ("COMPLETE", "PRUNED")
-            if is_other and self.draw_of(trial).overrides == overrides:
+            is_other = trial.number != assigned.number and trial.state.name in ("COMPLETE", "PRUNED")
+            is_same = seed_offset(trial) == assigned.seed_offset
+            if is_other and is_same and self.draw_of(trial).overrides == assigned.draw.overrides:
                 return trial
         return None
 
@@ -259,7 +305,7 @@ class Study:
             trial = self._trial(number)
             for step, value in twin.intermediate_values.items():
                 trial.report(value, step)
-            copied = ("folder", OVER, KNOWN, *COST_FACTS)
+            copied = ("folder", "parts", OVER, KNOWN, *COST_FACTS)
             kept = {name: value for name, value in twin.user_attrs.items() if name in copied}
             for name, value in twin.constraints.items():
                 trial.set_constraint(name, value)
@@ -332,33 +378,3 @@ def _suggest(trial: Trial, path: str, domain: Domain) -> Any:
     if isinstance(domain, IntDistribution):
         return trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
     return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
-
-
-def score_of(trial: FrozenTrial) -> float | None:
-    """The selection score of a trial: of one that did not complete, the best of its epochs."""
-    if trial.state.name == "COMPLETE":
-        return trial.values[0]
-    epochs = trial.intermediate_values
-    return epochs[max(epochs)] if epochs else None
-
-
-def tally(trials: list[FrozenTrial]) -> Tally:
-    """Count trials and what they cost. A run that several trials share is paid once."""
-    states = [trial.state.name for trial in trials]
-    dead = sum(trial.state.name == "FAIL" and not trial.user_attrs.get("counts", True) for trial in trials)
-    costs: dict[Any, float] = {}
-    for trial in trials:
-        run = trial.user_attrs.get("folder", trial.number)
-        costs[run] = max(costs.get(run, 0), trial.user_attrs.get("training_flops", 0))
-    untrained = sum(map(is_untrained, trials))
-    ended = states.count("COMPLETE") + states.count("PRUNED") + states.count("FAIL")
-    return Tally(
-        counted=ended - dead - untrained - sum(map(is_known, trials)),
-        complete=states.count("COMPLETE"),
-        pruned=states.count("PRUNED") - untrained,
-        failed=states.count("FAIL") - dead,
-        running=states.count("RUNNING"),
-        waiting=states.count("WAITING"),
-        seconds=sum(trial.user_attrs.get("seconds", 0.0) for trial in trials),
-        training_flops=sum(costs.values()),
-    )

@@ -7,6 +7,7 @@ one machine or many, may serve one study.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
 from atinuke_bench.source_code import code_note
+from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
 from atinuke_bench.sweeps.recovery import settle
-from atinuke_bench.sweeps.study import Assigned, Infeasible, Refused, Study
+from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.workers import Worker
 
 #: How often trials of dead processes are looked for.
@@ -49,6 +51,8 @@ class Ended:
 @dataclass
 class _Active:
     assigned: Assigned
+    #: Which of its runs is being carried out.
+    place: int = 0
     folder: RunFolder | None = None
     #: The history that the run reported, epoch by epoch; one that was there before is reported again.
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -69,6 +73,8 @@ class Sweep:
         self._active: dict[str, _Active] = {}
         #: Trials whose run is being carried out elsewhere, and when to try again.
         self._parked: list[tuple[float, Assigned]] = []
+        #: Trials of which a part has finished and the next one is to begin.
+        self._going_on: deque[_Active] = deque()
         self._num_repeats = 0
         self._num_refused = 0
         self._num_infeasible = 0
@@ -82,26 +88,32 @@ class Sweep:
             try:
                 self._loop.run()
             except BaseException:
-                left = [active.assigned for active in self._active.values()]
+                left = [active.assigned for active in (*self._active.values(), *self._going_on)]
                 for assigned in [*left, *(assigned for _, assigned in self._parked)]:
                     self._requeue(assigned.number)
                 raise
 
     def next_job(self) -> Job | None:
+        if self._going_on:
+            return self._begin(self._going_on.popleft())
         while (assigned := self._next()) is not None:
             if isinstance(assigned, Refused):
                 self._refused(assigned.number, assigned.reason)
             elif isinstance(assigned, Infeasible):
                 self._infeasible(assigned)
             elif self._is_to_be_trained(assigned):
-                key = str(assigned.number)
-                self._active[key] = _Active(assigned)
-                return replace(self.template, key=key, run=assigned.run, asks=self.study.asks)
+                return self._begin(_Active(assigned))
         return None
+
+    def _begin(self, active: _Active) -> Job:
+        number, place = active.assigned.number, active.place
+        key = f"{number}.{place}" if place else str(number)
+        self._active[key] = active
+        return replace(self.template, key=key, run=active.assigned.runs[place], asks=self.study.asks)
 
     def is_over(self) -> bool:
         # Other processes' trials are awaited, since theirs may have to be taken over.
-        return not self._parked and self.study.is_over()
+        return not self._parked and not self._going_on and self.study.is_over()
 
     def tick(self) -> None:
         if self._loop.is_stopping:
@@ -117,7 +129,7 @@ class Sweep:
         match event:
             case Started():
                 active.folder = RunFolder(event.folder)
-                self.study.note(active.assigned.number, folder=_relative(event.folder, self.study.store))
+                self.study.begin_part(active.assigned.number, active.place, _relative(event.folder, self.study.store))
             case EpochDone():
                 if not self._loop.is_stopping:
                     self._epoch(event, active)
@@ -131,7 +143,7 @@ class Sweep:
                     self._failed(event, active)
 
     def _settle(self) -> None:
-        ours = {active.assigned.number for active in self._active.values()}
+        ours = {active.assigned.number for active in (*self._active.values(), *self._going_on)}
         ours |= {assigned.number for _, assigned in self._parked}
         for line in settle(self.study, self._worker, ours):
             self.on_end(Ended(None, "settled", line))
@@ -147,7 +159,7 @@ class Sweep:
 
     def _is_to_be_trained(self, assigned: Assigned) -> bool:
         """Whether a trial's run must be carried out now; the outcome of a done one is told, a running one is parked."""
-        twin = self.study.twin_of(assigned.number, assigned.draw.overrides)
+        twin = self.study.twin_of(assigned)
         if twin is not None:
             self.study.copy_outcome(assigned.number, twin)
             self._num_repeats += 1
@@ -158,7 +170,7 @@ class Sweep:
                     "its space holds nothing new"
                 )
             return False
-        if any(active.assigned.draw.overrides == assigned.draw.overrides for active in self._active.values()):
+        if any(active.assigned.runs == assigned.runs for active in (*self._active.values(), *self._going_on)):
             self._park(assigned)
             return False
         self._num_repeats = self._num_infeasible = 0
@@ -170,20 +182,38 @@ class Sweep:
     def _epoch(self, event: EpochDone, active: _Active) -> None:
         self._num_refused = 0
         active.history.append(event.record)
-        is_last = event.record["epoch"] + 1 >= active.assigned.run.training.max_epochs
+        number, place = active.assigned.number, active.place
+        is_last = event.record["epoch"] + 1 >= active.assigned.runs[place].training.max_epochs
         decide = self.study.asks and not is_last
-        prune = self.study.report(active.assigned.number, active.history, decide=decide)
+        prune = self.study.report(number, active.history, place=place, decide=decide)
         if self.study.asks:
             self.executor.answer(event.key, not prune)
 
     def _finished(self, event: Finished, active: _Active) -> None:
         del self._active[event.key]
-        number = active.assigned.number
+        number, place = active.assigned.number, active.place
+        history = active.history
         if active.folder is not None:
-            self.study.report(number, active.folder.read_history())
-            if note := code_note(active.folder.manifest, active.assigned.run.task, active.assigned.run.core.name):
+            history = active.folder.read_history()
+            run = active.assigned.runs[place]
+            if note := code_note(active.folder.manifest, run.task, run.core.name):
                 self.on_end(Ended(None, "noted", f"trial {number}: {note}"))
-        reason = self.study.complete(number, event.result, seconds=time.monotonic() - active.started)
+        seconds = time.monotonic() - active.started
+        is_last = place + 1 == len(active.assigned.runs)
+        # After the last epoch of a part that others follow the question is the same as after any other.
+        stop = self.study.report(number, history, place=place, decide=self.study.asks and not is_last)
+        reason = self.study.end_part(number, place, event.result, history)
+        if reason is not None:
+            self.study.fail(number, "undefined", reason, seconds=seconds)
+        elif stop:
+            self.study.prune(number, seconds=seconds)
+            self.on_end(Ended(number, "pruned"))
+            return
+        elif not is_last:
+            self._going_on.append(_Active(active.assigned, place + 1, started=active.started))
+            return
+        else:
+            reason = self.study.complete(number, event.result, seconds=seconds)
         self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))
 
     def _failed(self, event: Failed, active: _Active) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .keywords import names_keywords
 from .results import Evaluations, evaluations_of_outcomes
@@ -13,7 +15,7 @@ from .shared import Place, data_folder, torch_threads, warn_of_other_code
 from .training import Run
 
 if TYPE_CHECKING:
-    from atinuke_bench.config import SourceConfig, SuiteConfig
+    from atinuke_bench.config import SourceConfig, StudyRank, SuiteConfig
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.evaluation.opening import EvaluationData
     from atinuke_bench.runs.suite import SuiteOptions
@@ -73,13 +75,15 @@ def suite(
     drop_overlap: bool = False,
     predict_unlabelled: bool = False,
     keep_texts: bool = True,
+    storage: str | None = None,
     wandb: Literal["online", "offline", "disabled"] = "offline",
 ) -> SuiteRuns:
     """Carry out a grid of runs, each in its own process, and return what is finished and what failed.
 
     It is the command `suite`: what is finished in `out` is kept, what was interrupted goes on. `only` are patterns
     TASK/CORE/SEED, where * matches anything; `timeout` are the seconds that one run may take. A failed run does not end
-    the others, and raises nothing: look at `.failed`.
+    the others, and raises nothing: look at `.failed`. Columns that are trials of studies are looked up in `out`, or in
+    the database `storage`.
 
     Worker processes import the calling script, so that a script must keep its calls under `if __name__ == "__main__":`.
 
@@ -98,7 +102,8 @@ def suite(
     from atinuke_bench.training.execution import Execution
 
     mode, store, data = require_wandb_mode(wandb), Path(out), data_folder(data_dir)
-    config = read_suite(str(name_or_file), {"training.drop_overlap": True} if drop_overlap else {})
+    shared = {"training.drop_overlap": True} if drop_overlap else {}
+    config = read_suite(str(name_or_file), shared, partial(_find_column, store, storage))
     test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
     execution = Execution(
         devices=devices_per_run,
@@ -114,6 +119,13 @@ def suite(
         warn_of_other_code(one.folder, one.folder / "manifest.json", one.task, one.core)
     evaluations = _evaluated(runs, test_sets) if test_sets else None
     return SuiteRuns(config.name, store, tuple(runs), tuple(map(_failed, failed)), evaluations)
+
+
+def _find_column(store: Path, storage: str | None, suite: str, column: str, asked: StudyRank) -> Mapping[str, Any]:
+    """What a column has from a study; a warning where the study has gone on since the suite began."""
+    from atinuke_bench.sweeps.columns import find_column
+
+    return find_column(store, storage, lambda line: warnings.warn(line, stacklevel=5), suite, column, asked)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,32 @@
-"""What `suite` and `plan` share: the forecast of a grid, and its lines."""
+"""What `suite` and `plan` share: what a grid has from studies, its forecast, and its lines."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from atinuke_bench.cli.shared import print_json, say
 from atinuke_bench.formatting import duration
 
 if TYPE_CHECKING:
+    from atinuke_bench.config import StudyRank
     from atinuke_bench.runs.cells import CellState
     from atinuke_bench.runs.forecast.forecast import Forecast
+    from atinuke_bench.runs.study_columns import FindColumn
     from atinuke_bench.training.execution import Execution
+
+
+def columns_of_studies(store: Path, storage: str | None) -> FindColumn:
+    """What looks up the columns of a suite that are trials of studies in a store; Optuna is loaded for the first."""
+
+    def find(suite: str, column: str, asked: StudyRank) -> Mapping[str, Any]:
+        from atinuke_bench.sweeps.columns import find_column
+
+        return find_column(store, storage, lambda line: say(line, err=True), suite, column, asked)
+
+    return find
 
 
 def foresee(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atinuke_bench.cli.grids import foresee
+from atinuke_bench.cli.grids import columns_of_studies, foresee
 from atinuke_bench.cli.shared import (
     DataDirOption,
     JsonOption,
     OnlyOption,
     OutOption,
+    StorageOption,
     SuiteArgument,
     WorkersOption,
     app,
@@ -72,6 +73,7 @@ def plan(
     calibration: Annotated[
         float, typer.Option("--calibration", metavar="SECONDS", min=0, help="Time to measure steps for.")
     ] = 10,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     from atinuke_bench.config.asked import suite_source
@@ -86,7 +88,7 @@ def plan(
     for name, value in (("--watts", watts), ("--price", price)):
         if value is not None and not 0 <= value < float("inf"):
             raise ConfigError(f"{name} is a number of at least 0; found {value:g}")
-    config = read_suite(name_or_file)
+    config = read_suite(name_or_file, find_column=columns_of_studies(out, storage))
     if reference is not None and reference not in config.cores:
         raise UnknownNameError("column", reference, config.cores, "the suite's `cores` name them")
     place, record = suite_source(config, source, data_dir), open_record(out, config.name, is_written=False)

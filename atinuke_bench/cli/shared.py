@@ -120,6 +120,15 @@ TimeoutOption = Annotated[
 ]
 RetryFailedOption = Annotated[bool, typer.Option("--retry-failed", help="Run again what failed before.")]
 OutOption = Annotated[Path, typer.Option("--out", help="Store of run folders.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        envvar="ATINUKE_STORAGE",
+        help="Database URL of studies, for several machines: postgresql://user@host/database or mysql://…. Else an "
+        "SQLite file in the store.",
+    ),
+]
 RerunOption = Annotated[
     bool, typer.Option("--rerun", help="Train again what is finished; the files that are there are set aside.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.evaluate import evaluate_cells, open_test_sets
-from atinuke_bench.cli.grids import foresee, print_grid, print_states
+from atinuke_bench.cli.grids import columns_of_studies, foresee, print_grid, print_states
 from atinuke_bench.cli.shared import (
     CheckpointMinutesOption,
     DataDirOption,
@@ -22,6 +22,7 @@ from atinuke_bench.cli.shared import (
     OutOption,
     RerunOption,
     RetryFailedOption,
+    StorageOption,
     SuiteArgument,
     TextsOption,
     TimeoutOption,
@@ -71,6 +72,7 @@ def suite(
     drop_overlap: DropOverlapOption = False,
     predict_unlabelled: UnlabelledOption = False,
     texts: TextsOption = True,
+    storage: StorageOption = None,
     wandb: WandbOption = "offline",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the grid with its forecast cost, and stop.")
@@ -85,7 +87,8 @@ def suite(
     from atinuke_bench.runs.grid import read_suite
 
     started = time.process_time()
-    config = read_suite(name_or_file, {"training.drop_overlap": True} if drop_overlap else {})
+    shared = {"training.drop_overlap": True} if drop_overlap else {}
+    config = read_suite(name_or_file, shared, columns_of_studies(out, storage))
     test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
     how = GridOptions(
         out=out,
@@ -131,6 +134,10 @@ class GridOptions:
     needs_models: bool = False
     #: The processor's time at which the command began.
     started: float = 0.0
+    #: Threads of each run.
+    threads: int = 1
+    #: The folder of the store that has the suite's record.
+    room: str = "suites"
 
 
 Results = list[tuple[str, dict[str, Any]]]
@@ -145,7 +152,7 @@ def grid_results(
     """
     from atinuke_bench.runs.suite_record import finished_results, open_record
 
-    record = open_record(how.out, config.name, is_written=not how.dry_run)
+    record = open_record(how.out, config.name, how.room, is_written=not how.dry_run)
     must_look = bool(how.only) or how.dry_run or how.rerun or how.predict_unlabelled
     finished = None if must_look else finished_results(record, config, place, how.out)
     if finished is not None:  # nothing of torch, tasks and data is needed to show it
@@ -155,7 +162,7 @@ def grid_results(
     from atinuke_bench.runs.recipes import require_models
     from atinuke_bench.runs.suite import Suite, SuiteOptions
 
-    execution = execution_of_many(how.on_device, how.devices)
+    execution = execution_of_many(how.on_device, how.devices, how.threads)
     options = SuiteOptions(how.out, how.wandb, execution, how.timeout, how.rerun, how.predict_unlabelled)
     looks = {"retry_failed": how.retry_failed, "rerun": how.rerun, "look_again": how.predict_unlabelled}
     is_carried_out = not how.dry_run
@@ -165,7 +172,7 @@ def grid_results(
     if how.dry_run and how.needs_models:
         print_states(states, how.as_json)
         return None
-    carrier = make_executor(how.executor, how.workers, how.devices)
+    carrier = make_executor(how.executor, how.workers, how.devices, how.threads)
     if how.dry_run:
         carrier.close()
         store = None if how.rerun else how.out

@@ -1,4 +1,4 @@
-"""Commands of studies: `sweep TASK`, and `sweep resume|show|best|dashboard STUDY`."""
+"""Commands that carry out studies and show them: `sweep TASK`, and `sweep resume|show|dashboard STUDY`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from atinuke_bench.cli.shared import (
     PresetOption,
     SetOption,
     SourceOption,
+    StorageOption,
     WandbOption,
     app,
     execution_of_many,
@@ -62,14 +63,6 @@ StudyArgument = Annotated[
     str,
     typer.Argument(metavar="STUDY", help="Name of a study in the store.", autocompletion=completion.studies),
 ]
-StorageOption = Annotated[
-    str | None,
-    typer.Option(
-        "--storage",
-        envvar="ATINUKE_STORAGE",
-        help="Database URL, for several machines: postgresql://user@host/database. Else an SQLite file in the store.",
-    ),
-]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; else on all cores.")]
 ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
@@ -82,13 +75,30 @@ SearchTrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials over all restarts. [default, without limits: 40, or a whole grid]"),
 ]
-PrunerOption = Annotated[str | None, typer.Option("--pruner", help="asha, hyperband, median or none. [default: asha]")]
+PrunerOption = Annotated[
+    str | None, typer.Option("--pruner", help="race, asha, hyperband, median or none. [default: race]")
+]
+SearchSeedsOption = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, help="Seeds of the best trials in the end; 1 leaves out the finals. [default: 3]"),
+]
+AggregateOption = Annotated[
+    str,
+    typer.Option(
+        "--aggregate",
+        help="Of several tasks: normalised (each between its floor and its best) or mean (scores as they are).",
+    ),
+]
+SharesOption = Annotated[
+    str | None,
+    typer.Option("--shares", help="Parts of the train data on which a trial is tried first, such as 0.1,0.3."),
+]
 SecondsOption = Annotated[float | None, typer.Option("--seconds", min=0, help="Seconds of trials, added over workers.")]
 SearchTaskArgument = Annotated[
     str,
     typer.Argument(
         metavar="TASK",
-        help="Task to search on; `tasks` lists all. Or a YAML file.",
+        help="Task to search on; `tasks` lists all. Or a YAML file. Several by commas: one configuration for all.",
         autocompletion=completion.tasks,
     ),
 ]
@@ -146,6 +156,9 @@ def search(
     against: AgainstOption = None,
     at_most: AtMostOption = None,
     from_: FromOption = None,
+    num_seeds: SearchSeedsOption = None,
+    aggregate: AggregateOption = "normalised",
+    shares: SharesOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
     storage: StorageOption = None,
     workers: WorkersOption = None,
@@ -164,14 +177,15 @@ def search(
 ) -> None:
     """Search a space of core dimensions and training settings with Optuna. The same command joins or resumes it.
 
-    Trials are chosen by the slice held out from train; dev and test play no part.
+    Trials are chosen by the slice held out from train; dev and test play no part. With several tasks a trial is one
+    configuration on all of them. Once the search is over, its best trials get further seeds (--seeds).
     """
     from atinuke_bench.config import parse_override
-    from atinuke_bench.sweeps.definition import plan_studies
     from atinuke_bench.sweeps.limits import parse_limits
+    from atinuke_bench.sweeps.planning import plan_studies
 
     configs = plan_studies(
-        **_task_and_source(task, source, data_dir),
+        **_tasks_and_source(task, source, data_dir),
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
         space=space,
@@ -181,6 +195,9 @@ def search(
         against=against,
         at_most=parse_limits(at_most or []),
         warm_start=tuple(from_ or ()),
+        num_seeds=num_seeds,
+        aggregate=aggregate,
+        shares=_shares(shares),
         preset=preset,
         seed=seed,
         overrides=dict(map(parse_override, overrides or [])),
@@ -244,49 +261,6 @@ def show(
     _print_studies(opened, [_learned(study) for study in opened], as_json)
 
 
-@sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
-def best(
-    study: StudyArgument,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fresh seeds of each.")] = 5,
-    rivals: Annotated[int, typer.Option("--rivals", min=0, help="Next best trials that are retrained too.")] = 2,
-    storage: StorageOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = "local",
-    data_dir: DataDirOption = None,
-    out: OutOption = Path("runs"),
-    wandb: WandbOption = "offline",
-    threads: ThreadsOption = 1,
-    devices: DevicesOption = 1,
-    device_tokens: DeviceBatchTokensOption = None,
-    checkpoint_minutes: CheckpointMinutesOption = 30,
-    as_json: JsonOption = False,
-) -> None:
-    """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
-
-    The best of many trials looks better than it is; fresh seeds show by how much, and whether it really is the best.
-    """
-    from atinuke_bench.runs.jobs.factory import make_executor
-    from atinuke_bench.sweeps.best import retrain
-    from atinuke_bench.sweeps.opening import open_study
-
-    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    opened = open_study(study, out, storage, data_dir)
-    record = retrain(
-        opened,
-        make_executor(executor, workers, devices, threads),
-        _template(opened, wandb, execution),
-        num_seeds=seeds,
-        num_rivals=rivals,
-        on_end=lambda line: say(line, err=True),
-    )
-    if as_json:
-        print_json(record)
-    else:
-        from atinuke_bench.study_tables import retrained_table
-
-        print_parts(*retrained_table(record))
-
-
 @sweeps.command(epilog="Example: atinuke-bench sweep dashboard snli-atinuke --port 8080")
 def dashboard(
     study: StudyArgument,
@@ -303,12 +277,23 @@ def dashboard(
     serve_dashboard(opened, host, port)
 
 
-def _task_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
+def _tasks_and_source(task: str, source: str, data_dir: Path | None) -> dict[str, Any]:
     from atinuke_bench.config import find_task
     from atinuke_bench.config.asked import source_config
 
-    name, declaration = find_task(task)
-    return {"task": name, "declaration": declaration, "source": source_config(source, data_dir, declaration)}
+    # A file may have a comma in its name.
+    names = [task] if Path(task).exists() else [part.strip() for part in task.split(",")]
+    tasks = [find_task(name) for name in names]
+    declarations = [declaration for _, declaration in tasks]
+    sources = [source_config(source, data_dir, declaration) for declaration in declarations]
+    return {"tasks": tasks, "source": sources[0]}
+
+
+def _shares(text: str | None) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")] if text is not None else []
+    except ValueError:
+        raise ConfigError(f"--shares is numbers with commas between, such as 0.1,0.3; found {text!r:.80}") from None
 
 
 def _template(study: Any, wandb: str, execution: Execution) -> Any:

@@ -32,7 +32,14 @@ from atinuke_bench.config.runs import (
     changed_run,
     make_run_config,
 )
-from atinuke_bench.config.suites import CoreVariant, SuiteConfig, VariantOrigin, with_task_files
+from atinuke_bench.config.suites import (
+    CoreVariant,
+    StudyOrigin,
+    StudyRank,
+    SuiteConfig,
+    VariantOrigin,
+    with_task_files,
+)
 from atinuke_bench.config.train_limits import with_train_limits
 from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
@@ -56,6 +63,8 @@ __all__ = [
     "Recipe",
     "RunConfig",
     "SourceConfig",
+    "StudyOrigin",
+    "StudyRank",
     "SuiteConfig",
     "TokenizerConfig",
     "TrainingConfig",

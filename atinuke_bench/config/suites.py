@@ -24,6 +24,30 @@ class VariantOrigin(Frozen):
     column: str
 
 
+class StudyRank(Frozen):
+    """What a suite may write in place of a core's name: a trial of a study by its rank among the complete ones."""
+
+    study: str
+    rank: int = Field(1, ge=1)
+
+
+class StudyOrigin(Frozen):
+    """The trial of a study that a column has its settings of, as the study was when the suite began."""
+
+    study: str
+    rank: int
+    trial: int
+    #: What study and trial set; the column's own overrides count more.
+    settings: dict[str, Any] = Field({})
+    #: What its trials were judged by: of each task its metric, and where the data came from.
+    tasks: dict[str, str]
+    source: SourceConfig
+    #: Of the core, the schedule, and the task, or of several `task NAME` each.
+    versions: dict[str, int]
+    #: The seeds of its trials, by which the settings were chosen.
+    seeds: list[int]
+
+
 class CoreVariant(Frozen):
     """One column of a suite: a core, a preset, and what is changed in its runs."""
 
@@ -38,6 +62,8 @@ class CoreVariant(Frozen):
     levels: dict[str, str] = Field({}, exclude_if=lambda found: not found)
     #: The column that this one is on fewer training examples (`config.train_limits`); left out where there is none.
     part_of: str | None = Field(None, exclude_if=lambda found: found is None)
+    #: The trial that its settings are of (`runs.study_columns`); left out where the suite gives them itself.
+    study: StudyOrigin | None = Field(None, exclude_if=lambda found: found is None)
 
 
 class SuiteConfig(Frozen):

@@ -39,14 +39,17 @@ def by_unit(metric: Metric, ids: Sequence[str], units: Sequence[str | None] | No
 
     A sample that does not draw examples is left as it is: its metric has chosen.
     """
-    if sample.units != tuple(ids):
-        return sample
     if units is None and type(metric).unit_of is Metric.unit_of and len(set(ids)) == len(ids):
         return sample  # every example is a unit
+    return grouped(sample, unit_names(metric, ids, units, sample))
+
+
+def unit_names(metric: Metric, ids: Sequence[str], units: Sequence[str | None] | None, sample: Sample) -> Sequence[str]:
+    """The unit that each member of a metric's sample of some examples is drawn with."""
+    if sample.units != tuple(ids):
+        return sample.units
     named = [None] * len(ids) if units is None else units
-    return grouped(
-        sample, [metric.unit_of(id_) if unit is None else unit for id_, unit in zip(ids, named, strict=True)]
-    )
+    return [metric.unit_of(id_) if unit is None else unit for id_, unit in zip(ids, named, strict=True)]
 
 
 def unit_noun(metric: Metric, units: Sequence[str | None] | None, noun: str | None) -> str:

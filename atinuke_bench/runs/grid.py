@@ -23,6 +23,7 @@ from atinuke_bench.config import (
     with_train_limits,
 )
 from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.runs.study_columns import FindColumn, no_studies, require_fit, with_study_columns
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,18 @@ def built_in_suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def read_suite(name_or_file: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> SuiteConfig:
+def read_suite(
+    name_or_file: str,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
+    find_column: FindColumn = no_studies,
+) -> SuiteConfig:
     """A built-in suite by name, or one from a YAML file with what the files among its tasks declare; ConfigError.
 
-    Its factors and `train_limits` are columns then. `overrides` are added to those of all its runs.
+    Its factors and `train_limits` are columns then. `overrides` are added to those of all its runs; `find_column`
+    looks up what columns have from studies.
     """
     record, path = read_named_yaml("suite", name_or_file, built_in_suites())
+    record = with_study_columns(record, find_column, path)
     suite = with_factors(with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path), path)
     suite = with_train_limits(suite, path)
     return suite.model_copy(update={"overrides": {**suite.overrides, **overrides}}) if overrides else suite
@@ -81,6 +88,8 @@ def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> li
                         declaration=declaration,
                     )
                     task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
+                    if variant.study is not None:
+                        require_fit(variant.study, run, task.for_run(run), suite.seeds)
                 except UnknownNameError:
                     raise  # names itself what it looked for
                 except ConfigError as error:

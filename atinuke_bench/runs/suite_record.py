@@ -83,18 +83,18 @@ class SuiteRecord:
             raise RunFolderError(f"{self.path}: cannot be written ({error.strerror or error})") from error
 
 
-def record_path(store: Path, name: str) -> Path:
-    """Where a suite's record lies.
+def record_path(store: Path, name: str, room: str = "suites") -> Path:
+    """Where a suite's record lies; one in another room of the store is no suite to reports.
 
     >>> record_path(Path("runs"), "quick").as_posix()
     'runs/suites/quick.json'
     """
-    return store / "suites" / f"{file_stem(name)}.json"
+    return store / room / f"{file_stem(name)}.json"
 
 
-def open_record(store: Path, name: str, *, is_written: bool = True) -> SuiteRecord:
+def open_record(store: Path, name: str, room: str = "suites", *, is_written: bool = True) -> SuiteRecord:
     """The suite's record in a store, its folder made where it will be written; RunFolderError when that is refused."""
-    path = record_path(store, name)
+    path = record_path(store, name, room)
     if is_written:
         make_folder(path.parent)
     return read_record(path, name)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from datasets import Dataset
 
 from atinuke_bench.metrics.metric import Answers, Figures, Sample
-from atinuke_bench.metrics.units import by_unit, unit_noun
+from atinuke_bench.metrics.units import by_unit, unit_names, unit_noun
 from atinuke_bench.training.task import Slices, Task
 
 
@@ -48,6 +48,9 @@ class Evaluation:
     sample: Sample | None = None
     #: What the units of the sample are called.
     unit: str = ""
+    #: The metric's own sample, which draws examples, and the unit that each lies in.
+    members: Sample | None = None
+    units: Sequence[str] = ()
     slices: Slices = field(default_factory=dict)
     #: Of the split's tokens, those that are [UNK]; None where no tokenizer was used.
     unknown_percent: float | None = None
@@ -72,6 +75,8 @@ def evaluate(task: Task, examples: Dataset, predictions: Mapping[str, Any]) -> E
         measured.figures,
         by_unit(task.metric, scored, units, measured.sample),
         unit_noun(task.metric, units, None if task.unit is None else task.unit.noun),
+        measured.sample,
+        unit_names(task.metric, scored, units, measured.sample),
         {} if task.slices is None else task.slices(labelled, answers, measured),
     )
 

@@ -27,6 +27,7 @@ from atinuke_bench.training.prepare import PreparedRun
 from atinuke_bench.training.processes import Output, any_of, from_first
 from atinuke_bench.training.resume import STATE_KEY, ResumePoint
 from atinuke_bench.training.selection_rule import History, SelectionRule
+from atinuke_bench.training.selection_scores import SelectionScores
 
 log = logging.getLogger(__name__)
 # How often a state may be due, in steps. Processes must agree, and a step in which they talk waits for a GPU.
@@ -86,6 +87,7 @@ class EpochSelection(pl.Callback):
         self.checkpoint_minutes = checkpoint_minutes
         self.rule = SelectionRule.of(prepared)
         self._answers = AnswerCounts(prepared)
+        self._scores = SelectionScores(folder)
         #: SIGTERM during an epoch: its state is saved first.
         self.end_request = EndRequest()
         self.history: History = []
@@ -186,16 +188,17 @@ class EpochSelection(pl.Callback):
         assert isinstance(module, TaskModule)
         outputs = module.collected_outputs()
         # The first process has the outputs, and decodes them for all.
-        judged = self._judged(outputs) if trainer.is_global_zero else ({}, {}, {})
+        judged = self._judged(outputs, trainer.current_epoch) if trainer.is_global_zero else ({}, {}, {})
         self._calibration, self._metrics, self._counts = from_first(judged)
 
-    def _judged(self, outputs: list[Output]) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
+    def _judged(self, outputs: list[Output], epoch: int) -> tuple[dict[str, float], dict[str, Any], dict[str, Any]]:
         """The calibration that outputs of the selection slice call for, the figures with it, and how answers differ."""
         task, run = self.prepared.task, self.prepared.run
         predictions = task.model.decode(outputs, self.encoded, self.examples, run)
         calibration = task.model.calibrate(self.examples, predictions, run)
         predictions = task.model.apply_calibration(predictions, calibration)
         evaluation = evaluate(task, self.examples, predictions)
+        self._scores.add(epoch, evaluation)
         return calibration, evaluation.figures, self._answers.record(evaluation)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

@@ -241,9 +241,9 @@ def _write_store(folder: Path) -> None:
 
 def _write_study(store: Path) -> None:
     from atinuke_bench.sweeps.best import FILE
-    from atinuke_bench.sweeps.definition import plan_studies
     from atinuke_bench.sweeps.insight import insight, write_insight
     from atinuke_bench.sweeps.opening import create_or_join
+    from atinuke_bench.sweeps.planning import plan_studies
 
     (config,) = plan_studies(
         task="snli",

@@ -14,7 +14,8 @@ from atinuke_bench.sweeps.domains import domain_record
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
 from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
-from atinuke_bench.sweeps.study import Study, score_of, tally
+from atinuke_bench.sweeps.study import Study
+from atinuke_bench.sweeps.tallies import score_of, tally
 
 from .advice import notes
 from .expected import LEAST_TRIALS as EXPECTED_FROM

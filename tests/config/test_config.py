@@ -22,7 +22,7 @@ from atinuke_bench.config import (
 from atinuke_bench.errors import ConfigError, UnknownNameError
 from atinuke_bench.registry import core_names, load_task, task_names
 from atinuke_bench.runs.grid import expand
-from atinuke_bench.sweeps.definition import make_study_config
+from atinuke_bench.sweeps.planning import make_study_config
 
 
 @pytest.mark.parametrize("name", [name for name in core_names() if name != "pretrained"])

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import math
-from collections.abc import Callable
+import multiprocessing
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -16,8 +22,8 @@ from atinuke_bench.errors import FailureClass
 from atinuke_bench.files import sha256_json, write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
-from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution
@@ -175,7 +181,7 @@ def config(official):
     def make(**settings: Any) -> Any:
         overrides = {"training.max_epochs": 4, "tokenizer.vocab_size": 200} | settings.pop("overrides", {})
         chosen: dict[str, Any]
-        chosen = {"name": "tiny", "task": "snli", "core": "atinuke", "preset": "nano", "space": SPACE}
+        chosen = {"name": "tiny", "tasks": [("snli", None)], "core": "atinuke", "preset": "nano", "space": SPACE}
         chosen |= {"budget": {"trials": 8}, "source": SourceConfig(data_dir=official)}
         return make_study_config(**{**chosen, "overrides": overrides, **settings})
 
@@ -214,3 +220,87 @@ def sweep():
 def play():
     """The class of the executor that plays runs."""
     return FakeExecutor
+
+
+# --- databases --------------------------------------------------------------------------------------------------------
+
+
+def _loaded(path: Path) -> ModuleType:
+    """A file of Python that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where dataclasses look for their own
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = _loaded(Path(__file__).with_name("servers.py"))
+
+
+@pytest.fixture(scope="session")
+def kills() -> ModuleType:
+    """The benchmark of kills, whose rules hold in tests too."""
+    return _loaded(Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server."""
+    pytest.importorskip("psycopg", reason="needs the driver psycopg")
+    with servers.running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[str]:
+    """The address of a MariaDB server."""
+    pytest.importorskip("pymysql", reason="needs the driver pymysql")
+    with servers.running_mariadb() as url:
+        yield url
+
+
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
+MYSQL = pytest.param("mysql", marks=pytest.mark.mysql)
+
+
+@pytest.fixture(params=["sqlite", POSTGRESQL, MYSQL])
+def database(request, tmp_path) -> str | None:
+    """The address of a fresh database: None for the study's own SQLite file."""
+    if request.param == "sqlite":
+        return None
+    url = request.getfixturevalue("postgres" if request.param == "postgresql" else "mysql")
+    return servers.fresh_database(url, f"fresh{abs(hash(str(tmp_path)))}")
+
+
+@pytest.fixture
+def at_once():
+    """`at_once(count, work)`: do `work(n)` in processes that begin at the same instant; what went wrong in them."""
+    return _at_once
+
+
+def _at_once(count: int, work: Callable[[int], Any]) -> list[str]:
+    """Do `work(n)` in `count` processes that begin at the same instant; what went wrong in them."""
+    # Forked, so that nothing has to be imported again; nothing here has threads or open databases.
+    context = multiprocessing.get_context("fork")
+    barrier, wrong = context.Barrier(count), context.SimpleQueue()
+
+    def begin(number: int) -> None:
+        try:
+            barrier.wait(60)
+            work(number)
+        except BaseException:
+            wrong.put(traceback.format_exc())
+            os._exit(1)
+        os._exit(0)
+
+    processes = [context.Process(target=begin, args=(number,)) for number in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    found = []
+    while not wrong.empty():
+        found.append(wrong.get())
+    return found + [f"exit code {process.exitcode}" for process in processes if process.exitcode]

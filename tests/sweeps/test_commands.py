@@ -74,7 +74,7 @@ def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):
     folders = {folder for entry in entries for folder in entry["folders"]}
     assert len(folders) == 6
     assert all((tmp_path / "runs" / folder / "result.json").is_file() for folder in folders)
-    assert re.search(r"\[6/6\] trial \d+, seed \d+: selection \d+\.\d\d$", best.err, re.MULTILINE)
+    assert re.search(r"^\[6/6\] snli  rival-1  seed \d+: \d+\.\d\d accuracy$", best.err, re.MULTILINE)
     table = sweep("best", "snli-atinuke", "--seeds", 3, "--rivals", 1, "--wandb", "disabled")
     assert "fresh seeds" in table.out
 

@@ -53,10 +53,10 @@ def test_values_that_make_no_run_are_a_failed_trial(study, sweep, monkeypatch):
     tiny = study(budget={"trials": 4}, pruner="none")
     make_run = tiny.config.make_run
 
-    def refuse(config, overrides, *, seed=None):
+    def refuse(config, overrides, *, seed=None, part=None):
         if overrides.get("core.num_layers") == refused:
             raise ConfigError("no run for these")
-        return make_run(overrides, seed=seed)
+        return make_run(overrides, seed=seed, part=part)
 
     refused = study(name="same", budget={"trials": 1}).ask({}).draw.overrides["core.num_layers"]
     monkeypatch.setattr(StudyConfig, "make_run", refuse)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
@@ -16,23 +14,11 @@ from atinuke_bench.sweeps.sweep import Sweep
 from atinuke_bench.training.execution import Execution
 
 
-@pytest.fixture(scope="module")
-def kills():
-    """The benchmark of kills, whose rules hold here too."""
-    path = Path(__file__).parents[2] / "benchmarks" / "sweep_kills.py"
-    spec = importlib.util.spec_from_file_location("sweep_kills", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # Python 3.12 warns of a fork beside threads; the forked processes use none of them.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_sweep_that_is_killed_again_and_again_comes_out_whole(kills, official, tmp_path):
     config = kills.make_config(official, 4, overrides={"training.max_epochs": 1, "tokenizer.vocab_size": 200})
-    struck = kills.fire(config, tmp_path / "runs", num_kills=3, longest=2.5, workers=2, seed=3)
+    struck = kills.fire(config, tmp_path / "runs", kills.Way(), num_kills=3, longest=2.5, seed=3)
     study = create_or_join(config, tmp_path / "runs")
     assert struck >= 1
     assert kills.broken_rules(study) == []

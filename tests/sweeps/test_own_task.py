@@ -9,15 +9,16 @@ import yaml
 
 from atinuke_bench.config import find_task
 from atinuke_bench.errors import StudyError
-from atinuke_bench.sweeps.definition import plan_studies
+from atinuke_bench.runs.grid import expand, read_suite
+from atinuke_bench.sweeps.best import write_suite
 from atinuke_bench.sweeps.opening import create_or_join, open_study
+from atinuke_bench.sweeps.planning import plan_studies
 
 
 def planned(own):
     task, declaration = find_task(str(own / "reviews.yaml"))
     return plan_studies(
-        task=task,
-        declaration=declaration,
+        tasks=[(task, declaration)],
         cores=["bilstm"],
         preset="nano",
         space="dimensions",
@@ -70,3 +71,14 @@ def test_from_the_command_line(own, cli, tmp_path):
     assert ran.status == 0, ran.err
     assert re.search(r"classification-reviews-bilstm", ran.out)
     assert "nearest: 'reviews.yaml'" in cli("sweep", own / "reviws.yaml", "--core", "bilstm", *small).err
+
+
+def test_the_best_trials_are_a_suite_with_the_task_beside_it(own, tmp_path, sweep):
+    study = create_or_join(planned(own), tmp_path / "store")
+    sweep(study)
+    written = write_suite(study, tmp_path / "tuned.yaml", num_seeds=1, num_rivals=0)
+    (own / "reviews.yaml").unlink()
+    assert (tmp_path / "tuned.reviews.yaml").exists()
+    (cell,) = expand(read_suite(str(tmp_path / "tuned.yaml")), study.config.source)
+    assert cell.run == study.config.make_run(written.cores["best"].overrides, seed=written.seeds[0])
+    study.close()

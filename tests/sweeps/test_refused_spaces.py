@@ -7,8 +7,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from atinuke_bench.config import make_run_config
 from atinuke_bench.errors import AtinukeBenchError, ConfigError
-from atinuke_bench.sweeps.definition import make_study_config
 from atinuke_bench.sweeps.fields import resolve_space
+from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.spaces import make_space, read_space
 
 
@@ -139,7 +139,13 @@ def test_bits_per_byte_do_not_depend_on_the_tokenizer():
 
 def study_of(task, core, space, **overrides):
     return make_study_config(
-        task=task, core=core, space=space, name="one", preset="nano", overrides=overrides, budget={"trials": 2}
+        tasks=[(task, None)],
+        core=core,
+        space=space,
+        name="one",
+        preset="nano",
+        overrides=overrides,
+        budget={"trials": 2},
     )
 
 

@@ -2,109 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
+import sys
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from atinuke_bench.errors import AtinukeBenchError, ConfigError, StorageError, StudyError
+from atinuke_bench.errors import AtinukeBenchError, ConfigError, MissingDependencyError, StorageError, StudyError
 from atinuke_bench.files import make_folder
 from atinuke_bench.sweeps.definition import default_url, write_definition
 from atinuke_bench.sweeps.opening import create_or_join, open_study, study_folder
 from atinuke_bench.sweeps.storage import Storage, without_password
 
-
-def at_once(count: int, work: Callable[[int], Any]) -> list[str]:
-    """Do `work(n)` in `count` processes that begin at the same instant; what went wrong in them."""
-    # Forked, so that nothing has to be imported again; nothing here has threads or open databases.
-    context = multiprocessing.get_context("fork")
-    barrier, wrong = context.Barrier(count), context.SimpleQueue()
-
-    def begin(number: int) -> None:
-        try:
-            barrier.wait(60)
-            work(number)
-        except BaseException:
-            wrong.put(traceback.format_exc())
-            os._exit(1)
-        os._exit(0)
-
-    processes = [context.Process(target=begin, args=(number,)) for number in range(count)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    found = []
-    while not wrong.empty():
-        found.append(wrong.get())
-    return found + [f"exit code {process.exitcode}" for process in processes if process.exitcode]
-
-
-@contextlib.contextmanager
-def running_postgres() -> Iterator[str]:
-    """The address of a PostgreSQL server of our own, reached through a socket in a folder of its own."""
-    folders = [str(path) for path in Path("/usr/lib/postgresql").glob("*/bin")]
-    search = os.pathsep.join([*folders, os.environ.get("PATH", "")])
-    initdb, server = shutil.which("initdb", path=search), shutil.which("pg_ctl", path=search)
-    if initdb is None or server is None:
-        pytest.skip("needs PostgreSQL's own programs (Debian's package postgresql)")
-    become: list[str] = []
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    if os.geteuid() == 0:
-        # The server refuses to run as root.
-        try:
-            owner = pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder, "timeout": 60}
-    data = f"{folder}/data"
-    subprocess.run([*become, initdb, "-D", data, "-U", "ada", "--auth=trust", "--no-sync"], **quiet)  # type: ignore[call-overload]
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
-    start = [*become, server, "-D", data, "-o", options, "-l", f"{folder}/log", "-w", "start"]
-    subprocess.run(start, **quiet)  # type: ignore[call-overload]
-    try:
-        yield f"postgresql://ada@/postgres?host={folder}"
-    finally:
-        subprocess.run([*become, server, "-D", data, "-m", "immediate", "stop"], **quiet)  # type: ignore[call-overload]
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="needs the driver psycopg")
-    with running_postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request, tmp_path) -> str | None:
-    """The address of a fresh database: None for the study's own SQLite file."""
-    if request.param == "sqlite":
-        return None
-    import psycopg
-
-    url = request.getfixturevalue("postgres")
-    name = f"fresh{abs(hash(str(tmp_path)))}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return url.replace("/postgres?", f"/{name}?")
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
+MYSQL = pytest.param("mysql", marks=pytest.mark.mysql)
 
 
 # Python 3.12 warns of a fork beside threads; the forked processes use none of them.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_processes_that_begin_at_once_share_a_fresh_database(config, database, tmp_path, sweep, play):
+def test_processes_that_begin_at_once_share_a_fresh_database(config, database, tmp_path, sweep, play, at_once):
     tiny = config(budget={"trials": 9}, sampler="random")
 
     def slowly(run):
@@ -128,6 +43,39 @@ def test_processes_that_begin_at_once_share_a_fresh_database(config, database, t
     assert len({trial.params["training.learning_rate"] for trial in trials}) == 9
     assert len({trial.user_attrs["owner"]["worker"] for trial in trials}) > 1
     study.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("database", [POSTGRESQL, MYSQL], indirect=True)
+def test_four_processes_share_a_grid_on_a_server(config, database, tmp_path, sweep, play, at_once):
+    space = {
+        "core.num_layers": {"int": [1, 4]},
+        "training.learning_rate": {"categorical": [1e-4, 1e-3, 1e-2]},
+    }
+
+    def slowly(run):
+        time.sleep(0.03)
+        return play.scores(run)
+
+    for budget in (9, 12):  # a part of the grid, then all of it
+        grid = config(space=space, budget={"trials": budget}, sampler="grid")
+
+        def work(number, grid=grid):
+            study = create_or_join(grid, tmp_path / f"runs{number}", database)
+            sweep(study, play(slots=1, scores=slowly))
+            study.close()
+
+        study = create_or_join(grid, tmp_path / "runs0", database)
+        study.close()
+        assert at_once(4, work) == []
+        study = create_or_join(grid, tmp_path / "runs0", database)
+        trials, now = study.trials(), study.tally()
+        study.close()
+        assert (now.counted, now.running, now.waiting, now.failed) == (budget, 0, 0, 0)
+        assert [trial.number for trial in trials] == list(range(budget))
+        assert len({trial.user_attrs["grid"] for trial in trials}) == budget
+        assert len({tuple(trial.params.values()) for trial in trials}) == budget
+        assert len({trial.user_attrs["owner"]["worker"] for trial in trials}) > 1
 
 
 @pytest.mark.postgres
@@ -157,6 +105,7 @@ def test_a_study_is_kept_with_its_own_database_only(config, tmp_path):
     ("url", "message"),
     [
         ("postgresql://ada@127.0.0.1:1/studies", "study database postgresql+psycopg://ada@127.0.0.1:1/studies: "),
+        ("mysql://ada@127.0.0.1:1/studies", "study database mysql://ada@127.0.0.1:1/studies: "),
         ("nonsense", "--storage takes a database URL such as"),
         ("postgresql://ada:p@ss@host/studies", "an '@' in a password is written %40"),
         ("postgresql://ada:pass@host:port/studies", "--storage takes a database URL such as"),
@@ -166,8 +115,9 @@ def test_a_study_is_kept_with_its_own_database_only(config, tmp_path):
     ],
 )
 def test_a_database_that_cannot_be_reached_is_one_line(config, tmp_path, url, message):
-    if url.startswith("postgresql"):
-        pytest.importorskip("psycopg", reason="needs the driver psycopg")
+    for scheme, driver in (("postgresql", "psycopg"), ("mysql", "pymysql")):
+        if url.startswith(scheme):
+            pytest.importorskip(driver, reason=f"needs the driver {driver}")
     with pytest.raises(AtinukeBenchError) as caught:
         create_or_join(config(), tmp_path / "runs", url)
     assert "ss@host" not in str(caught.value)
@@ -190,6 +140,18 @@ def test_a_study_of_another_program_is_left_alone(config, tmp_path):
     with pytest.raises(StudyError, match="is not of atinuke-bench"):
         create_or_join(config(), tmp_path / "runs", f"sqlite:///{tmp_path}/study.db")
     storage.close()
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+pymysql"])
+def test_an_address_of_mysql_names_no_driver(scheme):
+    assert without_password(f"{scheme}://ada@host/studies") == "mysql://ada@host/studies"
+
+
+def test_a_driver_that_is_not_installed_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    monkeypatch.setattr("atinuke_bench.sweeps.storage.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"study on mysql needs the package 'pymysql', not installed; pip"):
+        Storage("mysql://ada@host/studies")
 
 
 def test_passwords_are_neither_written_nor_shown(config, tmp_path):

@@ -338,7 +338,7 @@ def dead_owner(study):
 
 
 def job_of(study, assigned):
-    return Job(str(assigned.number), assigned.run, study.store, asks=True)
+    return Job(str(assigned.number), assigned.runs[0], study.store, asks=True)
 
 
 def write_failure(folder, kind):

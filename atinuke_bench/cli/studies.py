@@ -1,0 +1,153 @@
+"""Commands on what studies came to: `sweep best` and `sweep copy`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atinuke_bench.cli.shared import (
+    CheckpointMinutesOption,
+    DataDirOption,
+    DeviceBatchTokensOption,
+    JsonOption,
+    OutOption,
+    RetryFailedOption,
+    StorageOption,
+    WandbOption,
+    on_device,
+    print_code_note_of_cells,
+    print_json,
+    print_parts,
+    say,
+    wandb_mode,
+)
+from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed
+from atinuke_bench.cli.sweeps import DevicesOption, ExecutorOption, StudyArgument, ThreadsOption, WorkersOption, sweeps
+
+if TYPE_CHECKING:
+    from atinuke_bench.sweeps.study import Study
+
+
+@sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
+def best(
+    study: StudyArgument,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fresh seeds of each.")] = 5,
+    rivals: Annotated[int, typer.Option("--rivals", min=0, help="Next best trials that are retrained too.")] = 2,
+    as_suite: Annotated[
+        Path | None, typer.Option("--as-suite", metavar="FILE", help="Write them as a suite, and train nothing.")
+    ] = None,
+    storage: StorageOption = None,
+    workers: WorkersOption = None,
+    executor: ExecutorOption = "local",
+    data_dir: DataDirOption = None,
+    out: OutOption = Path("runs"),
+    retry_failed: RetryFailedOption = False,
+    wandb: WandbOption = "offline",
+    threads: ThreadsOption = 1,
+    devices: DevicesOption = 1,
+    device_tokens: DeviceBatchTokensOption = None,
+    checkpoint_minutes: CheckpointMinutesOption = 30,
+    as_json: JsonOption = False,
+) -> None:
+    """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
+
+    The best of many trials looks better than it is; fresh seeds show by how much, and whether it really is the best.
+    They are a suite, which goes on where it was stopped. --as-suite FILE writes it as YAML, for `suite` and `plan`.
+    """
+    from atinuke_bench.sweeps.best import ROOM, write_suite
+    from atinuke_bench.sweeps.opening import open_study
+
+    started = time.process_time()
+    how = GridOptions(
+        out=out,
+        only=(),
+        workers=workers,
+        executor=executor,
+        devices=devices,
+        on_device=on_device(device_tokens, checkpoint_minutes),
+        timeout=None,
+        retry_failed=retry_failed,
+        rerun=False,
+        predict_unlabelled=False,
+        wandb=wandb_mode(wandb),
+        dry_run=False,
+        as_json=as_json,
+        started=started,
+        threads=threads,
+        room=ROOM,
+    )
+    opened = open_study(study, out, storage, data_dir)
+    if as_suite is not None:
+        suite = write_suite(opened, as_suite, num_seeds=seeds, num_rivals=rivals)
+        if as_json:
+            print_json({"file": str(as_suite), "suite": suite.model_dump(mode="json", exclude={"declarations"})})
+        else:
+            say(f"{as_suite}: {len(suite.cores)} columns, {len(suite.seeds)} seeds; atinuke-bench suite {as_suite}")
+        return
+    _retrain(opened, how, seeds, rivals)
+
+
+def _retrain(study: Study, how: GridOptions, num_seeds: int, num_rivals: int) -> None:
+    """Carry out the suite of the best trials and write what it says of them beside the study."""
+    from atinuke_bench.files import require_writable, write_json
+    from atinuke_bench.runs.suite_record import open_record
+    from atinuke_bench.sweeps.best import FILE, best_record, best_suite
+
+    require_writable(study.folder / FILE)
+    suite = best_suite(study, name=f"{study.config.name}-best", num_seeds=num_seeds, num_rivals=num_rivals)
+    found = grid_results(suite, study.config.source, f"the best trials of study {study.config.name!r}", how)
+    assert found is not None, "it was no dry run"
+    results, failed = found
+    cells = open_record(how.out, suite.name, how.room).cells
+    folders = {(cell.variant, cell.task, cell.seed): str(cell.folder) for cell in cells if cell.in_grid}
+    record: dict[str, Any] = best_record(study, suite, results, folders)
+    write_json(study.folder / FILE, record)
+    if how.as_json:
+        print_json(record)
+    else:
+        from atinuke_bench.study_tables import retrained_table
+
+        print_parts(*retrained_table(record))
+    print_code_note_of_cells(how.out, results)
+    show_failed(failed)
+    if failed:
+        raise typer.Exit(1)
+
+
+@sweeps.command(
+    epilog="Example: atinuke-bench sweep copy snli-atinuke --to /shared --to-storage postgresql://ada@host/db"
+)
+def copy(
+    study: StudyArgument,
+    to: Annotated[Path, typer.Option("--to", metavar="STORE", help="Store that gets the study and its runs.")],
+    to_storage: Annotated[
+        str | None,
+        typer.Option("--to-storage", metavar="URL", help="Its database; else an SQLite file in STORE."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Its new name. [default: the same]")] = None,
+    storage: StorageOption = None,
+    out: OutOption = Path("runs"),
+    as_json: JsonOption = False,
+) -> None:
+    """Copy a study with its trials and their runs to another store or database, where it can go on.
+
+    Every file is checked by its checksum and every trial is read again. A copy that was interrupted is finished by the
+    same command; the study itself stays as it is.
+    """
+    from atinuke_bench.sweeps.copying import copy_study
+    from atinuke_bench.sweeps.insight import insight, write_insight
+    from atinuke_bench.sweeps.opening import open_study
+
+    opened = open_study(study, out, storage)
+    copied = copy_study(opened, to, to_storage, name or study, lambda line: say(line, err=True))
+    write_insight(copied.study, insight(copied.study))  # by which reports know its trials
+    place = copied.study
+    if as_json:
+        record = {"study": place.config.name, "store": str(to), "storage": place.storage.url}
+        print_json({**record, "trials": copied.num_trials, "runs": dict(copied.runs)})
+        return
+    runs = ", ".join(f"{count} {what}" for what, count in copied.runs.items() if count or what == "copied")
+    say(f"{place.folder}: {copied.num_trials} trials in {place.storage.url}; runs: {runs}")

@@ -1,0 +1,83 @@
+"""Which trials of a study are shown worse than others, from what their runs recorded of the held-out examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import FrozenTrial
+
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sweeps.definition import StudyConfig
+from atinuke_bench.sweeps.finals import Candidate, Finals, Rounds, candidates
+from atinuke_bench.sweeps.parts import together
+from atinuke_bench.sweeps.race import PACE, Difference, Outcome, Outcomes, difference, luck_of
+from atinuke_bench.sweeps.trial_parts import folders_of
+
+
+class Judging:
+    """Compares trials. Where a run's folder or its record of selection is not there, nothing is shown."""
+
+    def __init__(self, config: StudyConfig, store: Path) -> None:
+        self.config = config
+        self.store = store
+        self._outcomes = Outcomes(higher_is_better=config.higher_is_better)
+        self._rounds = Rounds(self._is_worse, config.num_seeds, higher_is_better=config.higher_is_better)
+        self._luck = 0.0
+
+    def finals(self, trials: Sequence[FrozenTrial]) -> Finals:
+        """How far the finals are."""
+        self._luck = self._luck_of(trials)
+        return self._rounds.state(trials)
+
+    def is_shown_worse(self, trial: FrozenTrial, trials: Sequence[FrozenTrial], place: int, num_epochs: int) -> bool:
+        """Whether a running trial, so many epochs into a part, is shown worse than the best one was there."""
+        best = next(iter(candidates(trials, higher_is_better=self.config.higher_is_better)), None)
+        then = math.floor(num_epochs * PACE)
+        if best is None or not then:
+            return False
+        self._luck = self._luck_of(trials)
+        ours, theirs = self._so_far(trial, place, num_epochs), self._so_far(best.trials[0], place, then)
+        if ours is None or theirs is None:
+            return False
+        found = self._difference([ours], [theirs])
+        return found is not None and found.is_worse
+
+    def compare(self, ours: Candidate, theirs: Candidate, num_seeds: int) -> Difference | None:
+        """How much better a candidate is than another over their first so many seeds; None where it cannot be told."""
+        last = len(self.config.parts) - 1
+        sides = []
+        for one in (ours, theirs):
+            found = [self._so_far(trial, last, None) for trial in one.trials[:num_seeds]]
+            known = [outcomes for outcomes in found if outcomes is not None]
+            if len(known) < num_seeds:
+                return None
+            sides.append(known)
+        return self._difference(*sides)
+
+    def _is_worse(self, ours: Candidate, theirs: Candidate, num_seeds: int) -> bool:
+        found = self.compare(ours, theirs, num_seeds)
+        return found is not None and found.is_worse
+
+    def _difference(self, ours: Sequence[Sequence[Outcome]], theirs: Sequence[Sequence[Outcome]]) -> Difference | None:
+        better = self.config.higher_is_better
+        return difference(ours, theirs, self.config.aggregate, higher_is_better=better, luck=self._luck)
+
+    def _so_far(self, trial: FrozenTrial, place: int, num_epochs: int | None) -> list[Outcome] | None:
+        """What the parts of one share came to, the last of them after so many epochs; None where one is unknown."""
+        folders = folders_of(trial)
+        outcomes = []
+        for other in together(place, self.config.parts):
+            if other >= len(folders):
+                return None
+            folder = RunFolder(self.store / folders[other])
+            outcome = self._outcomes.of(self.config.parts[other], folder, num_epochs if other == place else None)
+            if outcome is None:
+                return None
+            outcomes.append(outcome)
+        return outcomes
+
+    def _luck_of(self, trials: Sequence[FrozenTrial]) -> float:
+        found = candidates(trials, higher_is_better=self.config.higher_is_better)
+        return luck_of([one.values for one in found])

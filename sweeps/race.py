@@ -1,0 +1,132 @@
+"""Whether a trial is shown worse than another: a paired test over the held-out examples that both were scored on.
+
+Trials of one study select on the same slice, so that what each example added to the two scores can be compared example
+by example (`selection_record.py`); what makes examples hard for all drops out. The error of a difference has two parts:
+that of the examples, drawn by their units, and the luck of training, once the study has seen configurations with
+several seeds. Sources: the racing of Maron and Moore 1994 and of F-race (Birattari et al. 2002).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from atinuke_bench.errors import RunFolderError
+from atinuke_bench.metrics.units import FEWEST_UNITS
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.selection_record import SelectionRecord, read_selection
+from atinuke_bench.sweeps.parts import Aggregate, Part, Scored, floor_of, weights
+
+#: A trial is given up where the chance of a difference this large, were it not worse, is below this (one-sided).
+LEVEL = 0.05
+#: A trial is compared with what another one was after this part of its epochs. Trainings that start slowly, with a low
+#: rate or on a task of which nothing is learned at first, may end well.
+PACE = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to: its best score so far, and what each unit added to it, in points."""
+
+    part: Part
+    scored: Scored
+    units: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a trial is than another, in the study's own points, and the standard error of that."""
+
+    mean: float
+    error: float
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is shown to be worse."""
+        return self.mean < -NormalDist().inv_cdf(1 - LEVEL) * self.error
+
+
+class Outcomes:
+    """Reads what runs came to from their folders, each file once."""
+
+    def __init__(self, *, higher_is_better: bool) -> None:
+        self.higher_is_better = higher_is_better
+        self._records: dict[tuple[str, int, int], SelectionRecord | None] = {}
+
+    def of(self, part: Part, folder: RunFolder, num_epochs: int | None = None) -> Outcome | None:
+        """Of a run after so many of its epochs, or all; None where its folder does not say."""
+        history = [line for line in folder.read_history()[:num_epochs] if is_score(line["score"])]
+        record = self._record(folder)
+        if not history or record is None:
+            return None
+        best = (max if self.higher_is_better else min)(history, key=lambda line: line["score"])
+        if best["epoch"] not in record.epochs:
+            return None
+        scored = Scored(best["score"], floor_of(history))
+        return Outcome(part, scored, record.by_unit(best["epoch"]))
+
+    def _record(self, folder: RunFolder) -> SelectionRecord | None:
+        try:
+            found = folder.selection.stat()
+        except OSError:
+            return None
+        key = str(folder.selection), found.st_mtime_ns, found.st_size
+        if key not in self._records:
+            try:
+                self._records[key] = read_selection(folder.selection)
+            except RunFolderError:
+                self._records[key] = None
+        return self._records[key]
+
+
+def is_score(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def difference(
+    ours: Sequence[Sequence[Outcome]],
+    theirs: Sequence[Sequence[Outcome]],
+    aggregate: Aggregate,
+    *,
+    higher_is_better: bool = True,
+    luck: float = 0.0,
+) -> Difference | None:
+    """How much better one trial is than another; each is given by the outcomes of its parts, seed by seed.
+
+    Both have the same seeds and the same parts. `luck` is the variance of a trial's value over seeds. None where there
+    is too little to compare: other units, or fewer than 8 of them.
+    """
+    parts = [outcome.part for outcome in ours[0]]
+    scored = [outcome.scored for outcome in theirs[0]]
+    own_weights = weights(parts, scored, aggregate)
+    if own_weights is None:
+        return None
+    mean, variance = 0.0, 2 * luck / len(ours)
+    for place, weight in enumerate(own_weights):
+        names = list(theirs[0][place].units)
+        # Summed over seeds first: an example that is hard for a configuration may be so with every seed.
+        gaps = np.zeros(len(names))
+        for our, their in zip(ours, theirs, strict=True):
+            if our[place].units.keys() != their[place].units.keys() or len(names) < FEWEST_UNITS:
+                return None
+            gaps += [our[place].units[name] - their[place].units[name] for name in names]
+        gaps *= len(names) / len(ours)
+        mean += weight * float(gaps.mean())
+        variance += weight**2 * float(gaps.var(ddof=1)) / len(names)
+    return Difference(mean if higher_is_better else -mean, math.sqrt(variance))
+
+
+def luck_of(values: Sequence[Sequence[float]]) -> float:
+    """The variance of values over seeds, pooled over configurations that have several; 0 where none has.
+
+    >>> luck_of([[60.0, 62.0], [50.0]])
+    2.0
+    """
+    known = [own for own in values if len(own) > 1]
+    squares = sum(statistics.variance(own) * (len(own) - 1) for own in known)
+    return squares / sum(len(own) - 1 for own in known) if known else 0.0
