@@ -21,9 +21,9 @@ from atinuke_bench.errors import RunFolderError, StorageError, StudyError
 from atinuke_bench.examples import FOLDER, find_examples
 from atinuke_bench.files import make_folder, read_object, require_writable, write_bytes, write_json
 from atinuke_bench.locks import held
-from atinuke_bench.records import BestRecord
 from atinuke_bench.run_folder import RunFolder, read_record
 from atinuke_bench.runs.copy import copy_run
+from atinuke_bench.study_records import BestRecord
 from atinuke_bench.sweeps.best import FILE as BEST
 from atinuke_bench.sweeps.definition import StudyConfig, default_url, read_definition, write_definition
 from atinuke_bench.sweeps.opening import open_study, study_folder

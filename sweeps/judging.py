@@ -12,7 +12,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.finals import Candidate, Finals, Rounds, candidates
 from atinuke_bench.sweeps.parts import together
-from atinuke_bench.sweeps.race import PACE, Difference, Outcome, Outcomes, difference, luck_of
+from atinuke_bench.sweeps.race import GRACE, Difference, Outcome, Outcomes, difference, luck_of
 from atinuke_bench.sweeps.trial_parts import folders_of
 
 
@@ -34,11 +34,10 @@ class Judging:
     def is_shown_worse(self, trial: FrozenTrial, trials: Sequence[FrozenTrial], place: int, num_epochs: int) -> bool:
         """Whether a running trial, so many epochs into a part, is shown worse than the best one was there."""
         best = next(iter(candidates(trials, higher_is_better=self.config.higher_is_better)), None)
-        then = math.floor(num_epochs * PACE)
-        if best is None or not then:
+        if best is None or num_epochs < math.ceil(GRACE * self.config.parts[place].task.max_epochs):
             return False
         self._luck = self._luck_of(trials)
-        ours, theirs = self._so_far(trial, place, num_epochs), self._so_far(best.trials[0], place, then)
+        ours, theirs = (self._so_far(one, place, num_epochs) for one in (trial, best.trials[0]))
         if ours is None or theirs is None:
             return False
         found = self._difference([ours], [theirs])

@@ -26,7 +26,7 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from atinuke_bench.config import is_finite_number, read_named_yaml
 from atinuke_bench.errors import ConfigError, nearest
@@ -172,6 +172,28 @@ def read_space(name_or_file: str) -> dict[str, Any]:
     if unknown := record.keys() - {"description", "parameters"}:
         raise ConfigError(f"{path}: a space has `description` and `parameters`; found {min(map(str, unknown))!r}")
     return record["parameters"]
+
+
+def suggested(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What to suggest so that a trial's run has these values, of those parameters whose range holds them.
+
+    `values` are fields of a run's config by dotted path.
+    """
+    found: dict[str, Any] = {}
+    for parameter in space.parameters:
+        value, domain = values.get(parameter.path), parameter.domain
+        if parameter.path not in values:
+            continue
+        if parameter.times is not None:
+            factor = values.get(parameter.times, space.base.get(parameter.times))
+            if not factor or not isinstance(value, int | float):
+                continue
+            value = value / factor
+        if holds(domain, value):
+            if isinstance(domain, CategoricalDistribution):
+                value = next(choice for choice in domain.choices if choice == value)
+            found[parameter.path] = int(value) if isinstance(domain, IntDistribution) else value
+    return found
 
 
 def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = "space") -> Space:

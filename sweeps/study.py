@@ -22,14 +22,14 @@ from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import Domain
+from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
 from atinuke_bench.sweeps.judging import Judging
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
 from atinuke_bench.sweeps.origins import KNOWN, POINT
 from atinuke_bench.sweeps.parts import Scored, floor_of
 from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
-from atinuke_bench.sweeps.spaces import Draw
-from atinuke_bench.sweeps.start import first_values
+from atinuke_bench.sweeps.spaces import Draw, suggested
 from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
 from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
@@ -138,7 +138,8 @@ class Study:
         if not self._allows_search(now):
             return self.config.num_seeds > 1 and self._enqueue_final(trials, now)
         if not trials and self.config.sampler in LEARNING_SAMPLERS:
-            self._study.enqueue_trial(first_values(self.config))
+            # What is known to be reasonable: the other trials are held against it from the start.
+            self._study.enqueue_trial(suggested(self.config.space, values_without_search(self.config.make_run({}))))
         if self.config.sampler != "grid" or self._enqueue_grid_point(trials):
             return True
         return self.config.num_seeds > 1 and self._enqueue_final(trials, now)

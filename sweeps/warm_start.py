@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from atinuke_bench.errors import ConfigError, RunFolderError, StudyError
 from atinuke_bench.files import read_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.definition import StudyConfig, first_difference
-from atinuke_bench.sweeps.domains import holds
-from atinuke_bench.sweeps.fields import flatten
+from atinuke_bench.sweeps.fields import values_without_search
+from atinuke_bench.sweeps.finals import confirms
 from atinuke_bench.sweeps.limits import is_untrained, may_be_best
 from atinuke_bench.sweeps.opening import open_study, study_folder
 from atinuke_bench.sweeps.origins import KNOWN, POINT
-from atinuke_bench.sweeps.spaces import Space
+from atinuke_bench.sweeps.spaces import suggested
 from atinuke_bench.sweeps.study import COST_FACTS, Study
 from atinuke_bench.training.task import task_of
 
@@ -33,7 +32,7 @@ NUM_POINTS = 5
 #: Where a study's database notes that what others found is in it.
 _DONE = "warm_started"
 #: What may differ between two studies whose runs are the same.
-_FREE = {"name", "space", "sampler", "pruner", "against", "comparison", "at_most", "warm_start"}
+_FREE = {"name", "space", "sampler", "pruner", "against", "comparison", "at_most", "warm_start", "num_seeds"}
 #: Samplers that learn from trials which they did not draw; others get the best known ones as points, at no cost.
 _READS_KNOWN = ("tpe", "random", "grid")
 
@@ -111,7 +110,9 @@ def _known(study: Study, source: Study) -> Iterator[FrozenTrial]:
     prunes_alike, data, found = study.config.pruner == source.config.pruner, _fingerprint(study.config), []
     for trial in source.trials():
         is_of_use = trial.state.name == "COMPLETE" or (trial.state.name == "PRUNED" and prunes_alike)
-        if not is_of_use or is_untrained(trial) or _data_of(trial, source) != data:
+        # What confirms another trial has another seed.
+        is_of_use = is_of_use and confirms(trial) is None and not is_untrained(trial)
+        if not is_of_use or _data_of(trial, source) != data:
             continue
         params = _same_run(study.config, source.config, source.draw_of(trial).overrides)
         if params is not None and params not in found:
@@ -146,7 +147,7 @@ def _as_known(trial: FrozenTrial, params: Mapping[str, Any], study: Study, sourc
 def _points(study: Study, source: Study, known: set[int]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The best points of the other study in the terms of this one's space, and which trials they are of."""
     sign = 1 if source.higher_is_better else -1
-    complete = [trial for trial in source.trials() if may_be_best(trial)]
+    complete = [trial for trial in source.trials() if may_be_best(trial) and confirms(trial) is None]
     if study.config.sampler in _READS_KNOWN:
         complete = [trial for trial in complete if trial.number not in known]
     found: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -157,33 +158,10 @@ def _points(study: Study, source: Study, known: set[int]) -> list[tuple[dict[str
     return found[:NUM_POINTS]
 
 
-def suggested(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What to suggest so that a trial's run has these values, of those parameters whose range holds them.
-
-    `values` are fields of a run's config by dotted path.
-    """
-    found: dict[str, Any] = {}
-    for parameter in space.parameters:
-        value, domain = values.get(parameter.path), parameter.domain
-        if parameter.path not in values:
-            continue
-        if parameter.times is not None:
-            factor = values.get(parameter.times, space.base.get(parameter.times))
-            if not factor or not isinstance(value, int | float):
-                continue
-            value = value / factor
-        if holds(domain, value):
-            if isinstance(domain, CategoricalDistribution):
-                value = next(choice for choice in domain.choices if choice == value)
-            found[parameter.path] = int(value) if isinstance(domain, IntDistribution) else value
-    return found
-
-
 def _same_run(config: StudyConfig, other: StudyConfig, overrides: Mapping[str, Any]) -> dict[str, Any] | None:
     """What this space suggests for the very run that another study's trial has; None where it holds no such run."""
     theirs = other.make_run(overrides)
-    record = theirs.model_dump(mode="json") | {"options": task_of(theirs).options(theirs).model_dump(mode="json")}
-    values, params = suggested(config.space, dict(flatten(record))), {}
+    values, params = suggested(config.space, values_without_search(theirs)), {}
 
     def suggest(path: str, domain: Any) -> Any:
         params[path] = values[path]
@@ -206,6 +184,8 @@ def _why_none(study: Study, source: Study) -> str:
 
 def _difference(config: StudyConfig, other: StudyConfig) -> str | None:
     """What keeps all runs of two studies apart, in words; None where nothing does."""
+    if len(config.parts) > 1 or len(other.parts) > 1:
+        return "trials of several runs" if len(other.parts) > 1 else "trials of one run"
     theirs, ours = (
         {name: value for name, value in one.definition().items() if name not in _FREE} for one in (other, config)
     )

@@ -246,7 +246,7 @@ def _write_study(store: Path) -> None:
     from atinuke_bench.sweeps.planning import plan_studies
 
     (config,) = plan_studies(
-        task="snli",
+        tasks=[("snli", None)],
         cores=["atinuke"],
         name="st",
         space=str(store.parent / "space.yaml"),

@@ -53,7 +53,9 @@ def test_python_suites_and_studies_make_the_same_run():
     source = SourceConfig(kind="microworld")
     suite = SuiteConfig(name="one", tasks=["srl"], cores={"bilstm": CoreVariant(core="bilstm")}, seeds=[0])
     space = {"core.dropout": {"float": [0.0, 0.3]}}
-    study = make_study_config(name="one", task="srl", core="bilstm", space=space, source=source, budget={"trials": 1})
+    study = make_study_config(
+        name="one", tasks=[("srl", None)], core="bilstm", space=space, source=source, budget={"trials": 1}
+    )
     run = make_run_config("srl", "bilstm", source=source)
     assert [cell.run for cell in expand(suite, source)] == [study.make_run({})] == [run]
     assert run.training.learning_rate == load_task("srl").training["learning_rate"]

@@ -13,7 +13,7 @@ from atinuke_bench.training.execution import Execution
 
 pytestmark = pytest.mark.usefixtures("in_memory")
 
-SMALL = ["--preset", "nano", "--workers", "2", "--wandb", "disabled", "--set", "training.max_epochs=4"]
+SMALL = ["--preset", "nano", "--seeds", "1", "--workers", "2", "--wandb", "disabled", "--set", "training.max_epochs=4"]
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_trial_over_a_limit_that_only_a_run_shows_is_paid_and_never_the_best(s
     # Deeper is better on these curves, so that only the limit keeps them from being the best.
     record = insight(tiny)
     assert record["trials"][record["best"]]["params"]["core.num_layers"] <= 2
-    assert all(trial.params["core.num_layers"] <= 2 for trial in best_trials(tiny, 8))
+    assert all(one.trials[0].params["core.num_layers"] <= 2 for one in best_trials(tiny, 8))
     assert record["trials"][deep[0].number]["over"] == {name: [deep[0].user_attrs["over"][name][0], limit]}
     assert record["trials"][deep[0].number]["score"] is not None
 

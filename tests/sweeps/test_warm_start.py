@@ -108,7 +108,7 @@ def test_a_grid_trains_only_what_is_not_known(first, then, sweep, player):
     [
         ({"seed": 1}, "it has seed 0, not 1"),
         ({"core": "transformer"}, "it has core 'atinuke', not 'transformer'"),
-        ({"task": "glue/mrpc"}, "it has task 'snli', not 'glue/mrpc'"),
+        ({"tasks": [("glue/mrpc", None)]}, "it has task 'snli', not 'glue/mrpc'"),
         ({"overrides": {"training.learning_rate": 1e-4}}, "none of its runs is in this space"),
     ],
 )
