@@ -58,6 +58,8 @@ class Axes:
     axes: tuple[Axis, ...]
     #: [d, d]: the share of the space's draws in which both parameters have a value.
     together: Floats
+    #: For each parameter, how probable the values [G] of those that its conditions ask are where it has a value itself.
+    given: tuple[Mapping[int, Floats], ...]
 
     def places(self, trials: Sequence[Mapping[str, Any]]) -> Floats:
         """Where the values of trials lie, [n, d]; NaN where a condition holds a parameter back."""
@@ -79,7 +81,25 @@ def axes_of(space: Space) -> Axes:
     has = np.array([[parameter.path in draw for parameter in space.parameters] for draw in draws], dtype=float)
     kept = [place for place in range(len(space.parameters)) if has[:, place].any()]
     axes = tuple(_axis(space.parameters[place], draws) for place in kept)
-    return Axes(axes, (has.T @ has / NUM_DRAWS)[np.ix_(kept, kept)])
+    given = tuple(_given(axis, axes, space, draws) for axis in axes)
+    return Axes(axes, (has.T @ has / NUM_DRAWS)[np.ix_(kept, kept)], given)
+
+
+def _given(of: Axis, axes: Sequence[Axis], space: Space, draws: Sequence[Mapping[str, Any]]) -> dict[int, Floats]:
+    own, asked = [draw for draw in draws if of.path in draw], _asked(of.path, space)
+    found = {}
+    for number, axis in enumerate(axes):
+        if axis.path in asked:
+            at = [int(np.abs(axis.places - axis.place(draw[axis.path])).argmin()) for draw in own if axis.path in draw]
+            found[number] = np.bincount(at, minlength=len(axis.values)) / len(own)
+    return found
+
+
+def _asked(path: str, space: Space) -> set[str]:
+    """The parameters that the conditions of one ask, and theirs."""
+    (parameter,) = (one for one in space.parameters if one.path == path)
+    found = {other for other, _ in parameter.when if any(one.path == other for one in space.parameters)}
+    return found.union(*(_asked(other, space) for other in found))
 
 
 def _axis(parameter: Parameter, draws: Sequence[Mapping[str, Any]]) -> Axis:

@@ -69,11 +69,14 @@ def learn(
     surface = _fitted(axes, places, (scores - scores.mean()) / spread)
     drawn = list(_resampled(surface, axes, np.random.default_rng(seed)))
     importance = _importance(surface, axes, np.array([one.shares for one in drawn]))
-    effects = {
-        axis.path: _effect(axis, surface, [one.effects[place] for one in drawn], place, (scores.mean(), spread),
-                           1 if higher_is_better else -1, importance["shown"][axis.path], axes.together[place, place])
-        for place, axis in enumerate(axes.axes)
-    }  # fmt: skip
+    curves = [_curves(surface.level, surface.effects(), axes), *(one.effects for one in drawn)]
+    effects = {}
+    for place, (axis, own) in enumerate(zip(axes.axes, zip(*curves, strict=True), strict=True)):
+        mean, *others = scores.mean() + spread * np.array(own)
+        effects[axis.path] = {
+            **_effect(axis, mean, np.array(others), 1 if higher_is_better else -1, importance["shown"][axis.path]),
+            "where": float(axes.together[place, place]),
+        }
     return {
         "importance": importance,
         "importance_note": None,
@@ -102,7 +105,15 @@ def _resampled(surface: Surface, axes: Axes, rng: np.random.Generator) -> Any:
         times = np.bincount(rng.integers(0, count, count), minlength=count)
         chosen = np.flatnonzero(times)
         one = surface.refitted(chosen, times[chosen].astype(float), steps)
-        yield Drawn(_shares(one, axes), [one.drawn_level(rng) + effect for effect in one.drawn_effects(rng)])
+        yield Drawn(_shares(one, axes), _curves(one.drawn_level(rng), one.drawn_effects(rng), axes))
+
+
+def _curves(level: float, effects: list[Floats], axes: Axes) -> list[Floats]:
+    """Mean scores in the values of each parameter, [G], over what of the space has the parameter."""
+    return [
+        level + effect + sum(float(weights @ effects[other]) for other, weights in given.items())
+        for effect, given in zip(effects, axes.given, strict=True)
+    ]
 
 
 def _shares(surface: Surface, axes: Axes) -> Floats:
@@ -141,24 +152,17 @@ def _importance(surface: Surface, axes: Axes, resampled: Floats) -> Record:
     }
 
 
-def _effect(
-    axis: Axis, surface: Surface, drawn: list[Floats], place: int, scale: tuple[float, float], sign: int,
-    is_shown: bool, where: float,
-) -> Record:  # fmt: skip
-    """What one parameter does, in units of the score."""
-    mean = surface.level + surface.effects()[place]
-    curves = np.array(drawn)
+def _effect(axis: Axis, mean: Floats, curves: Floats, sign: int, can_prefer: bool) -> Record:
+    """What one parameter does: the mean score in its values [G], and as it is drawn [resamples, G]."""
     low, high = np.percentile(curves, [_LOW, _HIGH], axis=0)
     best = int(np.argmax(sign * mean))
     is_worse = np.mean(sign * (curves - curves[:, [best]]) < 0, axis=0) >= _HIGH / 100
-    prefers = is_shown and bool(is_worse.any())
-    to_score = lambda curve: [float(scale[0] + scale[1] * value) for value in curve]  # noqa: E731
+    prefers = can_prefer and bool(is_worse.any())
     return {
         "values": list(axis.values),
-        "mean": to_score(mean),
-        "low": to_score(np.minimum(low, mean)),
-        "high": to_score(np.maximum(high, mean)),
-        "where": float(where),
+        "mean": mean.tolist(),
+        "low": np.minimum(low, mean).tolist(),
+        "high": np.maximum(high, mean).tolist(),
         "best": axis.values[best],
         "preference": prefers,
         "good": _good(axis, is_worse) if prefers else None,

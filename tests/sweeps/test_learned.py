@@ -94,6 +94,8 @@ def test_a_conditional_parameter_is_judged_where_it_has_a_value():
     effect = found["effects"][INNER]
     assert effect["where"] == pytest.approx(1 / 3, abs=0.06)
     assert effect["mean"][-1] - effect["mean"][0] == pytest.approx(4, abs=1.2)
+    # Where the choice is x: 70 - 12 / 3 + 4.5 and half of what it adds itself.
+    assert effect["mean"][12] == pytest.approx(72.5, abs=1)
     (said,) = (one["text"] for one in found["advice"] if one["parameter"] == INNER)
     assert f"it applies in {100 * effect['where']:.0f} % of the space" in said
 
