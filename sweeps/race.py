@@ -24,8 +24,8 @@ from atinuke_bench.sweeps.parts import Aggregate, Part, Scored, floor_of, weight
 
 #: A trial is given up where the chance of a difference this large, were it not worse, is below this (one-sided).
 LEVEL = 0.1
-#: No run is judged before this part of its epochs. At first some learn nothing, with a low rate or on a hard task, and end
-#: well; judged from the first epoch on, searches lost 14 to 39 F1 on one of the tasks of `benchmarks/sweep_budget.py`.
+#: No run is judged before this part of its epochs. At first some learn nothing, with a low rate or on a hard task, and
+#: end well; judged from the first epoch on, searches lost 14 to 39 F1 on a task of `benchmarks/sweep_budget.py`.
 GRACE = 0.2
 
 

@@ -107,7 +107,8 @@ def _known(study: Study, source: Study) -> Iterator[FrozenTrial]:
     """The other study's finished trials whose runs are this one's too, each run once, as trials of this study."""
     if _difference(study.config, source.config) is not None:
         return
-    prunes_alike, data, found = study.config.pruner == source.config.pruner, _fingerprint(study.config), []
+    prunes_alike, data = study.config.pruner == source.config.pruner, _fingerprint(study.config)
+    found: list[dict[str, Any]] = []
     for trial in source.trials():
         is_of_use = trial.state.name == "COMPLETE" or (trial.state.name == "PRUNED" and prunes_alike)
         # What confirms another trial has another seed.
@@ -126,7 +127,7 @@ def _as_known(trial: FrozenTrial, params: Mapping[str, Any], study: Study, sourc
     origin = {KNOWN: {"study": source.config.name, "number": trial.number}}
     free = {"reuses": True, "training_flops": 0, "seconds": 0.0}
     is_complete, has_one_objective = trial.state.name == "COMPLETE", study.config.against is None
-    judged = {"score": trial.values[0] if is_complete else None, **kept}
+    judged: dict[str, Any] = {"score": trial.values[0] if is_complete else None, **kept}
     copied = create_trial(
         state=TrialState.COMPLETE if is_complete else TrialState.PRUNED,
         params=dict(params),
@@ -161,7 +162,8 @@ def _points(study: Study, source: Study, known: set[int]) -> list[tuple[dict[str
 def _same_run(config: StudyConfig, other: StudyConfig, overrides: Mapping[str, Any]) -> dict[str, Any] | None:
     """What this space suggests for the very run that another study's trial has; None where it holds no such run."""
     theirs = other.make_run(overrides)
-    values, params = suggested(config.space, values_without_search(theirs)), {}
+    values = suggested(config.space, values_without_search(theirs))
+    params: dict[str, Any] = {}
 
     def suggest(path: str, domain: Any) -> Any:
         params[path] = values[path]
@@ -208,16 +210,18 @@ def _fingerprint(config: StudyConfig) -> str:
 def _data_of(trial: FrozenTrial, source: Study) -> str | None:
     """The fingerprint of the data that a trial's run was trained on; None where its folder is gone."""
     try:
-        return read_json(_folder_of(trial, source).manifest)["data"]["fingerprint"]
+        fingerprint: str = read_json(_folder_of(trial, source).manifest)["data"]["fingerprint"]
     except (RunFolderError, KeyError, TypeError):
         return None
+    return fingerprint
 
 
 def _cost_of(trial: FrozenTrial, source: Study) -> dict[str, Any]:
     try:
-        return _folder_of(trial, source).read_result()["cost"]
+        cost: dict[str, Any] = _folder_of(trial, source).read_result()["cost"]
     except RunFolderError:
         return {name: trial.user_attrs.get(name) for name in COST_FACTS}
+    return cost
 
 
 def _folder_of(trial: FrozenTrial, source: Study) -> RunFolder:

@@ -22,11 +22,11 @@ def join_rows(
     first, begin, end = (encoded.fixed[name] for name in ("first_word", "own_begin", "own_end"))
     sizes = np.zeros(num_sentences, dtype=np.int64)
     np.maximum.at(sizes, encoded.example_index, end)
-    outputs = list(outputs)
-    shape = outputs[0][name].shape[2:] if outputs else ()
-    kind = np.dtype(np.int64) if name == "tags" else outputs[0][name].dtype
+    batches = list(outputs)
+    shape = batches[0][name].shape[2:] if batches else ()
+    kind = np.dtype(np.int64) if name == "tags" else batches[0][name].dtype
     joined = [np.zeros((size, *shape), dtype=kind) for size in sizes.tolist()]
-    for output in outputs:
+    for output in batches:
         for row, values in zip(output["rows"].tolist(), output[name], strict=True):
             own = slice(int(begin[row]), int(end[row]))
             joined[encoded.example_index[row]][own] = values[own.start - first[row] : own.stop - first[row]]
