@@ -88,7 +88,7 @@ def type_text(schema: Mapping[str, Any]) -> str:
     if set(kinds) == {"string", "number", "boolean", "null"}:
         return "any value"
     words = " or ".join(_PLAIN[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)) or "any value"
-    bounds = [text.format(f"{schema[key]:g}") for key, text in _BOUNDS.items() if key in schema]
+    bounds = [text.format(f"{schema[key]:,}") for key, text in _BOUNDS.items() if key in schema]
     return ", ".join([words, *bounds])
 
 
