@@ -90,6 +90,19 @@ def test_public_names_are_documented_with_their_docstrings(site):
     assert {name for name in names if f"atinuke_bench.{name}" not in page.ids} == set()
 
 
+def test_what_scrolls_takes_the_focus_and_headings_have_levels(site):
+    texts = {path.name: path.read_text(encoding="utf-8") for path in site}
+    for wanted, attribute in (
+        (r"<pre\b[^>]*>", "tabindex"),
+        (r'<div class="(?:table-wrapper|formula)[^>]*>', "tabindex"),
+        (r'<p [^>]*role="heading"[^>]*>', "aria-level"),
+        (r"<aside\b[^>]*>", "aria-label"),
+    ):
+        found = [(name, tag) for name, text in texts.items() for tag in re.findall(wanted, text)]
+        assert found
+        assert [one for one in found if attribute not in one[1]] == []
+
+
 def test_formulas_are_of_the_page_itself(site):
     (path,) = [path for path in site if path.name == "comparisons.html"]
     text = path.read_text(encoding="utf-8")
