@@ -17,7 +17,21 @@ SUITE = {
 }
 SPACE = {"parameters": {"core.num_layers": {"int": [1, 2]}}}
 QUIET = ("--wandb", "disabled", "--workers", "1")
-SEARCH = ("sweep", "glue/wnli", "--core", "bilstm", "--preset", "nano", "--sampler", "grid", "--name", "study", *QUIET, "--seeds", 1)
+SEARCH = (
+    "sweep",
+    "glue/wnli",
+    "--core",
+    "bilstm",
+    "--preset",
+    "nano",
+    "--sampler",
+    "grid",
+    "--name",
+    "study",
+    *QUIET,
+    "--seeds",
+    1,
+)
 SMALL = ("--set", "training.max_epochs=1", "--set", "tokenizer.vocab_size=200")
 
 

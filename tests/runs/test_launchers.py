@@ -82,7 +82,19 @@ def test_processes_share_a_suite(tmp_path):
 
 def test_processes_serve_one_study(tmp_path):
     settings = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
-    search = ["--core", "bilstm", "--preset", "nano", "--source", "microworld", "--trials", "2", *settings]
+    search = [
+        "--core",
+        "bilstm",
+        "--preset",
+        "nano",
+        "--source",
+        "microworld",
+        "--trials",
+        "2",
+        "--seeds",
+        "1",
+        *settings,
+    ]
     shown = serve(
         "torchrun", "sweep", "snli", *search, "--name", "shared", "--out", tmp_path / "runs", "--workers", "1"
     )
