@@ -27,6 +27,28 @@ class TrialRecord(Record):
     parameters: Figure = None
     forward_flops_per_token: Figure = None
     folder: Place | None = None
+    confirms: int | None = None
+
+
+class FinalistRecord(Record):
+    """A configuration that took part in the finals of a study."""
+
+    number: int
+    scores: list[float]
+    is_left: bool
+    chance: Figure = None
+
+
+class ChoiceRecord(Record):
+    """The trial that a study chose."""
+
+    number: int
+    mean: float
+    num_seeds: int
+    is_over: bool
+    chance: Figure = None
+    shortfall: Figure = None
+    finalists: list[FinalistRecord]
 
 
 class StudyPoint(Record):
@@ -139,6 +161,7 @@ class InsightRecord(Record):
     parameters: dict[str, dict[str, Any]] | None = None
     trials: list[TrialRecord]
     best: int | None = None
+    choice: ChoiceRecord | None = None
     spent: dict[str, float] | None = None
     history: list[StudyPoint]
     importance: ImportanceRecord | None = None

@@ -32,7 +32,7 @@ def study_tables(records: Sequence[Record]) -> list[Table]:
             f"{record['spent']['training_flops']:.3g}",
             number(best and best["parameters"], 0),
         )
-    of_each = (_best_trials, _advice, _expected_best)
+    of_each = (_best_trials, _finals, _advice, _expected_best)
     return [overview, *(table for record in records for make in of_each if (table := make(record)))]
 
 
@@ -59,7 +59,7 @@ def retrained_table(record: Record) -> list[Table]:
 
 def _best_trials(record: Record, count: int = 5) -> Table | None:
     sign = -1 if record["higher_is_better"] else 1
-    complete = [trial for trial in record["trials"] if trial["state"] == "complete"]
+    complete = [trial for trial in record["trials"] if trial["state"] == "complete" and trial.get("confirms") is None]
     if not complete:
         return None
     table = headed_table()
@@ -75,6 +75,34 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
             f"{trial['training_flops']:.3g}",
             escape(_config(trial["config"])),
         )
+    return table
+
+
+def choice_text(choice: Record) -> str:
+    """What a study says of the trial that it chose, in a sentence."""
+    seeds = "one seed" if choice["num_seeds"] == 1 else f"{choice['num_seeds']} seeds"
+    text = f"Trial {choice['number']} is chosen, with a mean of {number(choice['mean'])} over {seeds}"
+    if choice["chance"] is None:
+        return f"{text}; how likely it is the best is not known without further seeds (--seeds)."
+    text += f": the best of {len(choice['finalists'])} finalists with a chance of {100 * choice['chance']:.0f} %"
+    return f"{text}, and {number(choice['shortfall'])} below the best of them to be expected."
+
+
+def _finals(record: Record) -> Table | None:
+    choice = record.get("choice")
+    if choice is None or not choice["finalists"]:
+        return None
+    table = headed_table()
+    table.title, table.title_justify = f"\n{escape(record['study'])}: finals", "left"
+    for heading in ("trial", "mean", "seeds", "chance of being the best"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for one in choice["finalists"]:
+        mean = sum(one["scores"]) / len(one["scores"])
+        chance = "–" if one["chance"] is None else f"{100 * one['chance']:.0f} %"
+        note = "chosen" if one["number"] == choice["number"] else "" if one["is_left"] else "shown worse"
+        table.add_row(str(one["number"]), number(mean), str(len(one["scores"])), chance, note)
+    table.caption, table.caption_justify = choice_text(choice), "left"
     return table
 
 

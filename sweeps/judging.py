@@ -6,13 +6,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from optuna.trial import FrozenTrial
 
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sweeps.choice import Compared
 from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.finals import Candidate, Finals, Rounds, candidates
 from atinuke_bench.sweeps.parts import together
-from atinuke_bench.sweeps.race import GRACE, Difference, Outcome, Outcomes, difference, luck_of
+from atinuke_bench.sweeps.race import GRACE, Difference, Outcome, Outcomes, difference, examples_error, luck_of
 from atinuke_bench.sweeps.trial_parts import folders_of
 
 
@@ -54,6 +56,26 @@ class Judging:
                 return None
             sides.append(known)
         return self._difference(*sides)
+
+    def compared(self, found: Sequence[Candidate]) -> Compared | None:
+        """The values of some candidates over all their seeds, with the errors in these; None where one is unknown.
+
+        Without any candidate that has several seeds nobody knows how much is luck.
+        """
+        self._luck = luck_of([one.values for one in found])
+        if not any(len(one.trials) > 1 for one in found):
+            return None
+        last = len(self.config.parts) - 1
+        outcomes = [[self._so_far(trial, last, None) for trial in one.trials] for one in found]
+        if any(own is None for rows in outcomes for own in rows):
+            return None
+        known = [[own for own in rows if own is not None] for rows in outcomes]
+        errors = examples_error(known, self.config.aggregate)
+        if errors is None:
+            return None
+        sign = 1 if self.config.higher_is_better else -1
+        luck = np.diag([self._luck / len(one.trials) for one in found])
+        return Compared(np.array([sign * one.mean() for one in found]), errors + luck)
 
     def _is_worse(self, ours: Candidate, theirs: Candidate, num_seeds: int) -> bool:
         found = self.compare(ours, theirs, num_seeds)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from atinuke_bench.sweeps.definition import Budget
+from atinuke_bench.sweeps.finals import confirms, seed_offset
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, may_be_best, over_text, shown
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended
@@ -44,13 +45,15 @@ class Progress:
             values = "  ".join(f"{path.split('.')[-1]} {_setting(value)}" for path, value in chosen.items())
             over = f"  infeasible: {over_text(trial.user_attrs[OVER])}" if is_infeasible(trial) else ""
             kind = "" if ended.outcome == "complete" else "pruned "
+            if (confirmed := confirms(trial)) is not None:
+                kind += f"confirms trial {confirmed} with seed {self.study.config.seed + seed_offset(trial)} "
             what = f"{reached} {kind}(best {self._best(trials)})  {values}{over}"
         else:
             what = f"{ended.outcome}: {ended.message}"
         self.say(f"{place} trial {ended.number}: {what}")
 
     def _best(self, trials: list[Any]) -> str:
-        scores = [trial.values[0] for trial in trials if may_be_best(trial)]
+        scores = [trial.values[0] for trial in trials if may_be_best(trial) and confirms(trial) is None]
         if not scores:
             return "–"
         return f"{max(scores) if self.study.higher_is_better else min(scores):.2f}"

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.metrics.units import FEWEST_UNITS
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.selection_record import SelectionRecord, read_selection
 from atinuke_bench.sweeps.parts import Aggregate, Part, Scored, floor_of, weights
+
+Floats = NDArray[np.float64]
 
 #: A trial is given up where the chance of a difference this large, were it not worse, is below this (one-sided).
 LEVEL = 0.1
@@ -119,6 +122,27 @@ def difference(
         mean += weight * float(gaps.mean())
         variance += weight**2 * float(gaps.var(ddof=1)) / len(names)
     return Difference(mean if higher_is_better else -mean, math.sqrt(variance))
+
+
+def examples_error(found: Sequence[Sequence[Sequence[Outcome]]], aggregate: Aggregate) -> Floats | None:
+    """The covariance [K, K] of the errors that held-out examples make in the values of K trials.
+
+    Each trial is given by the outcomes of its parts, seed by seed. None where their units differ or are under 8.
+    """
+    first = found[0][0]
+    own_weights = weights([outcome.part for outcome in first], [outcome.scored for outcome in first], aggregate)
+    if own_weights is None:
+        return None
+    errors = np.zeros((len(found), len(found)))
+    for place, weight in enumerate(own_weights):
+        names = list(first[place].units)
+        outcomes = [[seed[place] for seed in seeds] for seeds in found]
+        same = all(one.units.keys() == first[place].units.keys() for seeds in outcomes for one in seeds)
+        if not same or len(names) < FEWEST_UNITS:
+            return None
+        rows = np.array([np.mean([[one.units[name] for name in names] for one in seeds], axis=0) for seeds in outcomes])
+        errors += weight**2 * np.cov(rows * len(names), ddof=1).reshape(errors.shape) / len(names)
+    return errors
 
 
 def luck_of(values: Sequence[Sequence[float]]) -> float:

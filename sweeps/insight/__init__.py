@@ -25,8 +25,16 @@ trials            every trial, in order of number:
                    store, "reason": why it failed, "retry_of": number of the trial that this one repeats, "reuses":
                    true when an earlier trial has the same run, which was not trained twice, "over": {name in a run's
                    cost: [value, limit]} of an infeasible one, which has a score where it was trained, "from": {"study",
-                   "number", "as": "known" | "point"} of one that another study's outcome or values were taken for}
-best              number of the best complete trial, or null
+                   "number", "as": "known" | "point"} of one that another study's outcome or values were taken for,
+                   "seed", "confirms": the trial whose values one of the finals has, "parts": [{"part", "folder",
+                   "score", "floor", "training_flops"}, ...] where there are several tasks or shares of the data}
+best              number of the trial that is chosen, or null
+choice            null, or {"number", "mean": over its seeds, "num_seeds", "is_over": whether study and finals are over,
+                  "chance": of being the best of the finalists, "shortfall": how far below the best of them it is to be
+                  expected, in points (both null where they cannot be told), "finalists": [{"number", "scores": one a
+                  seed, "is_left": whether no test showed it worse, "chance"}, ...]}
+tasks             [{"task", "metric"}]: what each trial is carried out on
+front_of_tasks    of several tasks: numbers of the trials that no other one beats on all of them
 history           best-so-far against budget, one entry a trial that ended, in the order they ended:
                   {"number", "score", "best": best score of complete trials so far, "trials", "seconds",
                    "training_flops": cumulative}

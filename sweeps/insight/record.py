@@ -10,12 +10,15 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial
 
 from atinuke_bench.files import write_json
+from atinuke_bench.sweeps.choice import chances
 from atinuke_bench.sweeps.domains import domain_record
+from atinuke_bench.sweeps.finals import MOST, candidates, confirms, seed_offset
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
 from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.tallies import score_of, tally
+from atinuke_bench.sweeps.trial_parts import records_of
 
 from .advice import notes
 from .expected import LEAST_TRIALS as EXPECTED_FROM
@@ -43,11 +46,12 @@ def insight(study: Study) -> Record:
     now = tally(trials)
     records = [_trial(trial, study) for trial in trials]
     complete = [record for record in records if record["state"] == "complete"]
+    searched = [record for record in complete if "confirms" not in record]
     # A trial that repeats another's run has its score too, and says nothing more.
-    told = [(record["params"], record["score"]) for record in complete if not record["reuses"]]
+    told = [(one["params"], one["score"]) for one in searched if not one["reuses"]]
     learned = learn(config.space, told, higher_is_better=study.higher_is_better, seed=config.seed)
     sign = 1 if study.higher_is_better else -1
-    best = max(complete, key=lambda record: (sign * record["score"], -record["number"]), default=None)
+    chosen = choice_of(study, trials)
     return {
         "schema": SCHEMA,
         "study": config.name,
@@ -65,14 +69,17 @@ def insight(study: Study) -> Record:
         "spent": {"trials": now.counted, "seconds": now.seconds, "training_flops": now.training_flops},
         "parameters": {parameter.path: _described(parameter) for parameter in config.space.parameters},
         "trials": records,
-        "best": None if best is None else best["number"],
+        "best": None if chosen is None else chosen["number"],
+        "choice": chosen,
+        "tasks": [{"task": task.task, "metric": task.metric} for task in config.all_tasks],
+        "front_of_tasks": front_of_tasks(records) if config.tasks else [],
         "history": history(trials, records, sign),
         **learned,
         **_expected_best(study, records),
         "notes": notes(records, learned["importance"]),
-        "slices": _slices(config.space, complete),
-        "contours": _contours(config.space, complete, learned["importance"]),
-        "pareto": pareto_front(complete, sign, "parameters" if config.against is None else config.objectives[1]),
+        "slices": _slices(config.space, searched),
+        "contours": _contours(config.space, searched, learned["importance"]),
+        "pareto": pareto_front(searched, sign, "parameters" if config.against is None else config.objectives[1]),
     }
 
 
@@ -87,8 +94,10 @@ def history(trials: list[FrozenTrial], records: list[Record], sign: int) -> list
         run = record["folder"] or record["number"]
         paid[run] = max(paid.get(run, 0.0), record["training_flops"])
         seconds += record["seconds"]
-        count += trial.user_attrs.get("counts", True) and not is_untrained(trial) and not is_known(trial)
-        if record["state"] == "complete" and (best is None or sign * record["score"] > sign * best):
+        is_of_search = "confirms" not in record
+        is_counted = trial.user_attrs.get("counts", True) and not is_untrained(trial) and not is_known(trial)
+        count += is_of_search and is_counted
+        if is_of_search and record["state"] == "complete" and (best is None or sign * record["score"] > sign * best):
             best = record["score"]
         entries.append(
             {
@@ -133,9 +142,63 @@ def _trial(trial: FrozenTrial, study: Study) -> Record:
         "training_flops": kept.get("training_flops", 0),
         **{name: kept.get(name) for name in ("parameters", "forward_flops_per_token", "folder", "reason", "retry_of")},
         "reuses": kept.get("reuses", False),
+        **({} if (confirmed := confirms(trial)) is None else {"confirms": confirmed}),
+        "seed": study.config.seed + seed_offset(trial),
+        **({"parts": records_of(trial)} if "parts" in kept else {}),
         **({OVER: kept[OVER]} if is_infeasible(trial) else {}),
         **({} if (origin := origin_of(trial)) is None else {"from": origin}),
     }
+
+
+def choice_of(study: Study, trials: list[FrozenTrial]) -> Record | None:
+    """The trial that the study chose, those that it was compared with, and how likely it is the best of them."""
+    finals = study.finals(trials)
+    if not finals.survivors:
+        return None
+    sign = 1 if study.higher_is_better else -1
+    left = sorted(finals.survivors, key=lambda one: (-sign * one.mean(finals.num_seeds), one.number))
+    everyone = candidates(trials, higher_is_better=study.higher_is_better)
+    others = [one for one in everyone if one.number in finals.finalists and one not in left]
+    compared = [*left, *others][:MOST]
+    found = study.judging.compared(compared) if finals.finalists else None
+    known = None if found is None else chances(found, study.config.seed)
+    return {
+        "number": left[0].number,
+        "mean": left[0].mean(finals.num_seeds),
+        "num_seeds": finals.num_seeds,
+        "is_over": study.is_over(),
+        "chance": None if known is None else float(known.best[0]),
+        "shortfall": None if known is None else float(known.shortfall[0]),
+        "finalists": [
+            {
+                "number": one.number,
+                "scores": one.values,
+                "is_left": one in left,
+                "chance": None if known is None else float(known.best[place]),
+            }
+            for place, one in enumerate(compared)
+            if finals.finalists
+        ],
+    }
+
+
+def front_of_tasks(records: list[Record]) -> list[int]:
+    """Complete trials that no other one is at least as good as on every task, and better on one.
+
+    >>> of = lambda number, *scores: {"number": number, "state": "complete", "parts": [{"score": s} for s in scores]}
+    >>> front_of_tasks([of(0, 60, 70), of(1, 65, 60), of(2, 60, 65)])
+    [0, 1]
+    """
+    points = {
+        record["number"]: [part["score"] for part in record["parts"]]
+        for record in records
+        if record["state"] == "complete" and "confirms" not in record and "parts" in record
+    }
+
+    def beats(ours: list[float], theirs: list[float]) -> bool:
+        return ours != theirs and all(our >= their for our, their in zip(ours, theirs, strict=True))
+
+    return [number for number, own in points.items() if not any(beats(other, own) for other in points.values())]
 
 
 def _objectives(study: Study) -> list[Record]:
