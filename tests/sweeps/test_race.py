@@ -1,0 +1,401 @@
+"""Racing: paired tests over held-out examples, the finals with further seeds, and trials of several tasks."""
+
+import math
+import statistics
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from atinuke_bench.config import SourceConfig
+from atinuke_bench.errors import ConfigError
+from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.selection_record import SelectionRecord, write_selection
+from atinuke_bench.sweeps.choice import Compared, chances
+from atinuke_bench.sweeps.finals import FEWEST, MOST, Candidate, Rounds, confirms, seed_offset
+from atinuke_bench.sweeps.insight import insight
+from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.parts import Part, Scored, StudyTask
+from atinuke_bench.sweeps.race import Outcome, difference, examples_error
+
+SNLI = StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=4)
+MRPC = StudyTask(task="glue/mrpc", metric="f1", higher_is_better=True, max_epochs=4)
+UNITS = 200
+
+
+def right(share, seed=0, units=UNITS):
+    """Which of the examples a trial is right about, of 100 points each."""
+    return 100.0 * (np.random.default_rng(seed).permutation(units) < round(share * units))
+
+
+def outcome(values, task=SNLI, floor=0.0):
+    units = {str(place): float(value) / len(values) for place, value in enumerate(values)}
+    return Outcome(Part(task), Scored(float(np.mean(values)), floor), units)
+
+
+def test_a_difference_is_that_of_paired_examples():
+    ours, theirs = right(0.6, 1), right(0.5, 2)
+    found = difference([[outcome(ours)]], [[outcome(theirs)]], "normalised")
+    gaps = ours - theirs
+    assert found.mean == pytest.approx(gaps.mean())
+    assert found.error == pytest.approx(gaps.std(ddof=1) / math.sqrt(UNITS))
+
+
+def test_what_is_hard_for_all_is_no_error_of_a_difference():
+    theirs = right(0.5)
+    ours = theirs.copy()
+    ours[np.flatnonzero(theirs == 0)[:10]] = 100.0
+    paired = difference([[outcome(ours)]], [[outcome(theirs)]], "normalised")
+    apart = difference([[outcome(np.random.default_rng(3).permutation(ours))]], [[outcome(theirs)]], "normalised")
+    assert paired.mean == pytest.approx(apart.mean) == pytest.approx(5.0)
+    assert paired.error < 0.5 * apart.error
+
+
+def test_seeds_are_put_together_and_their_luck_is_counted():
+    ours, theirs = [[outcome(right(0.6, seed))] for seed in (1, 2)], [[outcome(right(0.5, seed))] for seed in (3, 4)]
+    bare = difference(ours, theirs, "normalised")
+    lucky = difference(ours, theirs, "normalised", luck=4.0)
+    assert bare.mean == pytest.approx(10.0)
+    assert lucky.error**2 == pytest.approx(bare.error**2 + 2 * 4.0 / 2)
+
+
+def test_tasks_weigh_by_the_way_from_their_floors():
+    ours = [[outcome(right(0.8), SNLI, 33.0), outcome(right(0.9), MRPC, 80.0)]]
+    theirs = [[outcome(right(0.7), SNLI, 33.0), outcome(right(0.8), MRPC, 80.0)]]
+    found = difference(ours, theirs, "normalised")
+    assert found.mean == pytest.approx((10 / 0.67 + 10 / 0.2) / 2)
+    assert difference(ours, theirs, "mean").mean == pytest.approx(10.0)
+
+
+def test_lower_can_be_better():
+    ours, theirs = [[outcome(right(0.6))]], [[outcome(right(0.5))]]
+    assert difference(ours, theirs, "normalised", higher_is_better=False).mean == pytest.approx(-10.0)
+
+
+@pytest.mark.parametrize("units", [7, 8])
+def test_too_few_units_show_nothing(units):
+    found = difference([[outcome(right(0.2, units=units))]], [[outcome(right(1.0, units=units))]], "normalised")
+    assert (found is None) == (units < 8)
+
+
+def test_other_examples_are_not_compared():
+    other = Outcome(Part(SNLI), Scored(50.0, 0.0), {f"other {place}": 0.25 for place in range(UNITS)})
+    assert difference([[outcome(right(0.5))]], [[other]], "normalised") is None
+    assert examples_error([[[outcome(right(0.5))]], [[other]]], "normalised") is None
+
+
+def test_the_test_holds_its_level():
+    """Of two trials that are alike one is shown worse as often as the level says."""
+    generator, shown = np.random.default_rng(5), 0
+    for _ in range(1000):
+        hard = generator.uniform(size=UNITS)
+        ours, theirs = (100.0 * (generator.uniform(size=UNITS) < hard) for _ in range(2))
+        shown += difference([[outcome(ours)]], [[outcome(theirs)]], "normalised").is_worse
+    assert 0.08 <= shown / 1000 <= 0.125
+
+
+def test_errors_of_several_trials_are_those_of_their_pairs():
+    found = [[[outcome(right(0.6, seed))] for seed in seeds] for seeds in ((1, 2), (3, 4))]
+    errors = examples_error(found, "normalised")
+    pair = difference(*found, "normalised")
+    assert errors[0, 0] + errors[1, 1] - 2 * errors[0, 1] == pytest.approx(pair.error**2)
+
+
+def test_a_lead_that_is_noise_is_a_chance_and_no_certainty():
+    near = chances(Compared(np.array([70.0, 70.5, 69.5]), np.eye(3)))
+    assert near.best.argmax() == 1
+    assert 0.34 < near.best[1] < 0.6
+    assert near.best.sum() == pytest.approx(1.0)
+    far = chances(Compared(np.array([60.0, 80.0, 61.0]), np.eye(3)))
+    assert far.best[1] > 0.99
+    assert far.shortfall[1] < 0.05 < near.shortfall[1]
+
+
+def finished(number, value, params, **attributes):
+    return SimpleNamespace(
+        number=number, params=params, values=[value], user_attrs=attributes, state=SimpleNamespace(name="COMPLETE")
+    )
+
+
+def carried_out(values, is_worse, num_seeds=3):
+    """The finals of trials with these scores a seed: whom each seed was given to, and how they end."""
+    trials = [finished(number, own[0], {"place": number}) for number, own in enumerate(values)]
+    rounds = Rounds(is_worse, num_seeds, higher_is_better=True)
+    taken = []
+    while (state := rounds.state(trials)).missing:
+        number, offset = state.missing[0]
+        taken.append((number, offset))
+        trials.append(finished(len(trials), values[number][offset], {}, confirms=number, seed_offset=offset))
+    return taken, state
+
+
+def test_finals_go_on_with_those_that_are_not_shown_worse():
+    values = [[70, 60, 60], [69, 72, 72], [68, 71, 70], [67, 60, 60], [50, 99, 99]]
+    taken, state = carried_out(values, lambda ours, theirs, num: theirs.mean(num) - ours.mean(num) > 4)
+    assert taken[:4] == [(0, 1), (1, 1), (2, 1), (3, 1)]  # the last one was shown worse by its first seed
+    assert {number for number, offset in taken if offset == 2} == {1, 2}
+    assert [one.number for one in state.survivors] == [1, 2]
+    assert state.num_seeds == 3
+
+
+def test_before_any_second_seed_some_are_kept_whatever_the_test_says():
+    values = [[70, 60, 60], [60, 72, 72], [50, 50, 50], [40, 99, 99]]
+    taken, state = carried_out(values, lambda ours, theirs, num: theirs.mean(num) - ours.mean(num) > 4)
+    assert {number for number, offset in taken if offset == 1} == set(range(FEWEST))
+    assert state.survivors[0].number == 1
+
+
+def test_finals_are_of_few():
+    taken, _ = carried_out([[70.0] * 3] * 20, lambda *_: False)
+    assert len({number for number, _ in taken}) == MOST
+
+
+def test_one_that_is_alone_needs_no_further_seed():
+    taken, state = carried_out([[70, 70, 70]], lambda *_: False)
+    assert (taken, state.num_seeds, [one.number for one in state.survivors]) == ([], 1, [0])
+
+
+def test_a_mean_is_of_the_first_seeds():
+    one = Candidate(0, tuple(finished(0, value, {}) for value in (1.0, 2.0, 6.0)))
+    assert (one.mean(2), one.mean()) == (1.5, 3.0)
+
+
+def racing(play, better=lambda run: run.core.num_layers, seeds=lambda run: 0.0, units=UNITS):
+    """An executor whose runs record their examples: a trial is right about as many as its score says."""
+
+    def scores(run):
+        value = 50 + 8 * better(run) + seeds(run)
+        return [value - 20 / (epoch + 1) for epoch in range(run.training.max_epochs)]
+
+    executor = play(scores=scores, slots=1)
+    write_epoch = executor._epoch
+
+    def epoch(job):
+        folder, place = executor.folder(job), executor.epochs[job.key]
+        names = tuple(map(str, range(units)))
+        # The same examples are easy for all, so that the difference is what one has more.
+        epochs = {
+            number: 100.0 * (np.arange(units) < round(units * value / 100))
+            for number, value in enumerate(scores(job.run)[: place + 1])
+        }
+        write_selection(folder.selection, SelectionRecord(names, names, epochs))
+        write_epoch(job)
+
+    executor._epoch = epoch
+    return executor
+
+
+@pytest.fixture
+def play():
+    from tests.sweeps.conftest import FakeExecutor
+
+    return FakeExecutor
+
+
+SPACE = {"core.num_layers": {"int": [1, 4]}, "core.dropout": {"float": [0.0, 0.3]}}
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_a_trial_that_is_shown_worse_is_given_up_and_another_is_not(study, sweep, play):
+    tiny = study(space=SPACE, pruner="race", sampler="random", budget={"trials": 12})
+    sweep(tiny, racing(play))
+    best = 0
+    for trial in tiny.trials():
+        layers = trial.params["core.num_layers"]
+        assert (trial.state.name == "PRUNED") == (layers < best)
+        if trial.state.name == "PRUNED":
+            assert len(trial.intermediate_values) == 1  # a fifth of four epochs
+        best = max(best, layers)
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_without_records_of_examples_no_trial_is_given_up(study, sweep, play):
+    tiny = study(space=SPACE, pruner="race", sampler="random", budget={"trials": 6})
+    sweep(tiny, play())
+    assert {trial.state.name for trial in tiny.trials()} == {"COMPLETE"}
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_the_best_trials_get_further_seeds_once_the_search_is_over(study, sweep, play):
+    def luck(run):  # with the search's own seed shallow cores look better than they are
+        return 12.0 * (run.seed == 0 and run.core.num_layers == 3)
+
+    depths = {"core.num_layers": {"int": [1, 4]}}
+    tiny = study(space=depths, pruner="none", sampler="grid", budget={"trials": 4}, num_seeds=3)
+    executor = racing(play, seeds=luck)
+    sweep(tiny, executor)
+    trials = tiny.trials()
+    further = [trial for trial in trials if confirms(trial) is not None]
+    assert {seed_offset(trial) for trial in further} == {1, 2}
+    assert all(trial.params == trials[confirms(trial)].params for trial in further)
+    assert tiny.tally().counted == 4
+    assert min(trial.number for trial in further) >= 4
+    record = insight(tiny)
+    chosen = trials[record["best"]]
+    plain = max(trials[:4], key=lambda trial: trial.values[0])
+    assert (plain.params["core.num_layers"], chosen.params["core.num_layers"]) == (3, 4)
+    assert record["choice"]["num_seeds"] == 3
+    assert record["choice"]["chance"] > 0.5
+    assert {one["number"] for one in record["choice"]["finalists"]} >= {confirms(trial) for trial in further}
+    seeds = {trial["number"]: trial["seed"] for trial in record["trials"]}
+    assert [seeds[trial.number] for trial in further] == [seed_offset(trial) for trial in further]
+    assert [entry["trials"] for entry in record["history"]][-1] == 4
+    again = racing(play)
+    sweep(tiny, again)
+    assert again.started == []
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_a_budget_of_operations_leaves_something_for_the_finals(study, sweep, play):
+    tiny = study(space=SPACE, pruner="none", sampler="random", budget={"training_flops": 20_000}, num_seeds=2)
+    sweep(tiny, racing(play))
+    trials = tiny.trials()
+    search = sum(trial.user_attrs["training_flops"] for trial in trials if confirms(trial) is None)
+    assert 15_000 <= search < 20_000
+    assert any(confirms(trial) is not None for trial in trials)
+
+
+@pytest.fixture
+def two_tasks(official):
+    return {
+        "tasks": [("snli", None), ("glue/mrpc", None)],
+        "source": SourceConfig(data_dir=official),
+        "space": SPACE,
+        "aggregate": "mean",
+    }
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_a_trial_is_one_configuration_on_all_tasks(study, sweep, play, two_tasks, monkeypatch):
+    tiny = study(pruner="none", budget={"trials": 3}, sampler="random", **two_tasks)
+    executor = of_two_metrics(play, monkeypatch)
+    sweep(tiny, executor)
+    for trial in tiny.trials():
+        snli, mrpc = trial.user_attrs["parts"]
+        assert (snli["part"], mrpc["part"]) == ("snli", "glue/mrpc")
+        assert trial.values[0] == pytest.approx((snli["score"] + mrpc["score"]) / 2)
+        assert max(trial.intermediate_values) == 8
+        assert trial.user_attrs["training_flops"] == snli["training_flops"] + mrpc["training_flops"]
+    assert [job.split(".")[-1] for job in executor.started if "." in job] == ["1"] * 3
+    record = insight(tiny)
+    assert (record["task"], record["metric"]) == ("snli,glue/mrpc", "mean of scores of 2 tasks")
+    assert record["front_of_tasks"]
+
+
+def of_two_metrics(play, monkeypatch):
+    """Runs whose task decides their metric and which depth is best."""
+    executor = play(
+        scores=lambda run: [60.0 + run.core.num_layers * (1 if run.task == "snli" else -1)] * run.training.max_epochs
+    )
+    finish = executor._end
+
+    def end(event):
+        if hasattr(event, "result") and event.result["task"] == "glue/mrpc":
+            event.result["metric"] = "f1"
+        finish(event)
+
+    monkeypatch.setattr(executor, "_end", end, raising=False)
+    return executor
+
+
+def test_a_process_that_dies_between_two_tasks_leaves_the_trial_to_the_next(study, sweep, play, two_tasks, monkeypatch):
+    tiny = study(pruner="none", budget={"trials": 2}, sampler="random", **two_tasks)
+    executor = of_two_metrics(play, monkeypatch)
+    start = executor.start
+
+    def die_before_the_second_part(job):
+        if job.key == "0.1":
+            raise RuntimeError("killed")
+        start(job)
+
+    monkeypatch.setattr(executor, "start", die_before_the_second_part, raising=False)
+    with pytest.raises(RuntimeError, match="killed"):
+        sweep(tiny, executor)
+    sweep(study(pruner="none", budget={"trials": 2}, sampler="random", **two_tasks), of_two_metrics(play, monkeypatch))
+    now = open_study("tiny", tiny.store)
+    states = [trial.state.name for trial in now.trials()]
+    assert (states.count("COMPLETE"), states.count("RUNNING"), states.count("WAITING")) == (2, 0, 0)
+    assert now.tally().counted == 2
+    now.close()
+
+
+@pytest.mark.usefixtures("in_memory")
+def test_a_trial_is_tried_on_less_data_first(study, sweep, play):
+    tiny = study(space=SPACE, pruner="race", sampler="random", budget={"trials": 8}, shares=(0.25,))
+    jobs = []
+    executor = racing(play)
+    start = executor.start
+    executor.start = lambda job: (jobs.append(job), start(job))
+    sweep(tiny, executor)
+    limits = {job.key: job.run.training.train_limit for job in jobs}
+    assert {key: limit for key, limit in limits.items() if "." not in key} == {str(n): 0.25 for n in range(8)}
+    assert {limit for key, limit in limits.items() if "." in key} == {None}
+    for trial in tiny.trials():
+        is_complete = trial.state.name == "COMPLETE"
+        assert is_complete == (f"{trial.number}.1" in limits)
+        if is_complete:
+            assert trial.values[0] == trial.user_attrs["parts"][1]["score"]
+    assert any(trial.state.name == "PRUNED" for trial in tiny.trials())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tasks": [("snli", None), ("snli", None)]}, "a study has each task once; found snli, snli"),
+        (
+            {"tasks": [("snli", None), ("lm", None)], "core": "atinuke"},
+            "lm is judged by bits_per_byte; search it alone",
+        ),
+        (
+            {"tasks": [("snli", None), ("squad-v1.1", None)], "space": {"options.max_answer_length": {"int": [5, 9]}}},
+            "options.max_answer_length",
+        ),
+        ({"shares": (0.2, 1.5)}, "a share of the data is above 0 and below 1; found 1.5"),
+        ({"shares": (0.2, 0.2)}, "each share of the data once"),
+        ({"num_seeds": 2, "against": "parameters", "pruner": "none"}, "has a front, not a best trial"),
+        ({"aggregate": "ranks"}, "aggregate"),
+    ],
+)
+def test_what_no_study_can_be_is_refused_in_one_line(config, settings, message):
+    with pytest.raises(ConfigError) as refused:
+        config(**settings)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_space_that_gives_tasks_other_values_is_refused(config):
+    space = {"training.max_length": {"int": [0.5, 2], "relative": True}}
+    with pytest.raises(ConfigError, match="one configuration is for all tasks, and it draws other values for"):
+        config(tasks=[("snli", None), ("squad-v1.1", None)], space=space)
+
+
+def test_a_search_that_learns_begins_with_what_is_there_without_it(study):
+    tiny = study(
+        space={"core.num_layers": {"int": [1, 4]}, "core.norm": {"categorical": ["pre", "post"]}}, sampler="tpe"
+    )
+    first = tiny.ask({}).draw.overrides
+    known = tiny.config.make_run({}).core
+    assert first == {"core.num_layers": known.num_layers, "core.norm": known.norm}
+
+
+def test_luck_is_pooled_over_those_with_several_seeds():
+    from atinuke_bench.sweeps.race import luck_of
+
+    assert luck_of([[1.0, 3.0], [10.0, 10.0, 16.0], [5.0]]) == pytest.approx(
+        (statistics.variance([1.0, 3.0]) + 2 * statistics.variance([10.0, 10.0, 16.0])) / 3
+    )
+
+
+def test_a_damaged_record_of_examples_shows_nothing(study, sweep, play):
+    tiny = study(space=SPACE, pruner="race", sampler="random", budget={"trials": 4})
+    executor = racing(play)
+    epoch = executor._epoch
+
+    def damaged(job):
+        epoch(job)
+        path = RunFolder(executor.folder(job).path).selection
+        path.write_bytes(path.read_bytes()[:-40])
+
+    executor._epoch = damaged
+    sweep(tiny, executor)
+    assert {trial.state.name for trial in tiny.trials()} == {"COMPLETE"}
