@@ -77,7 +77,7 @@ def test_nothing_is_fetched_from_elsewhere(site):
 
 
 def test_every_page_is_reached_and_every_picture_has_a_text(site):
-    names = {path.relative_to(path.parents[len(path.parts) - 1]).name for path in site}
+    names = {path.name for path in site}
     assert {"index.html", "start.html", "comparisons.html", "faq.html", "changelog.html", "contributing.html"} <= names
     assert [name for page in site.values() for name in page.without_text if "_images" in name] == []
 
@@ -107,4 +107,4 @@ def test_formulas_are_of_the_page_itself(site):
     (path,) = [path for path in site if path.name == "comparisons.html"]
     text = path.read_text(encoding="utf-8")
     assert text.count("<math") > 20
-    assert "mathjax" not in text.lower()
+    assert not re.search(r"<script[^>]*mathjax", text, flags=re.IGNORECASE)
