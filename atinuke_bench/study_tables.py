@@ -78,16 +78,6 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
     return table
 
 
-def choice_text(choice: Record) -> str:
-    """What a study says of the trial that it chose, in a sentence."""
-    seeds = "one seed" if choice["num_seeds"] == 1 else f"{choice['num_seeds']} seeds"
-    text = f"Trial {choice['number']} is chosen, with a mean of {number(choice['mean'])} over {seeds}"
-    if choice["chance"] is None:
-        return f"{text}; how likely it is the best is not known without further seeds (--seeds)."
-    text += f": the best of {len(choice['finalists'])} finalists with a chance of {100 * choice['chance']:.0f} %"
-    return f"{text}, and {number(choice['shortfall'])} below the best of them to be expected."
-
-
 def _finals(record: Record) -> Table | None:
     choice = record.get("choice")
     if choice is None or not choice["finalists"]:
@@ -102,7 +92,6 @@ def _finals(record: Record) -> Table | None:
         chance = "–" if one["chance"] is None else f"{100 * one['chance']:.0f} %"
         note = "chosen" if one["number"] == choice["number"] else "" if one["is_left"] else "shown worse"
         table.add_row(str(one["number"]), number(mean), str(len(one["scores"])), chance, note)
-    table.caption, table.caption_justify = choice_text(choice), "left"
     return table
 
 

@@ -7,8 +7,10 @@ Studies are carried out by the code that carries out real ones; an executor play
 the nearest combination of its table. For each of some studies a random search of 24 trials says how much may be spent;
 every arm has that many operations, or 60 trials. Printed are, over all studies:
 
-share     of the random search's operations, until the configuration that the arm would have chosen was as good as the
-          random search's choice: median with a 95 % bootstrap interval; infinite where it never was
+share     of the random search's operations, until a trial had a selection score as good as the random search's best:
+          median with a 95 % bootstrap interval; infinite where none had
+truly     the same, until the configuration that the arm would have chosen was, on seeds that no search saw, as good as
+          the random search's choice
 quality   mean score over seeds that no search saw of what the arm chose in the end, less the random search's
 worse     how often what it chose is more than 1 point worse than the best configuration that it had trained whole, on
           fresh seeds; and how often the best by the search's own score would have been (plain)
@@ -26,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +128,12 @@ def nearest_place(run: RunConfig) -> int:
     for path, levels in LEVELS.items():
         group, name = path.split(".")
         value = own[group][name]
-        near[path] = min(levels, key=lambda level, value=value: abs(math.log((value + 1e-9) / (level + 1e-9))))
+        near[path] = min(levels, key=partial(_apart, value))
     return _PLACES[tuple(near.values())]
+
+
+def _apart(value: float, level: float) -> float:
+    return abs(math.log((value + 1e-9) / (level + 1e-9)))
 
 
 _PLACES = {tuple(combination.values()): place for place, combination in enumerate(combinations())}
@@ -209,9 +216,10 @@ class Memory:
 
 @dataclass
 class Played:
-    """What became of a study: after each trial what was spent, and the combination that it would have chosen."""
+    """What became of a study."""
 
-    path: list[tuple[float, int]]
+    #: After each trial: what was spent, the combination that it would have chosen, and the best selection score.
+    path: list[tuple[float, int, float]]
     #: Combinations that it trained whole, with what the search's own seed said of them.
     trained: dict[int, float]
 
@@ -234,7 +242,7 @@ def play(
     """Carry out a study on a table."""
     config = _config(table, data, number, arm, budget)
     study = _study(config, table.root)
-    path: list[tuple[float, int]] = []
+    path: list[tuple[float, int, float]] = []
 
     def on_end(ended: Ended) -> None:
         trials = study.trials()
@@ -242,7 +250,8 @@ def play(
         if left:
             best = max(left, key=lambda one: one.mean(min(len(other.trials) for other in left)))
             place = nearest_place(config.make_run(study.draw_of(best.trials[0]).overrides))
-            path.append((study.tally().training_flops, place))
+            known = max(one.values[0] for one in candidates(trials, higher_is_better=True))
+            path.append((study.tally().training_flops, place, known))
 
     template = Job("", config.make_run({}), table.root, "disabled", execution=Execution(show_progress=False))
     Sweep(study, TableExecutor(table, seeds), template, on_end).run()
@@ -291,6 +300,7 @@ class Judged:
     table: str
     arm: str
     share: float
+    truly: float
     spent: float
     gain: float
     #: How much worse than the best that it had trained: its own choice, and the best by the search's own score.
@@ -313,12 +323,14 @@ def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judge
             if same
             else play(table, data, number, search, arm, {"training_flops": random.spent, "trials": MOST_TRIALS})
         )
-        reached = (spent for spent, place in played.path if table.quality(place, fresh) >= wanted)
+        seen = (spent for spent, _, known in played.path if known >= random.path[-1][2])
+        reached = (spent for spent, place, _ in played.path if table.quality(place, fresh) >= wanted)
         best = max(table.quality(place, fresh) for place in played.trained)
         found.append(
             Judged(
                 table.name,
                 name,
+                next(seen, math.inf) / random.spent,
                 next(reached, math.inf) / random.spent,
                 played.spent / random.spent,
                 table.quality(played.chosen, fresh) - wanted,
@@ -331,21 +343,24 @@ def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judge
 
 def report(judged: list[Judged], arms: list[str]) -> Iterator[str]:
     generator = np.random.default_rng(0)
-    yield f"{'arm':<24}{'share':>22}{'spent':>8}{'quality':>22}{'worse':>8}{'plain':>8}{'studies':>9}"
+    yield f"{'arm':<14}{'share':>20}{'truly':>20}{'spent':>8}{'quality':>22}{'worse':>8}{'plain':>8}{'studies':>9}"
     for arm in arms:
         own = [one for one in judged if one.arm == arm]
-        shares = np.array([one.share for one in own])
+        shares, truly = (np.array([getattr(one, name) for one in own]) for name in ("share", "truly"))
         gains = np.array([one.gain for one in own])
         drawn = generator.integers(0, len(own), (4000, len(own)))
-        with np.errstate(invalid="ignore"):
-            low, high = np.quantile(np.median(shares[drawn], axis=1), [0.025, 0.975], method="nearest")
         left, right = np.quantile(gains[drawn].mean(axis=1), [0.025, 0.975])
         worse, plain = (100 * np.mean([value > 1 for value in values]) for values in
                         ([one.regret for one in own], [one.plain_regret for one in own]))  # fmt: skip
-        share = f"{np.median(shares):.2f} [{low:.2f}, {high:.2f}]"
+        share, true = (_median(values, drawn) for values in (shares, truly))
         quality = f"{gains.mean():+.2f} [{left:+.2f}, {right:+.2f}]"
         spent = np.mean([one.spent for one in own])
-        yield f"{arm:<24}{share:>22}{spent:>8.2f}{quality:>22}{worse:>7.0f}%{plain:>7.0f}%{len(own):>9}"
+        yield f"{arm:<14}{share:>20}{true:>20}{spent:>8.2f}{quality:>22}{worse:>7.0f}%{plain:>7.0f}%{len(own):>9}"
+
+
+def _median(values: np.ndarray, drawn: np.ndarray) -> str:
+    low, high = np.quantile(np.median(values[drawn], axis=1), [0.025, 0.975], method="nearest")
+    return f"{np.median(values):.2f} [{low:.2f}, {high:.2f}]"
 
 
 def main() -> None:
@@ -360,7 +375,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as root:
         tables = [table for table in read_tables(options.tables, Path(root)) if table.seeds()]
         numbers = range(options.first, options.first + options.studies)
-        jobs = [(table, options.tables / "data", number, ARMS) for table in tables for number in numbers]
+        # Each study draws its own trials.
+        jobs = [
+            (table, options.tables / "data", number * len(tables) + place, ARMS)
+            for place, table in enumerate(tables)
+            for number in numbers
+        ]
         with multiprocessing.get_context("fork").Pool(options.workers) as pool:
             judged = list(itertools.chain.from_iterable(pool.imap_unordered(judge, jobs)))
     for table in ["", *(table.name for table in tables)]:

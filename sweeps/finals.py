@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial
 
 from atinuke_bench.sweeps.limits import may_be_best
 
-#: At most so many trials are confirmed, and at least so many where they are there: before any seed but the first is
-#: known, a test over examples alone says too much.
-MOST, FEWEST = 6, 3
+#: At most so many trials are confirmed, and no more than one in three; at least so many where they are there: before any
+#: seed but the first is known, a test over examples alone says too much.
+MOST, SHARE, FEWEST = 6, 3, 3
 #: Of a budget of seconds or operations, the part that is left to the finals.
 RESERVE = 0.25
 
@@ -123,7 +123,8 @@ class Rounds:
 
     def _first(self, found: list[Candidate]) -> list[Candidate]:
         best = found[0]
-        near = [one for one in found[1:MOST] if not self.judge(one, best, 1)]
+        most = max(FEWEST, min(MOST, len(found) // SHARE))
+        near = [one for one in found[1:most] if not self.judge(one, best, 1)]
         rest = [one for one in found[1:FEWEST] if one not in near]
         chosen = [one for one in found if one in near or one in rest]
         return [best, *chosen]

@@ -34,10 +34,24 @@ def advice(axes: Axes, importance: Record, effects: Mapping[str, Record]) -> lis
     return found
 
 
-def notes(trials: Sequence[Record], importance: Record | None) -> list[str]:
+def choice_text(choice: Record) -> str:
+    """What a study says of the trial that it chose.
+
+    >>> choice_text({"number": 7, "mean": 61.5, "num_seeds": 3, "chance": 0.6, "shortfall": 0.25, "finalists": [1, 7]})
+    'Trial 7 is chosen, with a mean of 61.50 over 3 seeds: the best of 2 finalists with a chance of 60 %; to be expected is that it is 0.25 below the best of them.'
+    """
+    seeds = "one seed" if choice["num_seeds"] == 1 else f"{choice['num_seeds']} seeds"
+    text = f"Trial {choice['number']} is chosen, with a mean of {choice['mean']:.2f} over {seeds}"
+    if choice["chance"] is None:
+        return f"{text}; how likely it is the best is not known without further seeds."
+    text += f": the best of {len(choice['finalists'])} finalists with a chance of {_percent(choice['chance'])} %"
+    return f"{text}; to be expected is that it is {choice['shortfall']:.2f} below the best of them."
+
+
+def notes(trials: Sequence[Record], importance: Record | None, choice: Record | None) -> list[str]:
     """What the sentences leave out, of a study's trials and of what was made of them."""
     states = Counter(trial["state"] for trial in trials)
-    found = []
+    found = [] if choice is None else [choice_text(choice)]
     if states["pruned"]:
         found.append(
             f"{states['pruned']} of {len(trials)} trials were stopped early and are left out, so that values which "

@@ -76,7 +76,7 @@ def insight(study: Study) -> Record:
         "history": history(trials, records, sign),
         **learned,
         **_expected_best(study, records),
-        "notes": notes(records, learned["importance"]),
+        "notes": notes(records, learned["importance"], chosen),
         "slices": _slices(config.space, searched),
         "contours": _contours(config.space, searched, learned["importance"]),
         "pareto": pareto_front(searched, sign, "parameters" if config.against is None else config.objectives[1]),
