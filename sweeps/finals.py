@@ -16,8 +16,8 @@ from optuna.trial import FrozenTrial
 
 from atinuke_bench.sweeps.limits import may_be_best
 
-#: At most so many trials are confirmed, and no more than one in three; at least so many where they are there: before any
-#: seed but the first is known, a test over examples alone says too much.
+#: At most so many trials are confirmed, and no more than one in three; at least so many where they are there: before
+#: any seed but the first is known, a test over examples alone says too much.
 MOST, SHARE, FEWEST = 6, 3, 3
 #: Of a budget of seconds or operations, the part that is left to the finals.
 RESERVE = 0.25

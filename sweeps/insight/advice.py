@@ -37,8 +37,11 @@ def advice(axes: Axes, importance: Record, effects: Mapping[str, Record]) -> lis
 def choice_text(choice: Record) -> str:
     """What a study says of the trial that it chose.
 
-    >>> choice_text({"number": 7, "mean": 61.5, "num_seeds": 3, "chance": 0.6, "shortfall": 0.25, "finalists": [1, 7]})
-    'Trial 7 is chosen, with a mean of 61.50 over 3 seeds: the best of 2 finalists with a chance of 60 %; to be expected is that it is 0.25 below the best of them.'
+    >>> chosen = {"number": 7, "mean": 61.5, "num_seeds": 3, "chance": 0.6, "shortfall": 0.25, "finalists": [1, 7]}
+    >>> print(choice_text(chosen).replace(": ", ":\\n").replace("; ", ";\\n"))
+    Trial 7 is chosen, with a mean of 61.50 over 3 seeds:
+    the best of 2 finalists with a chance of 60 %;
+    to be expected is that it is 0.25 below the best of them.
     """
     seeds = "one seed" if choice["num_seeds"] == 1 else f"{choice['num_seeds']} seeds"
     text = f"Trial {choice['number']} is chosen, with a mean of {choice['mean']:.2f} over {seeds}"
