@@ -13,6 +13,14 @@ from atinuke_bench.records import Figure, Place, Record
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
+class TrialPartRecord(Record):
+    """One run of a trial that has several."""
+
+    part: str
+    folder: Place
+    score: Figure = None
+
+
 class TrialRecord(Record):
     """A trial in `insight.json`."""
 
@@ -28,6 +36,7 @@ class TrialRecord(Record):
     forward_flops_per_token: Figure = None
     folder: Place | None = None
     confirms: int | None = None
+    parts: list[TrialPartRecord] = Field([])
 
 
 class FinalistRecord(Record):

@@ -39,6 +39,7 @@ class Study:
     def folders(self) -> set[str]:
         """Run folders of its trials and of the best ones on fresh seeds, as absolute paths."""
         named = [trial.get("folder") for trial in self.insight["trials"]]
+        named += [part["folder"] for trial in self.insight["trials"] for part in trial.get("parts") or ()]
         named += [folder for rival in self.rivals for folder in rival["folders"]]
         return {str(self._in_store(Path(folder))) for folder in named if folder}
 
