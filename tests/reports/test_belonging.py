@@ -75,6 +75,17 @@ def test_trials_and_rivals_are_in_their_studys_section_alone(store, tmp_path, pl
     assert tables["studies"]["trials"].tolist() == [5]
 
 
+def test_all_runs_of_a_trial_are_its_studys(store, write_run):
+    second = write_run(store, seed=10, right=0.99, config=_config("0.2"))
+    assert 10 in set(read_frame([store]).runs["seed"])
+    place = store / "studies/tune/insight.json"
+    insight = json.loads(place.read_text())
+    parts = [insight["trials"][0]["folder"], str(second.relative_to(store))]
+    insight["trials"][0]["parts"] = [{"part": f"part {n}", "folder": folder} for n, folder in enumerate(parts)]
+    place.write_text(json.dumps(insight))
+    assert set(read_frame([store]).runs["seed"]) == {0, 1}
+
+
 def test_cores_are_compared_beside_a_sweep(store):
     (found,) = compare_sides("atinuke", "bilstm", store).comparisons
     assert (found.a.num_seeds, found.b.num_seeds) == (2, 2)
