@@ -19,7 +19,8 @@ from site_tools.listings import ROOT, RUN, Listing, commands, files_of, listings
 from typer.testing import CliRunner
 
 from atinuke_bench.cli import app
-from atinuke_bench.config import Declaration, SuiteConfig, parse, with_factors, with_train_limits
+from atinuke_bench.config import Declaration, StudyRank, SuiteConfig, parse, with_factors, with_train_limits
+from atinuke_bench.runs.study_columns import with_study_columns
 from atinuke_bench.sweeps.spaces import make_space
 
 ALL = [listing for page in pages() for listing in listings(page) if listing.language in RUN]
@@ -154,6 +155,12 @@ def test_longer_commands_do_what_the_page_says(page, world):
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
+def _a_trial(suite: str, column: str, asked: StudyRank) -> dict[str, Any]:
+    """What a column gets from a study, whatever study it names."""
+    origin = {"settings": {}, "tasks": {}, "source": {"kind": "microworld"}, "versions": {}, "seeds": [0], "trial": 3}
+    return {"core": "atinuke", "preset": "nano", "study": {**asked.model_dump(), **origin}}
+
+
 @pytest.mark.parametrize(
     "listing",
     [one for one in ALL if one.language == "yaml" and not one.reason and one.page not in tutorials()],
@@ -169,7 +176,7 @@ def test_yaml_is_a_file_that_is_read(listing):
     else:
         # A file among the tasks is read beside the suite's, where a page has none.
         record = yaml.safe_load(listing.text.replace("reviews.yaml", "glue/sst2"))
-        suite = parse(SuiteConfig, record, listing.place)
+        suite = parse(SuiteConfig, with_study_columns(record, _a_trial, listing.place), listing.place)
         with_train_limits(with_factors(suite, listing.place), listing.place)
 
 
