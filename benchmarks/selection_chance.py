@@ -41,8 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=600)
     options = parser.parse_args()
-    heads = ("spread", 7), ("luck", 6), ("seeds", 7), ("finalists", 11), ("", 8), ("stated", 8), ("right", 8)
-    heads += ("low third", 16), ("high third", 16), ("shortfall", 18)
+    heads = (
+        ("spread", 7), ("luck", 6), ("seeds", 7), ("finalists", 11), ("", 8), ("stated", 8), ("right", 8),
+        ("low third", 16), ("high third", 16), ("shortfall", 18),
+    )  # fmt: skip
     print("".join(f"{head:>{width}}" for head, width in heads))
     for spread, luck, seeds, size, skew in (
         (0.5, 0.5, 3, 6, False), (1.5, 0.5, 3, 6, False), (3.0, 1.0, 3, 6, False), (1.5, 1.5, 3, 6, False),

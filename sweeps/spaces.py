@@ -181,9 +181,9 @@ def suggested(space: Space, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for parameter in space.parameters:
-        value, domain = values.get(parameter.path), parameter.domain
         if parameter.path not in values:
             continue
+        value, domain = values[parameter.path], parameter.domain
         if parameter.times is not None:
             factor = values.get(parameter.times, space.base.get(parameter.times))
             if not factor or not isinstance(value, int | float):

@@ -56,11 +56,11 @@ def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.version.cuda", None)
     monkeypatch.setattr("torch.version.hip", None)
-    assert "install its build for CUDA" in environment.unused_gpu()
+    assert "install its build for CUDA" in (environment.unused_gpu() or "")
     assert doctor._advice()[0] == environment.unused_gpu()
     on_device(None, 30)
     assert capsys.readouterr().err.startswith("warning: this machine has an NVIDIA GPU that is not used")
     monkeypatch.setattr("torch.version.cuda", "12.8")
-    assert "nvidia-smi" in environment.unused_gpu()
+    assert "nvidia-smi" in (environment.unused_gpu() or "")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert environment.unused_gpu() is None

@@ -145,7 +145,7 @@ def _importance_rows(study: Study) -> list[dict[str, Any]]:
 
 def pairs_table(studies: Sequence[Study]) -> Table | None:
     """What pairs of hyper-parameters do together; those that are shown, else the largest."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"study": study.name, "pair": f"{pair['x']} with {pair['y']}", "share": pair["share"],
          "low": pair["interval"][0], "high": pair["interval"][1], "shown": pair["shown"]}
         for study in studies
@@ -155,8 +155,8 @@ def pairs_table(studies: Sequence[Study]) -> Table | None:
         return None
     data = pd.DataFrame(rows)
     shares = [
-        f"{number(100 * row.share, 1)} % [{number(100 * row.low, 1)}, {number(100 * row.high, 1)}]"
-        for row in data.itertuples()
+        f"{number(100 * row['share'], 1)} % [{number(100 * row['low'], 1)}, {number(100 * row['high'], 1)}]"
+        for row in rows
     ]
     shown = data[["study", "pair"]].assign(
         **{"share of the variance": shares, "shown": ["yes" if value else "no" for value in data["shown"]]}

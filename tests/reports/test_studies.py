@@ -56,6 +56,7 @@ def studies(tmp_path):
 
 def test_every_hyper_parameter_has_a_sentence(studies):
     table = importance_table(studies[:1])
+    assert table is not None
     assert table.shown.iloc[0].tolist() == [
         "search-atinuke", f"{RATE}: 60 % [45, 72] of the variance; good: 0.01",
     ]  # fmt: skip
@@ -71,8 +72,9 @@ def test_a_study_without_importance_says_why_and_an_older_one_has_its_shares(tmp
     for name in ("effects", "advice", "expected_best", "notes"):
         del older[name]
     studies = [Study(none, tmp_path), Study(older, tmp_path)]
-    said = importance_table(studies).shown.iloc[:, 1].tolist()
-    assert said == ["3 complete trials; it takes 8", f"{RATE}: 90.0 % of the variance"]
+    table = importance_table(studies)
+    assert table is not None
+    assert table.shown.iloc[:, 1].tolist() == ["3 complete trials; it takes 8", f"{RATE}: 90.0 % of the variance"]
     assert pairs_table(studies) is None
     drawn = {plot.name for plot in studies_plots(studies)[0]}
     assert drawn == {"study-history-search", "study-importance-search-bilstm", "study-slices-search-atinuke",
@@ -81,6 +83,7 @@ def test_a_study_without_importance_says_why_and_an_older_one_has_its_shares(tmp
 
 def test_pairs_are_shown_with_their_intervals(studies):
     table = pairs_table(studies[:1])
+    assert table is not None
     assert table.shown.iloc[0].tolist() == ["search-atinuke", f"{RATE} with {NORM}", "10.0 % [2.0, 20.0]", "yes"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ MORE = {**GRID, "core.num_heads": {"categorical": [1, 2, 4]}}
 
 
 @pytest.fixture
-def player(play):
+def player(play: Any):
     """An executor whose runs have a manifest that says which data they are of."""
 
     class Player(play):

@@ -23,7 +23,7 @@ class TopicData(SentenceData):
 
 
 class TopicFiles(OfficialFiles):
-    def score(self, gold: Path, predictions: Path) -> dict[str, float]:
+    def score(self, gold: Path, predictions: Path) -> dict[str, float | None]:
         truth, answers = (read(path).columns["label"] for path in (gold, predictions))
         if len(truth) != len(answers):
             raise DataError(f"one prediction a line; found {len(answers)} for {len(truth)}", path=predictions)

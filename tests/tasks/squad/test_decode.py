@@ -88,10 +88,10 @@ def test_decoding_equals_brute_force(rows, seed, num_levels, max_answer_length, 
 )
 def test_probabilities_of_all_spans_add_up_to_one_and_the_answer_is_first(rows, seed, num_levels, threshold):
     encoded = rows_of(["a b"] * len(rows), rows, max_length=11, stride=4)
-    logits = logits_of(encoded, seed, num_levels)
-    decoded = decode_spans(encoded, *logits, rows, max_answer_length=4)
-    listed = probable_spans(encoded, *logits, rows, threshold, max_answer_length=4, most=1000)
-    few = probable_spans(encoded, *logits, rows, threshold, max_answer_length=4, most=2)
+    start, end = logits_of(encoded, seed, num_levels)
+    decoded = decode_spans(encoded, start, end, rows, max_answer_length=4)
+    listed = probable_spans(encoded, start, end, rows, threshold, max_answer_length=4, most=1000)
+    few = probable_spans(encoded, start, end, rows, threshold, max_answer_length=4, most=2)
     for row, (spans, first) in enumerate(zip(listed, few, strict=True)):
         shares = [span["probability"] for span in spans]
         assert sum(shares) == pytest.approx(1)
@@ -102,7 +102,7 @@ def test_probabilities_of_all_spans_add_up_to_one_and_the_answer_is_first(rows, 
         assert sum(span["start"] is None for span in spans) == (threshold is not None)
         places = [(span["start"], span["text"]) for span in spans]
         assert len(set(places)) == len(places)
-        assert all(rows[row].startswith(text, start) for start, text in places if start is not None)
+        assert all(rows[row].startswith(text, place) for place, text in places if place is not None)
 
 
 def test_rows_in_another_order_are_decoded_alike():

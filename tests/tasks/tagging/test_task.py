@@ -65,9 +65,11 @@ def test_a_tagger_is_exported_with_its_head(hindi, make_tagging, carry_out, mode
     model = transformers.AutoModelForTokenClassification.from_pretrained(tmp_path / "model").eval()
     assert model.config.label2id == {"O": 0, "B-LOC": 1, "I-LOC": 2, "B-PER": 3, "I-PER": 4}
     predictor = load_predictor(folder)
+    head = predictor.module.output
+    assert isinstance(head, torch.nn.Linear)
     ids = torch.tensor([predictor.tokenizer.encode("मोहन दास दिल्ली").ids])
     with torch.inference_mode():
-        ours = predictor.module.output(predictor.module.core(ids, torch.ones_like(ids, dtype=torch.bool)))
+        ours = head(predictor.module.core(ids, torch.ones_like(ids, dtype=torch.bool)))
         theirs = model(input_ids=ids).logits
     torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-5)
     bare = transformers.AutoModel.from_pretrained(tmp_path / "model", add_pooling_layer=False)  # the core alone
