@@ -35,6 +35,7 @@ _BASE = {
     "predictions",
     "examples",
     "step_record",
+    "selection_record",
     "environment",
     "source_code",
 }
@@ -59,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "predictions": {"errors", "files"},
     "examples": {"errors", "files", "run_folder"},
     "step_record": {"errors", "files"},
+    "selection_record": {"errors", "files"},
     "source_code": {"errors", "files", "registry", "run_folder"},
     "core": {"core"} | _BASE,
     "data": {"data"} | _BASE,

@@ -115,8 +115,6 @@ def suite(
     options = SuiteOptions(store, mode, execution, timeout, rerun, predict_unlabelled)
     how = _How(str(name_or_file), tuple(only), executor, workers, retry_failed)
     runs, failed = _carry_out(config, suite_source(config, source, data), how, options)
-    for one in runs:
-        warn_of_other_code(one.folder, one.folder / "manifest.json", one.task, one.core)
     evaluations = _evaluated(runs, test_sets) if test_sets else None
     return SuiteRuns(config.name, store, tuple(runs), tuple(map(_failed, failed)), evaluations)
 
@@ -163,6 +161,8 @@ def _carry_out(
         work.run()
         results, failed = work.results(), work.failed()
     runs = [Run(folder_of_result(options.store, result).path, result, variant) for variant, result in results]
+    for one in runs:
+        warn_of_other_code(one.folder, one.folder / "manifest.json", one.task, one.core, stacklevel=4)
     return runs, failed
 
 

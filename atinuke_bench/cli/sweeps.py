@@ -105,6 +105,9 @@ SearchTaskArgument = Annotated[
 SearchCoreOption = Annotated[
     str, typer.Option("--core", help="Encoder under search; `cores` lists all.", autocompletion=completion.cores)
 ]
+SearchCoresOption = Annotated[
+    str | None, typer.Option("--cores", help="Several, by commas: a study each, with the same budget.")
+]
 SpaceOption = Annotated[
     str,
     typer.Option(
@@ -143,9 +146,7 @@ FlopsOption = Annotated[
 def search(
     task: SearchTaskArgument,
     core: SearchCoreOption = "atinuke",
-    cores: Annotated[
-        str | None, typer.Option("--cores", help="Several, by commas: a study each, with the same budget.")
-    ] = None,
+    cores: SearchCoresOption = None,
     preset: PresetOption = "micro",
     space: SpaceOption = "encoder",
     trials: SearchTrialsOption = None,
@@ -180,12 +181,11 @@ def search(
     Trials are chosen by the slice held out from train; dev and test play no part. With several tasks a trial is one
     configuration on all of them. Once the search is over, its best trials get further seeds (--seeds).
     """
-    from atinuke_bench.config import parse_override
-    from atinuke_bench.sweeps.limits import parse_limits
     from atinuke_bench.sweeps.planning import plan_studies
 
     configs = plan_studies(
         **_tasks_and_source(task, source, data_dir),
+        **_limits_and_overrides(at_most, overrides),
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
         space=space,
@@ -193,14 +193,12 @@ def search(
         sampler=sampler,
         pruner=pruner,
         against=against,
-        at_most=parse_limits(at_most or []),
         warm_start=tuple(from_ or ()),
         num_seeds=num_seeds,
         aggregate=aggregate,
         shares=_shares(shares),
         preset=preset,
         seed=seed,
-        overrides=dict(map(parse_override, overrides or [])),
     )
     execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
     studies = _made_or_joined(configs, out, storage)
@@ -287,6 +285,13 @@ def _tasks_and_source(task: str, source: str, data_dir: Path | None) -> dict[str
     declarations = [declaration for _, declaration in tasks]
     sources = [source_config(source, data_dir, declaration) for declaration in declarations]
     return {"tasks": tasks, "source": sources[0]}
+
+
+def _limits_and_overrides(at_most: list[str] | None, overrides: list[str] | None) -> dict[str, Any]:
+    from atinuke_bench.config import parse_override
+    from atinuke_bench.sweeps.limits import parse_limits
+
+    return {"at_most": parse_limits(at_most or []), "overrides": dict(map(parse_override, overrides or []))}
 
 
 def _shares(text: str | None) -> list[float]:
