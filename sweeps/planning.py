@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from atinuke_bench import registry
 from atinuke_bench.config import Declaration, parse
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.errors import ConfigError, UnknownNameError, one_line
 from atinuke_bench.sweeps.definition import Budget, Cost, Pruner, Sampler, StudyConfig, first_difference
 from atinuke_bench.sweeps.fields import require_one_measure, resolve_space
 from atinuke_bench.sweeps.parts import Aggregate, StudyTask, measure_of
@@ -86,7 +86,11 @@ def make_study_config(
     names = [task for task, _ in tasks]
     if len(set(names)) < len(names):
         raise ConfigError(f"a study has each task once; found {', '.join(names)}")
-    found = [_of_task(task, declaration, core, space, where, settings) for task, declaration in tasks]
+    places = [where if len(tasks) == 1 else f"{where}, on {task}" for task in names]
+    found = [
+        _of_task(task, declaration, core, space, place, settings)
+        for (task, declaration), place in zip(tasks, places, strict=True)
+    ]
     bare, told, parameters = found[0]
     if len(found) == 1:
         config = bare.model_copy(update={"space": parameters, "max_epochs": told.max_epochs})
@@ -114,7 +118,10 @@ def _of_task(
     # What only the run knows is filled in once there is one.
     told = {"metric": known.metric.name, "higher_is_better": known.metric.higher_is_better, "max_epochs": 1}
     bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
-    run = bare.make_run({})
+    try:
+        run = bare.make_run({})
+    except ConfigError as error:
+        raise ConfigError(f"on {task}: {one_line(error)}") from error
     metric = known.for_run(run).metric
     parameters = resolve_space(space, run, where)
     _require_used(bare, parameters, space, where)
