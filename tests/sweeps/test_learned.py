@@ -157,6 +157,6 @@ def test_axes_have_the_values_that_runs_have():
 
 def test_what_is_left_out_is_said():
     states = ["complete"] * 8 + ["pruned"] * 3 + ["failed"]
-    said = notes([{"state": state} for state in states], None)
+    said = notes([{"state": state} for state in states], None, None)
     assert said[0].startswith("3 of 12 trials were stopped early and are left out")
     assert said[1:] == ["1 trials failed and are left out."]
