@@ -86,11 +86,14 @@ def make_study_config(
     names = [task for task, _ in tasks]
     if len(set(names)) < len(names):
         raise ConfigError(f"a study has each task once; found {', '.join(names)}")
-    places = [where if len(tasks) == 1 else f"{where}, on {task}" for task in names]
-    found = [
-        _of_task(task, declaration, core, space, place, settings)
-        for (task, declaration), place in zip(tasks, places, strict=True)
-    ]
+    found = []
+    for task, declaration in tasks:
+        try:
+            found.append(_of_task(task, declaration, core, space, where, settings))
+        except ConfigError as error:
+            if len(tasks) == 1:
+                raise
+            raise ConfigError(f"on {task}: {one_line(error)}") from error
     bare, told, parameters = found[0]
     if len(found) == 1:
         config = bare.model_copy(update={"space": parameters, "max_epochs": told.max_epochs})
@@ -118,10 +121,7 @@ def _of_task(
     # What only the run knows is filled in once there is one.
     told = {"metric": known.metric.name, "higher_is_better": known.metric.higher_is_better, "max_epochs": 1}
     bare = parse(StudyConfig, {**settings, **names, **told, "space": {}}, "study")
-    try:
-        run = bare.make_run({})
-    except ConfigError as error:
-        raise ConfigError(f"on {task}: {one_line(error)}") from error
+    run = bare.make_run({})
     metric = known.for_run(run).metric
     parameters = resolve_space(space, run, where)
     _require_used(bare, parameters, space, where)

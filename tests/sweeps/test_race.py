@@ -251,7 +251,7 @@ def test_a_trial_is_tried_on_less_data_first(study, sweep, play):
         ),
         (
             {"tasks": [("snli", None), ("squad-v1.1", None)], "space": {"options.max_answer_length": {"int": [5, 9]}}},
-            "space, on snli: unknown field 'options.max_answer_length'",
+            "on snli: space: unknown field 'options.max_answer_length'",
         ),
         ({"shares": (0.2, 1.5)}, "a share of the data is above 0 and below 1; found 1.5"),
         ({"shares": (0.2, 0.2)}, "each share of the data once"),
