@@ -117,7 +117,7 @@ def best_record(
         own = {(result["task"], result["seed"]): result for name, result in results if name == column}
         places = {key: folders[(column, *key)] for key in own}
         tasks = {task: _of_task(own, task) for task in suite.tasks}
-        entry = {
+        entry: dict[str, Any] = {
             "number": chosen.number,
             "config": study.draw_of(chosen.trials[0]).overrides,
             "score_in_study": chosen.mean(),

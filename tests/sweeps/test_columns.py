@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -84,8 +85,8 @@ def test_the_best_trials_are_written_as_a_suite_that_any_store_carries_out(call,
         wanted = tiny.config.make_run(tiny.draw_of(trial.trials[0]).overrides, seed=2)
         own = {"best": first, "rival-1": second}
         name = next(name for name, one in own.items() if one is trial)
-        place = suite_source(read, None, wanted.source.data_dir)
-        assert wanted in [cell.run for cell in expand(read, place) if cell.variant == name]
+        source = suite_source(read, None, wanted.source.data_dir)
+        assert wanted in [cell.run for cell in expand(read, source) if cell.variant == name]
         assert variant.study is None
 
     again = call("sweep", "best", "tiny", "--as-suite", file, "--out", store)
@@ -170,7 +171,7 @@ def test_a_study_that_goes_on_changes_nothing_of_a_suite_that_began(call, study,
     assert "no study 'tiny'" in suite.said[-1]
 
 
-MISTAKES = [
+MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"core": {"study": "tinny"}}, {}, "no study 'tinny' in .*; nearest: 'tiny'"),
     ({"core": {"study": "tiny", "rank": 20}}, {}, "'tiny' has no rank 20: 4 different trials .*; nearest: 4"),
     ({"core": {"study": "tiny", "rank": 0}}, {}, "cores.best.core.rank: at least 1; found 0"),

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from atinuke_bench.runs.jobs.factory import make_executor
+from atinuke_bench.runs.jobs.ray import RayExecutor
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.opening import create_or_join
 from atinuke_bench.sweeps.sweep import Sweep
@@ -22,6 +23,7 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
     settings = {"overrides": {**SMALL, "training.max_epochs": 3}, "pruner": "median"}
     study = create_or_join(kills.make_config(official, 3, **settings), tmp_path / "runs")
     executor = make_executor("ray", 2)
+    assert isinstance(executor, RayExecutor)
     report, begin, struck = study.report, study.begin_part, set()
 
     def decided(number, history, **ask):
