@@ -31,7 +31,7 @@ from atinuke_bench.runs.jobs import preload  # noqa: F401 (so that nothing has t
 from atinuke_bench.runs.jobs.factory import make_executor
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.sweeps.definition import StudyConfig
-from atinuke_bench.sweeps.opening import create_or_join
+from atinuke_bench.sweeps.opening import create_or_join, open_study
 from atinuke_bench.sweeps.parts import Scored, floor_of, value_of
 from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
@@ -89,11 +89,10 @@ def running_cluster(num_cores: int) -> Iterator[None]:
         process.stdout.close()
 
 
-def serve(config: StudyConfig, store: Path, way: Way) -> None:
-    """What a sweep process does: join the study and carry it out."""
-    study = create_or_join(config, store, way.url)
+def serve(study: Study, way: Way) -> None:
+    """What a sweep process does: carry out the study that it has joined."""
     executor = make_executor(way.executor, way.workers)
-    template = Job("", study.config.make_run({}), store, wandb="disabled")
+    template = Job("", study.config.make_run({}), study.store, wandb="disabled")
     try:
         Sweep(study, executor, template, _say).run()
     finally:
@@ -102,7 +101,15 @@ def serve(config: StudyConfig, store: Path, way: Way) -> None:
 
 
 def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
-    """A sweep in a separate process, forked to save the imports; its pid."""
+    """A sweep in a separate process, forked to save the imports; its pid.
+
+    One on Ray is begun anew: what has spoken to a cluster cannot be forked.
+    """
+    if way.executor == "ray":
+        create_or_join(config, store, way.url).close()
+        storage = [] if way.url is None else ["--storage", way.url]
+        serving = [__file__, "--out", str(store), "--executor", "ray", *storage, "--serve", config.name]
+        return os.posix_spawn(sys.executable, [sys.executable, *serving], os.environ)
     pid = os.fork()
     if pid:
         return pid
@@ -110,7 +117,7 @@ def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
     try:
         # The server is the parent's child, not ours, and is known to run.
         multiprocessing.forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]
-        serve(config, store, way)
+        serve(create_or_join(config, store, way.url), way)
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -195,7 +202,11 @@ def main() -> None:
     parser.add_argument("--executor", choices=["local", "ray"], default="local")
     parser.add_argument("--racing", action="store_true", help="two tasks, trials that race, two seeds of the best")
     parser.add_argument("--storage", help="database URL; else an SQLite file in the store")
+    parser.add_argument("--serve", metavar="STUDY", help="only carry out a study of --out; what is killed does this")
     options = parser.parse_args()
+    if options.serve is not None:
+        serve(open_study(options.serve, options.out, options.storage), Way(options.storage, options.executor))
+        return
     if options.data is None:
         sys.exit("set ATINUKE_DATA or --data to the folder that holds glue/")
     settings = {**RACING, "overrides": {"training.train_limit": 600}} if options.racing else {}

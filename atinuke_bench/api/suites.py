@@ -97,13 +97,11 @@ def suite(
     """
     from atinuke_bench.config.asked import require_wandb_mode, suite_source
     from atinuke_bench.runs.evaluation.opening import open_data
-    from atinuke_bench.runs.grid import read_suite
     from atinuke_bench.runs.suite import SuiteOptions
     from atinuke_bench.training.execution import Execution
 
     mode, store, data = require_wandb_mode(wandb), Path(out), data_folder(data_dir)
-    shared = {"training.drop_overlap": True} if drop_overlap else {}
-    config = read_suite(str(name_or_file), shared, partial(_find_column, store, storage))
+    config = _read(name_or_file, store, storage, drop_overlap=drop_overlap)
     test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
     execution = Execution(
         devices=devices_per_run,
@@ -119,11 +117,18 @@ def suite(
     return SuiteRuns(config.name, store, tuple(runs), tuple(map(_failed, failed)), evaluations)
 
 
+def _read(name_or_file: Place, store: Path, storage: str | None, *, drop_overlap: bool) -> SuiteConfig:
+    from atinuke_bench.runs.grid import read_suite
+
+    shared = {"training.drop_overlap": True} if drop_overlap else {}
+    return read_suite(str(name_or_file), shared, partial(_find_column, store, storage))
+
+
 def _find_column(store: Path, storage: str | None, suite: str, column: str, asked: StudyRank) -> Mapping[str, Any]:
     """What a column has from a study; a warning where the study has gone on since the suite began."""
     from atinuke_bench.sweeps.columns import find_column
 
-    return find_column(store, storage, lambda line: warnings.warn(line, stacklevel=5), suite, column, asked)
+    return find_column(store, storage, lambda line: warnings.warn(line, stacklevel=6), suite, column, asked)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -79,15 +80,15 @@ def best(
         threads=threads,
         room=ROOM,
     )
-    opened = open_study(study, out, storage, data_dir)
-    if as_suite is not None:
+    with contextlib.closing(open_study(study, out, storage, data_dir)) as opened:
+        if as_suite is None:
+            _retrain(opened, how, seeds, rivals)
+            return
         suite = write_suite(opened, as_suite, num_seeds=seeds, num_rivals=rivals)
-        if as_json:
-            print_json({"file": str(as_suite), "suite": suite.model_dump(mode="json", exclude={"declarations"})})
-        else:
-            say(f"{as_suite}: {len(suite.cores)} columns, {len(suite.seeds)} seeds; atinuke-bench suite {as_suite}")
-        return
-    _retrain(opened, how, seeds, rivals)
+    if as_json:
+        print_json({"file": str(as_suite), "suite": suite.model_dump(mode="json", exclude={"declarations"})})
+    else:
+        say(f"{as_suite}: {len(suite.cores)} columns, {len(suite.seeds)} seeds; atinuke-bench suite {as_suite}")
 
 
 def _retrain(study: Study, how: GridOptions, num_seeds: int, num_rivals: int) -> None:
@@ -141,10 +142,11 @@ def copy(
     from atinuke_bench.sweeps.insight import insight, write_insight
     from atinuke_bench.sweeps.opening import open_study
 
-    opened = open_study(study, out, storage)
-    copied = copy_study(opened, to, to_storage, name or study, lambda line: say(line, err=True))
-    write_insight(copied.study, insight(copied.study))  # by which reports know its trials
+    with contextlib.closing(open_study(study, out, storage)) as opened:
+        copied = copy_study(opened, to, to_storage, name or study, lambda line: say(line, err=True))
     place = copied.study
+    with contextlib.closing(place):
+        write_insight(place, insight(place))  # by which reports know its trials
     if as_json:
         record = {"study": place.config.name, "store": str(to), "storage": place.storage.url}
         print_json({**record, "trials": copied.num_trials, "runs": dict(copied.runs)})

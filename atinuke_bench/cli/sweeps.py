@@ -372,6 +372,15 @@ def _learned(study: Any) -> Any:
 
 
 def _print_studies(studies: list[Any], records: list[Any], as_json: bool) -> None:
+    """Print what studies learned, and close them."""
+    try:
+        _show(studies, records, as_json)
+    finally:
+        for study in studies:
+            study.close()
+
+
+def _show(studies: list[Any], records: list[Any], as_json: bool) -> None:
     if as_json:
         print_json(records[0] if len(records) == 1 else {"studies": records})
         return

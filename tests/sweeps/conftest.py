@@ -165,13 +165,15 @@ class MemoryStorage:
     errors = exclusive
 
     def close(self) -> None:
-        self.kept.clear()
+        """What is closed is kept, as in a file."""
 
 
 @pytest.fixture
 def in_memory(monkeypatch):
     """Studies of this test lie in memory."""
     monkeypatch.setattr("atinuke_bench.sweeps.opening.Storage", MemoryStorage)
+    yield
+    MemoryStorage.kept.clear()
 
 
 @pytest.fixture
