@@ -20,21 +20,8 @@ from atinuke_bench.sweeps.opening import open_study
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
 MYSQL = pytest.param("mysql", marks=pytest.mark.mysql)
 QUIET = ("--wandb", "disabled", "--workers", "1")
-SEARCH = (
-    "sweep",
-    "glue/wnli",
-    "--core",
-    "bilstm",
-    "--preset",
-    "nano",
-    "--name",
-    "tiny",
-    "--trials",
-    "3",
-    "--seeds",
-    "1",
-    *QUIET,
-)
+CORE = ("--core", "bilstm", "--preset", "nano", "--name", "tiny")
+SEARCH = ("sweep", "glue/wnli", *CORE, "--trials", "3", "--seeds", "1", "--pruner", "none", *QUIET)
 SMALL = ("--set", "training.max_epochs=1", "--set", "tokenizer.vocab_size=200")
 
 
