@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -116,9 +117,13 @@ class Rounds:
         return Finals(tuple(left), self.num_seeds, finalists=finalists)
 
     def _distinct(self, found: list[Candidate]) -> list[Candidate]:
-        kept: dict[str, Candidate] = {}
+        """One of those that are the same: by their values, or by the score of every epoch, as of cores that all answer
+        alike whatever their settings."""
+        kept: dict[Any, Candidate] = {}
         for one in found:
-            kept.setdefault(repr(sorted(one.trials[0].params.items())), one)
+            trial = one.trials[0]
+            epochs = tuple(sorted(trial.intermediate_values.items()))
+            kept.setdefault((trial.values[0], epochs) if epochs else repr(sorted(trial.params.items())), one)
         return list(kept.values())
 
     def _first(self, found: list[Candidate]) -> list[Candidate]:

@@ -18,7 +18,12 @@ UNITS = 200
 
 def finished(number, value, params, **attributes):
     return SimpleNamespace(
-        number=number, params=params, values=[value], user_attrs=attributes, state=SimpleNamespace(name="COMPLETE")
+        number=number,
+        params=params,
+        values=[value],
+        intermediate_values={},
+        user_attrs=attributes,
+        state=SimpleNamespace(name="COMPLETE"),
     )
 
 
