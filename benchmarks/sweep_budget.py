@@ -11,7 +11,8 @@ share     of the random search's operations, until a trial had a selection score
           median with a 95 % bootstrap interval; infinite where none had
 truly     the same, until the configuration that the arm would have chosen was, on seeds that no search saw, as good as
           the random search's choice
-quality   mean score over seeds that no search saw of what the arm chose in the end, less the random search's
+quality   mean score over seeds that no search saw of what the arm chose in the end, less the random search's; the last
+          lines have the default's less each other arm's, study by study
 worse     how often what it chose is more than 1 point worse than the best configuration that it had trained whole, on
           fresh seeds; and how often the best by the search's own score would have been (plain)
 """
@@ -358,6 +359,18 @@ def report(judged: list[Judged], arms: list[str]) -> Iterator[str]:
         yield f"{arm:<14}{share:>20}{true:>20}{spent:>8.2f}{quality:>22}{worse:>7.0f}%{plain:>7.0f}%{len(own):>9}"
 
 
+def against_default(judged: list[Judged], arms: list[str]) -> Iterator[str]:
+    """What the default chose less what each other arm chose, over the same studies, with 95 % intervals."""
+    gains = {arm: np.array([one.gain for one in judged if one.arm == arm]) for arm in arms}
+    generator = np.random.default_rng(1)
+    for arm in arms:
+        if arm != "default":
+            apart = gains["default"] - gains[arm]
+            drawn = apart[generator.integers(0, len(apart), (4000, len(apart)))].mean(axis=1)
+            low, high = np.quantile(drawn, [0.025, 0.975])
+            yield f"default less {arm}: {apart.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
 def _median(values: np.ndarray, drawn: np.ndarray) -> str:
     low, high = np.quantile(np.median(values[drawn], axis=1), [0.025, 0.975], method="nearest")
     return f"{np.median(values):.2f} [{low:.2f}, {high:.2f}]"
@@ -387,6 +400,7 @@ def main() -> None:
         own = [one for one in judged if not table or one.table == table]
         print(f"\n{table or 'all tables'}")
         print("\n".join(report(own, list(ARMS))))
+    print("\n" + "\n".join(against_default(judged, list(ARMS))))
     print(f"\n{len(jobs)} studies of {len(tables)} tables in {time.monotonic() - started:.0f} s")
 
 
