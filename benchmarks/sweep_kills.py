@@ -14,6 +14,7 @@ import contextlib
 import multiprocessing.forkserver
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -65,25 +66,27 @@ class Way:
 
 @contextlib.contextmanager
 def running_cluster(num_cores: int) -> Iterator[None]:
-    """A Ray cluster on this machine that outlives the drivers that are killed; `RAY_ADDRESS` names it."""
+    """A Ray cluster on this machine that outlives the drivers that are killed, which find it by the environment.
+
+    Ray lets nobody join without the cluster's token; this one is made for this cluster alone.
+    """
     code = (
         f"import ray, sys; ray.init(num_cpus={num_cores}, include_dashboard=False, logging_level='ERROR');"
         "print(ray.get_runtime_context().gcs_address, flush=True); sys.stdin.read()"
     )
-    free = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=free
-    )
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    before = {name: os.environ.pop(name, None) for name in ("RAY_ADDRESS", *own)}
+    os.environ |= own
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
-    before = os.environ.get("RAY_ADDRESS")
     os.environ["RAY_ADDRESS"] = process.stdout.readline().strip()
     try:
         yield
     finally:
-        os.environ.pop("RAY_ADDRESS")
-        if before is not None:
-            os.environ["RAY_ADDRESS"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            os.environ |= {} if value is None else {name: value}
         process.stdin.close()
         process.wait(60)
         process.stdout.close()
