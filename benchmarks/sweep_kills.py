@@ -128,12 +128,26 @@ def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
         os._exit(status)
 
 
+def wait_for_a_trial(config: StudyConfig, store: Path, way: Way, pid: int) -> None:
+    """Wait until a process carries out a trial of the study, or has ended it."""
+    study, latest = open_study(config.name, store, way.url), time.monotonic() + 300
+    while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        running = [trial.user_attrs for trial in study.trials() if trial.state.name == "RUNNING"]
+        if any("folder" in kept and f"-{pid}-" in kept["owner"]["worker"] for kept in running):
+            break
+        assert time.monotonic() < latest, "no trial has begun"
+        time.sleep(0.1)
+    study.close()
+
+
 def fire(config: StudyConfig, store: Path, way: Way, *, num_kills: int, longest: float, seed: int) -> int:
     """Kill sweep processes, each after up to `longest` seconds, then let the last one finish; kills that struck."""
     choose, struck = random.Random(seed), 0
     start_forkserver()
     for _ in range(num_kills):
         pid = sweep_process(config, store, way)
+        if way.executor == "ray":  # which takes longer to begin than a trial lasts
+            wait_for_a_trial(config, store, way, pid)
         time.sleep(choose.uniform(0.0, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
