@@ -14,6 +14,7 @@ import contextlib
 import multiprocessing.forkserver
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -65,25 +66,27 @@ class Way:
 
 @contextlib.contextmanager
 def running_cluster(num_cores: int) -> Iterator[None]:
-    """A Ray cluster on this machine that outlives the drivers that are killed; `RAY_ADDRESS` names it."""
+    """A Ray cluster on this machine that outlives the drivers that are killed, which find it by the environment.
+
+    Ray lets nobody join without the cluster's token; this one is made for this cluster alone.
+    """
     code = (
         f"import ray, sys; ray.init(num_cpus={num_cores}, include_dashboard=False, logging_level='ERROR');"
         "print(ray.get_runtime_context().gcs_address, flush=True); sys.stdin.read()"
     )
-    free = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=free
-    )
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    before = {name: os.environ.pop(name, None) for name in ("RAY_ADDRESS", *own)}
+    os.environ |= own
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
-    before = os.environ.get("RAY_ADDRESS")
     os.environ["RAY_ADDRESS"] = process.stdout.readline().strip()
     try:
         yield
     finally:
-        os.environ.pop("RAY_ADDRESS")
-        if before is not None:
-            os.environ["RAY_ADDRESS"] = before
+        for name, value in before.items():
+            del os.environ[name]
+            os.environ |= {} if value is None else {name: value}
         process.stdin.close()
         process.wait(60)
         process.stdout.close()
@@ -125,12 +128,26 @@ def sweep_process(config: StudyConfig, store: Path, way: Way) -> int:
         os._exit(status)
 
 
+def wait_for_a_trial(config: StudyConfig, store: Path, way: Way, pid: int) -> None:
+    """Wait until a process carries out a trial of the study, or has ended it."""
+    study, latest = open_study(config.name, store, way.url), time.monotonic() + 300
+    while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        running = [trial.user_attrs for trial in study.trials() if trial.state.name == "RUNNING"]
+        if any("folder" in kept and f"-{pid}-" in kept["owner"]["worker"] for kept in running):
+            break
+        assert time.monotonic() < latest, "no trial has begun"
+        time.sleep(0.1)
+    study.close()
+
+
 def fire(config: StudyConfig, store: Path, way: Way, *, num_kills: int, longest: float, seed: int) -> int:
     """Kill sweep processes, each after up to `longest` seconds, then let the last one finish; kills that struck."""
     choose, struck = random.Random(seed), 0
     start_forkserver()
     for _ in range(num_kills):
         pid = sweep_process(config, store, way)
+        if way.executor == "ray":  # which takes longer to begin than a trial lasts
+            wait_for_a_trial(config, store, way, pid)
         time.sleep(choose.uniform(0.0, longest))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)

@@ -67,9 +67,11 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
 def test_a_driver_that_is_killed_leaves_no_trial_running(kills, official, tmp_path):
     config = kills.make_config(official, 3, overrides=SMALL)
     with kills.running_cluster(2):
-        struck = kills.fire(config, tmp_path / "runs", kills.Way(executor="ray"), num_kills=2, longest=20, seed=1)
+        struck = kills.fire(config, tmp_path / "runs", kills.Way(executor="ray"), num_kills=2, longest=0.5, seed=1)
     study = create_or_join(config, tmp_path / "runs")
-    assert struck >= 1
+    repeated = [trial.number for trial in study.trials() if "retry_of" in trial.user_attrs]
+    assert struck == 2
+    assert repeated, "a trial was carried out when its driver was killed"
     assert kills.broken_rules(study) == []
     assert study.tally().failed == 0
     study.close()

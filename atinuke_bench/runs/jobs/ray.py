@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from atinuke_bench.errors import FailureClass, MissingDependencyError, first_line
+from atinuke_bench.errors import ConfigError, FailureClass, MissingDependencyError, first_line
 from atinuke_bench.runs.jobs.local import LocalExecutor
 from atinuke_bench.runs.jobs.types import Event, Failed, Finished, Job
 
@@ -46,7 +46,12 @@ class RayExecutor:
         if self._is_ours:
             address = os.environ.get("RAY_ADDRESS")
             cores = {} if address or slots is None else {"num_cpus": slots * threads_per_run}
-            ray.init(address=address, include_dashboard=False, logging_level="ERROR", log_to_driver=False, **cores)
+            quiet: dict[str, Any] = {"include_dashboard": False, "logging_level": "ERROR", "log_to_driver": False}
+            try:
+                ray.init(address=address, **quiet, **cores)
+            except (ConnectionError, ray.exceptions.RayError) as error:
+                where = f"at {address}, which RAY_ADDRESS names" if address else "on this machine"
+                raise ConfigError(f"executor 'ray' reaches no cluster {where}: {first_line(error)}") from error
         resources = ray.cluster_resources()
         self.slots = slots or max(1, int(resources.get("GPU") or resources.get("CPU", 1) // threads_per_run))
         self._placed: dict[str, _Placed] = {}
