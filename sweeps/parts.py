@@ -52,7 +52,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Scored:
-    """The selection score of a part, and the floor's on the same slice, where it is known."""
+    """The selection score of a part, and the floor's on the same slice, where that has one.
+
+    Of a floor without a score, as of a constant answer that correlates with nothing, 0 stands for it.
+    """
 
     score: float
     floor: float | None
@@ -64,8 +67,8 @@ def plan_parts(tasks: Sequence[StudyTask], shares: Sequence[float]) -> tuple[Par
 
 
 def weights(parts: Sequence[Part], scored: Sequence[Scored], aggregate: Aggregate) -> list[float] | None:
-    """What a point of each part's score adds to the value of the parts together; None where a floor is needed and not
-    known.
+    """What a point of each part's score adds to the value of the parts together; None where a metric has no highest
+    value above its floor.
 
     >>> snli = StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=5)
     >>> [weights([Part(snli)] * 2, [Scored(66, 33), Scored(75, 50)], kind) for kind in ("mean", "normalised")][0]
@@ -75,9 +78,10 @@ def weights(parts: Sequence[Part], scored: Sequence[Scored], aggregate: Aggregat
         return [1 / len(parts)] * len(parts)
     found = []
     for part, own in zip(parts, scored, strict=True):
-        if own.floor is None or part.task.highest is None or own.floor >= part.task.highest:
+        floor = own.floor or 0.0
+        if part.task.highest is None or floor >= part.task.highest:
             return None
-        found.append(100.0 / (part.task.highest - own.floor) / len(parts))
+        found.append(100.0 / (part.task.highest - floor) / len(parts))
     return found
 
 

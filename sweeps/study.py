@@ -219,7 +219,7 @@ class Study:
         if len(self.config.parts) > 1:
             self.note(number, parts=with_score(self._frozen(number), place, own))
         if value_at(self.config, self._frozen(number), place, own) is None:
-            return f"the floor of {part.label} is unknown, so that its score cannot be normalised"
+            return f"no score of {part.label} is above its floor, so that none can be normalised; take --aggregate mean"
         return None
 
     def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:

@@ -66,6 +66,12 @@ def test_tasks_weigh_by_the_way_from_their_floors():
     assert compared(ours, theirs, "mean").mean == pytest.approx(10.0)
 
 
+def test_a_floor_without_a_score_counts_as_nothing():
+    parts, scored = [Part(SNLI), Part(MRPC)], [Scored(60.0, 20.0), Scored(30.0, None)]
+    assert value_of(parts, scored, "normalised") == pytest.approx((50 + 30) / 2)
+    assert value_of(parts, [Scored(60.0, 100.0), scored[1]], "normalised") is None
+
+
 def test_lower_can_be_better():
     ours, theirs = [[outcome(right(0.6))]], [[outcome(right(0.5))]]
     assert compared(ours, theirs, higher_is_better=False).mean == pytest.approx(-10.0)
