@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from atinuke_bench.sweeps.choice import Compared, chances
-from atinuke_bench.sweeps.parts import Part, Scored, StudyTask, value_of
+from atinuke_bench.sweeps.parts import Aggregate, Part, Scored, StudyTask, value_of
 from atinuke_bench.sweeps.race import Difference, Outcome, difference, examples_error, luck_of
 
 SNLI = StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=4)
