@@ -38,7 +38,7 @@ from atinuke_bench.sweeps.planning import make_study_config
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.sweep import Ended, Sweep
 from atinuke_bench.sweeps.tallies import tally
-from atinuke_bench.sweeps.trial_parts import folders_of
+from atinuke_bench.sweeps.trial_parts import folders_of, records_of
 
 #: A study of two tasks whose trials race and whose best ones get a second seed.
 RACING: dict[str, Any] = {"tasks": [("glue/wnli", None), ("glue/stsb", None)], "pruner": "race", "num_seeds": 2}
@@ -180,6 +180,8 @@ def broken_rules(study: Study) -> list[str]:
             wrong.append(f"trial {trial.number} was told another score than its runs have")
     # Of a trial that was pruned in a later part the earlier ones are finished.
     known = {place for trial in told for place in folders_of(trial)}
+    # So are those of one that was given up, since its process was killed twice at one place.
+    known |= {part["folder"] for trial in trials for part in records_of(trial) if "score" in part}
     for folder in find_runs(study.store):
         if folder.is_finished() and str(folder.path.relative_to(study.store)) not in known:
             wrong.append(f"run {folder.path} finished and no trial tells it")
