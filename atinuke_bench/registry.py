@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from importlib import metadata
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -377,7 +378,10 @@ def _plugin_point(kind: str, name: str) -> EntryPoint | None:
 
 def _require(kind: str, name: str) -> str:
     if name not in _table(kind):
-        raise UnknownNameError(kind[:-1], name, _table(kind), f"atinuke-bench {kind} lists all")
+        found = [one.group for one in metadata.entry_points(name=name) if one.group.startswith("atinuke")]
+        misplaced = f"the group of its entry point is 'atinuke_bench.{kind}'; found {''.join(found[:1])!r}"
+        hint = misplaced if found else f"atinuke-bench {kind} lists all"
+        raise UnknownNameError(kind[:-1], name, () if found else _table(kind), hint)
     return name
 
 

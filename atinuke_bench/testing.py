@@ -65,7 +65,8 @@ def check_core(config: CoreConfig) -> None:
     assert hidden[mask].isfinite().all(), "hidden vectors of real tokens are finite"
 
     alone = core(ids[1:2, :5], mask[1:2, :5])
-    torch.testing.assert_close(hidden[1:2, :5], alone, **_TOLERANCE, msg="padding changes no real token")
+    rule = "padding changes no real token; a core that mixes tokens leaves out those where attention_mask is False"
+    torch.testing.assert_close(hidden[1:2, :5], alone, **_TOLERANCE, msg=rule)
     if core.is_causal:
         changed = ids.clone()
         changed[0, 8] = 6 if ids[0, 8] != 6 else 7

@@ -35,7 +35,7 @@ from .sections.slices import slices_table
 from .sections.studies import importance_table, pairs_table, rivals_table, studies_plots, studies_table
 from .sections.suites import suites_table, unfinished
 from .sections.table import Table
-from .sections.training import marked, trainings
+from .sections.training import marked, trainings, warned
 from .sections.transfer import transfer_plots, transfer_table, transfers
 from .statistics.cells import Cells, measure
 from .statistics.comparison import Comparison, Family, all_against_reference, best_against_others
@@ -194,6 +194,7 @@ def _with_trainings(made: Report) -> Report:
     return replace(
         made,
         tables=(*marked(made.tables, made.frame, found.hints), found.table),
+        findings=replace(made.findings, tables=warned(made.findings.tables, made.frame, found.hints)),
         plots=(*made.plots, *found.plots),
         gaps=(*made.gaps, *found.gaps),
         notes={**made.notes, "training": (found.overview,)},

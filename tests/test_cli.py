@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from atinuke_bench.cli.shared import _InOrderOfUse
 from atinuke_bench.sealed import sealed
 
 QUICK = [
@@ -327,3 +328,13 @@ def test_a_suite_with_a_mistake_is_refused_before_anything_runs(cli, official, t
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert "seedz: unknown field; nearest: 'seeds'" in done.err or "seeds: Field required" in done.err
     assert "nearest: 'quick'" in cli("suite", "quik", "--data-dir", official).err
+
+
+def test_what_other_tools_call_a_command_is_answered_with_ours(cli):
+    known = set(cli("--help").out.split())
+    for other, ours in _InOrderOfUse.elsewhere.items():
+        assert other not in known
+        assert ours in known
+        told = cli(other, "--task", "snli")
+        assert told.status == 2
+        assert f"No such command '{other}'. Did you mean '{ours}'?" in told.err

@@ -12,7 +12,7 @@ import pytest
 from atinuke_bench import registry
 from atinuke_bench.cli import main
 from atinuke_bench.config import CoreConfig, core_config_class, is_floor, make_run_config
-from atinuke_bench.errors import MissingDependencyError, PluginError
+from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
 
 
 class PluginConfig(CoreConfig):
@@ -161,3 +161,14 @@ def test_a_start_without_plug_ins_reads_no_declaration(monkeypatch, install):
     install()
     monkeypatch.setattr(registry, "built_in_declarations", lambda: pytest.fail("a file was read"))
     assert registry.unused_plugins() == []
+
+
+def test_an_entry_point_in_a_group_that_nothing_reads_is_named(monkeypatch, install):
+    install()
+    misplaced = EntryPoint("mine", "a_plugin:Core", "atinuke_bench.core")
+    monkeypatch.setattr(registry.metadata, "entry_points", lambda name: [misplaced] if name == "mine" else [])
+    rule = "the group of its entry point is 'atinuke_bench.cores'; found 'atinuke_bench.core'"
+    with pytest.raises(UnknownNameError, match=f"no core 'mine'; {rule}"):
+        registry.load_core("mine")
+    with pytest.raises(UnknownNameError, match="no core 'xyzzy'; atinuke-bench cores lists all"):
+        registry.load_core("xyzzy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 import typer.core
@@ -47,6 +47,20 @@ class _InOrderOfUse(typer.core.TyperGroup):
         "show",
         "doctor",
     )
+
+    #: What other tools call our commands, too far from their names to be guessed by spelling.
+    elsewhere: ClassVar[dict[str, str]] = {
+        "train": "run",
+        "fit": "run",
+        "test": "evaluate",
+        "infer": "predict",
+        "models": "cores",
+    }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in self.elsewhere and args[0] not in self.commands:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {self.elsewhere[args[0]]!r}?")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [name for name in self.order if name in self.commands] + sorted(set(self.commands) - set(self.order))

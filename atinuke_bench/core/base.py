@@ -69,7 +69,9 @@ class Core(nn.Module, Generic[Config]):
     @property
     def token_embedding(self) -> nn.Embedding:
         """The token embedding, which a language-model head may tie to."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} needs a property `token_embedding`: the nn.Embedding of its tokens"
+        )
 
     @property
     def is_causal(self) -> bool:

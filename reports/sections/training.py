@@ -21,7 +21,10 @@ from ..drawing.style import Plot
 from ..reading.column import Column
 from ..reading.frame import Frame, Gap
 from ..reading.training import Diagnosed, diagnosed
+from .findings import Finding as Sentence
+from .findings import TableFindings
 from .headline import blocks_of
+from .statements import MOST_NAMED
 from .table import MARK, Table
 
 SECTION = "training"
@@ -146,6 +149,27 @@ def hints_of(frame: Frame, variants: Iterable[_Variant], own: Diagnosed) -> dict
             counted = [f"{name} in {len(runs)} of {len(one.runs)} seeds" for name, runs in serious.items()]
             hints[one.column, one.name] = f"{one.name} on {frame.name_of(one.column)}: {', '.join(counted)}"
     return hints
+
+
+def warned(
+    found: Sequence[TableFindings], frame: Frame, hints: Mapping[tuple[Column, str], str]
+) -> tuple[TableFindings, ...]:
+    """The sentences on tasks, each with what is seriously wrong behind a score that it names."""
+    blocks = {f"headline-{place}": block.columns for place, block in enumerate(blocks_of(frame), start=1)}
+
+    def mark(one: Sentence, columns: Sequence[Column]) -> Sentence:
+        named = {name for said in one.statements for name in (said.a, said.b)}
+        own = [
+            hint
+            for (column, variant), hint in hints.items()
+            if column in columns and variant in named and frame.name_of(column) == one.about
+        ]
+        more = f"; and {len(own) - MOST_NAMED} more" if len(own) > MOST_NAMED else ""
+        return replace(one, text=f"{one.text} {MARK} {'; '.join(own[:MOST_NAMED])}{more}.") if own else one
+
+    return tuple(
+        replace(one, tasks=tuple(mark(task, blocks.get(one.table, ())) for task in one.tasks)) for one in found
+    )
 
 
 def marked(tables: Iterable[Table], frame: Frame, hints: Mapping[tuple[Column, str], str]) -> list[Table]:

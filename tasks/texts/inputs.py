@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from atinuke_bench.data.inputs import text_of
+from atinuke_bench.errors import DataError, nearest
 from atinuke_bench.sentences.data import SentenceInputs
 from atinuke_bench.tasks.texts.data import TextData, text_fields
 
@@ -24,5 +25,9 @@ class TextInputs(SentenceInputs):
         texts = {}
         for column, name in zip(self.columns, self.plain_fields, strict=True):
             theirs = self.named.get(name, name)
-            texts[column] = text_of(record, theirs if name not in record and theirs in record else name)
+            if name not in record and theirs not in record and theirs != name:
+                near = nearest(name, record) or nearest(theirs, record)
+                hint = f"; nearest: {near!r}" if near else f"; found {', '.join(map(repr, record)) or 'no field'}"
+                raise DataError(f"missing, and so is {theirs!r}, as the task's data calls it{hint}", field=name)
+            texts[column] = text_of(record, name if name in record else theirs)
         return [{"id": key, **texts, "label": self.unknown, "unit": ""}]

@@ -14,6 +14,7 @@ from atinuke_bench import registry
 from atinuke_bench.config import CoreConfig, PretrainedConfig, core_config_class
 from atinuke_bench.core.base import Core
 from atinuke_bench.core.pretrained import PretrainedCore
+from atinuke_bench.errors import PluginError
 from atinuke_bench.testing import check_core
 
 
@@ -162,6 +163,35 @@ def check(core_class, monkeypatch):
 def test_a_fault_is_found(core_class, monkeypatch):
     with pytest.raises(AssertionError, match=FAULTS[core_class]):
         check(core_class, monkeypatch)
+
+
+class TakesNoSegments(SoundCore):
+    def forward(self, input_ids, attention_mask):
+        return super().forward(input_ids, attention_mask)
+
+
+class TakesAnything(SoundCore):
+    def forward(self, *args, **others):
+        return super().forward(*args, **others)
+
+
+class StatesNoCost(SoundCore):
+    flops_per_token = Core.flops_per_token
+
+
+def test_a_core_that_no_training_could_use_is_refused_in_one_line(monkeypatch):
+    rule = "forward takes input_ids, attention_mask, segment_ids=None, inputs_embeds=None"
+    with pytest.raises(PluginError, match=f"core 'sound' .*: {rule}; found input_ids, attention_mask;"):
+        check(TakesNoSegments, monkeypatch)
+    with pytest.raises(PluginError, match="needs its own `flops_per_token`; StatesNoCost has none"):
+        check(StatesNoCost, monkeypatch)
+    check(TakesAnything, monkeypatch)
+
+
+def test_a_core_without_its_embedding_is_named(monkeypatch):
+    monkeypatch.setattr(SoundCore, "token_embedding", Core.token_embedding)
+    with pytest.raises(NotImplementedError, match="SoundCore has no `token_embedding`"):
+        check(SoundCore, monkeypatch)
 
 
 def test_a_sound_core_passes(monkeypatch):

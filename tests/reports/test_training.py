@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,12 @@ def test_scores_with_a_serious_run_behind_them_are_marked_in_every_format(report
     assert EVIL not in page
 
 
+def test_a_sentence_says_what_is_wrong_behind_a_score_that_it_names(report):
+    (said,) = [one for table in report.findings.tables for one in table.tasks if "⚠" in one.text]
+    assert said.about.startswith("snli")
+    assert said.text.endswith(f". ⚠ transformer-{EVIL} on snli: rate-too-high in 1 of 3 seeds.")
+
+
 def test_no_score_and_no_verdict_depends_on_it(store, report, tmp_path):
     for path in store.rglob("steps.parquet"):
         path.rename(path.with_suffix(".aside"))
@@ -92,10 +99,15 @@ def test_no_score_and_no_verdict_depends_on_it(store, report, tmp_path):
     finally:
         for path in store.rglob("steps.aside"):
             path.rename(path.with_suffix(".parquet"))
-    assert plain.findings.tables == report.findings.tables
+    for before, after in zip(plain.findings.tables, report.findings.tables, strict=True):
+        assert [one.statements for one in before.tasks] == [one.statements for one in after.tasks]
+        assert [one.text for one in before.tasks] == [one.text.partition(" ⚠")[0] for one in after.tasks]
+        assert replace(before, tasks=()) == replace(after, tasks=())
     for one in plain.tables:
         assert one.shown.equals(table(report, one.name).shown)
         assert not one.hints
     assert "training" not in [one.name for one in plain.tables], "older runs have no section"
     assert 'id="training"' not in render_html(plain)
-    assert json.dumps(plain.summary()["findings"]) == json.dumps(report.summary()["findings"])
+    marks = f" ⚠ transformer-{EVIL} on snli: rate-too-high in 1 of 3 seeds."
+    said = json.dumps(report.summary()["findings"], ensure_ascii=False)
+    assert json.dumps(plain.summary()["findings"], ensure_ascii=False) == said.replace(marks, "")

@@ -63,8 +63,12 @@ def test_a_trained_run_answers_where_the_declaration_is_gone(own, make_own, tmp_
             path.unlink()
     answers = load_predictor(folder).predict([{"text": "a great film"}, {"body": "a great film"}])
     assert [answer.prediction in ("pos", "neg") for answer in answers] == [True, True]
-    with pytest.raises(AtinukeBenchError, match="text: missing; nearest: 'txt'"):
+    with pytest.raises(AtinukeBenchError, match=r"text: missing, and so is 'body', .*; nearest: 'txt'"):
         load_predictor(folder).predict([{"txt": "a great film"}])
+    with pytest.raises(AtinukeBenchError, match=r"text: missing, and so is 'body', .*; nearest: 'boddy'"):
+        load_predictor(folder).predict([{"boddy": "a great film"}])
+    with pytest.raises(AtinukeBenchError, match=r"text: missing, and so is 'body', .*; found 'xyzzy'"):
+        load_predictor(folder).predict([{"xyzzy": "a great film"}])
 
 
 def test_pairs_and_scores(own, make_own, tmp_path):
