@@ -190,7 +190,7 @@ def test_a_core_that_no_training_could_use_is_refused_in_one_line(monkeypatch):
 
 def test_a_core_without_its_embedding_is_named(monkeypatch):
     monkeypatch.setattr(SoundCore, "token_embedding", Core.token_embedding)
-    with pytest.raises(NotImplementedError, match="SoundCore has no `token_embedding`"):
+    with pytest.raises(NotImplementedError, match="SoundCore needs a property `token_embedding`"):
         check(SoundCore, monkeypatch)
 
 
