@@ -42,7 +42,7 @@ def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
         return "its process died before its values were drawn; another takes its place"
     folders = folders_of(trial)
     if not folders:
-        return _repeat(study, trial, "its process died before it began")
+        return _repeat(study, trial, "its process died before it began", is_under_way=False)
     place, folder = len(folders) - 1, RunFolder(study.store / folders[-1])
     if folder.is_locked():
         return None
@@ -68,14 +68,15 @@ def _settle_finished(study: Study, trial: FrozenTrial, place: int, folder: RunFo
         study.fail(trial.number, "undefined", reason, seconds=seconds)
     elif place + 1 < len(study.config.parts):
         # What has finished is found in the store, and the trial goes on after it.
-        return _repeat(study, trial, "its process died between two of its runs")
+        return _repeat(study, trial, "its process died between two of its runs", is_under_way=False)
     else:
         reason = study.complete(trial.number, result, seconds=seconds)
     return f"had finished: {reason or 'told'}"
 
 
-def _repeat(study: Study, trial: FrozenTrial, reason: str) -> str:
-    repeats = study.fail_and_repeat(trial.number, "killed", reason)
+def _repeat(study: Study, trial: FrozenTrial, reason: str, *, is_under_way: bool = True) -> str:
+    """Queue a trial again. One of which no run was under way cannot have ended its process, however often that died."""
+    repeats = study.fail_and_repeat(trial.number, "killed", reason, as_attempt=is_under_way)
     return f"{reason}; {'it is repeated' if repeats else 'it was repeated once already and is given up'}"
 
 

@@ -8,12 +8,17 @@ import pytest
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.selection_record import SelectionRecord, write_selection
 from atinuke_bench.sweeps.finals import FEWEST, MOST, Candidate, Rounds, confirms, seed_offset
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.recovery import settle
+from atinuke_bench.sweeps.workers import Worker
 
 UNITS = 200
+#: A process that is no more.
+GONE = {"worker": "gone-1-x", "host": "elsewhere", "folder": ""}
 
 
 def finished(number, value, params, **attributes):
@@ -220,6 +225,21 @@ def test_a_process_that_dies_between_two_tasks_leaves_the_trial_to_the_next(stud
     assert (states.count("COMPLETE"), states.count("RUNNING"), states.count("WAITING")) == (2, 0, 0)
     assert now.tally().counted == 2
     now.close()
+
+
+def test_a_trial_between_two_of_its_runs_is_to_blame_for_no_death(study, play, two_tasks, monkeypatch):
+    tiny = study(pruner="none", budget={"trials": 1}, sampler="random", **two_tasks)
+    executor = of_two_metrics(play, monkeypatch)
+    for _ in range(4):
+        asked = tiny.ask(GONE)
+        job = Job(str(asked.number), asked.runs[0], tiny.store)
+        executor.start(job)
+        tiny.begin_part(asked.number, 0, str(executor.folder(job).path.relative_to(tiny.store)))
+        with Worker(tiny) as worker:
+            monkeypatch.setattr(worker, "is_alive", lambda owner: False)
+            (line,) = settle(tiny, worker)
+        assert "between two of its runs; it is repeated" in line
+    assert tiny.tally().counted == 0
 
 
 @pytest.mark.usefixtures("in_memory")
