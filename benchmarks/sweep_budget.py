@@ -29,15 +29,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from sweep_tables import CORES, LEVELS, OVERRIDES, SPACE, TASKS, Entry, combinations, source_of
+from sweep_tables import CORES, OVERRIDES, SPACE, TASKS, Entry, combinations, nearest_place, source_of
 
-from atinuke_bench.config import RunConfig
 from atinuke_bench.errors import FailureClass
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Failed, Finished, Job, Started
@@ -120,24 +118,6 @@ def read_tables(folder: Path, root: Path) -> list[Table]:
                 entries[place, seed] = dict(file)
         tables.append(Table(task, core, entries, root))
     return tables
-
-
-def nearest_place(run: RunConfig) -> int:
-    """The combination of the table that a run is played by: the nearest rate and the nearest sizes, by logarithms."""
-    own = run.model_dump()
-    near = {}
-    for path, levels in LEVELS.items():
-        group, name = path.split(".")
-        value = own[group][name]
-        near[path] = min(levels, key=partial(_apart, value))
-    return _PLACES[tuple(near.values())]
-
-
-def _apart(value: float, level: float) -> float:
-    return abs(math.log((value + 1e-9) / (level + 1e-9)))
-
-
-_PLACES = {tuple(combination.values()): place for place, combination in enumerate(combinations())}
 
 
 @dataclass

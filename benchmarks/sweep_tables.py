@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import multiprocessing
 import os
 import shutil
@@ -19,6 +20,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,24 @@ class Entry:
 def combinations() -> list[dict[str, Any]]:
     """The settings of a table, by their place in it."""
     return [dict(zip(LEVELS, values, strict=True)) for values in product(*LEVELS.values())]
+
+
+def nearest_place(run: RunConfig) -> int:
+    """The combination of the table that a run is played by: the nearest rate and the nearest sizes, by logarithms."""
+    own = run.model_dump()
+    near = {}
+    for path, levels in LEVELS.items():
+        group, name = path.split(".")
+        value = own[group][name]
+        near[path] = min(levels, key=partial(_apart, value))
+    return _PLACES[tuple(near.values())]
+
+
+def _apart(value: float, level: float) -> float:
+    return abs(math.log((value + 1e-9) / (level + 1e-9)))
+
+
+_PLACES = {tuple(combination.values()): place for place, combination in enumerate(combinations())}
 
 
 def source_of(task: str, data: Path) -> SourceConfig:
