@@ -25,65 +25,66 @@ class Judging:
         self.config = config
         self.store = store
         self._outcomes = Outcomes(higher_is_better=config.higher_is_better)
-        self._rounds = Rounds(self._is_worse, config.num_seeds, higher_is_better=config.higher_is_better)
-        self._luck = 0.0
 
     def finals(self, trials: Sequence[FrozenTrial]) -> Finals:
         """How far the finals are."""
-        self._luck = self._luck_of(trials)
-        return self._rounds.state(trials)
+        luck = self._luck_of(trials)
+
+        def is_worse(ours: Candidate, theirs: Candidate, num_seeds: int) -> bool:
+            found = self.compare(ours, theirs, num_seeds, luck)
+            return found is not None and found.is_worse
+
+        better = self.config.higher_is_better
+        return Rounds(is_worse, self.config.num_seeds, higher_is_better=better).state(trials)
 
     def is_shown_worse(self, trial: FrozenTrial, trials: Sequence[FrozenTrial], place: int, num_epochs: int) -> bool:
         """Whether a running trial, so many epochs into a part, is shown worse than the best one was there."""
-        best = next(iter(candidates(trials, higher_is_better=self.config.higher_is_better)), None)
-        if best is None or num_epochs < math.ceil(GRACE * self.config.parts[place].task.max_epochs):
+        if num_epochs < math.ceil(GRACE * self.config.parts[place].task.max_epochs):
             return False
-        self._luck = self._luck_of(trials)
+        best = next(iter(candidates(trials, higher_is_better=self.config.higher_is_better)), None)
+        if best is None:
+            return False
         ours, theirs = (self._so_far(one, place, num_epochs) for one in (trial, best.trials[0]))
         if ours is None or theirs is None:
             return False
-        found = self._difference([ours], [theirs])
+        found = self._difference([ours], [theirs], self._luck_of(trials))
         return found is not None and found.is_worse
 
-    def compare(self, ours: Candidate, theirs: Candidate, num_seeds: int) -> Difference | None:
+    def compare(self, ours: Candidate, theirs: Candidate, num_seeds: int, luck: float) -> Difference | None:
         """How much better a candidate is than another over their first so many seeds; None where it cannot be told."""
-        last = len(self.config.parts) - 1
-        sides = []
-        for one in (ours, theirs):
-            found = [self._so_far(trial, last, None) for trial in one.trials[:num_seeds]]
-            known = [outcomes for outcomes in found if outcomes is not None]
-            if len(known) < num_seeds:
-                return None
-            sides.append(known)
-        return self._difference(*sides)
+        sides = [self._of_seeds(one, num_seeds) for one in (ours, theirs)]
+        known = [side for side in sides if side is not None and len(side) == num_seeds]
+        return self._difference(known[0], known[1], luck) if len(known) == len(sides) else None
 
     def compared(self, found: Sequence[Candidate]) -> Compared | None:
         """The values of some candidates over all their seeds, with the errors in these; None where one is unknown.
 
         Without any candidate that has several seeds nobody knows how much is luck.
         """
-        self._luck = luck_of([one.values for one in found])
         if not any(len(one.trials) > 1 for one in found):
             return None
-        last = len(self.config.parts) - 1
-        outcomes = [[self._so_far(trial, last, None) for trial in one.trials] for one in found]
-        if any(own is None for rows in outcomes for own in rows):
-            return None
-        known = [[own for own in rows if own is not None] for rows in outcomes]
-        errors = examples_error(known, self.config.aggregate)
+        outcomes = [self._of_seeds(one) for one in found]
+        known = [own for own in outcomes if own is not None]
+        errors = examples_error(known, self.config.aggregate) if len(known) == len(found) else None
         if errors is None:
             return None
         sign = 1 if self.config.higher_is_better else -1
-        luck = np.diag([self._luck / len(one.trials) for one in found])
+        pooled = luck_of([one.values for one in found])
+        luck = np.diag([pooled / len(one.trials) for one in found])
         return Compared(np.array([sign * one.mean() for one in found]), errors + luck)
 
-    def _is_worse(self, ours: Candidate, theirs: Candidate, num_seeds: int) -> bool:
-        found = self.compare(ours, theirs, num_seeds)
-        return found is not None and found.is_worse
+    def _of_seeds(self, one: Candidate, num_seeds: int | None = None) -> list[list[Outcome]] | None:
+        """What a candidate's whole trials came to, seed by seed; None where one is unknown."""
+        last = len(self.config.parts) - 1
+        found = [self._so_far(trial, last, None) for trial in one.trials[:num_seeds]]
+        known = [outcomes for outcomes in found if outcomes is not None]
+        return known if len(known) == len(found) else None
 
-    def _difference(self, ours: Sequence[Sequence[Outcome]], theirs: Sequence[Sequence[Outcome]]) -> Difference | None:
+    def _difference(
+        self, ours: Sequence[Sequence[Outcome]], theirs: Sequence[Sequence[Outcome]], luck: float
+    ) -> Difference | None:
         better = self.config.higher_is_better
-        return difference(ours, theirs, self.config.aggregate, higher_is_better=better, luck=self._luck)
+        return difference(ours, theirs, self.config.aggregate, higher_is_better=better, luck=luck)
 
     def _so_far(self, trial: FrozenTrial, place: int, num_epochs: int | None) -> list[Outcome] | None:
         """What the parts of one share came to, the last of them after so many epochs; None where one is unknown."""

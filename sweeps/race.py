@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,8 @@ class Outcomes:
         return self._records[key]
 
 
-def is_score(value: object) -> bool:
+def is_score(value: object) -> TypeGuard[float]:
+    """Whether a history's score is a number."""
     return isinstance(value, int | float) and math.isfinite(value)
 
 

@@ -28,6 +28,7 @@ from atinuke_bench.sweeps.judging import Judging
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
 from atinuke_bench.sweeps.origins import KNOWN, POINT
 from atinuke_bench.sweeps.parts import Scored, floor_of
+from atinuke_bench.sweeps.race import is_score
 from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw, suggested
 from atinuke_bench.sweeps.storage import Storage
@@ -189,9 +190,11 @@ class Study:
             trial, frozen = self._trial(number), self._frozen(number)
             known, offset = frozen.intermediate_values, sum(part.task.max_epochs for part in self.config.parts[:place])
             for step, best in self.best_so_far(history):
-                value = value_at(self.config, frozen, place, Scored(best, floor_of(history)))
                 # Optuna takes no epochs of a study with two objectives.
-                if offset + step not in known and self.config.against is None and value is not None:
+                if offset + step in known or self.config.against is not None:
+                    continue
+                value = value_at(self.config, frozen, place, Scored(best, floor_of(history)))
+                if value is not None:
                     trial.report(value, offset + step)
             if history:
                 for name, fact in with_cost(frozen, place, history[-1].get("training_flops") or 0).items():
@@ -227,7 +230,7 @@ class Study:
         best: float | None = None
         for record in history:
             score = record["score"]
-            if score is not None and math.isfinite(score):
+            if is_score(score):
                 is_better = best is None or (score > best) == self.higher_is_better
                 best = score if is_better else best
             if best is not None:
