@@ -36,6 +36,7 @@ nitpick_ignore_regex = [
     ("py:class", r"Core|Place|Trained|Frame"),
 ]
 
+templates_path = ["_templates"]
 html_theme = "furo"
 html_title = f"atinuke-bench {release}"
 html_static_path = ["_static"]
