@@ -229,8 +229,7 @@ def play(
         trials = study.trials()
         left = study.finals(trials).survivors
         if left:
-            best = max(left, key=lambda one: one.mean(min(len(other.trials) for other in left)))
-            place = nearest_place(config.make_run(study.draw_of(best.trials[0]).overrides))
+            place = nearest_place(config.make_run(study.draw_of(left[0].trials[0]).overrides))
             known = max(one.values[0] for one in candidates(trials, higher_is_better=True))
             path.append((study.tally().training_flops, place, known))
 

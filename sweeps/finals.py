@@ -1,25 +1,30 @@
-"""The finals of a study: its best trials with further seeds, until all but one are shown worse or have all seeds.
+"""The finals of a study: the trials that may be the best get further seeds, until all but one are shown worse.
 
-The best of many trials is partly the luckiest. So once the search is over, the trials that are not shown worse than the
-best one are trained with another seed each, the worse ones are left out, and so on, up to `num_seeds` seeds. A run with
-another seed is a trial that *confirms* an earlier one: same values, `confirms` says whose. What is to be done next
-follows from the trials alone, so that any process, and any restart, goes on where the last one was.
+The best of many trials is partly the luckiest. So once the search is over the best trials get another seed. From then
+on the one with the highest mean leads; the trial that is the hardest to tell from it challenges it, and the one of the
+two that has fewer seeds gets another one, and so on, up to `num_seeds` seeds each. So seeds go where they decide: a
+trial that is clearly worse gets none, two that are close get many. A run with another seed is a trial that *confirms*
+an earlier one: same values, `confirms` says whose. What is to be done next follows from the trials alone, so that any
+process, and any restart, goes on where the last one was. Sampling the leader and its closest challenger is known from
+best-arm identification (LUCB, Kalyanakrishnan et al. 2012).
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from atinuke_bench.sweeps.limits import may_be_best
+from atinuke_bench.sweeps.race import Difference
 
-#: At most so many trials are confirmed, and no more than one in three; at least so many where they are there: before
-#: any seed but the first is known, a test over examples alone says too much.
-MOST, SHARE, FEWEST = 6, 3, 3
+#: So many of the best get a second seed: before any is known, a test over examples alone says too much.
+FIRST = 3
+#: Further runs: at most those of so many trials with all seeds, and at most one for so many trials of the search.
+MOST_FULL, TRIALS_PER_RUN = 3, 2
 #: Of a budget of seconds or operations, the part that is left to the finals.
 RESERVE = 0.25
 
@@ -47,28 +52,26 @@ class Candidate:
     def values(self) -> list[float]:
         return [trial.values[0] for trial in self.trials]
 
-    def mean(self, num_seeds: int | None = None) -> float:
-        return statistics.fmean(self.values[:num_seeds])
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
 
 
 @dataclass(frozen=True)
 class Finals:
     """How far the finals are."""
 
-    #: Those that no test has shown worse, the best first.
+    #: Those that no test has shown worse, the one that leads first.
     survivors: tuple[Candidate, ...] = ()
-    #: Seeds that each of these has.
-    num_seeds: int = 1
-    #: Trials to confirm now, with the number of the seed.
-    missing: tuple[tuple[int, int], ...] = ()
-    #: Whether trials of the round are running or queued.
+    #: The trial to confirm next, with the number of the seed.
+    next: tuple[int, int] | None = None
+    #: Whether runs of the finals are under way or queued.
     waits: bool = False
-    #: All that took part in the finals.
-    finalists: tuple[int, ...] = field(default=())
+    #: Those that were given further seeds, and those that might have been.
+    finalists: tuple[int, ...] = ()
 
 
-#: Whether a candidate is shown worse than another over their first so many seeds.
-Judge = Callable[[Candidate, Candidate, int], bool]
+#: How much better a candidate is than another, over all their seeds; None where it cannot be told.
+Judge = Callable[[Candidate, Candidate], Difference | None]
 
 
 def candidates(trials: Sequence[FrozenTrial], *, higher_is_better: bool) -> list[Candidate]:
@@ -89,7 +92,7 @@ def candidates(trials: Sequence[FrozenTrial], *, higher_is_better: bool) -> list
     return sorted(found, key=lambda one: (-sign * one.values[0], one.number))
 
 
-class Rounds:
+class Duels:
     """Works out how far the finals are from the trials alone."""
 
     def __init__(self, judge: Judge, num_seeds: int, *, higher_is_better: bool) -> None:
@@ -98,58 +101,78 @@ class Rounds:
         self.higher_is_better = higher_is_better
 
     def state(self, trials: Sequence[FrozenTrial]) -> Finals:
-        """The finals as they are: who is left, with how many seeds, and what the round lacks."""
-        left = self._distinct(candidates(trials, higher_is_better=self.higher_is_better))
-        if not left or self.num_seeds == 1:
-            return Finals(tuple(left))
-        left = self._first(left)
-        finalists = tuple(one.number for one in left)
-        for num_seeds in range(1, self.num_seeds):
-            if len(left) == 1:
-                return Finals(tuple(left), num_seeds, finalists=finalists)
-            ended, missing, waits = self._round(left, trials, num_seeds)
-            if missing or waits:
-                return Finals(tuple(left), num_seeds, tuple(missing), waits, finalists)
-            # One whose run with this seed came to nothing is out; all of them, and the last round stands.
-            if not ended:
-                return Finals(tuple(left), num_seeds, finalists=finalists)
-            left = self._not_worse(ended, num_seeds + 1)
-        return Finals(tuple(left), self.num_seeds, finalists=finalists)
+        """The finals as they are: who is left, who leads, and what is to be begun."""
+        found = _distinct(candidates(trials, higher_is_better=self.higher_is_better))
+        if len(found) < 2 or self.num_seeds == 1:
+            return Finals(tuple(found))
+        further = _further(trials)
+        waits = any(further.values())
+        first = found[:FIRST]
+        lacking = next((one for one in first if (one.number, 1) not in further), None)
+        if lacking is not None or any(further[one.number, 1] for one in first):
+            following = None if lacking is None else (lacking.number, 1)
+            return Finals(tuple(found), following, waits, tuple(one.number for one in first))
+        leader, challengers = self._ranked(found)
+        confirmed = [one for one in found if len(one.trials) > 1 and one is not leader and one not in challengers]
+        may_go_on = len(further) < self._most(trials)
+        following = self._next(leader, challengers, further) if may_go_on else None
+        finalists = tuple(one.number for one in (leader, *challengers, *confirmed))
+        return Finals((leader, *challengers), following, waits, finalists)
 
-    def _distinct(self, found: list[Candidate]) -> list[Candidate]:
-        """One of those that are the same: by their values, or by the score of every epoch, as of cores that all answer
-        alike whatever their settings."""
-        kept: dict[Any, Candidate] = {}
-        for one in found:
-            trial = one.trials[0]
-            epochs = tuple(sorted(trial.intermediate_values.items()))
-            kept.setdefault((trial.values[0], epochs) if epochs else repr(sorted(trial.params.items())), one)
-        return list(kept.values())
+    def _most(self, trials: Sequence[FrozenTrial]) -> int:
+        """How many runs the finals may have."""
+        searched = sum(confirms(trial) is None for trial in trials)
+        return max(FIRST, min(MOST_FULL * self.num_seeds, searched // TRIALS_PER_RUN))
 
-    def _first(self, found: list[Candidate]) -> list[Candidate]:
-        best = found[0]
-        most = max(FEWEST, min(MOST, len(found) // SHARE))
-        near = [one for one in found[1:most] if not self.judge(one, best, 1)]
-        rest = [one for one in found[1:FEWEST] if one not in near]
-        chosen = [one for one in found if one in near or one in rest]
-        return [best, *chosen]
-
-    def _round(
-        self, left: list[Candidate], trials: Sequence[FrozenTrial], offset: int
-    ) -> tuple[list[Candidate], list[tuple[int, int]], bool]:
-        """Those that have a score with the seed, what is to be begun, and whether something is under way."""
-        states: dict[int, set[str]] = {}
-        for trial in trials:
-            number = confirms(trial)
-            # A run whose process died says nothing; it is queued anew.
-            is_dead = trial.state.name == "FAIL" and not trial.user_attrs.get("counts", True)
-            if number is not None and seed_offset(trial) == offset and not is_dead:
-                states.setdefault(number, set()).add(trial.state.name)
-        missing = [(one.number, offset) for one in left if one.number not in states]
-        waits = any(states.get(one.number, set()) & {"RUNNING", "WAITING"} for one in left)
-        return [one for one in left if len(one.trials) > offset], missing, waits
-
-    def _not_worse(self, left: list[Candidate], num_seeds: int) -> list[Candidate]:
+    def _ranked(self, found: list[Candidate]) -> tuple[Candidate, list[Candidate]]:
+        """The best of those that have several seeds, and those that are not shown worse than it, the closest first."""
         sign = 1 if self.higher_is_better else -1
-        ranked = sorted(left, key=lambda one: (-sign * one.mean(num_seeds), one.number))
-        return [ranked[0], *(one for one in ranked[1:] if not self.judge(one, ranked[0], num_seeds))]
+        several = [one for one in found if len(one.trials) > 1] or found[:1]
+        leader = min(several, key=lambda one: (-sign * one.mean(), one.number))
+        apart: dict[int, float] = {}
+        for one in found:
+            gap = None if one is leader else self.judge(one, leader)
+            if one is not leader and (gap is None or not gap.is_worse):
+                apart[one.number] = 0.0 if gap is None else -gap.in_errors
+        order = {one.number: place for place, one in enumerate(found)}
+        left = [one for one in found if one.number in apart]
+        return leader, sorted(left, key=lambda one: (apart[one.number], order[one.number]))
+
+    def _next(
+        self, leader: Candidate, challengers: list[Candidate], further: dict[tuple[int, int], bool]
+    ) -> tuple[int, int] | None:
+        """Which of a pair, the closest one first, gets a seed; None where no pair can have one now."""
+        for challenger in challengers:
+            pair = sorted((challenger, leader), key=lambda one: len(one.trials))
+            # One whose run with its next seed came to nothing, or is under way, gets no other one.
+            free = [
+                one for one in pair if len(one.trials) < self.num_seeds and (one.number, len(one.trials)) not in further
+            ]
+            if free:
+                return free[0].number, len(free[0].trials)
+        return None
+
+
+def _further(trials: Sequence[FrozenTrial]) -> dict[tuple[int, int], bool]:
+    """Whether it is under way, of all that was begun to confirm trials, by their numbers and the seeds'."""
+    found: dict[tuple[int, int], bool] = {}
+    for trial in trials:
+        number = confirms(trial)
+        # A run whose process died says nothing; it is queued anew.
+        is_dead = trial.state.name == "FAIL" and not trial.user_attrs.get("counts", True)
+        if number is not None and not is_dead:
+            key = number, seed_offset(trial)
+            under_way = trial.state.name in ("RUNNING", "WAITING")
+            found[key] = under_way or found.get(key, False)
+    return found
+
+
+def _distinct(found: list[Candidate]) -> list[Candidate]:
+    """One of those that are the same: by their values, or by the score of every epoch, as of cores that all answer
+    alike whatever their settings."""
+    kept: dict[Any, Candidate] = {}
+    for one in found:
+        trial = one.trials[0]
+        epochs = tuple(sorted(trial.intermediate_values.items()))
+        kept.setdefault((trial.values[0], epochs) if epochs else repr(sorted(trial.params.items())), one)
+    return list(kept.values())

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.sweeps.choice import Compared
 from atinuke_bench.sweeps.definition import StudyConfig
-from atinuke_bench.sweeps.finals import Candidate, Finals, Rounds, candidates
+from atinuke_bench.sweeps.finals import Candidate, Duels, Finals, candidates
 from atinuke_bench.sweeps.parts import together
 from atinuke_bench.sweeps.race import GRACE, Difference, Outcome, Outcomes, difference, examples_error, luck_of
 from atinuke_bench.sweeps.trial_parts import folders_of
@@ -30,12 +30,13 @@ class Judging:
         """How far the finals are."""
         luck = self._luck_of(trials)
 
-        def is_worse(ours: Candidate, theirs: Candidate, num_seeds: int) -> bool:
-            found = self.compare(ours, theirs, num_seeds, luck)
-            return found is not None and found.is_worse
+        def judge(ours: Candidate, theirs: Candidate) -> Difference | None:
+            sides = [self._of_seeds(one) for one in (ours, theirs)]
+            known = [side for side in sides if side is not None]
+            return self._difference(known[0], known[1], luck) if len(known) == len(sides) else None
 
         better = self.config.higher_is_better
-        return Rounds(is_worse, self.config.num_seeds, higher_is_better=better).state(trials)
+        return Duels(judge, self.config.num_seeds, higher_is_better=better).state(trials)
 
     def is_shown_worse(self, trial: FrozenTrial, trials: Sequence[FrozenTrial], place: int, num_epochs: int) -> bool:
         """Whether a running trial, so many epochs into a part, is shown worse than the best one was there."""
@@ -49,12 +50,6 @@ class Judging:
             return False
         found = self._difference([ours], [theirs], self._luck_of(trials))
         return found is not None and found.is_worse
-
-    def compare(self, ours: Candidate, theirs: Candidate, num_seeds: int, luck: float) -> Difference | None:
-        """How much better a candidate is than another over their first so many seeds; None where it cannot be told."""
-        sides = [self._of_seeds(one, num_seeds) for one in (ours, theirs)]
-        known = [side for side in sides if side is not None and len(side) == num_seeds]
-        return self._difference(known[0], known[1], luck) if len(known) == len(sides) else None
 
     def compared(self, found: Sequence[Candidate]) -> Compared | None:
         """The values of some candidates over all their seeds, with the errors in these; None where one is unknown.
@@ -73,10 +68,10 @@ class Judging:
         luck = np.diag([pooled / len(one.trials) for one in found])
         return Compared(np.array([sign * one.mean() for one in found]), errors + luck)
 
-    def _of_seeds(self, one: Candidate, num_seeds: int | None = None) -> list[list[Outcome]] | None:
+    def _of_seeds(self, one: Candidate) -> list[list[Outcome]] | None:
         """What a candidate's whole trials came to, seed by seed; None where one is unknown."""
         last = len(self.config.parts) - 1
-        found = [self._so_far(trial, last, None) for trial in one.trials[:num_seeds]]
+        found = [self._so_far(trial, last, None) for trial in one.trials]
         known = [outcomes for outcomes in found if outcomes is not None]
         return known if len(known) == len(found) else None
 

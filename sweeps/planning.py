@@ -17,7 +17,7 @@ from atinuke_bench.sweeps.spaces import Space, read_space
 
 DEFAULT_TRIALS = 40
 #: What gives up trials, and how many seeds the best ones get, where a user does not say (`benchmarks/sweep_budget.py`).
-DEFAULT_PRUNER, DEFAULT_SEEDS = "race", 3
+DEFAULT_PRUNER, DEFAULT_SEEDS = "race", 5
 
 
 def plan_studies(

@@ -54,6 +54,11 @@ class Difference:
         """Whether it is shown to be worse."""
         return self.mean < -NormalDist().inv_cdf(1 - LEVEL) * self.error
 
+    @property
+    def in_errors(self) -> float:
+        """The difference in standard errors; without any error, nothing or infinitely many."""
+        return self.mean / self.error if self.error else math.copysign(math.inf, self.mean) if self.mean else 0.0
+
 
 class Outcomes:
     """Reads what runs came to from their folders, each file once."""
@@ -103,26 +108,22 @@ def difference(
 ) -> Difference | None:
     """How much better one trial is than another; each is given by the outcomes of its parts, seed by seed.
 
-    Both have the same seeds and the same parts. `luck` is the variance of a trial's value over seeds. None where there
-    is too little to compare: other units, or fewer than 8 of them.
+    Both have the same parts. `luck` is the variance of a trial's value over seeds. None where there is too little to
+    compare: other units, or fewer than 8 of them.
     """
     parts = [outcome.part for outcome in ours[0]]
     scored = [outcome.scored for outcome in theirs[0]]
     own_weights = weights(parts, scored, aggregate)
     if own_weights is None:
         return None
-    mean, variance = 0.0, 2 * luck / len(ours)
+    mean, variance = 0.0, luck / len(ours) + luck / len(theirs)
     for place, weight in enumerate(own_weights):
-        names = list(theirs[0][place].units)
-        # Summed over seeds first: an example that is hard for a configuration may be so with every seed.
-        gaps = np.zeros(len(names))
-        for our, their in zip(ours, theirs, strict=True):
-            if our[place].units.keys() != their[place].units.keys() or len(names) < FEWEST_UNITS:
-                return None
-            gaps += [our[place].units[name] - their[place].units[name] for name in names]
-        gaps *= len(names) / len(ours)
+        values = _unit_values([ours, theirs], place)
+        if values is None:
+            return None
+        gaps = values[0] - values[1]
         mean += weight * float(gaps.mean())
-        variance += weight**2 * float(gaps.var(ddof=1)) / len(names)
+        variance += weight**2 * float(gaps.var(ddof=1)) / len(gaps)
     return Difference(mean if higher_is_better else -mean, math.sqrt(variance))
 
 
@@ -137,14 +138,26 @@ def examples_error(found: Sequence[Sequence[Sequence[Outcome]]], aggregate: Aggr
         return None
     errors = np.zeros((len(found), len(found)))
     for place, weight in enumerate(own_weights):
-        names = list(first[place].units)
-        outcomes = [[seed[place] for seed in seeds] for seeds in found]
-        same = all(one.units.keys() == first[place].units.keys() for seeds in outcomes for one in seeds)
-        if not same or len(names) < FEWEST_UNITS:
+        values = _unit_values(found, place)
+        if values is None:
             return None
-        rows = np.array([np.mean([[one.units[name] for name in names] for one in seeds], axis=0) for seeds in outcomes])
-        errors += weight**2 * np.cov(rows * len(names), ddof=1).reshape(errors.shape) / len(names)
+        errors += weight**2 * np.cov(values, ddof=1).reshape(errors.shape) / values.shape[1]
     return errors
+
+
+def _unit_values(found: Sequence[Sequence[Sequence[Outcome]]], place: int) -> Floats | None:
+    """What the score of a part would be if every unit were as that one [K, units], of K trials.
+
+    None where their units differ or are under 8.
+    """
+    names = list(found[0][0][place].units)
+    outcomes = [[seed[place].units for seed in seeds] for seeds in found]
+    if len(names) < FEWEST_UNITS or any(one.keys() != set(names) for seeds in outcomes for one in seeds):
+        return None
+    # The mean over seeds: an example that is hard for a configuration may be so with every seed.
+    return np.array([np.mean([[one[name] for name in names] for one in seeds], axis=0) for seeds in outcomes]) * len(
+        names
+    )
 
 
 def luck_of(values: Sequence[Sequence[float]]) -> float:

@@ -150,7 +150,7 @@ class Study:
         # They begin once the search has ended: a trial that still runs may be the best one.
         if now.searching or not now.affords(self.config.budget):
             return None
-        return next(iter(self.finals(trials).missing), None)
+        return self.finals(trials).next
 
     def _enqueue_final(self, trials: list[FrozenTrial], now: Tally) -> bool:
         """Queue the next run of the finals, unless one is queued; False when none is to be begun now."""

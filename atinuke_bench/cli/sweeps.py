@@ -80,7 +80,7 @@ PrunerOption = Annotated[
 ]
 SearchSeedsOption = Annotated[
     int | None,
-    typer.Option("--seeds", min=1, help="Seeds of the best trials in the end; 1 leaves out the finals. [default: 3]"),
+    typer.Option("--seeds", min=1, help="Most seeds of the best trials in the end; 1 leaves out the finals. [default: 5]"),
 ]
 AggregateOption = Annotated[
     str,

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.files import write_json
 from atinuke_bench.sweeps.choice import chances
 from atinuke_bench.sweeps.domains import domain_record
-from atinuke_bench.sweeps.finals import MOST, candidates, confirms, seed_offset
+from atinuke_bench.sweeps.finals import candidates, confirms, seed_offset
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
 from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
@@ -28,6 +28,8 @@ from .learned import learn
 SCHEMA = 1
 FILE = "insight.json"
 _NUM_CONTOUR_PARAMETERS = 3
+#: Of those that may be the best, so many are held against each other.
+_MOST_COMPARED = 12
 
 #: Samplers whose trials do not depend on scores; those of a grid are its points in random order.
 _INDEPENDENT = ("random", "grid")
@@ -155,17 +157,15 @@ def choice_of(study: Study, trials: list[FrozenTrial]) -> Record | None:
     finals = study.finals(trials)
     if not finals.survivors:
         return None
-    sign = 1 if study.higher_is_better else -1
-    left = sorted(finals.survivors, key=lambda one: (-sign * one.mean(finals.num_seeds), one.number))
-    everyone = candidates(trials, higher_is_better=study.higher_is_better)
-    others = [one for one in everyone if one.number in finals.finalists and one not in left]
-    compared = [*left, *others][:MOST]
+    chosen, left = finals.survivors[0], {one.number for one in finals.survivors}
+    everyone = {one.number: one for one in candidates(trials, higher_is_better=study.higher_is_better)}
+    compared = [everyone[number] for number in finals.finalists][:_MOST_COMPARED] or [chosen]
     found = study.judging.compared(compared) if finals.finalists else None
     known = None if found is None else chances(found, study.config.seed)
     return {
-        "number": left[0].number,
-        "mean": left[0].mean(finals.num_seeds),
-        "num_seeds": finals.num_seeds,
+        "number": chosen.number,
+        "mean": chosen.mean(),
+        "num_seeds": len(chosen.trials),
         "is_over": study.is_over(),
         "chance": None if known is None else float(known.best[0]),
         "shortfall": None if known is None else float(known.shortfall[0]),
@@ -173,7 +173,7 @@ def choice_of(study: Study, trials: list[FrozenTrial]) -> Record | None:
             {
                 "number": one.number,
                 "scores": one.values,
-                "is_left": one in left,
+                "is_left": one.number in left,
                 "chance": None if known is None else float(known.best[place]),
             }
             for place, one in enumerate(compared)

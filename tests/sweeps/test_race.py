@@ -1,5 +1,6 @@
 """Racing: who is given up, the finals with further seeds, and trials of several tasks."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,10 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.selection_record import SelectionRecord, write_selection
-from atinuke_bench.sweeps.finals import FEWEST, MOST, Candidate, Rounds, confirms, seed_offset
+from atinuke_bench.sweeps.finals import FIRST, Duels, confirms, seed_offset
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.race import Difference, difference
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.workers import Worker
 
@@ -32,47 +34,89 @@ def finished(number, value, params, **attributes):
     )
 
 
-def carried_out(values, is_worse, num_seeds=3):
-    """The finals of trials with these scores a seed: whom each seed was given to, and how they end."""
+def carried_out(values, num_seeds=3, error=1.0, failing=()):
+    """The finals of trials with these scores a seed: whom each seed was given to, and how they end.
+
+    Two means differ by an error of the luck alone.
+    """
+
+    def judge(ours, theirs):
+        return Difference(ours.mean() - theirs.mean(), error * math.sqrt(1 / len(ours.trials) + 1 / len(theirs.trials)))
+
     trials = [finished(number, own[0], {"place": number}) for number, own in enumerate(values)]
-    rounds = Rounds(is_worse, num_seeds, higher_is_better=True)
+    duels = Duels(judge, num_seeds, higher_is_better=True)
     taken = []
-    while (state := rounds.state(trials)).missing:
-        number, offset = state.missing[0]
+    while (state := duels.state(trials)).next:
+        number, offset = state.next
         taken.append((number, offset))
         trials.append(finished(len(trials), values[number][offset], {}, confirms=number, seed_offset=offset))
+        if (number, offset) in failing:
+            trials[-1].state.name = "FAIL"
     return taken, state
 
 
-def test_finals_go_on_with_those_that_are_not_shown_worse():
-    values = [[70, 60, 60], [69, 72, 72], [68, 71, 70], [67, 60, 60], *[[50, 99, 99]] * 8]
-    taken, state = carried_out(values, lambda ours, theirs, num: theirs.mean(num) - ours.mean(num) > 4)
-    assert taken[:4] == [(0, 1), (1, 1), (2, 1), (3, 1)]  # the others were shown worse by their first seed
-    assert {number for number, offset in taken if offset == 2} == {1, 2}
-    assert [one.number for one in state.survivors] == [1, 2]
-    assert state.num_seeds == 3
-
-
-def test_before_any_second_seed_some_are_kept_whatever_the_test_says():
-    values = [[70, 60, 60], [60, 72, 72], [50, 50, 50], [40, 99, 99]]
-    taken, state = carried_out(values, lambda ours, theirs, num: theirs.mean(num) - ours.mean(num) > 4)
-    assert {number for number, offset in taken if offset == 1} == set(range(FEWEST))
+def test_before_any_second_seed_is_known_the_first_trials_get_one_whatever_the_test_says():
+    taken, state = carried_out([[70, 60, 60], [60, 72, 72], [50, 50, 50], [40, 99, 99], *[[10.0] * 3] * 4])
+    assert taken[:FIRST] == [(0, 1), (1, 1), (2, 1)]
+    assert (3, 1) not in taken
     assert state.survivors[0].number == 1
 
 
-def test_finals_are_of_few():
-    taken, _ = carried_out([[70.0] * 3] * 20, lambda *_: False)
-    assert len({number for number, _ in taken}) == MOST
+def test_the_closest_challenger_and_the_leader_get_the_seeds():
+    close = [[70.0, 70.0, 70.0, 70.0, 70.0], [69.9, 69.9, 69.9, 69.9, 69.9], [60.0] * 5, [30.0] * 5]
+    taken, state = carried_out([*close, *[[20.0] * 5] * 20], num_seeds=5)
+    assert [number for number, _ in taken[FIRST:]] == [1, 0, 1, 0, 1, 0]
+    assert [one.number for one in state.survivors] == [0, 1]
+    assert set(state.finalists) == {0, 1, 2}
+
+
+def test_one_whose_second_seed_is_worse_makes_room_for_one_that_had_none():
+    values = [[70.0, 50.0], [69.0, 60.0], [68.0, 66.0], [67.0, 69.0], *[[20.0] * 2] * 20]
+    taken, state = carried_out(values, num_seeds=2)
+    assert (3, 1) in taken
+    assert state.survivors[0].number == 3
+
+
+def test_finals_end_with_the_runs_they_may_have():
+    same = [[70.0 + number / 100] * 9 for number in range(24)]
+    for num_seeds, searched, most in ((5, 24, 12), (9, 24, 12), (3, 24, 9), (5, 8, 4), (5, 4, 3)):
+        taken, _ = carried_out(same[:searched], num_seeds=num_seeds)
+        assert len(taken) == most
 
 
 def test_one_that_is_alone_needs_no_further_seed():
-    taken, state = carried_out([[70, 70, 70]], lambda *_: False)
-    assert (taken, state.num_seeds, [one.number for one in state.survivors]) == ([], 1, [0])
+    taken, state = carried_out([[70, 70, 70]])
+    assert (taken, [one.number for one in state.survivors]) == ([], [0])
 
 
-def test_a_mean_is_of_the_first_seeds():
-    one = Candidate(0, tuple(finished(0, value, {}) for value in (1.0, 2.0, 6.0)))
-    assert (one.mean(2), one.mean()) == (1.5, 3.0)
+def test_a_run_that_comes_to_nothing_leaves_the_seed_to_the_other_one():
+    taken, state = carried_out([[70.0] * 3, [69.0] * 3, *[[20.0] * 3] * 20], failing={(1, 1)})
+    assert [seed for number, seed in taken if number == 1] == [1]
+    assert (0, 2) in taken
+    assert state.next is None
+
+
+def test_nobody_gets_two_seeds_at_a_time():
+    trials = [finished(number, 70.0 - number / 100, {"place": number}) for number in range(24)]
+    duels = Duels(lambda ours, theirs: Difference(0.0, 1.0), 5, higher_is_better=True)
+    for number in range(FIRST):
+        trials.append(finished(len(trials), 70.0, {}, confirms=number, seed_offset=1))
+    begun = []
+    while (state := duels.state(trials)).next:
+        begun.append(state.next[0])
+        trials.append(finished(len(trials), None, {}, confirms=begun[-1], seed_offset=state.next[1]))
+        trials[-1].state.name = "RUNNING"
+    assert state.waits
+    assert len(begun) == len(set(begun)) > 4
+
+
+def test_a_difference_of_two_numbers_of_seeds_has_the_luck_of_both():
+    part = SimpleNamespace(task=SimpleNamespace(metric="accuracy"), share=None)
+    one = [SimpleNamespace(part=part, scored=None, units={str(unit): 0.1 * (unit % 2) for unit in range(10)})]
+    two = [SimpleNamespace(part=part, scored=None, units={str(unit): 0.1 * (unit % 2) + 0.1 for unit in range(10)})]
+    found = difference([two, two, one], [one], "mean", luck=6.0)
+    assert found.mean == pytest.approx(2 / 3)
+    assert found.error == pytest.approx(math.sqrt(6 / 3 + 6 / 1))
 
 
 def racing(play, better=lambda run: run.core.num_layers, seeds=lambda run: 0.0, units=UNITS):
@@ -134,7 +178,7 @@ def test_the_best_trials_get_further_seeds_once_the_search_is_over(study, sweep,
     sweep(tiny, executor)
     trials = tiny.trials()
     further = [trial for trial in trials if confirms(trial) is not None]
-    assert {seed_offset(trial) for trial in further} == {1, 2}
+    assert [seed_offset(trial) for trial in further] == [1] * FIRST
     assert all(trial.params == trials[confirms(trial)].params for trial in further)
     assert tiny.tally().counted == 4
     assert min(trial.number for trial in further) >= 4
@@ -142,7 +186,7 @@ def test_the_best_trials_get_further_seeds_once_the_search_is_over(study, sweep,
     chosen = trials[record["best"]]
     plain = max(trials[:4], key=lambda trial: trial.values[0])
     assert (plain.params["core.num_layers"], chosen.params["core.num_layers"]) == (3, 4)
-    assert record["choice"]["num_seeds"] == 3
+    assert record["choice"]["num_seeds"] == 2
     assert record["choice"]["chance"] > 0.5
     assert {one["number"] for one in record["choice"]["finalists"]} >= {confirms(trial) for trial in further}
     seeds = {trial["number"]: trial["seed"] for trial in record["trials"]}
