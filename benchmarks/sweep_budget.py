@@ -51,7 +51,7 @@ NUM_TRIALS = 24
 #: Of an arm that gives up nearly all of its trials early.
 MOST_TRIALS = 60
 #: Of a table's seeds, those that a study may see; the others judge.
-SEARCH_SEEDS = 3
+SEARCH_SEEDS = 5
 ARMS: dict[str, dict[str, Any]] = {
     "random": {"sampler": "random", "pruner": "none"},
     "tpe": {"sampler": "tpe", "pruner": "none"},
@@ -103,9 +103,10 @@ class Table:
             for epoch, (score, flops) in enumerate(zip(entry["scores"], entry["flops"], strict=True))
         ]
 
-    def quality(self, place: int, seeds: list[int]) -> float:
-        """The mean of the scores that trainings with these seeds ended with."""
-        return float(np.mean([self.entries[place, seed]["scores"].max() for seed in seeds]))
+    def quality(self, place: int, seen: list[int]) -> float:
+        """The mean of the scores that trainings with all seeds but these ended with."""
+        own = [entry for (other, seed), entry in self.entries.items() if other == place and seed not in seen]
+        return float(np.mean([entry["scores"].max() for entry in own]))
 
 
 def read_tables(folder: Path, root: Path) -> list[Table]:
@@ -291,10 +292,9 @@ class Judged:
 def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judged]:
     table, data, number, arms = job
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    order = np.random.default_rng([number, 7]).permutation(table.seeds()).tolist()
-    search, fresh = order[:SEARCH_SEEDS], order[SEARCH_SEEDS:] or order[-1:]
+    search = np.random.default_rng([number, 7]).permutation(table.seeds())[:SEARCH_SEEDS].tolist()
     random = play(table, data, number, search, ARMS["random"], {"trials": NUM_TRIALS})
-    wanted = table.quality(random.chosen, fresh)
+    wanted = table.quality(random.chosen, search)
     found = []
     for name, arm in arms.items():
         same = name == "random"
@@ -304,8 +304,8 @@ def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judge
             else play(table, data, number, search, arm, {"training_flops": random.spent, "trials": MOST_TRIALS})
         )
         seen = (spent for spent, _, known in played.path if known >= random.path[-1][2])
-        reached = (spent for spent, place, _ in played.path if table.quality(place, fresh) >= wanted)
-        best = max(table.quality(place, fresh) for place in played.trained)
+        reached = (spent for spent, place, _ in played.path if table.quality(place, search) >= wanted)
+        best = max(table.quality(place, search) for place in played.trained)
         found.append(
             Judged(
                 table.name,
@@ -313,9 +313,9 @@ def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judge
                 next(seen, math.inf) / random.spent,
                 next(reached, math.inf) / random.spent,
                 played.spent / random.spent,
-                table.quality(played.chosen, fresh) - wanted,
-                best - table.quality(played.chosen, fresh),
-                best - table.quality(played.best_of_selection, fresh),
+                table.quality(played.chosen, search) - wanted,
+                best - table.quality(played.chosen, search),
+                best - table.quality(played.best_of_selection, search),
             )
         )
     return found

@@ -5,7 +5,8 @@
 A table is of one task and one core: every combination of four settings, trained whole with every seed. Of each
 training it keeps what a search sees of it, epoch by epoch (the selection score, and what each held-out example added to
 it), and what it cost. Three tasks are of generated data, the fourth is the first lines of SNLI. What is there is not
-trained again; seeds are filled one after the other, for all tables.
+trained again; seeds are filled one after the other, for all tables. The best combinations of each table get some more
+seeds in the end: choices are among these, and judging a choice takes many.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 import multiprocessing
 import os
 import shutil
+import statistics
 import sys
 import time
 import warnings
@@ -153,7 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("ATINUKE_DATA"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=9)
+    parser.add_argument("--best", type=int, default=12, help="combinations of each table that get --more seeds")
+    parser.add_argument("--more", type=int, default=6)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     if options.data is None:
@@ -161,10 +165,29 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     cut_snli(options.data, options.out / "data")
     places = range(len(combinations()))
-    entries = [
-        Entry(task, core, place, seed)
-        for seed, task, core, place in product(range(options.seeds), TASKS, CORES, places)
-    ]
+    tables = list(product(TASKS, CORES))
+    carry_out(
+        [Entry(*table, place, seed) for seed in range(options.seeds) for table in tables for place in places], options
+    )
+    more = range(options.seeds, options.seeds + options.more)
+    carry_out(
+        [Entry(*table, place, seed) for table in tables for place in best_places(table, options) for seed in more],
+        options,
+    )
+
+
+def best_places(table: tuple[str, str], options: argparse.Namespace) -> list[int]:
+    """The combinations of a table with the best means over its seeds."""
+
+    def mean(place: int) -> float:
+        entries = [Entry(*table, place, seed).file(options.out) for seed in range(options.seeds)]
+        return statistics.fmean(float(np.load(file)["scores"].max()) for file in entries)
+
+    return sorted(range(len(combinations())), key=mean, reverse=True)[: options.best]
+
+
+def carry_out(entries: list[Entry], options: argparse.Namespace) -> None:
+    """Carry out those of some trainings that are not there, and say how far it is."""
     missing = [entry for entry in entries if not entry.file(options.out).exists()]
     print(f"{len(entries)} trainings, {len(missing)} of them to do", flush=True)
     started = time.monotonic()
