@@ -25,6 +25,7 @@ from atinuke_bench.sweeps.domains import Domain
 from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
 from atinuke_bench.sweeps.judging import Judging
+from atinuke_bench.sweeps.kept_definition import BUDGET
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
 from atinuke_bench.sweeps.origins import KNOWN, POINT
 from atinuke_bench.sweeps.parts import Scored, floor_of
@@ -35,9 +36,7 @@ from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
 from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
 
-#: Where the database keeps what a study is.
-DEFINITION, BUDGET = "definition", "budget"
-#: What it says of a study that is being copied to it, until all of it is there.
+#: What a database says of a study that is being copied to it, until all of it is there.
 COPYING = "copying"
 #: What a trial keeps of its run's cost, under the names in the run's result.
 COST_FACTS = ("parameters", "training_flops", "forward_flops_per_token")
