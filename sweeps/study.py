@@ -13,7 +13,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -21,7 +20,7 @@ from atinuke_bench.errors import ConfigError, FailureClass, one_line
 from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
-from atinuke_bench.sweeps.domains import Domain
+from atinuke_bench.sweeps.domains import suggest
 from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
 from atinuke_bench.sweeps.judging import Judging
@@ -105,32 +104,50 @@ class Study:
         return now.allows_another(self.config.budget, RESERVE if self.config.num_seeds > 1 else 0.0)
 
     def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | Infeasible | None:
-        """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
+        """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other.
+
+        What takes long, reading data and building cores to know their cost, is done while others may draw.
+        """
         self.limits.get_ready()
         with self.storage.exclusive():
-            trials = self.trials()
-            if not self._prepare_next(trials):
-                return None
-            trials = self.trials()
-            number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
-            self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
-            trial = self._study.ask()
-            trial.set_user_attr("owner", dict(owner))
-            self._live[trial.number] = trial
-            try:
-                draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
-                offset = seed_offset(self._frozen(trial.number))
-                runs = self.config.make_runs(draw.overrides, self.config.seed + offset)
-                cost = self.limits.before(runs)
-            except ConfigError as error:
-                self.fail(trial.number, FailureClass.CONFIG, one_line(error))
-                return Refused(trial.number, one_line(error))
-            if self.limits.over(cost):
-                over = self.limits.tell(trial, cost)
-                # Pruned, since what failed teaches no sampler anything.
-                self._tell(trial.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
-                return Infeasible(trial.number, over_text(over))
-            return Assigned(trial.number, draw, runs, offset)
+            drawn = self._draw(owner)
+        return self._within_limits(drawn) if isinstance(drawn, Assigned) else drawn
+
+    def _draw(self, owner: Mapping[str, str]) -> Assigned | Refused | None:
+        trials = self.trials()
+        if not self._prepare_next(trials):
+            return None
+        trials = self.trials()
+        number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+        self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
+        trial = self._study.ask()
+        trial.set_user_attr("owner", dict(owner))
+        self._live[trial.number] = trial
+        try:
+            draw = self._draws[trial.number] = self.config.space.draw(partial(suggest, trial))
+            offset = seed_offset(self._frozen(trial.number))
+            runs = self.config.make_runs(draw.overrides, self.config.seed + offset)
+        except ConfigError as error:
+            return self._refuse(trial.number, error)
+        return Assigned(trial.number, draw, runs, offset)
+
+    def _refuse(self, number: int, error: ConfigError) -> Refused:
+        self.fail(number, FailureClass.CONFIG, one_line(error))
+        return Refused(number, one_line(error))
+
+    def _within_limits(self, drawn: Assigned) -> Assigned | Refused | Infeasible:
+        """A drawn trial, unless it would cost more than it may."""
+        try:
+            cost = self.limits.before(drawn.runs)
+        except ConfigError as error:
+            return self._refuse(drawn.number, error)
+        if not self.limits.over(cost):
+            return drawn
+        with self.storage.exclusive():
+            over = self.limits.tell(self._trial(drawn.number), cost)
+            # Pruned, since what failed teaches no sampler anything.
+            self._tell(drawn.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
+        return Infeasible(drawn.number, over_text(over))
 
     def _prepare_next(self, trials: list[FrozenTrial]) -> bool:
         """Whether there is a trial to take, which is queued where its values are known beforehand."""
@@ -198,15 +215,17 @@ class Study:
             if history:
                 for name, fact in with_cost(frozen, place, history[-1].get("training_flops") or 0).items():
                     trial.set_user_attr(name, fact)
-            return decide and self._should_stop(trial, place, len(history))
+        return decide and self._should_stop(trial, place, len(history))
 
     def _should_stop(self, trial: Trial, place: int, num_epochs: int) -> bool:
         trials = self.trials()
         if confirms(trials[trial.number]) is not None:
             return False
         if self.config.pruner == "race":
+            # It reads the folders of runs, for which nobody has to wait: nothing is changed.
             return self.judging.is_shown_worse(trials[trial.number], trials, place, num_epochs)
-        return trial.should_prune()
+        with self.storage.exclusive():
+            return trial.should_prune()
 
     def end_part(self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]]) -> str | None:
         """Note what a part of a trial came to; the reason where the trial cannot be valued: of another metric, or
@@ -373,11 +392,3 @@ class Study:
         if unused:
             self._study.enqueue_trial(self.grid[unused[0]], user_attrs={"grid": unused[0]})
         return bool(unused)
-
-
-def _suggest(trial: Trial, path: str, domain: Domain) -> Any:
-    if isinstance(domain, CategoricalDistribution):
-        return trial.suggest_categorical(path, domain.choices)
-    if isinstance(domain, IntDistribution):
-        return trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
-    return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
