@@ -119,7 +119,7 @@ class Study:
             return None
         trials = self.trials()
         number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
-        self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
+        self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number, self.config.warm_start)
         trial = self._study.ask()
         trial.set_user_attr("owner", dict(owner))
         self._live[trial.number] = trial
