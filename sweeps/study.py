@@ -8,7 +8,7 @@ attributes hold what Optuna does not know: who carries it out, its run's folder,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.errors import ConfigError, FailureClass, one_line
-from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
+from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused, Undefined
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
 from atinuke_bench.sweeps.domains import suggest
@@ -28,12 +28,11 @@ from atinuke_bench.sweeps.kept_definition import BUDGET
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
 from atinuke_bench.sweeps.origins import KNOWN, POINT
 from atinuke_bench.sweeps.parts import Scored, floor_of
-from atinuke_bench.sweeps.race import is_score
 from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw, suggested
 from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
-from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
+from atinuke_bench.sweeps.trial_parts import best_so_far, value_at, with_cost, with_score
 
 #: What a database says of a study that is being copied to it, until all of it is there.
 COPYING = "copying"
@@ -205,7 +204,7 @@ class Study:
         with self.storage.exclusive():
             trial, frozen = self._trial(number), self._frozen(number)
             known, offset = frozen.intermediate_values, sum(part.task.max_epochs for part in self.config.parts[:place])
-            for step, best in self.best_so_far(history):
+            for step, best in best_so_far(history, higher_is_better=self.higher_is_better):
                 # Optuna takes no epochs of a study with two objectives.
                 if offset + step in known or self.config.against is not None:
                     continue
@@ -227,35 +226,31 @@ class Study:
         with self.storage.exclusive():
             return trial.should_prune()
 
-    def end_part(self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]]) -> str | None:
-        """Note what a part of a trial came to; the reason where the trial cannot be valued: of another metric, or
-        without a finite score."""
+    def end_part(
+        self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]], **facts: Any
+    ) -> float | Undefined:
+        """Note what a part of a trial came to: the trial's value there, with the parts of the same share before it.
+
+        A trial whose result is of another metric or has no finite score is told as failed.
+        """
         part = self.config.parts[place]
         if result["metric"] != part.task.metric:
-            return f"it is judged by {result['metric']}, and the study ranks by {part.task.metric}"
+            reason = f"it is judged by {result['metric']}, and the study ranks by {part.task.metric}"
+            return self._fail_undefined(number, reason, facts)
         score = result["selection"].get("score")
         if score is None or not math.isfinite(score):
-            return f"the score is {'missing' if score is None else score}, and a trial needs a finite one"
+            return self._fail_undefined(number, _not_finite("score", score), facts)
         own = Scored(score, floor_of(history))
         if len(self.config.parts) > 1:
             self.note(number, parts=with_score(self._frozen(number), place, own))
-        if value_at(self.config, self._frozen(number), place, own) is None:
-            return f"no score of {part.label} is above its floor, so that none can be normalised; take --aggregate mean"
-        return None
+        value = value_at(self.config, self._frozen(number), place, own)
+        if value is None:
+            reason = f"no score of {part.label} is above its floor, so that none can be normalised"
+            return self._fail_undefined(number, f"{reason}; take --aggregate mean", facts)
+        return value
 
-    def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:
-        """Step (epochs done) and best finite score up to it."""
-        best: float | None = None
-        for record in history:
-            score = record["score"]
-            if is_score(score):
-                is_better = best is None or (score > best) == self.higher_is_better
-                best = score if is_better else best
-            if best is not None:
-                yield record["epoch"] + 1, best
-
-    def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
-        """Tell a trial whose last part has finished; the reason where a value is missing or not finite: a failure.
+    def complete(self, number: int, score: float, result: Mapping[str, Any], **facts: Any) -> Undefined | None:
+        """Tell a trial whose last part has finished with this value; one that lacks a cost is told as failed.
 
         Of several parts the costs are those of the dearest; operations of training are of all.
         """
@@ -265,19 +260,19 @@ class Study:
             cost["training_flops"] = frozen.user_attrs["training_flops"]
             for name in ("parameters", "forward_flops_per_token"):
                 cost[name] = max(cost[name], frozen.user_attrs.get(name, 0))
-        last = len(self.config.parts) - 1
-        score = value_at(self.config, frozen, last, Scored(result["selection"]["score"], floor_of_part(frozen, last)))
         judged = {**result["cost"], **cost, "score": score}
         values = [judged[name] for name in self.config.objectives]
         for name in dict.fromkeys((*self.config.objectives, *self.config.at_most)):
             value = judged.get(name)
             if value is None or not math.isfinite(value):
-                reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
-                self.fail(number, "undefined", reason, **facts)
-                return reason
+                return self._fail_undefined(number, _not_finite(name, value), facts)
         self.limits.tell(self._trial(number), judged)
         self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
+
+    def _fail_undefined(self, number: int, reason: str, facts: Mapping[str, Any]) -> Undefined:
+        self.fail(number, "undefined", reason, **facts)
+        return Undefined(reason)
 
     def prune(self, number: int, **facts: Any) -> None:
         self._tell(number, TrialState.PRUNED, None, facts)
@@ -392,3 +387,7 @@ class Study:
         if unused:
             self._study.enqueue_trial(self.grid[unused[0]], user_attrs={"grid": unused[0]})
         return bool(unused)
+
+
+def _not_finite(name: str, value: float | None) -> str:
+    return f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"

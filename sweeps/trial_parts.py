@@ -7,12 +7,14 @@ Score and floor are there once the part has finished. A trial of one part needs 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from atinuke_bench.sweeps.definition import StudyConfig
 from atinuke_bench.sweeps.parts import Scored, together, value_of
+from atinuke_bench.sweeps.race import is_score
 
 Record = dict[str, Any]
 
@@ -34,9 +36,21 @@ def value_at(config: StudyConfig, trial: FrozenTrial, place: int, now: Scored) -
     return value_of([config.parts[other] for other in places], [*scored, now], config.aggregate)
 
 
-def floor_of_part(trial: FrozenTrial, place: int) -> float | None:
-    records = records_of(trial)
-    return records[place].get("floor") if place < len(records) else None
+def best_so_far(history: Iterable[Record], *, higher_is_better: bool) -> Iterator[tuple[int, float]]:
+    """Step (epochs done) and best finite score up to it.
+
+    >>> history = [{"epoch": epoch, "score": score} for epoch, score in enumerate([None, 50.0, 40.0, 60.0])]
+    >>> list(best_so_far(history, higher_is_better=True))
+    [(2, 50.0), (3, 50.0), (4, 60.0)]
+    """
+    best: float | None = None
+    for record in history:
+        score = record["score"]
+        if is_score(score):
+            is_better = best is None or (score > best) == higher_is_better
+            best = score if is_better else best
+        if best is not None:
+            yield record["epoch"] + 1, best
 
 
 def with_cost(trial: FrozenTrial, place: int, training_flops: float) -> Record:
