@@ -10,9 +10,11 @@ from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import Job
 from atinuke_bench.selection_record import SelectionRecord, write_selection
+from atinuke_bench.sweeps import race
 from atinuke_bench.sweeps.finals import FEWEST, MOST, Candidate, Rounds, confirms, seed_offset
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.parts import Part, StudyTask
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.workers import Worker
 
@@ -73,6 +75,33 @@ def test_one_that_is_alone_needs_no_further_seed():
 def test_a_mean_is_of_the_first_seeds():
     one = Candidate(0, tuple(finished(0, value, {}) for value in (1.0, 2.0, 6.0)))
     assert (one.mean(2), one.mean()) == (1.5, 3.0)
+
+
+def test_what_a_run_recorded_is_read_once_until_there_is_more(tmp_path, monkeypatch):
+    folder, read = RunFolder(tmp_path / "run"), []
+    folder.create()
+
+    def noted(owner, name):
+        known = getattr(owner, name)
+
+        def called(given):
+            read.append(name)
+            return known(given)
+
+        monkeypatch.setattr(owner, name, called)
+
+    noted(RunFolder, "read_history")
+    noted(race, "read_selection")
+    part, outcomes = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3)), []
+    seen = race.Outcomes(higher_is_better=True)
+    for num_epochs in (1, 2):
+        folder.write_history([{"epoch": epoch, "score": 50.0 + epoch} for epoch in range(num_epochs)])
+        contributions = {epoch: np.array([100.0, 2.0 * epoch]) for epoch in range(num_epochs)}
+        write_selection(folder.selection, SelectionRecord(("a", "b"), ("a", "b"), contributions))
+        outcomes += [seen.of(part, folder) for _ in range(3)]
+    assert read == ["read_history", "read_selection"] * 2
+    assert [outcome and outcome.scored.score for outcome in outcomes] == [50.0] * 3 + [51.0] * 3
+    assert seen.of(part, folder, 1) == outcomes[0]
 
 
 def racing(play, better=lambda run: run.core.num_layers, seeds=lambda run: 0.0, units=UNITS):
