@@ -77,7 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     "reports": {"reports", "wandb_settings", "metrics", "formatting", "diagnosis"} | _BASE,
     "formatting": set(),
     "console": {"formatting"},
-    "study_tables": {"console", "formatting"},
+    "study_tables": {"console", "formatting", "study_records"},
     "api": {"api", "core", "runs", "sweeps", "reports", "training"} | _BASE,
     "cli": {
         "cli",
