@@ -32,7 +32,7 @@ from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_p
 from atinuke_bench.sweeps.spaces import Draw, suggested
 from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
-from atinuke_bench.sweeps.trial_parts import best_so_far, value_at, with_cost, with_score
+from atinuke_bench.sweeps.trial_parts import best_so_far, dearest, records_of, value_at, with_cost, with_score
 
 #: What a database says of a study that is being copied to it, until all of it is there.
 COPYING = "copying"
@@ -242,7 +242,7 @@ class Study:
             return self._fail_undefined(number, _not_finite("score", score), facts)
         own = Scored(score, floor_of(history))
         if len(self.config.parts) > 1:
-            self.note(number, parts=with_score(self._frozen(number), place, own))
+            self.note(number, parts=with_score(self._frozen(number), place, own, self._cost_of(result)))
         value = value_at(self.config, self._frozen(number), place, own)
         if value is None:
             reason = f"no score of {part.label} is above its floor, so that none can be normalised"
@@ -255,12 +255,11 @@ class Study:
         Of several parts the costs are those of the dearest; operations of training are of all.
         """
         frozen = self._frozen(number)
-        cost = {name: result["cost"][name] for name in COST_FACTS}
+        parts = [record["cost"] for record in records_of(frozen) if "cost" in record]
+        judged = {**dearest([*parts, self._cost_of(result)]), "score": score}
+        cost = {name: judged[name] for name in COST_FACTS}
         if len(self.config.parts) > 1:
             cost["training_flops"] = frozen.user_attrs["training_flops"]
-            for name in ("parameters", "forward_flops_per_token"):
-                cost[name] = max(cost[name], frozen.user_attrs.get(name, 0))
-        judged = {**result["cost"], **cost, "score": score}
         values = [judged[name] for name in self.config.objectives]
         for name in dict.fromkeys((*self.config.objectives, *self.config.at_most)):
             value = judged.get(name)
@@ -269,6 +268,10 @@ class Study:
         self.limits.tell(self._trial(number), judged)
         self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
+
+    def _cost_of(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What a trial is judged by, or keeps, of a run's cost."""
+        return {name: result["cost"].get(name) for name in dict.fromkeys((*COST_FACTS, *self.config.at_most))}
 
     def _fail_undefined(self, number: int, reason: str, facts: Mapping[str, Any]) -> Undefined:
         self.fail(number, "undefined", reason, **facts)

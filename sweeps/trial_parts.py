@@ -1,13 +1,14 @@
 """What a trial of several parts keeps of each: `parts` among its attributes, one record a part that has begun.
 
-    {"part": its label, "folder": run folder as the store names it, "training_flops": …, "score": …, "floor": …}
+    {"part": its label, "folder": run folder as the store names it, "training_flops": …,
+     "score": …, "floor": …, "cost": {…}}
 
-Score and floor are there once the part has finished. A trial of one part needs none of it: it has `folder` alone.
+Score, floor and cost are there once the part has finished. A trial of one part needs none of it: it has `folder` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from optuna.trial import FrozenTrial
@@ -62,11 +63,21 @@ def with_cost(trial: FrozenTrial, place: int, training_flops: float) -> Record:
     return {"parts": records, "training_flops": sum(record.get("training_flops", 0) for record in records)}
 
 
-def with_score(trial: FrozenTrial, place: int, scored: Scored) -> list[Record]:
+def with_score(trial: FrozenTrial, place: int, scored: Scored, cost: Mapping[str, Any]) -> list[Record]:
     """The records of a trial whose part has finished."""
     records = records_of(trial)
-    records[place] |= {"score": scored.score, "floor": scored.floor}
+    records[place] |= {"score": scored.score, "floor": scored.floor, "cost": dict(cost)}
     return records
+
+
+def dearest(costs: Sequence[Mapping[str, Any]]) -> Record:
+    """Of each cost of the last run the highest of all; None where one of them does not say it.
+
+    >>> dearest([{"parameters": 30, "latency_seconds": None}, {"parameters": 20, "latency_seconds": 0.1}])
+    {'parameters': 30, 'latency_seconds': None}
+    """
+    found: dict[str, list[Any]] = {name: [cost.get(name) for cost in costs] for name in costs[-1]}
+    return {name: None if None in own else max(own) for name, own in found.items()}
 
 
 def folders_of(trial: FrozenTrial) -> list[str]:

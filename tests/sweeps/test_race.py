@@ -8,7 +8,7 @@ import pytest
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.jobs.types import Job
+from atinuke_bench.runs.jobs.types import Finished, Job
 from atinuke_bench.selection_record import SelectionRecord, write_selection
 from atinuke_bench.sweeps import race
 from atinuke_bench.sweeps.finals import FEWEST, MOST, Candidate, Rounds, confirms, seed_offset
@@ -233,6 +233,26 @@ def of_two_metrics(play, monkeypatch):
 
     monkeypatch.setattr(executor, "_end", end, raising=False)
     return executor
+
+
+@pytest.mark.parametrize(("latency", "state"), [(0.5, "complete"), (2.0, "infeasible")])
+def test_a_trial_of_several_runs_costs_what_the_dearest_of_them_does(
+    study, sweep, play, two_tasks, monkeypatch, latency, state
+):
+    tiny = study(pruner="none", budget={"trials": 1}, at_most={"latency_seconds": 1.0}, **two_tasks)
+    executor = of_two_metrics(play, monkeypatch)
+    finish = executor._end
+
+    def dear_at_first(event):
+        if isinstance(event, Finished) and event.key == "0":
+            event.result["cost"] |= {"parameters": 10**6, "forward_flops_per_token": 7.0, "latency_seconds": latency}
+        finish(event)
+
+    monkeypatch.setattr(executor, "_end", dear_at_first, raising=False)
+    sweep(tiny, executor)
+    (trial,) = insight(tiny)["trials"]
+    assert (trial["state"], trial["parameters"]) == (state, 10**6)
+    assert trial["forward_flops_per_token"] >= 10.0  # of the second, which is the dearer one there
 
 
 def test_a_process_that_dies_between_two_tasks_leaves_the_trial_to_the_next(study, sweep, play, two_tasks, monkeypatch):
