@@ -17,6 +17,7 @@ from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.errors import ConfigError, FailureClass, one_line
+from atinuke_bench.formatting import one_short_line
 from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused, Undefined
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
@@ -282,7 +283,8 @@ class Study:
 
     def fail(self, number: int, failure_class: str, reason: str, *, counts: bool = True, **facts: Any) -> None:
         """Tell a failure with its reason; where it says nothing about the trial's values, it does not count."""
-        facts |= {"failure_class": failure_class, "reason": reason, "counts": counts}
+        # As short as a message is shown: an error may quote more than a column of the database holds.
+        facts |= {"failure_class": failure_class, "reason": one_short_line(reason), "counts": counts}
         self._tell(number, TrialState.FAIL, None, facts)
 
     def fail_and_repeat(
