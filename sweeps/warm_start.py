@@ -22,15 +22,13 @@ from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import confirms
 from atinuke_bench.sweeps.limits import is_untrained, may_be_best
 from atinuke_bench.sweeps.opening import open_study, study_folder
-from atinuke_bench.sweeps.origins import KNOWN, POINT
+from atinuke_bench.sweeps.origins import BEGUN, KNOWN, POINT
 from atinuke_bench.sweeps.spaces import suggested
 from atinuke_bench.sweeps.study import COST_FACTS, Study
 from atinuke_bench.training.task import task_of
 
 #: Points that are tried first, of each study.
 NUM_POINTS = 5
-#: Where a study's database notes that what others found is in it.
-_DONE = "warm_started"
 #: What may differ between two studies whose runs are the same.
 _FREE = {"name", "space", "sampler", "pruner", "against", "comparison", "at_most", "warm_start", "num_seeds"}
 #: Values in the terms of a study's space, and which trial of another study they are of.
@@ -93,13 +91,13 @@ def warm_start(study: Study, url: str | None = None) -> list[Taken]:
         there = [trial.user_attrs.get(name) for trial in study.trials() for name in (KNOWN, POINT)]
         for one in found:
             _put(study, one, there)
-        study.optuna.set_user_attr(_DONE, [one.taken.source for one in found])
+        study.optuna.set_user_attr(BEGUN, [one.taken.source for one in found])
     return [one.taken for one in found]
 
 
 def _is_done(study: Study) -> bool:
     with study.storage.errors():
-        return _DONE in study.optuna.user_attrs
+        return BEGUN in study.optuna.user_attrs
 
 
 def _open_sources(config: StudyConfig, store: Path, url: str | None) -> list[Study]:
