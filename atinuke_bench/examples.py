@@ -16,8 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.files import file_stem, make_folder, open_regular, write_bytes
+from atinuke_bench.parquet import damage_refused
 from atinuke_bench.run_folder import RunFolder
 
 FOLDER = "examples"
@@ -50,7 +50,7 @@ def find_examples(run: RunFolder, name: object) -> Path | None:
 
 def read_examples(path: Path) -> pa.Table:
     """The examples of a data set, COLUMNS, all texts; RunFolderError where the file is not as it was written."""
-    try:
+    with damage_refused(path, "texts of examples"):
         with open_regular(path) as file:
             content = file.read()
         if not path.name.endswith(f"-{_digest(content)}.parquet"):
@@ -59,8 +59,6 @@ def read_examples(path: Path) -> pa.Table:
         found.validate(full=True)
         if any(not pa.types.is_string(found[name].type) for name in COLUMNS):
             raise TypeError("its columns must hold texts")
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
-        raise RunFolderError(f"{path}: cannot be read as texts of examples ({first_line(error)})") from error
     return found
 
 

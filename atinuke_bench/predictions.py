@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from atinuke_bench.errors import RunFolderError, first_line
 from atinuke_bench.files import open_regular
+from atinuke_bench.parquet import damage_refused
 
 COLUMNS = ("split", "id", "prediction", "gold", "score")
 
@@ -19,7 +19,7 @@ def read_predictions(path: Path, columns: Sequence[str] = COLUMNS, optional: Seq
 
     RunFolderError when the file is missing, damaged or another one.
     """
-    try:
+    with damage_refused(path, "predictions"):
         # A file at a time: a data set of one file costs more to plan than to read.
         with open_regular(path) as source, pq.ParquetFile(source) as file:
             columns = [*columns, *(name for name in optional if name in file.schema_arrow.names)]
@@ -27,9 +27,6 @@ def read_predictions(path: Path, columns: Sequence[str] = COLUMNS, optional: Seq
         found.validate(full=True)  # texts are UTF-8
         for name in columns:
             _require_type(name, found[name].type)
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
-        shown = first_line(error, with_class=True)
-        raise RunFolderError(f"{path}: cannot be read as predictions ({shown})") from error
     return found
 
 

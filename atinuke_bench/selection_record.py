@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from atinuke_bench.errors import RunFolderError, first_line
-from atinuke_bench.files import open_regular, write_bytes
+from atinuke_bench.files import write_bytes
+from atinuke_bench.parquet import read_checked
 
 _CHECKSUM = b"atinuke-bench selection 1"
 _EPOCH = "epoch/"
@@ -67,21 +67,16 @@ def write_selection(path: Path, record: SelectionRecord) -> None:
 
 def read_selection(path: Path) -> SelectionRecord:
     """The record of the file; RunFolderError when it is missing, damaged or another one."""
-    try:
-        with open_regular(path) as source, pq.ParquetFile(source) as file:
-            table = file.read(use_threads=False)
-        names = table.column_names
-        if len(set(names)) < len(names):
-            raise ValueError("a column is there twice")
-        ids, units = (tuple(_texts(table[name])) for name in ("id", "unit"))
-        epochs = {int(name.removeprefix(_EPOCH)): _numbers(table[name]) for name in names[2:]}
-        record, found = SelectionRecord(ids, units, epochs), (table.schema.metadata or {}).get(_CHECKSUM)
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
-        shown = first_line(error, with_class=True)
-        raise RunFolderError(f"{path}: cannot be read as a record of selection ({shown})") from error
-    if found != _digest(record):
-        raise RunFolderError(f"{path}: not as the run wrote it (its checksum differs)")
-    return record
+    return read_checked(path, "a record of selection", _CHECKSUM, _record_of, _digest)
+
+
+def _record_of(table: pa.Table) -> SelectionRecord:
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise ValueError("a column is there twice")
+    ids, units = (tuple(_texts(table[name])) for name in ("id", "unit"))
+    epochs = {int(name.removeprefix(_EPOCH)): _numbers(table[name]) for name in names[2:]}
+    return SelectionRecord(ids, units, epochs)
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:

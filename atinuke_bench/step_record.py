@@ -28,8 +28,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from atinuke_bench.errors import RunFolderError, first_line
-from atinuke_bench.files import open_regular, write_bytes
+from atinuke_bench.files import write_bytes
+from atinuke_bench.parquet import read_checked
 
 MOST_ROWS = 5000
 #: What every step has; columns beside these are measured at some steps.
@@ -124,21 +124,15 @@ def write_steps(path: Path, columns: Columns) -> None:
 
 def read_steps(path: Path) -> Columns:
     """The columns of the file; RunFolderError when it is missing, damaged or another one."""
-    try:
-        with open_regular(path) as source, pq.ParquetFile(source) as file:
-            table = file.read(use_threads=False)
-        if table.num_rows > 2 * MOST_ROWS:
-            raise ValueError(f"{table.num_rows} rows")
-        if missing := [name for name in EVERY_STEP if name not in table.column_names]:
-            raise KeyError(missing[0])
-        columns = {name: _numbers(name, table[name]) for name in table.column_names}
-        found = (table.schema.metadata or {}).get(_CHECKSUM)
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, pa.ArrowException) as error:
-        shown = first_line(error, with_class=True)
-        raise RunFolderError(f"{path}: cannot be read as a record of steps ({shown})") from error
-    if found != _digest(columns):
-        raise RunFolderError(f"{path}: not as the run wrote it (its checksum differs)")
-    return columns
+    return read_checked(path, "a record of steps", _CHECKSUM, _columns_of, _digest)
+
+
+def _columns_of(table: pa.Table) -> Columns:
+    if table.num_rows > 2 * MOST_ROWS:
+        raise ValueError(f"{table.num_rows} rows")
+    if missing := [name for name in EVERY_STEP if name not in table.column_names]:
+        raise KeyError(missing[0])
+    return {name: _numbers(name, table[name]) for name in table.column_names}
 
 
 def _numbers(name: str, column: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -21,6 +21,14 @@ class TrialPartRecord(Record):
     score: Figure = None
 
 
+class OriginRecord(Record):
+    """The trial of another study that one has its outcome from (`as` "known"), or its values ("point")."""
+
+    study: str
+    number: int
+    use: str = Field(alias="as")
+
+
 class TrialRecord(Record):
     """A trial in `insight.json`."""
 
@@ -37,6 +45,7 @@ class TrialRecord(Record):
     folder: Place | None = None
     confirms: int | None = None
     parts: list[TrialPartRecord] = Field([])
+    origin: OriginRecord | None = Field(None, alias="from")
 
 
 class FinalistRecord(Record):
@@ -208,3 +217,19 @@ class BestRecord(Record):
     """`studies/<name>/best.json`."""
 
     trials: list[RivalRecord]
+
+
+#: What is said of a trial that is from another study, by the use that was made of that.
+ORIGINS = {"known": "known from", "point": "point of"}
+
+
+def trial_name(trial: Mapping[str, Any]) -> str:
+    """A trial's number, and where its outcome or its values are from.
+
+    >>> trial_name({"number": 7}), trial_name({"number": 8, "from": {"study": "first", "number": 3, "as": "known"}})
+    ('7', '8 (known from first #3)')
+    """
+    origin = trial.get("from")
+    if origin is None:
+        return str(trial["number"])
+    return f"{trial['number']} ({ORIGINS.get(origin['as'], 'from')} {origin['study']} #{origin['number']})"

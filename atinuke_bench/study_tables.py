@@ -8,6 +8,7 @@ from rich.table import Table
 
 from atinuke_bench.console import Record, escape, headed_table, named_table
 from atinuke_bench.formatting import number
+from atinuke_bench.study_records import trial_name
 
 
 def study_tables(records: Sequence[Record]) -> list[Table]:
@@ -69,7 +70,7 @@ def _best_trials(record: Record, count: int = 5) -> Table | None:
     table.add_column("config")
     for trial in sorted(complete, key=lambda trial: (sign * trial["score"], trial["number"]))[:count]:
         table.add_row(
-            escape(_trial_name(trial)),
+            escape(trial_name(trial)),
             number(trial["score"]),
             number(trial["parameters"], 0),
             f"{trial['training_flops']:.3g}",
@@ -93,14 +94,6 @@ def _finals(record: Record) -> Table | None:
         note = "chosen" if one["number"] == choice["number"] else "" if one["is_left"] else "shown worse"
         table.add_row(str(one["number"]), number(mean), str(len(one["scores"])), chance, note)
     return table
-
-
-def _trial_name(trial: Record) -> str:
-    """A trial's number, and where its outcome or its values are from."""
-    match trial.get("from"):
-        case {"study": study, "number": number, "as": use}:
-            return f"{trial['number']} ({'known from' if use == 'known' else 'point of'} {study} #{number})"
-    return str(trial["number"])
 
 
 def _advice(record: Record) -> Table | None:

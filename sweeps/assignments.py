@@ -1,4 +1,4 @@
-"""What a study answers a process that asks for a trial."""
+"""What a study answers a process that asks for a trial, or says how one ended."""
 
 from __future__ import annotations
 
@@ -33,4 +33,11 @@ class Infeasible:
     """A trial that would cost more than it may. It has been told, and nothing is trained for it."""
 
     number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """Why what a trial came to is no value."""
+
     reason: str

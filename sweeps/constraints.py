@@ -36,9 +36,10 @@ class Limits:
         return any(name in self.config.at_most for name in FORESEEN)
 
     def get_ready(self) -> None:
-        """Read the data that costs depend on, which may take long: before the database is locked for a draw."""
+        """Read the data that costs depend on, so that no trial is drawn where that fails; ConfigError or DataError."""
         if self._is_foreseeable:
-            self.before(self.config.make_runs({}, self.config.seed))
+            for run in self.config.make_runs({}, self.config.seed):
+                self._foreseen.read(run)
 
     def before(self, runs: Sequence[RunConfig]) -> dict[str, float]:
         """What is known of the cost of a trial's runs, of each cost the highest; nothing where no limit asks for it.

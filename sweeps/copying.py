@@ -26,9 +26,11 @@ from atinuke_bench.runs.copy import copy_run
 from atinuke_bench.study_records import BestRecord
 from atinuke_bench.sweeps.best import FILE as BEST
 from atinuke_bench.sweeps.definition import StudyConfig, default_url, read_definition, write_definition
+from atinuke_bench.sweeps.kept_definition import keep_definition
 from atinuke_bench.sweeps.opening import open_study, study_folder
+from atinuke_bench.sweeps.origins import BEGUN
 from atinuke_bench.sweeps.storage import Storage, without_password
-from atinuke_bench.sweeps.study import BUDGET, COPYING, DEFINITION, Study
+from atinuke_bench.sweeps.study import COPYING, Study
 from atinuke_bench.sweeps.trial_parts import folders_of
 
 #: What two copies of a trial share; its number in the database and the time that some databases cut do not count.
@@ -158,8 +160,9 @@ def _copy_trials(study: Study, config: StudyConfig, trials: list[FrozenTrial], s
         for name, value in study.storage.optuna.get_study_system_attrs(original._study_id).items():
             storage.optuna.set_study_system_attr(copy._study_id, name, value)
         copy.add_trials(trials)
-        copy.set_user_attr(DEFINITION, config.definition())
-        copy.set_user_attr(BUDGET, config.budget.model_dump(mode="json"))
+        if (begun := original.user_attrs.get(BEGUN)) is not None:  # else it would look for its sources in the new store
+            copy.set_user_attr(BEGUN, begun)
+        keep_definition(copy, config)
         for ours, theirs in zip(trials, copy.get_trials(deepcopy=False), strict=True):
             for part in _PARTS:
                 if getattr(ours, part) != getattr(theirs, part):

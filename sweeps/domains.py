@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import Trial
 
 from atinuke_bench.config import is_finite_number, number_in_text
 from atinuke_bench.errors import ConfigError
@@ -160,3 +161,12 @@ def _spread(domain: IntDistribution | FloatDistribution) -> list[float]:
     if domain.log:
         return [domain.low * (domain.high / domain.low) ** fraction for fraction in fractions]
     return [domain.low + (domain.high - domain.low) * fraction for fraction in fractions]
+
+
+def suggest(trial: Trial, path: str, domain: Domain) -> Any:
+    """What a trial has from a domain: drawn, or as it was queued."""
+    if isinstance(domain, CategoricalDistribution):
+        return trial.suggest_categorical(path, domain.choices)
+    if isinstance(domain, IntDistribution):
+        return trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
+    return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)

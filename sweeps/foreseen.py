@@ -36,7 +36,7 @@ def shapes_data(path: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Data:
+class SizingData:
     """What a run's size takes from its data."""
 
     task: Task
@@ -49,18 +49,19 @@ class Foreseen:
     """The cost of runs before they train. Data that several runs have in common is read once."""
 
     def __init__(self) -> None:
-        self._data: dict[str, _Data] = {}
+        self._data: dict[str, SizingData] = {}
 
     def cost(self, run: RunConfig) -> dict[str, float]:
         """Parameters and operations a token, named as in a run's result; ConfigError or DataError."""
-        data = self._data_of(run)
+        data = self.read(run)
         run = resolve_settings(run).model_copy(update={"options": data.options})
         with torch.device("meta"):
             module = data.task.model.build(build_core(run.core, data.vocabulary, is_shell=True), run)
         flops = flops_of_lengths(module, data.input_lengths) / int(data.input_lengths.sum())
         return {PARAMETERS: count_parameters(module).total, FLOPS: flops}
 
-    def _data_of(self, run: RunConfig) -> _Data:
+    def read(self, run: RunConfig) -> SizingData:
+        """What a run's size takes from its data, kept for the runs to come; ConfigError or DataError."""
         record = run.model_dump(mode="json", include={"task", "source", "options", "tokenizer", "init_from"})
         record["training"] = run.training.model_dump(mode="json", include=set(_OF_DATA))
         if run.core.has_tokenizer:
@@ -71,5 +72,5 @@ class Foreseen:
             # Kept in the cache, where the run itself finds it.
             encoded = prepared.encode("train", prepared.train_examples)
             options, vocabulary = prepared.run.options, prepared.tokenizer.get_vocab_size()
-            self._data[key] = _Data(prepared.task, options, vocabulary, encoded.input_lengths)
+            self._data[key] = SizingData(prepared.task, options, vocabulary, encoded.input_lengths)
         return self._data[key]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import optuna
 from optuna.study import Study as OptunaStudy
 from optuna.study import StudyDirection
+from sqlalchemy.exc import SQLAlchemyError
 
 from atinuke_bench.config import SourceConfig, parse
 from atinuke_bench.errors import MissingDependencyError, StudyError, nearest
@@ -19,8 +21,9 @@ from atinuke_bench.sweeps.definition import (
     read_definition,
     write_definition,
 )
+from atinuke_bench.sweeps.kept_definition import keep_definition, kept_record
 from atinuke_bench.sweeps.storage import Storage, without_password
-from atinuke_bench.sweeps.study import BUDGET, COPYING, DEFINITION, Study
+from atinuke_bench.sweeps.study import COPYING, Study
 from atinuke_bench.training.prepare import load_data
 from atinuke_bench.training.task import task_of
 
@@ -43,8 +46,6 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
         _require_data(config)
         require_reachable(config)
     storage = Storage(_database(folder, written[1] if written else None, url))
-    score = StudyDirection.MAXIMIZE if config.higher_is_better else StudyDirection.MINIMIZE
-    directions = [score, *(StudyDirection.MINIMIZE for _ in config.objectives[1:])]
     with storage.exclusive():
         names = optuna.study.get_all_study_names(storage.optuna)
         if config.name in names:
@@ -52,13 +53,26 @@ def create_or_join(config: StudyConfig, store: Path, url: str | None = None) -> 
             kept = _definition_in(study, storage)
             _require_same(config, kept, folder)
         else:
-            study = optuna.create_study(storage=storage.optuna, study_name=config.name, directions=directions)
-            study.set_user_attr(DEFINITION, config.definition())
-            study.set_user_attr(BUDGET, config.budget.model_dump(mode="json"))
+            study = _create(config, storage)
     make_folder(folder)
     opened = Study(config, folder, storage, study)
     opened.set_budget(config.budget)
     return opened
+
+
+def _create(config: StudyConfig, storage: Storage) -> OptunaStudy:
+    """The study as Optuna has it, with what it is; where that cannot be kept, nothing is left."""
+    score = StudyDirection.MAXIMIZE if config.higher_is_better else StudyDirection.MINIMIZE
+    directions = [score, *(StudyDirection.MINIMIZE for _ in config.objectives[1:])]
+    study = optuna.create_study(storage=storage.optuna, study_name=config.name, directions=directions)
+    try:
+        keep_definition(study, config)
+    except BaseException:
+        # Where it cannot be removed either, as when the server is gone, the first error says why.
+        with contextlib.suppress(optuna.exceptions.StorageInternalError, SQLAlchemyError):
+            optuna.delete_study(study_name=config.name, storage=storage.optuna)
+        raise
+    return study
 
 
 def open_study(name: str, store: Path, url: str | None = None, data_dir: Path | None = None) -> Study:
@@ -107,14 +121,13 @@ def _load(name: str, storage: Storage) -> OptunaStudy:
 
 
 def _definition_in(study: OptunaStudy, storage: Storage) -> StudyConfig:
-    attributes = study.user_attrs
+    attributes, where = study.user_attrs, f"study {study.study_name!r} in {storage.url}"
     if attributes.get(COPYING):
-        raise StudyError(
-            f"study {study.study_name!r} in {storage.url} is half a copy, which `sweep copy` once more finishes"
-        )
-    if DEFINITION not in attributes:
-        raise StudyError(f"study {study.study_name!r} in {storage.url} is not of atinuke-bench; take another name")
-    return parse(StudyConfig, {**attributes[DEFINITION], "budget": attributes[BUDGET]}, f"study {study.study_name}")
+        raise StudyError(f"{where} is half a copy, which `sweep copy` once more finishes")
+    record = kept_record(attributes, where)
+    if record is None:
+        raise StudyError(f"{where} is not of atinuke-bench; take another name")
+    return parse(StudyConfig, record, f"study {study.study_name}")
 
 
 def _require_data(config: StudyConfig) -> None:

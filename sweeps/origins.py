@@ -11,6 +11,9 @@ KNOWN = "known_from"
 #: The trial of another study whose values were tried here first.
 POINT = "point_of"
 
+#: Where a study's database notes that what others found is in it.
+BEGUN = "warm_started"
+
 
 def is_known(trial: FrozenTrial) -> bool:
     """Whether a trial's run was another study's: it is no part of a budget."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +62,18 @@ class Difference:
 
 
 class Outcomes:
-    """Reads what runs came to from their folders, each file once."""
+    """Reads what runs came to from their folders, each file once for as long as it stays what it is."""
 
     def __init__(self, *, higher_is_better: bool) -> None:
         self.higher_is_better = higher_is_better
-        self._records: dict[tuple[str, int, int], SelectionRecord | None] = {}
+        #: By file: its time and size, and what was read.
+        self._files: dict[Path, tuple[tuple[int, int], Any]] = {}
 
     def of(self, part: Part, folder: RunFolder, num_epochs: int | None = None) -> Outcome | None:
         """Of a run after so many of its epochs, or all; None where its folder does not say."""
-        history = [line for line in folder.read_history()[:num_epochs] if is_score(line["score"])]
-        record = self._record(folder)
+        lines: list[dict[str, Any]] = self._read(folder.history, folder.read_history) or []
+        history = [line for line in lines[:num_epochs] if is_score(line["score"])]
+        record: SelectionRecord | None = self._read(folder.selection, lambda: _selection_of(folder))
         if not history or record is None:
             return None
         best = (max if self.higher_is_better else min)(history, key=lambda line: line["score"])
@@ -79,18 +82,23 @@ class Outcomes:
         scored = Scored(best["score"], floor_of(history))
         return Outcome(part, scored, record.by_unit(best["epoch"]))
 
-    def _record(self, folder: RunFolder) -> SelectionRecord | None:
+    def _read(self, path: Path, read: Callable[[], Any]) -> Any:
+        """What a file holds; None where it is not there."""
         try:
-            found = folder.selection.stat()
+            found = path.stat()
         except OSError:
             return None
-        key = str(folder.selection), found.st_mtime_ns, found.st_size
-        if key not in self._records:
-            try:
-                self._records[key] = read_selection(folder.selection)
-            except RunFolderError:
-                self._records[key] = None
-        return self._records[key]
+        stamp = found.st_mtime_ns, found.st_size
+        if path not in self._files or self._files[path][0] != stamp:
+            self._files[path] = stamp, read()
+        return self._files[path][1]
+
+
+def _selection_of(folder: RunFolder) -> SelectionRecord | None:
+    try:
+        return read_selection(folder.selection)
+    except RunFolderError:
+        return None
 
 
 def is_score(value: object) -> TypeGuard[float]:

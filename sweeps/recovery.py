@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.errors import RunFolderError
 from atinuke_bench.records import FailureRecord
 from atinuke_bench.run_folder import RunFolder
+from atinuke_bench.sweeps.assignments import Undefined
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.trial_parts import folders_of
 from atinuke_bench.sweeps.workers import Worker
@@ -63,15 +64,16 @@ def _settle_one(study: Study, trial: FrozenTrial) -> str | None:
 def _settle_finished(study: Study, trial: FrozenTrial, place: int, folder: RunFolder, seconds: float) -> str:
     result, history = folder.read_result(), folder.read_history()
     study.report(trial.number, history, place=place)
-    reason = study.end_part(trial.number, place, result, history)
-    if reason is not None:
-        study.fail(trial.number, "undefined", reason, seconds=seconds)
+    value = study.end_part(trial.number, place, result, history, seconds=seconds)
+    failed: Undefined | None
+    if isinstance(value, Undefined):
+        failed = value
     elif place + 1 < len(study.config.parts):
         # What has finished is found in the store, and the trial goes on after it.
         return _repeat(study, trial, "its process died between two of its runs", is_under_way=False)
     else:
-        reason = study.complete(trial.number, result, seconds=seconds)
-    return f"had finished: {reason or 'told'}"
+        failed = study.complete(trial.number, value, result, seconds=seconds)
+    return f"had finished: {'told' if failed is None else failed.reason}"
 
 
 def _repeat(study: Study, trial: FrozenTrial, reason: str, *, is_under_way: bool = True) -> str:

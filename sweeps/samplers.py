@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import warnings
+from collections.abc import Sequence
 from itertools import islice, product
 from types import SimpleNamespace
 from typing import Any
@@ -27,15 +28,17 @@ LEARNING_SAMPLERS = ("tpe", "cmaes", "nsga2")
 MOST_POINTS = 20_000
 
 
-def make_sampler(kind: str, seed: int, number: int) -> BaseSampler:
-    """The sampler for the trial of a number.
+def make_sampler(kind: str, seed: int, number: int, sources: Sequence[str] = ()) -> BaseSampler:
+    """The sampler for the trial of a number, in a study that began from others (`sources`) or from nothing.
 
     It is made anew for every trial, its seed a function of the study's seed and the trial's number: neither a restart
-    nor a second process repeats what was drawn, and one process draws the same study twice.
+    nor a second process repeats what was drawn, and one process draws the same study twice. Nor is drawn again what a
+    source of the same seed has: none begins from itself, so that its sources are others.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        place = int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
+        drawn = "/".join((str(seed), str(number), *sources))
+        place = int.from_bytes(hashlib.sha256(drawn.encode()).digest()[:4])
         if kind == "tpe":
             return optuna.samplers.TPESampler(seed=place)
         if kind == "nsga2":

@@ -107,34 +107,10 @@ class _NoLock:
         pass
 
 
-class _FileLock:
-    def __init__(self, url: URL) -> None:
-        path = Path(url.database or "")
-        make_folder(path.parent)
-        self._path = Path(f"{path}.lock")
-        self._depth = 0
+class _Lock:
+    """A lock that who holds it may hold once more meanwhile."""
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        with held(self._path, LOCK_SECONDS) if self._depth == 0 else contextlib.nullcontext():
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-
-    def close(self) -> None:
-        pass
-
-
-class _ServerLock:
-    """An advisory lock of a PostgreSQL or MySQL server, held by a separate connection."""
-
-    def __init__(self, url: URL) -> None:
-        self._engine = _engine(url)
-        self._name = f"atinuke-bench/{url.database}"
-        self._is_postgresql = url.get_backend_name() == "postgresql"
-        self._connection: Connection | None = None
+    def __init__(self) -> None:
         self._depth = 0
 
     @contextlib.contextmanager
@@ -148,6 +124,41 @@ class _ServerLock:
             self._depth -= 1
             if self._depth == 0:
                 self._free()
+
+    def close(self) -> None:
+        pass
+
+    def _take(self) -> None:
+        raise NotImplementedError
+
+    def _free(self) -> None:
+        raise NotImplementedError
+
+
+class _FileLock(_Lock):
+    def __init__(self, url: URL) -> None:
+        super().__init__()
+        path = Path(url.database or "")
+        make_folder(path.parent)
+        self._path = Path(f"{path}.lock")
+        self._file = contextlib.ExitStack()
+
+    def _take(self) -> None:
+        self._file.enter_context(held(self._path, LOCK_SECONDS))
+
+    def _free(self) -> None:
+        self._file.close()
+
+
+class _ServerLock(_Lock):
+    """An advisory lock of a PostgreSQL or MySQL server, held by a separate connection."""
+
+    def __init__(self, url: URL) -> None:
+        super().__init__()
+        self._engine = _engine(url)
+        self._name = f"atinuke-bench/{url.database}"
+        self._is_postgresql = url.get_backend_name() == "postgresql"
+        self._connection: Connection | None = None
 
     def close(self) -> None:
         self._engine.dispose()

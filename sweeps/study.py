@@ -8,36 +8,34 @@ attributes hold what Optuna does not know: who carries it out, its run's folder,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.study import Study as OptunaStudy
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from atinuke_bench.errors import ConfigError, FailureClass, one_line
-from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
+from atinuke_bench.formatting import one_short_line
+from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused, Undefined
 from atinuke_bench.sweeps.constraints import Limits
 from atinuke_bench.sweeps.definition import Budget, StudyConfig, write_definition
-from atinuke_bench.sweeps.domains import Domain
+from atinuke_bench.sweeps.domains import suggest
 from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import RESERVE, Finals, confirms, seed_offset
 from atinuke_bench.sweeps.judging import Judging
+from atinuke_bench.sweeps.kept_definition import BUDGET
 from atinuke_bench.sweeps.limits import OVER, UNTRAINED, over_text
 from atinuke_bench.sweeps.origins import KNOWN, POINT
 from atinuke_bench.sweeps.parts import Scored, floor_of
-from atinuke_bench.sweeps.race import is_score
 from atinuke_bench.sweeps.samplers import LEARNING_SAMPLERS, grid_points, make_pruner, make_sampler
 from atinuke_bench.sweeps.spaces import Draw, suggested
 from atinuke_bench.sweeps.storage import Storage
 from atinuke_bench.sweeps.tallies import Tally, tally
-from atinuke_bench.sweeps.trial_parts import floor_of_part, value_at, with_cost, with_score
+from atinuke_bench.sweeps.trial_parts import best_so_far, dearest, records_of, value_at, with_cost, with_score
 
-#: Where the database keeps what a study is.
-DEFINITION, BUDGET = "definition", "budget"
-#: What it says of a study that is being copied to it, until all of it is there.
+#: What a database says of a study that is being copied to it, until all of it is there.
 COPYING = "copying"
 #: What a trial keeps of its run's cost, under the names in the run's result.
 COST_FACTS = ("parameters", "training_flops", "forward_flops_per_token")
@@ -106,32 +104,50 @@ class Study:
         return now.allows_another(self.config.budget, RESERVE if self.config.num_seeds > 1 else 0.0)
 
     def ask(self, owner: Mapping[str, str]) -> Assigned | Refused | Infeasible | None:
-        """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other."""
+        """Draw the next trial, or take up one that is to be repeated; None when the budget allows no other.
+
+        What takes long, reading data and building cores to know their cost, is done while others may draw.
+        """
         self.limits.get_ready()
         with self.storage.exclusive():
-            trials = self.trials()
-            if not self._prepare_next(trials):
-                return None
-            trials = self.trials()
-            number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
-            self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number)
-            trial = self._study.ask()
-            trial.set_user_attr("owner", dict(owner))
-            self._live[trial.number] = trial
-            try:
-                draw = self._draws[trial.number] = self.config.space.draw(partial(_suggest, trial))
-                offset = seed_offset(self._frozen(trial.number))
-                runs = self.config.make_runs(draw.overrides, self.config.seed + offset)
-                cost = self.limits.before(runs)
-            except ConfigError as error:
-                self.fail(trial.number, FailureClass.CONFIG, one_line(error))
-                return Refused(trial.number, one_line(error))
-            if self.limits.over(cost):
-                over = self.limits.tell(trial, cost)
-                # Pruned, since what failed teaches no sampler anything.
-                self._tell(trial.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
-                return Infeasible(trial.number, over_text(over))
-            return Assigned(trial.number, draw, runs, offset)
+            drawn = self._draw(owner)
+        return self._within_limits(drawn) if isinstance(drawn, Assigned) else drawn
+
+    def _draw(self, owner: Mapping[str, str]) -> Assigned | Refused | None:
+        trials = self.trials()
+        if not self._prepare_next(trials):
+            return None
+        trials = self.trials()
+        number = next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+        self._study.sampler = make_sampler(self.config.sampler, self.config.seed, number, self.config.warm_start)
+        trial = self._study.ask()
+        trial.set_user_attr("owner", dict(owner))
+        self._live[trial.number] = trial
+        try:
+            draw = self._draws[trial.number] = self.config.space.draw(partial(suggest, trial))
+            offset = seed_offset(self._frozen(trial.number))
+            runs = self.config.make_runs(draw.overrides, self.config.seed + offset)
+        except ConfigError as error:
+            return self._refuse(trial.number, error)
+        return Assigned(trial.number, draw, runs, offset)
+
+    def _refuse(self, number: int, error: ConfigError) -> Refused:
+        self.fail(number, FailureClass.CONFIG, one_line(error))
+        return Refused(number, one_line(error))
+
+    def _within_limits(self, drawn: Assigned) -> Assigned | Refused | Infeasible:
+        """A drawn trial, unless it would cost more than it may."""
+        try:
+            cost = self.limits.before(drawn.runs)
+        except ConfigError as error:
+            return self._refuse(drawn.number, error)
+        if not self.limits.over(cost):
+            return drawn
+        with self.storage.exclusive():
+            over = self.limits.tell(self._trial(drawn.number), cost)
+            # Pruned, since what failed teaches no sampler anything.
+            self._tell(drawn.number, TrialState.PRUNED, None, {UNTRAINED: True, **cost})
+        return Infeasible(drawn.number, over_text(over))
 
     def _prepare_next(self, trials: list[FrozenTrial]) -> bool:
         """Whether there is a trial to take, which is queued where its values are known beforehand."""
@@ -189,7 +205,7 @@ class Study:
         with self.storage.exclusive():
             trial, frozen = self._trial(number), self._frozen(number)
             known, offset = frozen.intermediate_values, sum(part.task.max_epochs for part in self.config.parts[:place])
-            for step, best in self.best_so_far(history):
+            for step, best in best_so_far(history, higher_is_better=self.higher_is_better):
                 # Optuna takes no epochs of a study with two objectives.
                 if offset + step in known or self.config.against is not None:
                     continue
@@ -199,74 +215,76 @@ class Study:
             if history:
                 for name, fact in with_cost(frozen, place, history[-1].get("training_flops") or 0).items():
                     trial.set_user_attr(name, fact)
-            return decide and self._should_stop(trial, place, len(history))
+        return decide and self._should_stop(trial, place, len(history))
 
     def _should_stop(self, trial: Trial, place: int, num_epochs: int) -> bool:
         trials = self.trials()
         if confirms(trials[trial.number]) is not None:
             return False
         if self.config.pruner == "race":
+            # It reads the folders of runs, for which nobody has to wait: nothing is changed.
             return self.judging.is_shown_worse(trials[trial.number], trials, place, num_epochs)
-        return trial.should_prune()
+        with self.storage.exclusive():
+            return trial.should_prune()
 
-    def end_part(self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]]) -> str | None:
-        """Note what a part of a trial came to; the reason where the trial cannot be valued: of another metric, or
-        without a finite score."""
+    def end_part(
+        self, number: int, place: int, result: Mapping[str, Any], history: list[dict[str, Any]], **facts: Any
+    ) -> float | Undefined:
+        """Note what a part of a trial came to: the trial's value there, with the parts of the same share before it.
+
+        A trial whose result is of another metric or has no finite score is told as failed.
+        """
         part = self.config.parts[place]
         if result["metric"] != part.task.metric:
-            return f"it is judged by {result['metric']}, and the study ranks by {part.task.metric}"
+            reason = f"it is judged by {result['metric']}, and the study ranks by {part.task.metric}"
+            return self._fail_undefined(number, reason, facts)
         score = result["selection"].get("score")
         if score is None or not math.isfinite(score):
-            return f"the score is {'missing' if score is None else score}, and a trial needs a finite one"
+            return self._fail_undefined(number, _not_finite("score", score), facts)
         own = Scored(score, floor_of(history))
         if len(self.config.parts) > 1:
-            self.note(number, parts=with_score(self._frozen(number), place, own))
-        if value_at(self.config, self._frozen(number), place, own) is None:
-            return f"no score of {part.label} is above its floor, so that none can be normalised; take --aggregate mean"
-        return None
+            self.note(number, parts=with_score(self._frozen(number), place, own, self._cost_of(result)))
+        value = value_at(self.config, self._frozen(number), place, own)
+        if value is None:
+            reason = f"no score of {part.label} is above its floor, so that none can be normalised"
+            return self._fail_undefined(number, f"{reason}; take --aggregate mean", facts)
+        return value
 
-    def best_so_far(self, history: list[dict[str, Any]]) -> Iterator[tuple[int, float]]:
-        """Step (epochs done) and best finite score up to it."""
-        best: float | None = None
-        for record in history:
-            score = record["score"]
-            if is_score(score):
-                is_better = best is None or (score > best) == self.higher_is_better
-                best = score if is_better else best
-            if best is not None:
-                yield record["epoch"] + 1, best
-
-    def complete(self, number: int, result: Mapping[str, Any], **facts: Any) -> str | None:
-        """Tell a trial whose last part has finished; the reason where a value is missing or not finite: a failure.
+    def complete(self, number: int, score: float, result: Mapping[str, Any], **facts: Any) -> Undefined | None:
+        """Tell a trial whose last part has finished with this value; one that lacks a cost is told as failed.
 
         Of several parts the costs are those of the dearest; operations of training are of all.
         """
         frozen = self._frozen(number)
-        cost = {name: result["cost"][name] for name in COST_FACTS}
+        parts = [record["cost"] for record in records_of(frozen) if "cost" in record]
+        judged = {**dearest([*parts, self._cost_of(result)]), "score": score}
+        cost = {name: judged[name] for name in COST_FACTS}
         if len(self.config.parts) > 1:
             cost["training_flops"] = frozen.user_attrs["training_flops"]
-            for name in ("parameters", "forward_flops_per_token"):
-                cost[name] = max(cost[name], frozen.user_attrs.get(name, 0))
-        last = len(self.config.parts) - 1
-        score = value_at(self.config, frozen, last, Scored(result["selection"]["score"], floor_of_part(frozen, last)))
-        judged = {**result["cost"], **cost, "score": score}
         values = [judged[name] for name in self.config.objectives]
         for name in dict.fromkeys((*self.config.objectives, *self.config.at_most)):
             value = judged.get(name)
             if value is None or not math.isfinite(value):
-                reason = f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"
-                self.fail(number, "undefined", reason, **facts)
-                return reason
+                return self._fail_undefined(number, _not_finite(name, value), facts)
         self.limits.tell(self._trial(number), judged)
         self._tell(number, TrialState.COMPLETE, [float(value) for value in values], facts | cost)
         return None
+
+    def _cost_of(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What a trial is judged by, or keeps, of a run's cost."""
+        return {name: result["cost"].get(name) for name in dict.fromkeys((*COST_FACTS, *self.config.at_most))}
+
+    def _fail_undefined(self, number: int, reason: str, facts: Mapping[str, Any]) -> Undefined:
+        self.fail(number, "undefined", reason, **facts)
+        return Undefined(reason)
 
     def prune(self, number: int, **facts: Any) -> None:
         self._tell(number, TrialState.PRUNED, None, facts)
 
     def fail(self, number: int, failure_class: str, reason: str, *, counts: bool = True, **facts: Any) -> None:
         """Tell a failure with its reason; where it says nothing about the trial's values, it does not count."""
-        facts |= {"failure_class": failure_class, "reason": reason, "counts": counts}
+        # As short as a message is shown: an error may quote more than a column of the database holds.
+        facts |= {"failure_class": failure_class, "reason": one_short_line(reason), "counts": counts}
         self._tell(number, TrialState.FAIL, None, facts)
 
     def fail_and_repeat(
@@ -376,9 +394,5 @@ class Study:
         return bool(unused)
 
 
-def _suggest(trial: Trial, path: str, domain: Domain) -> Any:
-    if isinstance(domain, CategoricalDistribution):
-        return trial.suggest_categorical(path, domain.choices)
-    if isinstance(domain, IntDistribution):
-        return trial.suggest_int(path, domain.low, domain.high, step=domain.step, log=domain.log)
-    return trial.suggest_float(path, domain.low, domain.high, step=domain.step, log=domain.log)
+def _not_finite(name: str, value: float | None) -> str:
+    return f"the {name} is {'missing' if value is None else value}, and a trial needs a finite one"

@@ -18,7 +18,7 @@ from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.loop import JobLoop
 from atinuke_bench.runs.jobs.types import EpochDone, Event, Executor, Failed, Finished, Job, Started
 from atinuke_bench.source_code import code_note
-from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused
+from atinuke_bench.sweeps.assignments import Assigned, Infeasible, Refused, Undefined
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.study import Study
 from atinuke_bench.sweeps.workers import Worker
@@ -202,9 +202,10 @@ class Sweep:
         is_last = place + 1 == len(active.assigned.runs)
         # After the last epoch of a part that others follow the question is the same as after any other.
         stop = self.study.report(number, history, place=place, decide=self.study.asks and not is_last)
-        reason = self.study.end_part(number, place, event.result, history)
-        if reason is not None:
-            self.study.fail(number, "undefined", reason, seconds=seconds)
+        value = self.study.end_part(number, place, event.result, history, seconds=seconds)
+        failed: Undefined | None
+        if isinstance(value, Undefined):
+            failed = value
         elif stop:
             self.study.prune(number, seconds=seconds)
             self.on_end(Ended(number, "pruned"))
@@ -213,8 +214,8 @@ class Sweep:
             self._going_on.append(_Active(active.assigned, place + 1, started=active.started))
             return
         else:
-            reason = self.study.complete(number, event.result, seconds=seconds)
-        self.on_end(Ended(number, "complete" if reason is None else "failed", reason or ""))
+            failed = self.study.complete(number, value, event.result, seconds=seconds)
+        self.on_end(Ended(number, "complete") if failed is None else Ended(number, "failed", failed.reason))
 
     def _failed(self, event: Failed, active: _Active) -> None:
         number = active.assigned.number

@@ -22,17 +22,17 @@ from atinuke_bench.sweeps.fields import values_without_search
 from atinuke_bench.sweeps.finals import confirms
 from atinuke_bench.sweeps.limits import is_untrained, may_be_best
 from atinuke_bench.sweeps.opening import open_study, study_folder
-from atinuke_bench.sweeps.origins import KNOWN, POINT
+from atinuke_bench.sweeps.origins import BEGUN, KNOWN, POINT
 from atinuke_bench.sweeps.spaces import suggested
 from atinuke_bench.sweeps.study import COST_FACTS, Study
 from atinuke_bench.training.task import task_of
 
 #: Points that are tried first, of each study.
 NUM_POINTS = 5
-#: Where a study's database notes that what others found is in it.
-_DONE = "warm_started"
 #: What may differ between two studies whose runs are the same.
 _FREE = {"name", "space", "sampler", "pruner", "against", "comparison", "at_most", "warm_start", "num_seeds"}
+#: Values in the terms of a study's space, and which trial of another study they are of.
+_Point = tuple[dict[str, Any], dict[str, Any]]
 #: Samplers that learn from trials which they did not draw; others get the best known ones as points, at no cost.
 _READS_KNOWN = ("tpe", "random", "grid")
 
@@ -53,6 +53,15 @@ class Taken:
         return f"from {self.source}: {self.num_known} {trials} known{why}, {self.num_points} of its best points first"
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What another study has for a study: trials of its own, and values with the trials that they are of."""
+
+    taken: Taken
+    known: list[FrozenTrial]
+    points: list[_Point]
+
+
 def require_sources(config: StudyConfig, store: Path, url: str | None = None) -> None:
     """Refuse, before it is made, a study that would begin from what is not there or of no use; StudyError."""
     if study_folder(store, config.name).is_dir():  # it has what it began from
@@ -71,14 +80,24 @@ def require_sources(config: StudyConfig, store: Path, url: str | None = None) ->
 
 def warm_start(study: Study, url: str | None = None) -> list[Taken]:
     """Put what other studies found into a study, once, whichever process comes first; what was taken from each."""
+    if not study.config.warm_start or _is_done(study):
+        return []
+    # Read before the database is locked, since it takes long: the data, and the runs of the other studies.
+    found = [_find(study, source) for source in _open_sources(study.config, study.store, url)]
     with study.storage.exclusive():
-        if not study.config.warm_start or _DONE in study.optuna.user_attrs:
+        if _is_done(study):
             return []
-        sources = _open_sources(study.config, study.store, url)
+        # What an earlier attempt has put in.
         there = [trial.user_attrs.get(name) for trial in study.trials() for name in (KNOWN, POINT)]
-        taken = [_take(study, source, there) for source in sources]
-        study.optuna.set_user_attr(_DONE, [source.config.name for source in sources])
-        return taken
+        for one in found:
+            _put(study, one, there)
+        study.optuna.set_user_attr(BEGUN, [one.taken.source for one in found])
+    return [one.taken for one in found]
+
+
+def _is_done(study: Study) -> bool:
+    with study.storage.errors():
+        return BEGUN in study.optuna.user_attrs
 
 
 def _open_sources(config: StudyConfig, store: Path, url: str | None) -> list[Study]:
@@ -89,18 +108,21 @@ def _open_sources(config: StudyConfig, store: Path, url: str | None) -> list[Stu
     return [open_study(name, store, None if study_folder(store, name).is_dir() else url) for name in config.warm_start]
 
 
-def _take(study: Study, source: Study, there: list[Any]) -> Taken:
-    """Take from one study; `there` are the trials that an earlier attempt has put in."""
+def _find(study: Study, source: Study) -> _Found:
     known = list(_known(study, source))
-    for trial in known:
-        if trial.user_attrs[KNOWN] not in there:
-            study.optuna.add_trial(trial)
     numbers = {trial.user_attrs[KNOWN]["number"] for trial in known}
     points = [] if study.config.sampler == "grid" else _points(study, source, numbers)
-    for params, origin in points:
+    reason = None if known else _why_none(study, source)
+    return _Found(Taken(source.config.name, len(known), len(points), reason), known, points)
+
+
+def _put(study: Study, found: _Found, there: list[Any]) -> None:
+    for trial in found.known:
+        if trial.user_attrs[KNOWN] not in there:
+            study.optuna.add_trial(trial)
+    for params, origin in found.points:
         if origin not in there:
             study.optuna.enqueue_trial(params, user_attrs={POINT: origin})
-    return Taken(source.config.name, len(known), len(points), None if known else _why_none(study, source))
 
 
 def _known(study: Study, source: Study) -> Iterator[FrozenTrial]:
@@ -145,13 +167,13 @@ def _as_known(trial: FrozenTrial, params: Mapping[str, Any], study: Study, sourc
     return copied
 
 
-def _points(study: Study, source: Study, known: set[int]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _points(study: Study, source: Study, known: set[int]) -> list[_Point]:
     """The best points of the other study in the terms of this one's space, and which trials they are of."""
     sign = 1 if source.higher_is_better else -1
     complete = [trial for trial in source.trials() if may_be_best(trial) and confirms(trial) is None]
     if study.config.sampler in _READS_KNOWN:
         complete = [trial for trial in complete if trial.number not in known]
-    found: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    found: list[_Point] = []
     for trial in sorted(complete, key=lambda trial: (-sign * trial.values[0], trial.number)):
         params = suggested(study.config.space, source.draw_of(trial).overrides)
         if params and params not in [other for other, _ in found]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
 
 import typer
 import typer.core
@@ -195,6 +198,30 @@ CheckpointMinutesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
+def takes(group: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make the fields of a dataclass options of a command, in place of its parameter of that class."""
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        own = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()]
+        (place,) = [number for number, one in enumerate(own) if one.annotation is group]
+        kinds = get_type_hints(group, include_extras=True)
+        shared = [own[place].replace(name=one.name, default=one.default, annotation=kinds[one.name])
+                  for one in fields(group)]  # fmt: skip
+
+        @functools.wraps(command)
+        def called(**given: Any) -> None:
+            chosen = group(**{one.name: given.pop(one.name) for one in shared})
+            command(**given, **{own[place].name: chosen})
+
+        parameters = [*own[:place], *shared, *own[place + 1 :]]
+        called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters}
+        return called
+
+    return with_options
+
+
 def wandb_mode(mode: str) -> Any:
     from atinuke_bench.config.asked import require_wandb_mode
 
@@ -214,11 +241,11 @@ def on_device(device_tokens: str | None, checkpoint_minutes: float, keeps_texts:
     }
 
 
-def execution_of_many(fields: Mapping[str, Any], devices: int, threads: int = 1) -> Execution:
-    """How each of many runs is carried out, whose progress is not shown; `fields` are those of `on_device`."""
+def execution_of_many(how: Mapping[str, Any], devices: int, threads: int = 1) -> Execution:
+    """How each of many runs is carried out, whose progress is not shown; `how` is what `on_device` says."""
     from atinuke_bench.training.execution import Execution
 
-    return Execution(threads=threads, devices=devices, show_progress=False, **fields)
+    return Execution(threads=threads, devices=devices, show_progress=False, **how)
 
 
 def _device_batch_tokens(text: str | None) -> int | Literal["auto"] | None:

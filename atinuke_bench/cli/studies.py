@@ -10,29 +10,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from atinuke_bench.cli.shared import (
-    CheckpointMinutesOption,
-    DataDirOption,
-    DeviceBatchTokensOption,
     JsonOption,
     OutOption,
     RetryFailedOption,
     StorageOption,
-    WandbOption,
-    on_device,
     print_code_note_of_cells,
     print_json,
     print_parts,
     say,
+    takes,
     wandb_mode,
 )
 from atinuke_bench.cli.suites import GridOptions, grid_results, show_failed
-from atinuke_bench.cli.sweeps import DevicesOption, ExecutorOption, StudyArgument, ThreadsOption, WorkersOption, sweeps
+from atinuke_bench.cli.sweeps import StudyArgument, sweeps
+from atinuke_bench.cli.trials import TrialOptions
 
 if TYPE_CHECKING:
     from atinuke_bench.sweeps.study import Study
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep best snli-atinuke --seeds 5")
+@takes(TrialOptions)
 def best(
     study: StudyArgument,
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="Fresh seeds of each.")] = 5,
@@ -40,18 +38,9 @@ def best(
     as_suite: Annotated[
         Path | None, typer.Option("--as-suite", metavar="FILE", help="Write them as a suite, and train nothing.")
     ] = None,
-    storage: StorageOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = "local",
-    data_dir: DataDirOption = None,
-    out: OutOption = Path("runs"),
     retry_failed: RetryFailedOption = False,
-    wandb: WandbOption = "offline",
-    threads: ThreadsOption = 1,
-    devices: DevicesOption = 1,
-    device_tokens: DeviceBatchTokensOption = None,
-    checkpoint_minutes: CheckpointMinutesOption = 30,
-    as_json: JsonOption = False,
+    *,
+    how: TrialOptions,
 ) -> None:
     """Retrain the best trial and its rivals on fresh seeds, and evaluate them on test.
 
@@ -62,30 +51,30 @@ def best(
     from atinuke_bench.sweeps.opening import open_study
 
     started = time.process_time()
-    how = GridOptions(
-        out=out,
+    grid = GridOptions(
+        out=how.out,
         only=(),
-        workers=workers,
-        executor=executor,
-        devices=devices,
-        on_device=on_device(device_tokens, checkpoint_minutes),
+        workers=how.workers,
+        executor=how.executor,
+        devices=how.devices,
+        on_device=how.on_device(),
         timeout=None,
         retry_failed=retry_failed,
         rerun=False,
         predict_unlabelled=False,
-        wandb=wandb_mode(wandb),
+        wandb=wandb_mode(how.wandb),
         dry_run=False,
-        as_json=as_json,
+        as_json=how.as_json,
         started=started,
-        threads=threads,
+        threads=how.threads,
         room=ROOM,
     )
-    with contextlib.closing(open_study(study, out, storage, data_dir)) as opened:
+    with contextlib.closing(open_study(study, how.out, how.storage, how.data_dir)) as opened:
         if as_suite is None:
-            _retrain(opened, how, seeds, rivals)
+            _retrain(opened, grid, seeds, rivals)
             return
         suite = write_suite(opened, as_suite, num_seeds=seeds, num_rivals=rivals)
-    if as_json:
+    if how.as_json:
         print_json({"file": str(as_suite), "suite": suite.model_dump(mode="json", exclude={"declarations"})})
     else:
         say(f"{as_suite}: {len(suite.cores)} columns, {len(suite.seeds)} seeds; atinuke-bench suite {as_suite}")

@@ -10,24 +10,20 @@ import typer.core
 
 from atinuke_bench.cli import completion
 from atinuke_bench.cli.shared import (
-    CheckpointMinutesOption,
-    DataDirOption,
-    DeviceBatchTokensOption,
     JsonOption,
     OutOption,
     PresetOption,
     SetOption,
     SourceOption,
     StorageOption,
-    WandbOption,
     app,
-    execution_of_many,
-    on_device,
     print_json,
     print_parts,
     say,
+    takes,
     wandb_mode,
 )
+from atinuke_bench.cli.trials import TrialOptions
 from atinuke_bench.errors import ConfigError, RunFolderError
 
 if TYPE_CHECKING:
@@ -63,10 +59,6 @@ StudyArgument = Annotated[
     str,
     typer.Argument(metavar="STUDY", help="Name of a study in the store.", autocompletion=completion.studies),
 ]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Trials side by side; else on all cores.")]
-ExecutorOption = Annotated[str, typer.Option("--executor", help="local, or ray to spread trials over a cluster.")]
-ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a trial.")]
-DevicesOption = Annotated[int, typer.Option("--devices", min=1, help="Processes (DDP) of a trial.")]
 TrialsOption = Annotated[
     int | None,
     typer.Option("--trials", min=1, help="Trials of the study, over all restarts. [default: as before]"),
@@ -80,7 +72,7 @@ PrunerOption = Annotated[
 ]
 SearchSeedsOption = Annotated[
     int | None,
-    typer.Option("--seeds", min=1, help="Most seeds of the best trials in the end; 1 leaves out the finals. [default: 5]"),
+    typer.Option("--seeds", min=1, help="Most seeds of the best trials in the end; 1 for no finals. [default: 5]"),
 ]
 AggregateOption = Annotated[
     str,
@@ -143,6 +135,7 @@ FlopsOption = Annotated[
 
 
 @sweeps.command(SEARCH, epilog="Example: atinuke-bench sweep snli --core atinuke --preset nano --trials 40 --workers 2")
+@takes(TrialOptions)
 def search(
     task: SearchTaskArgument,
     core: SearchCoreOption = "atinuke",
@@ -161,20 +154,11 @@ def search(
     aggregate: AggregateOption = "normalised",
     shares: SharesOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the study. [default: from task and core]")] = None,
-    storage: StorageOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = "local",
     source: SourceOption = "local",
-    data_dir: DataDirOption = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the trials' runs and of the sampler.")] = 0,
     overrides: SetOption = None,
-    out: OutOption = Path("runs"),
-    wandb: WandbOption = "offline",
-    threads: ThreadsOption = 1,
-    devices: DevicesOption = 1,
-    device_tokens: DeviceBatchTokensOption = None,
-    checkpoint_minutes: CheckpointMinutesOption = 30,
-    as_json: JsonOption = False,
+    *,
+    how: TrialOptions,
 ) -> None:
     """Search a space of core dimensions and training settings with Optuna. The same command joins or resumes it.
 
@@ -184,7 +168,7 @@ def search(
     from atinuke_bench.sweeps.planning import plan_studies
 
     configs = plan_studies(
-        **_tasks_and_source(task, source, data_dir),
+        **_tasks_and_source(task, source, how.data_dir),
         **_limits_and_overrides(at_most, overrides),
         cores=[part.strip() for part in cores.split(",")] if cores else [core],
         name=name,
@@ -200,43 +184,35 @@ def search(
         preset=preset,
         seed=seed,
     )
-    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    studies = _made_or_joined(configs, out, storage)
-    _print_studies(studies, _carry_out(studies, workers, executor, wandb, execution), as_json)
+    execution = how.execution()
+    studies = _made_or_joined(configs, how.out, how.storage)
+    _print_studies(studies, _carry_out(studies, how, execution), how.as_json)
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep resume snli-atinuke --trials 80")
+@takes(TrialOptions)
 def resume(
     study: StudyArgument,
     trials: TrialsOption = None,
     seconds: SecondsOption = None,
     flops: FlopsOption = None,
-    storage: StorageOption = None,
-    workers: WorkersOption = None,
-    executor: ExecutorOption = "local",
-    data_dir: DataDirOption = None,
-    out: OutOption = Path("runs"),
-    wandb: WandbOption = "offline",
-    threads: ThreadsOption = 1,
-    devices: DevicesOption = 1,
-    device_tokens: DeviceBatchTokensOption = None,
-    checkpoint_minutes: CheckpointMinutesOption = 30,
-    as_json: JsonOption = False,
+    *,
+    how: TrialOptions,
 ) -> None:
     """Go on with a study, or join it from another process or machine; its budget may be raised."""
     from atinuke_bench.config import parse
     from atinuke_bench.sweeps.definition import Budget
     from atinuke_bench.sweeps.opening import open_study, require_current
 
-    execution = execution_of_many(on_device(device_tokens, checkpoint_minutes), devices, threads)
-    opened = open_study(study, out, storage, data_dir)
+    execution = how.execution()
+    opened = open_study(study, how.out, how.storage, how.data_dir)
     require_current(opened)
     granted = {"trials": trials, "seconds": seconds, "training_flops": flops}
-    _begin([opened], storage)
+    _begin([opened], how.storage)
     changes = {kind: limit for kind, limit in granted.items() if limit is not None}
     if changes:
         opened.set_budget(parse(Budget, {**opened.config.budget.model_dump(), **changes}, "budget"))
-    _print_studies([opened], _carry_out([opened], workers, executor, wandb, execution), as_json)
+    _print_studies([opened], _carry_out([opened], how, execution), how.as_json)
 
 
 @sweeps.command(epilog="Example: atinuke-bench sweep show snli-atinuke snli-bilstm")
@@ -334,20 +310,20 @@ def _begin(studies: list[Any], storage: str | None) -> None:
             say(f"study {study.config.name}: {taken}", err=True)
 
 
-def _carry_out(studies: list[Any], workers: int | None, executor: str, wandb: str, execution: Execution) -> list[Any]:
+def _carry_out(studies: list[Any], how: TrialOptions, execution: Execution) -> list[Any]:
     """Serve the studies one after the other, each on the whole machine; what each learned."""
     from atinuke_bench.runs.jobs.factory import make_executor
     from atinuke_bench.sweeps.insight import insight, write_insight
     from atinuke_bench.sweeps.progress import Progress
     from atinuke_bench.sweeps.sweep import Sweep
 
-    runner = make_executor(executor, workers, execution.devices, execution.threads)
+    runner = make_executor(how.executor, how.workers, execution.devices, execution.threads)
     learned = []
     try:
         for study in studies:
             progress = Progress(study, lambda line: say(line, err=True))
             try:
-                Sweep(study, runner, _template(study, wandb, execution), progress).run()
+                Sweep(study, runner, _template(study, how.wandb, execution), progress).run()
             except BaseException:
                 write_insight(study, insight(study))  # after an interrupt nobody waits for figures
                 raise

@@ -36,6 +36,11 @@ class Study:
         preset = self.insight.get("preset")
         return f"{self.name} ({self.insight['task']}, {self.insight['core']}{f'-{preset}' if preset else ''})"
 
+    def trial(self, number: int) -> Mapping[str, Any]:
+        """The record of a trial; of one that is not there by now, its number alone."""
+        found = (trial for trial in self.insight["trials"] if trial["number"] == number)
+        return next(found, {"number": number})
+
     def folders(self) -> set[str]:
         """Run folders of its trials and of the best ones on fresh seeds, as absolute paths."""
         named = [trial.get("folder") for trial in self.insight["trials"]]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from atinuke_bench.files import make_folder, write_bytes, write_text
 from atinuke_bench.formatting import MISSING, number
+from atinuke_bench.study_records import ORIGINS, trial_name
 
 from ..drawing.style import Plot
 from ..reading.studies import Study
@@ -26,6 +27,7 @@ MOST_PARAMETERS = 6
 #: Pairs of hyper-parameters in a table, of each study.
 _MOST_PAIRS = 10
 NOTE = "Scores of trials are selection scores, of a slice held out from train; no dev or test figure is looked at."
+_STATES = ("complete", "pruned", "failed", "infeasible", "running")
 _HOW_TO_READ = (
     "Importance is the share of the variance of the score over the whole space (fANOVA) that a hyper-parameter has by "
     "itself, in brackets its 95 % interval by the bootstrap over trials; together with another: what the two have "
@@ -55,16 +57,19 @@ def studies_table(studies: Sequence[Study]) -> Table:
                 "sampler": insight.get("sampler"),
                 "seed": insight.get("seed"),
                 "trials": len(trials),
-                **{state: int(states.get(state, 0)) for state in ("complete", "pruned", "failed", "running")},
+                **{state: int(states.get(state, 0)) for state in _STATES},
+                "from": _begun_from(trials),
                 "metric": insight["metric"],
                 "best score": float("nan") if best is None or best["score"] is None else float(best["score"]),
-                "best trial": ", ".join(f"{k}={setting(v)}" for k, v in best["params"].items()) if best else "",
+                "best trial": _best_trial(best) if best else "",
                 "seconds": float(spent.get("seconds") or float("nan")),
                 "training_flops": float(spent.get("training_flops") or float("nan")),
             }
         )
     data = pd.DataFrame(rows)
-    shown = data.drop(columns=["training_flops"]).assign(
+    # Of studies without a limit and without a beginning the two say nothing.
+    idle = [name for name in ("infeasible", "from") if not data[name].any()]
+    shown = data.drop(columns=["training_flops", *idle]).assign(
         **{
             "best score": data["best score"].map(number),
             "seconds": data["seconds"].map(lambda value: number(value, 0)),
@@ -72,6 +77,18 @@ def studies_table(studies: Sequence[Study]) -> Table:
         }
     )
     return Table("studies", "Studies", shown, data, (NOTE,), section="studies")
+
+
+def _begun_from(trials: Sequence[Mapping[str, Any]]) -> str:
+    """How many trials are from which other studies."""
+    origins = [origin for trial in trials if (origin := trial.get("from"))]
+    counts = Counter((ORIGINS.get(origin["as"], "from"), origin["study"]) for origin in origins)
+    return ", ".join(f"{count} {use} {study}" for (use, study), count in counts.items())
+
+
+def _best_trial(trial: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{name}={setting(value)}" for name, value in trial["params"].items())
+    return f"{trial_name(trial)}: {values}" if trial.get("from") else values
 
 
 def rivals_table(studies: Sequence[Study]) -> Table | None:
@@ -95,7 +112,10 @@ def rivals_table(studies: Sequence[Study]) -> Table | None:
     data = pd.DataFrame(rows)
     for name in ("score in study", "selection", "evaluated"):
         data[name] = pd.to_numeric(data[name])
-    shown = data.assign(**{name: data[name].map(number) for name in ("score in study", "selection", "evaluated")})
+    shown = data.assign(
+        trial=[trial_name(study.trial(rival["number"])) for study in studies for rival in study.rivals],
+        **{name: data[name].map(number) for name in ("score in study", "selection", "evaluated")},
+    )
     note = "Means over fresh seeds. The order by selection scores is the one to trust; evaluated splits only report."
     return Table("best-trials", "The best trials on fresh seeds", shown, data, (note,), section="studies")
 

@@ -27,7 +27,7 @@ trials            every trial, in order of number:
                    cost: [value, limit]} of an infeasible one, which has a score where it was trained, "from": {"study",
                    "number", "as": "known" | "point"} of one that another study's outcome or values were taken for,
                    "seed", "confirms": the trial whose values one of the finals has, "parts": [{"part", "folder",
-                   "score", "floor", "training_flops"}, ...] where there are several tasks or shares of the data}
+                   "score", "floor", "cost", "training_flops"}, ...] where it has several tasks or shares of data}
 best              number of the trial that is chosen, or null
 choice            null, or {"number", "mean": over its seeds, "num_seeds", "is_over": whether study and finals are over,
                   "chance": of being the best of the finalists, "shortfall": how far below the best of them it is to be

@@ -7,7 +7,13 @@ import json
 import pytest
 
 from atinuke_bench.reports.reading.studies import Study, read_studies
-from atinuke_bench.reports.sections.studies import importance_table, pairs_table, studies_plots
+from atinuke_bench.reports.sections.studies import (
+    importance_table,
+    pairs_table,
+    rivals_table,
+    studies_plots,
+    studies_table,
+)
 
 RATE, NORM = "training.learning_rate", "core.norm"
 
@@ -52,6 +58,28 @@ def insight(core="atinuke", **changes):
 @pytest.fixture
 def studies(tmp_path):
     return [Study(insight(core), tmp_path) for core in ("atinuke", "bilstm")]
+
+
+def test_trials_over_a_limit_and_from_other_studies_are_shown_as_sweep_show_does(studies, tmp_path):
+    trials = insight()["trials"]
+    trials[0] |= {"state": "infeasible", "over": {"parameters": [100, 50]}}
+    trials[1] |= {"from": {"study": "first", "number": 4, "as": "known"}}
+    trials[2] |= {"from": {"study": "first", "number": 5, "as": "known"}}
+    trials[3] |= {"from": {"study": "second", "number": 6, "as": "point"}}
+    fresh = {"mean": 62.0, "count": 3}
+    rival = {"number": 3, "score_in_study": 63.0, "selection": fresh, "evaluated": fresh, "folders": []}
+    begun = Study(insight(trials=trials), tmp_path, (rival,))
+    table = studies_table([studies[1], begun])
+    assert table.data["infeasible"].tolist() == table.shown["infeasible"].tolist() == [0, 1]
+    assert table.shown["from"].tolist() == ["", "2 known from first, 1 point of second"]
+    assert table.shown["best trial"].iloc[1].startswith("3 (point of second #6): ")
+    rivals = rivals_table([begun])
+    assert rivals is not None
+    assert rivals.shown["trial"].tolist() == ["3 (point of second #6)"]
+    assert rivals.data["trial"].tolist() == [3]
+    plain = studies_table(studies)
+    assert not {"infeasible", "from"} & set(plain.shown)
+    assert {"infeasible", "from"} <= set(plain.data)
 
 
 def test_every_hyper_parameter_has_a_sentence(studies):

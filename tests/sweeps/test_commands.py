@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import pytest
@@ -48,6 +48,20 @@ def test_a_study_of_an_earlier_schedule_is_shown_and_not_gone_on_with(sweep, mon
         assert "schedule version 1, not 2" in done.err
         assert len(done.err.splitlines()) == 1
     assert json.loads(sweep("show", "snli-atinuke", "--json").out)["spent"]["trials"] == 3
+
+
+def test_all_commands_that_train_for_a_study_take_the_same_options():
+    from typer.main import get_command
+
+    from atinuke_bench.cli import app
+    from atinuke_bench.cli.trials import TrialOptions
+
+    commands = get_command(app).commands["sweep"].commands  # type: ignore[attr-defined]
+    options = {name: {one.name: one for one in commands[name].params} for name in ("TASK", "resume", "best")}
+    for name in (one.name for one in fields(TrialOptions)):
+        own = [options[command][name] for command in options]
+        assert len({(*one.opts, one.help, one.default, one.envvar) for one in own}) == 1
+    assert all("how" not in own for own in options.values())
 
 
 def test_a_task_is_searched_resumed_shown_and_retrained(sweep, tmp_path):

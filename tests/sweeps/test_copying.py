@@ -16,6 +16,7 @@ from atinuke_bench.runs.verify import verify_runs
 from atinuke_bench.sweeps import copying
 from atinuke_bench.sweeps.copying import copy_study
 from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.warm_start import warm_start
 
 POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
 MYSQL = pytest.param("mysql", marks=pytest.mark.mysql)
@@ -84,6 +85,16 @@ def test_a_copy_goes_on_in_another_place_and_back(store, tiny, database, cli, tm
         assert json.loads(done.out)["trials"] == 4
         assert json.loads(cli("sweep", "show", "moved", "--out", back, "--json").out)["spent"]["trials"] == 4
     assert len(facts(tiny)) == 3, "the study itself stays as it is"
+
+
+def test_a_copy_goes_on_without_the_studies_that_it_began_from(study, sweep, tmp_path):
+    sweep(study(name="first", pruner="none", budget={"trials": 2}))
+    then = study(name="then", pruner="none", warm_start=("first",))
+    assert len(warm_start(then)) == 1
+    copied = copy_study(then, tmp_path / "there", None, "then").study
+    assert warm_start(copied) == []
+    assert facts(copied) == facts(then)
+    copied.close()
 
 
 def test_a_report_shows_a_copied_study_as_the_first(store, cli, tmp_path, monkeypatch):

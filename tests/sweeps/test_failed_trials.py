@@ -27,6 +27,16 @@ def test_a_score_that_is_not_finite_is_a_failure_with_a_reason(study, sweep, pla
     assert all(reason in trial.user_attrs["reason"] for trial in tiny.trials())
 
 
+def test_a_reason_is_kept_as_short_as_it_is_shown(study):
+    """MySQL's column holds 65,535 bytes; an error that quotes its data may be longer."""
+    tiny = study(budget={"trials": 1})
+    tiny.fail(tiny.ask({}).number, "crashed", f"the rule\n{'☃' * 100_000}; nearest: this")
+    reason = tiny.trials()[0].user_attrs["reason"]
+    assert len(reason) <= 400
+    assert reason.startswith("the rule ")
+    assert reason.endswith("; nearest: this")
+
+
 def test_a_run_of_another_metric_is_a_failure_with_a_reason(study, sweep, monkeypatch):
     opened = study(budget={"trials": 1})
     monkeypatch.setattr(opened, "config", opened.config.model_copy(update={"metric": "f1"}))

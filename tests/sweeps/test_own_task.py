@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import optuna
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from atinuke_bench.config import find_task
 from atinuke_bench.errors import StudyError
 from atinuke_bench.runs.grid import expand, read_suite
 from atinuke_bench.sweeps.best import write_suite
+from atinuke_bench.sweeps.copying import copy_study
 from atinuke_bench.sweeps.opening import create_or_join, open_study
 from atinuke_bench.sweeps.planning import plan_studies
 
@@ -39,6 +41,43 @@ def test_a_study_holds_its_task_for_all_who_join(own, tmp_path):
         run = joined.config.make_run({})
         assert run.task == "classification/reviews"
         assert run.declaration == study.config.declaration
+
+
+def test_a_definition_longer_than_a_column_is_kept_whole(own, database, tmp_path):
+    """MySQL's holds 65,535 bytes."""
+    declared = yaml.safe_load((own / "reviews.yaml").read_text())
+    labels = ["pos", "neg", *(f'a label "{number}" ☃ {"x" * 40}' for number in range(2000))]
+    (own / "reviews.yaml").write_text(yaml.safe_dump({**declared, "labels": labels}))
+    config = planned(own)
+    create_or_join(config, tmp_path / "store", database).close()
+    again = create_or_join(config, tmp_path / "other", database)
+    again.close()
+    joined = open_study("mine", tmp_path / "third", database or again.storage.url)
+    assert joined.config.definition() == config.definition()
+    copy_study(joined, tmp_path / "fourth", None, "copied").study.close()
+    joined.close()
+    copied = open_study("copied", tmp_path / "fourth")
+    assert copied.config.declaration == config.declaration
+    copied.optuna.set_user_attr("definition/1", None)
+    with pytest.raises(StudyError, match=r"study 'copied' in sqlite.*: its definition is damaged"):
+        open_study("copied", tmp_path / "fourth")
+    copied.close()
+
+
+@pytest.mark.parametrize("what", ["definition", "budget"])
+def test_a_study_whose_definition_cannot_be_kept_is_not_there(own, tmp_path, monkeypatch, what):
+    write = optuna.Study.set_user_attr
+
+    def interrupted(study, name, value):
+        if name == what:
+            raise KeyboardInterrupt
+        write(study, name, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "set_user_attr", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            create_or_join(planned(own), tmp_path / "store")
+    create_or_join(planned(own), tmp_path / "store").close()
 
 
 def test_official_files_elsewhere_move_no_declared_task(own, tmp_path):

@@ -9,11 +9,13 @@ import pytest
 from atinuke_bench.config import SourceConfig
 from atinuke_bench.errors import ConfigError
 from atinuke_bench.run_folder import RunFolder
-from atinuke_bench.runs.jobs.types import Job
+from atinuke_bench.runs.jobs.types import Finished, Job
 from atinuke_bench.selection_record import SelectionRecord, write_selection
+from atinuke_bench.sweeps import race
 from atinuke_bench.sweeps.finals import FIRST, Duels, confirms, seed_offset
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
+from atinuke_bench.sweeps.parts import Part, StudyTask
 from atinuke_bench.sweeps.race import Difference, difference
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.workers import Worker
@@ -117,6 +119,33 @@ def test_a_difference_of_two_numbers_of_seeds_has_the_luck_of_both():
     found = difference([two, two, one], [one], "mean", luck=6.0)
     assert found.mean == pytest.approx(2 / 3)
     assert found.error == pytest.approx(math.sqrt(6 / 3 + 6 / 1))
+
+
+def test_what_a_run_recorded_is_read_once_until_there_is_more(tmp_path, monkeypatch):
+    folder, read = RunFolder(tmp_path / "run"), []
+    folder.create()
+
+    def noted(owner, name):
+        known = getattr(owner, name)
+
+        def called(given):
+            read.append(name)
+            return known(given)
+
+        monkeypatch.setattr(owner, name, called)
+
+    noted(RunFolder, "read_history")
+    noted(race, "read_selection")
+    part, outcomes = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3)), []
+    seen = race.Outcomes(higher_is_better=True)
+    for num_epochs in (1, 2):
+        folder.write_history([{"epoch": epoch, "score": 50.0 + epoch} for epoch in range(num_epochs)])
+        contributions = {epoch: np.array([100.0, 2.0 * epoch]) for epoch in range(num_epochs)}
+        write_selection(folder.selection, SelectionRecord(("a", "b"), ("a", "b"), contributions))
+        outcomes += [seen.of(part, folder) for _ in range(3)]
+    assert read == ["read_history", "read_selection"] * 2
+    assert [outcome and outcome.scored.score for outcome in outcomes] == [50.0] * 3 + [51.0] * 3
+    assert seen.of(part, folder, 1) == outcomes[0]
 
 
 def racing(play, better=lambda run: run.core.num_layers, seeds=lambda run: 0.0, units=UNITS):
@@ -248,6 +277,26 @@ def of_two_metrics(play, monkeypatch):
 
     monkeypatch.setattr(executor, "_end", end, raising=False)
     return executor
+
+
+@pytest.mark.parametrize(("latency", "state"), [(0.5, "complete"), (2.0, "infeasible")])
+def test_a_trial_of_several_runs_costs_what_the_dearest_of_them_does(
+    study, sweep, play, two_tasks, monkeypatch, latency, state
+):
+    tiny = study(pruner="none", budget={"trials": 1}, at_most={"latency_seconds": 1.0}, **two_tasks)
+    executor = of_two_metrics(play, monkeypatch)
+    finish = executor._end
+
+    def dear_at_first(event):
+        if isinstance(event, Finished) and event.key == "0":
+            event.result["cost"] |= {"parameters": 10**6, "forward_flops_per_token": 7.0, "latency_seconds": latency}
+        finish(event)
+
+    monkeypatch.setattr(executor, "_end", dear_at_first, raising=False)
+    sweep(tiny, executor)
+    (trial,) = insight(tiny)["trials"]
+    assert (trial["state"], trial["parameters"]) == (state, 10**6)
+    assert trial["forward_flops_per_token"] >= 10.0  # of the second, which is the dearer one there
 
 
 def test_a_process_that_dies_between_two_tasks_leaves_the_trial_to_the_next(study, sweep, play, two_tasks, monkeypatch):

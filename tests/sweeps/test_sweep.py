@@ -10,10 +10,12 @@ from atinuke_bench.errors import StudyError
 from atinuke_bench.files import write_json
 from atinuke_bench.run_folder import RunFolder
 from atinuke_bench.runs.jobs.types import Job
+from atinuke_bench.sweeps import study as studies
 from atinuke_bench.sweeps import workers
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
 from atinuke_bench.sweeps.recovery import settle
+from atinuke_bench.sweeps.trial_parts import value_at
 from atinuke_bench.sweeps.workers import Worker
 
 pytestmark = pytest.mark.usefixtures("in_memory")
@@ -54,6 +56,21 @@ def test_pruned_trials_cost_less_and_are_stopped_early(study, sweep, play):
     assert {len(trial.intermediate_values) for trial in pruned} <= {1, 3}
     best = max(trial.values[0] for trial in tiny.trials() if trial.state.name == "COMPLETE")
     assert all(trial.values[0] < best for trial in pruned)
+
+
+@pytest.mark.parametrize("shares", [[], [0.5]])
+def test_each_epoch_and_each_part_is_valued_once(study, sweep, play, monkeypatch, shares):
+    valued = []
+
+    def counted(*given):
+        valued.append(given)
+        return value_at(*given)
+
+    monkeypatch.setattr(studies, "value_at", counted)
+    tiny = study(pruner="none", shares=shares, budget={"trials": 1})
+    sweep(tiny, play(slots=1))
+    parts = 1 + len(shares)
+    assert len(valued) == parts * (4 + 1)
 
 
 def test_without_a_pruner_no_trial_is_asked_about(study, sweep, play):

@@ -154,6 +154,20 @@ def test_the_best_points_come_first_and_not_all_of_them(first, then, player):
     assert sources == sorted(sources, reverse=True)
 
 
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_what_the_other_study_drew_is_not_drawn_again(first, then, sweep, player, sampler):
+    rate = {"training.learning_rate": {"float": [1e-4, 1e-2], "log": True}}
+    chosen = {"space": rate, "sampler": sampler, "budget": {"trials": 9}}
+    before = first(player(), **chosen)
+    # Of another core nothing is known, and all but the points is drawn.
+    after, (taken,) = then(**chosen, core="transformer")
+    assert taken.num_known == 0
+    sweep(after, player())
+    theirs, ours = ([trial.params["training.learning_rate"] for trial in one.trials()] for one in (before, after))
+    assert len(ours) == 9
+    assert not set(theirs) & set(ours[NUM_POINTS:])
+
+
 def test_known_trials_are_held_to_this_study_s_limits(first, then):
     first()
     after, _ = then(at_most={"peak_memory_bytes": 2e6})
