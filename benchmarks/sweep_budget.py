@@ -27,7 +27,7 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,19 @@ class Table:
             for epoch, (score, flops) in enumerate(zip(entry["scores"], entry["flops"], strict=True))
         ]
 
-    def quality(self, place: int, seen: list[int]) -> float:
-        """The mean of the scores that trainings with all seeds but these ended with."""
+    def fresh(self, place: int, seen: list[int]) -> list[float]:
+        """The scores that trainings with all seeds but these ended with."""
         own = [entry for (other, seed), entry in self.entries.items() if other == place and seed not in seen]
-        return float(np.mean([entry["scores"].max() for entry in own]))
+        return [float(entry["scores"].max()) for entry in own]
+
+    def quality(self, place: int, seen: list[int]) -> float:
+        """The mean of these scores."""
+        return float(np.mean(self.fresh(place, seen)))
+
+    def best(self, places: Iterable[int], seen: list[int]) -> float:
+        """The best of these means: of combinations that have several such scores, among which are the best of all."""
+        known = [place for place in places if len(self.fresh(place, seen)) > 2]
+        return max((self.quality(place, seen) for place in known), default=-math.inf)
 
 
 def read_tables(folder: Path, root: Path) -> list[Table]:
@@ -305,7 +314,7 @@ def judge(job: tuple[Table, Path, int, dict[str, dict[str, Any]]]) -> list[Judge
         )
         seen = (spent for spent, _, known in played.path if known >= random.path[-1][2])
         reached = (spent for spent, place, _ in played.path if table.quality(place, search) >= wanted)
-        best = max(table.quality(place, search) for place in played.trained)
+        best = table.best(played.trained, search)
         found.append(
             Judged(
                 table.name,

@@ -169,11 +169,9 @@ def main() -> None:
     carry_out(
         [Entry(*table, place, seed) for seed in range(options.seeds) for table in tables for place in places], options
     )
+    best = [(*table, place) for table in tables for place in best_places(table, options)]
     more = range(options.seeds, options.seeds + options.more)
-    carry_out(
-        [Entry(*table, place, seed) for table in tables for place in best_places(table, options) for seed in more],
-        options,
-    )
+    carry_out([Entry(*one, seed) for seed in more for one in best], options)
 
 
 def best_places(table: tuple[str, str], options: argparse.Namespace) -> list[int]:
