@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from atinuke_bench.errors import naming
+
 from .keywords import names_keywords
 from .results import Evaluations, evaluations_of_outcomes
 from .shared import Place, data_folder, torch_threads, warn_of_other_code
@@ -102,7 +104,8 @@ def suite(
 
     mode, store, data = require_wandb_mode(wandb), Path(out), data_folder(data_dir)
     config = _read(name_or_file, store, storage, drop_overlap=drop_overlap)
-    test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
+    with naming(str(name_or_file)):
+        test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
     execution = Execution(
         devices=devices_per_run,
         show_progress=False,
