@@ -32,8 +32,9 @@ lm              text
 
 A task that a YAML file declares takes the names that its `fields` or its data
 have. For snli, glue, squad, lm and declared texts a line may also be the plain
-texts, separated by tabs; one that begins with {" is read as JSON. RUN is a run
-folder, or one that `export` wrote.
+texts, separated by tabs; one that begins with {" is read as JSON. A first line
+that has the names of the fields is a header, by which columns are found; a
+.csv file has one. RUN is a run folder, or one that `export` wrote.
 """
 
 
