@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -138,8 +139,9 @@ def test_mistakes_are_said_in_the_keywords_of_the_caller(beside, monkeypatch):
 
 
 def test_a_run_of_two_processes_is_that_of_one(beside, folder, tmp_path):
-    found = run("glue/sst2", "bilstm", seed=0, out=tmp_path, devices=2, **NANO)
-    assert found.folder.name == folder.name
+    store = Path(os.path.relpath(tmp_path))
+    found = run("glue/sst2", "bilstm", seed=0, out=store, devices=2, **NANO)
+    assert found.folder == store / folder.relative_to(beside / "runs")
     manifest = read_object(found.folder / "manifest.json")
     assert manifest["execution"]["devices"] == 2
     assert found.result["protocol"] == read_object(folder / "result.json")["protocol"]
