@@ -205,9 +205,10 @@ def test_other_code_is_warned_of(folder, tmp_path):
     for kind in ("modules", "texts"):
         manifest["code"][kind]["atinuke_bench.core.bilstm"] = "of another version"
     write_json(copy / "manifest.json", manifest)
-    for call in (lambda: load(copy), lambda: evaluate(copy, "shuffled-words")):
-        with pytest.warns(UserWarning, match=r"finished earlier with other code \(atinuke_bench.core.bilstm\)"):
+    for call in (lambda: load(copy), lambda: predict(copy, []), lambda: evaluate(copy, "shuffled-words")):
+        with pytest.warns(UserWarning, match=r"finished earlier with other code \(atinuke_bench.core.bilstm\)") as told:
             call()
+        assert {one.filename for one in told} == {__file__}  # the caller's own line
 
 
 def test_a_suite_gives_its_runs_and_its_failures(beside, tmp_path, monkeypatch):
