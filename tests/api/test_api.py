@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -163,6 +164,13 @@ def test_a_comparison_is_that_of_the_command_line(beside):
     (ours,), (theirs,) = found.verdicts.to_dict("records"), told["comparisons"]
     assert ours == pytest.approx(theirs)
     assert len(found.by_seed) == len(told["by_seed"])
+    # The reference has each column, and no other.
+    rows = [line.split("|")[1:3] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    named = {frame.strip(): re.findall(r"`([^`]+)`", columns) for frame, columns in rows}
+    assert named["`verdicts`"] == list(found.verdicts.columns)
+    assert named["`by_seed`"] == list(found.by_seed.columns)
+    with_margin = compare("bilstm", "transformer", margin=2).verdicts.columns
+    assert named["`verdicts`"] + named["`verdicts` with a `margin`"] == list(with_margin)
     assert found.note == told["note"]
 
 
