@@ -9,11 +9,14 @@ import platform
 import subprocess
 import sys
 import tempfile
+from difflib import SequenceMatcher
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
+
+from atinuke_bench.errors import nearest
 
 PACKAGES = (
     "atinuke-bench",
@@ -32,6 +35,10 @@ PACKAGES = (
 
 #: The package that this is part of.
 OURS = "atinuke_bench"
+#: The groups of entry points by which plug-ins make tasks and cores known.
+GROUPS = (f"{OURS}.tasks", f"{OURS}.cores")
+#: How like one of ours another group is where it is meant to be it.
+_ALIKE = 0.85
 #: In a checkout these lie beside the package that they are installed in.
 _BESIDE = ("tasks", "sweeps", "reports")
 #: Characters of a diff that a manifest keeps.
@@ -46,6 +53,22 @@ def package_versions() -> dict[str, str | None]:
     import torch
 
     return {**{name: _version(name) for name in PACKAGES}, "torch": str(torch.__version__)}
+
+
+def misplaced_plugins() -> list[str]:
+    """A line for each entry point of a plug-in in a group that is nearly one of ours, which nothing reads.
+
+    Only the metadata of installed packages is read.
+    """
+    lines = []
+    for point in (one for package in distributions() for one in package.entry_points):
+        near = nearest(point.group.lower().replace("-", "_"), GROUPS)
+        is_meant = point.group.startswith("atinuke") or SequenceMatcher(None, point.group, near or "").ratio() > _ALIKE
+        if near is not None and point.group not in GROUPS and is_meant:
+            owner = "a plug-in" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+            rule = f"nothing reads the group {point.group!r} of its entry point"
+            lines.append(f"{point.name!r} of {owner}: {rule}; nearest: {near!r}")
+    return sorted(set(lines))
 
 
 def git_state(module: str = OURS) -> dict[str, str | None]:

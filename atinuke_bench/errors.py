@@ -8,7 +8,8 @@ exits with status 2. `assert` is for this package's own bugs.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -146,6 +147,24 @@ class MissingDependencyError(AtinukeBenchError):
 
 class PluginError(AtinukeBenchError):
     """A task or core of a plug-in cannot be loaded: its own code fails."""
+
+
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Errors in what a file says begin with the file, whoever finds them; `where` is its path.
+
+    >>> with naming("suite.yaml"):
+    ...     raise ConfigError("no core 'bilst'")
+    Traceback (most recent call last):
+    atinuke_bench.errors.ConfigError: suite.yaml: no core 'bilst'
+    """
+    try:
+        yield
+    except ConfigError as error:
+        text = str(error)
+        if not text.startswith(where):
+            error.args = (f"{where}: {text}",)
+        raise
 
 
 def first_line(error: BaseException, *, with_class: bool = False) -> str:

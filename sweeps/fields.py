@@ -14,8 +14,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from atinuke_bench import registry
-from atinuke_bench.config import RunConfig, core_config_class
+from atinuke_bench.config import CoreConfig, RunConfig, core_config_class
 from atinuke_bench.config.base import broken_rule, field_model
+from atinuke_bench.config.runs import nearest_setting
 from atinuke_bench.errors import ConfigError, nearest
 from atinuke_bench.sweeps.domains import domain_record, ends_of
 from atinuke_bench.sweeps.spaces import Parameter, Space, make_space
@@ -123,11 +124,13 @@ def _require_free(path: str, task: Task, where: str) -> None:
 def _searchable_field(path: str, roots: Mapping[str, type[BaseModel]], where: str) -> FieldInfo:
     """The field at a dotted path; ConfigError when there is none."""
     model: type[BaseModel] | None = RunConfig
+    core_class = roots["core"]
+    assert issubclass(core_class, CoreConfig), "a core has a core's config"
     *parents, last = path.split(".")
     for depth, part in enumerate([*parents, last]):
         if model is None or part not in model.model_fields:
             known = [".".join([*parents[:depth], name]) for name in (model.model_fields if model else ())]
-            near = nearest(path, known)
+            near = nearest(path, known) if depth else nearest_setting(path, core_class)
             raise ConfigError(f"{where}: unknown field {path!r}" + (f"; nearest: {near!r}" if near else ""))
         field = model.model_fields[part]
         model = (roots.get(part) if depth == 0 else None) or field_model(model, part)

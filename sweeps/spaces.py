@@ -224,7 +224,10 @@ def make_space(record: Mapping[str, Any], base: Mapping[str, Any], where: str = 
     if not kept:
         raise ConfigError(f"{where}: no parameter applies to core {base.get('core.name')!r}")
     space = Space(tuple(_in_order(kept, where)), _base_that_is_read(kept, base))
-    _check_fit(space)
+    try:
+        _check_fit(space)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {str(error).removeprefix('space: ')}") from None
     return space
 
 

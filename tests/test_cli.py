@@ -139,7 +139,7 @@ MISTAKES = [
     ),
     (
         ["--task", "snli", "--core", "atinuke", "--set", "core.num_head=3"],
-        "unknown field 'core.num_head'; AtinukeConfig has no 'num_head'; nearest: 'num_heads'",
+        "unknown field 'core.num_head'; AtinukeConfig has no 'num_head'; nearest: 'core.num_heads'",
     ),
     (
         ["--task", "snli", "--core", "atinuke", "--set", "core.num_heads=3"],
@@ -230,7 +230,7 @@ def test_a_run_is_repeated_from_its_config(run, cli, official, tmp_path):
     assert "train_limit: 9" in (Path(changed["folder"]) / "config.yaml").read_text()
     for given, message in (
         (("--task", "snli"), "--config says what --task would say; leave out the one or the other"),
-        (("--set", "training.epochs=9"), "TrainingConfig has no 'epochs'; nearest: 'max_epochs'"),
+        (("--set", "training.epochs=9"), "TrainingConfig has no 'epochs'; nearest: 'training.max_epochs'"),
         (("--config", tmp_path / "none.yaml"), "none.yaml: "),
     ):
         done = repeat(*given)

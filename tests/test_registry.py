@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from atinuke_bench import registry
+from atinuke_bench import environment, registry
 from atinuke_bench.cli import main
 from atinuke_bench.config import CoreConfig, core_config_class, is_floor, make_run_config
 from atinuke_bench.errors import MissingDependencyError, PluginError, UnknownNameError
@@ -172,3 +172,27 @@ def test_an_entry_point_in_a_group_that_nothing_reads_is_named(monkeypatch, inst
         registry.load_core("mine")
     with pytest.raises(UnknownNameError, match="no core 'xyzzy'; atinuke-bench cores lists all"):
         registry.load_core("xyzzy")
+
+
+def test_what_lists_cores_and_tasks_names_entry_points_of_nearly_the_right_group(monkeypatch, tmp_path, cli):
+    groups = [
+        "atinuke_bench.core",
+        "atinuke-bench.tasks",
+        "atinkue_bench.cores",
+        "atinuke_bench.sweep",
+        "console_scripts",
+    ]
+    points = [f"[{group}]\nmine{number} = a_plugin:Core\n" for number, group in enumerate(groups)]
+    package = tmp_path / "a_plugin-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: a-plugin\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text("".join(points))
+    monkeypatch.syspath_prepend(tmp_path)
+    lines = environment.misplaced_plugins()
+    assert [line[:7] for line in lines] == ["'mine0'", "'mine1'", "'mine2'", "'mine3'"]
+    rule = "nothing reads the group 'atinuke_bench.core' of its entry point"
+    told = f"of a-plugin 1.0: {rule}; nearest: 'atinuke_bench.cores'"
+    assert lines[0] == f"'mine0' {told}"
+    assert f"not listed: 'mine0' {told}\n" in cli("cores").err
+    assert cli("tasks", "--json").err.count("not listed: ") == 4
+    assert json.loads(cli("doctor", "--json").out)["plug-ins not listed"] == lines

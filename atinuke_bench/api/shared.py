@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from atinuke_bench.run_folder import RunFolder
 
 Place = str | Path
+_PACKAGE = __name__.partition(".")[0]
 
 
 def data_folder(data_dir: Place | None) -> Path | None:
@@ -50,12 +53,21 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def warn_of_other_code(place: Path, file: Path, task: str, core: str, stacklevel: int = 3) -> None:
+def warn(message: str) -> None:
+    """Warn at the line of the caller's own code, however many of our frames lie between."""
+    frame: FrameType | None = sys._getframe()
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
+def warn_of_other_code(place: Path, file: Path, task: str, core: str) -> None:
     """Warn where the code of a run, as `file` records it, has changed since it was trained."""
     from atinuke_bench.source_code import code_note
 
     if note := code_note(file, task, core):
-        warnings.warn(f"{place}: {note}", stacklevel=stacklevel)
+        warn(f"{place}: {note}")
 
 
 def table(rows: Sequence[Sequence[Any]] | Sequence[Mapping[str, Any]], dtypes: Mapping[str, str]) -> pd.DataFrame:

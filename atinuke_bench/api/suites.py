@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from atinuke_bench.errors import naming
+
 from .keywords import names_keywords
 from .results import Evaluations, evaluations_of_outcomes
-from .shared import Place, data_folder, torch_threads, warn_of_other_code
+from .shared import Place, data_folder, torch_threads, warn, warn_of_other_code
 from .training import Run
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def suite(
 
     mode, store, data = require_wandb_mode(wandb), Path(out), data_folder(data_dir)
     config = _read(name_or_file, store, storage, drop_overlap=drop_overlap)
-    test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
+    with naming(str(name_or_file)):
+        test_sets = [open_data(name, data, base=Path(name_or_file).parent) for name in config.evaluate]
     execution = Execution(
         devices=devices_per_run,
         show_progress=False,
@@ -128,7 +130,7 @@ def _find_column(store: Path, storage: str | None, suite: str, column: str, aske
     """What a column has from a study; a warning where the study has gone on since the suite began."""
     from atinuke_bench.sweeps.columns import find_column
 
-    return find_column(store, storage, lambda line: warnings.warn(line, stacklevel=6), suite, column, asked)
+    return find_column(store, storage, warn, suite, column, asked)
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def _carry_out(
         results, failed = work.results(), work.failed()
     runs = [Run(folder_of_result(options.store, result).path, result, variant) for variant, result in results]
     for one in runs:
-        warn_of_other_code(one.folder, one.folder / "manifest.json", one.task, one.core, stacklevel=4)
+        warn_of_other_code(one.folder, one.folder / "manifest.json", one.task, one.core)
     return runs, failed
 
 

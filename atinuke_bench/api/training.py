@@ -159,5 +159,5 @@ def _carry_out(config: RunConfig, store: Path, execution: Execution, wandb: str,
     mode = require_wandb_mode(wandb)
     with torch_threads(execution.threads):
         folder, result = execute(config, store, wandb=mode, execution=execution, **asked)
-    warn_of_other_code(folder.path, folder.manifest, result["task"], result["core"], stacklevel=5)
+    warn_of_other_code(folder.path, folder.manifest, result["task"], result["core"])
     return Run(folder.path, result, result["core_label"])

@@ -111,8 +111,10 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def _print_listed(rows: list[dict[str, Any]], broken: list[str], as_json: bool) -> None:
     """What there is, and what a broken plug-in lacks, which hinders nothing else."""
+    from atinuke_bench.environment import misplaced_plugins
+
     print_rows(rows, as_json)
-    for line in broken:
+    for line in [*broken, *misplaced_plugins()]:
         say(f"not listed: {line}", err=True)
 
 

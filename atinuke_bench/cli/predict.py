@@ -32,8 +32,9 @@ lm              text
 
 A task that a YAML file declares takes the names that its `fields` or its data
 have. For snli, glue, squad, lm and declared texts a line may also be the plain
-texts, separated by tabs; one that begins with {" is read as JSON. RUN is a run
-folder, or one that `export` wrote.
+texts, separated by tabs; one that begins with {" is read as JSON. A first line
+that has the names of the fields is a header, by which columns are found; a
+.csv file has one. RUN is a run folder, or one that `export` wrote.
 """
 
 
@@ -94,16 +95,19 @@ def export(
     for pretrained cores; --core pretrained --model DIR starts from it.
     """
     from atinuke_bench.run_folder import RunFolder
-    from atinuke_bench.runs.export import export_run
+    from atinuke_bench.runs.export import export_run, head_note
 
     folder = RunFolder(run)
     files = export_run(folder, out, form)
     result = folder.read_result()
     print_code_note(run, folder.manifest, result["task"], result["core"])
+    note = head_note(folder, out)
     if as_json:
-        print_json({"folder": str(out), "files": files})
-    else:
-        say(f"{out}: {', '.join(files)}")
+        print_json({"folder": str(out), "files": files, **({"note": note} if note else {})})
+        return
+    say(f"{out}: {', '.join(files)}")
+    if note:
+        say(note, err=True)
 
 
 def _as_line(answer: Any) -> str:

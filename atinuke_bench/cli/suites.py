@@ -41,7 +41,7 @@ from atinuke_bench.cli.shared import (
     short,
     wandb_mode,
 )
-from atinuke_bench.errors import AtinukeBenchError
+from atinuke_bench.errors import AtinukeBenchError, naming
 from atinuke_bench.formatting import duration, one_short_line
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def suite(
     started = time.process_time()
     shared = {"training.drop_overlap": True} if drop_overlap else {}
     config = read_suite(name_or_file, shared, columns_of_studies(out, storage))
-    test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
+    with naming(name_or_file):
+        test_sets = open_test_sets(config.evaluate, Path(name_or_file).parent, data_dir)
     how = GridOptions(
         out=out,
         only=tuple(only or ()),

@@ -34,7 +34,7 @@ from atinuke_bench.cli.shared import (
     say,
     wandb_mode,
 )
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.errors import ConfigError, naming
 
 if TYPE_CHECKING:
     from atinuke_bench.config import RunConfig
@@ -132,10 +132,13 @@ def _of_file(
 ) -> RunConfig:
     """The run that a file describes, on this machine's data and with what is asked for changed."""
     from atinuke_bench.config import RunConfig, changed_run, parse, read_yaml
+    from atinuke_bench.training.task import task_of
 
     if doubled := [option for option, value in given.items() if value is not None]:
         raise ConfigError(f"--config says what {', '.join(doubled)} would say; leave out the one or the other")
-    run = parse(RunConfig, read_yaml(path), str(path))
+    with naming(str(path)):
+        run = parse(RunConfig, read_yaml(path), str(path))
+        task_of(run).options(run)
     is_official = run.source.kind == "local" and run.declaration is None
     moved = {"source.data_dir": str(data_dir)} if is_official and data_dir is not None else {}
     return changed_run(run, {**seed, **moved, **changes})

@@ -28,7 +28,6 @@ from atinuke_bench.config.runs import (
     RunConfig,
     SourceConfig,
     TokenizerConfig,
-    TrainingConfig,
     changed_run,
     make_run_config,
 )
@@ -41,6 +40,7 @@ from atinuke_bench.config.suites import (
     with_task_files,
 )
 from atinuke_bench.config.train_limits import with_train_limits
+from atinuke_bench.config.training import TrainingConfig
 from atinuke_bench.config.written import is_finite_number, number_in_text, read_named_yaml, read_yaml
 
 __all__ = [

@@ -115,14 +115,14 @@ def fields_hint(field: str, owner: type[BaseModel]) -> str:
 
 
 def _owner(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """The model that a field at some location belongs to; a mapping of models takes one more part, its key."""
+    """The model that a field at some location belongs to; a mapping or list of models takes one more part."""
     parts = iter(location[:-1])
     for part in parts:
         if str(part) not in model.model_fields:
             return None
         annotation = model.model_fields[str(part)].annotation
-        if get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
+        if get_origin(annotation) in (dict, list):
+            annotation = get_args(annotation)[-1]
             next(parts, None)
         found = _as_model(annotation)
         if found is None:

@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
+from atinuke_bench.config.training import TrainingConfig
 from atinuke_bench.config.written import read_yaml
-from atinuke_bench.errors import ConfigError, UnknownNameError, nearest
+from atinuke_bench.errors import ConfigError, UnknownNameError, naming, nearest
 
 Kind = Literal["classification", "regression", "tagging", "multiple-choice", "span", "coref", "srl", "lm"]
 #: Names of splits that mean dev.
@@ -206,12 +207,19 @@ def files_that_fit(folder: Path, pattern: str) -> list[Path]:
 
 
 def read_declaration(path: Path) -> Declaration:
-    """The task that a YAML file declares, its folder beginning where the file lies; ConfigError."""
+    """The task that a YAML file declares, its folder beginning where the file lies; ConfigError that names the file.
+
+    The kind knows its metrics and options, so that the task is loaded, and torch with it.
+    """
     record = read_yaml(path)
-    if isinstance(record, dict) and "kind" in record and record["kind"] not in get_args(Kind):
-        kinds = get_args(Kind)
-        raise UnknownNameError(f"{path}: kind", str(record["kind"]), kinds, f"it is one of {', '.join(kinds)}")
-    declaration = parse(Declaration, record, str(path))
+    with naming(str(path)):
+        if isinstance(record, dict) and "kind" in record and record["kind"] not in get_args(Kind):
+            kinds = get_args(Kind)
+            raise UnknownNameError("kind", str(record["kind"]), kinds, f"it is one of {', '.join(kinds)}")
+        declaration = parse(Declaration, record, str(path))
+        parse(TrainingConfig, declaration.training, f"{path}.training")
+        task = registry.load_task(declaration.task, declaration)
+        parse(task.options_class, declaration.options, f"{path}.options")
     return declaration.model_copy(update={"folder": path.parent.absolute() / declaration.folder})
 
 

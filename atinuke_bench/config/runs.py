@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, SerializeAsAny, field_validator
+from pydantic import BaseModel, Field, SerializeAsAny, field_validator
 
 from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, field_model, fields_hint, parse
 from atinuke_bench.config.cores import CoreConfig, PresetTraining, core_config_class
 from atinuke_bench.config.declarations import Declaration
-from atinuke_bench.config.written import number_in_text
-from atinuke_bench.errors import ConfigError
+from atinuke_bench.config.training import TrainingConfig
+from atinuke_bench.errors import ConfigError, nearest
 
 #: The largest seed that every generator of random numbers takes.
 MOST_SEED = 2**32 - 1
 
 
-def _count_or_part(limit: Any) -> int | float | None:
-    """A count stays a whole number, so that runs keep their identities."""
-    found = number_in_text(limit)
-    if found is None:
-        return None
-    if isinstance(found, int | float) and not isinstance(found, bool):
-        if found >= 2 and float(found).is_integer():
-            return int(found)
-        if 0 < found < 1:
-            return float(found)
-    raise ValueError(f"a number of examples, at least 2, or a part of them between 0 and 1; found {limit!r:.80}")
-
-
-#: How many examples to train on: a number, or below 1 a part of those that there are.
-TrainLimit = Annotated[int | float, BeforeValidator(_count_or_part, json_schema_input_type=int | float)]
 #: Sentences of fewer words there are none; more than this is a typo.
 Words = Annotated[int, Field(ge=5, le=10_000)]
 
@@ -84,38 +69,6 @@ class TokenizerConfig(Frozen):
     #: Whether é becomes e; when not given, as `lowercase`, the way BERT does.
     strip_accents: bool | None = None
     min_frequency: int = Field(2, ge=1)
-
-
-class TrainingConfig(Frozen):
-    """Everything about optimisation, selection and batching that changes a result."""
-
-    max_epochs: int = Field(5, ge=1)
-    batch_tokens: int = Field(2048, ge=16, description="tokens in a batch, padding included")
-    batch_rows: int | None = Field(
-        None, ge=1, description="rows in a batch of training at most, as most papers count; batch_tokens still holds"
-    )
-    max_length: int = Field(128, ge=8, description="tokens of an example; longer ones are cut by the task's rule")
-    learning_rate: float = Field(1e-3, gt=0)
-    core_learning_rate: float | None = Field(None, gt=0, description="of the core's weights; the same when not given")
-    weight_decay: float = Field(0.01, ge=0)
-    warmup_fraction: float = Field(0.1, ge=0, le=1)
-    gradient_clip: float = Field(1.0, gt=0)
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 autocast on GPUs that have it, float32 elsewhere"
-    )
-    select_on: Literal["held-out", "dev"] = "held-out"
-    held_out_fraction: float = Field(0.1, gt=0, lt=0.5)
-    held_out_limit: int = Field(2000, ge=1, description="most examples that the held-out slice takes")
-    patience: int = Field(3, ge=1, description="epochs without improvement before training stops")
-    train_limit: TrainLimit | None = Field(
-        None, description="train on N examples only, or on a part (0.25: a quarter), drawn from all over the split"
-    )
-    drop_overlap: bool | None = Field(None, description="leave out of train what evaluated splits have too")
-
-    @field_validator("drop_overlap")
-    @classmethod
-    def _unset_where_false(cls, drops: bool | None) -> bool | None:
-        return drops or None  # so that a run has one identity, whether it is said or not
 
 
 class InitConfig(Frozen):
@@ -258,10 +211,10 @@ def _set_path(record: dict[str, Any], path: str, value: Any, core_class: type[Co
     *parents, last = path.split(".")
     model: type[BaseModel] | None = RunConfig
     for parent in parents:
-        _require_field(model, parent, path)
+        _require_field(model, parent, path, core_class)
         model = core_class if model is RunConfig and parent == "core" else field_model(model, parent)
         record = record.setdefault(parent, {})
-    _require_field(model, last, path)
+    _require_field(model, last, path, core_class)
     if model is RunConfig and field_model(RunConfig, last) is not None:
         raise ConfigError(f"'{path}' is a group of fields; set one of them, such as '{path}.{_first_field(last)}'")
     record[last] = value
@@ -272,17 +225,38 @@ def require_setting(path: str, core_class: type[CoreConfig]) -> None:
     _set_path({}, path, None, core_class)
 
 
-def _require_field(model: type[BaseModel] | None, field: str, path: str) -> None:
+def _require_field(model: type[BaseModel] | None, field: str, path: str, core_class: type[CoreConfig]) -> None:
     # Below `options` the task itself checks names.
     if model is None or field in model.model_fields:
         return
     rule = f"unknown field {path!r}; {model.__name__} has no {field!r}"
-    homes = [
-        group for group in RunConfig.model_fields if field in getattr(field_model(RunConfig, group), "model_fields", ())
-    ]
-    if homes:
-        raise ConfigError(f"{rule}; nearest: '{homes[0]}.{field}'")
-    raise ConfigError(rule + fields_hint(field, model))
+    near = nearest_setting(path, core_class)
+    raise ConfigError(f"{rule}; nearest: {near!r}" if near else rule + fields_hint(field, model))
+
+
+def nearest_setting(path: str, core_class: type[CoreConfig]) -> str | None:
+    """The setting most like a dotted path: one of that name in another group, or of nearly that name; None.
+
+    >>> nearest_setting("run.training.batch_size", CoreConfig), nearest_setting("qqq", CoreConfig)
+    ('training.batch_rows', None)
+    """
+    group, _, last = path.rpartition(".")
+    settings = list(_settings(core_class))
+    if same := [setting for setting in settings if setting.rpartition(".")[2] == last]:
+        return same[0]
+    own = [setting for setting in settings if setting.startswith(f"{group}.")]
+    for known in (own, settings):
+        names = {setting.rpartition(".")[2]: setting for setting in reversed(known)}
+        if (near := nearest(last, names)) is not None:
+            return names[near]
+    return None
+
+
+def _settings(core_class: type[CoreConfig]) -> Iterator[str]:
+    """The dotted path of every field of a run that is no group, the run's own first."""
+    groups = {name: core_class if name == "core" else field_model(RunConfig, name) for name in RunConfig.model_fields}
+    yield from (name for name, group in groups.items() if group is None)
+    yield from (f"{name}.{field}" for name, group in groups.items() if group for field in group.model_fields)
 
 
 def _first_field(group: str) -> str:

@@ -13,8 +13,9 @@ from atinuke_bench import registry
 from atinuke_bench.config.base import Frozen, parse
 from atinuke_bench.config.cores import is_floor
 from atinuke_bench.config.declarations import Declaration, find_task, is_task_file
-from atinuke_bench.config.runs import MOST_SEED, SourceConfig, TrainLimit
-from atinuke_bench.errors import ConfigError, nearest
+from atinuke_bench.config.runs import MOST_SEED, SourceConfig
+from atinuke_bench.config.training import TrainLimit
+from atinuke_bench.errors import ConfigError, naming, nearest
 
 
 class VariantOrigin(Frozen):
@@ -178,7 +179,8 @@ def with_task_files(suite: SuiteConfig, base: Path, where: str) -> SuiteConfig:
         raise ConfigError(f"{where}.declarations: filled from the files that `tasks` names; name the file there")
     names, declarations = {}, {}
     for entry in filter(is_task_file, suite.tasks):
-        names[entry], found = find_task(entry, base)
+        with naming(where):
+            names[entry], found = find_task(entry, base)
         assert found is not None, "a file declares a task"
         declarations[entry] = found
     if not names:

@@ -1,15 +1,17 @@
 """New examples for a trained run: lines in, checked fields out.
 
 A line is one JSON object or, for tasks over sentences, the texts with tabs between them. A line that begins with a
-brace and a quotation mark, as an object does, must be one: half an object is no text. Every error names the line and
-the field.
+brace and a quotation mark, as an object does, must be one: half an object is no text. A first line that names the
+task's fields is a header, and columns go by its names; a .csv file has one. Every error names the line and the field.
 """
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +23,97 @@ Record = Mapping[str, Any]
 _OBJECT = re.compile(r'\s*\{\s*("|\}\s*$)')
 
 
-def read_records(lines: Iterable[str], path: str | Path, plain_fields: tuple[str, ...]) -> Iterator[tuple[int, Record]]:
-    """Number and fields of every line that is not blank; DataError.
+def read_records(
+    lines: Iterable[str],
+    path: str | Path,
+    plain_fields: tuple[str, ...],
+    names: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    quotes: bool | None = None,
+) -> Iterator[tuple[int, Record]]:
+    """Number and fields of every example, blank lines left out; DataError.
+
+    `names` are those that a column may have for each of the plain fields, numbers where files have no header;
+    `quotes` says whether tables put quotation marks around fields that need them; csv files do unless it says no, and
+    tables with tabs where it says yes.
 
     >>> list(read_records(["A dog runs.\\tAn animal moves.\\n"], "-", ("sentence1", "sentence2")))
     [(1, {'sentence1': 'A dog runs.', 'sentence2': 'An animal moves.'})]
+    >>> list(read_records(["id,text\\n", 'a,"Fresh, and cheap"\\n'], "new.csv", ("text",)))
+    [(2, {'id': 'a', 'text': 'Fresh, and cheap'})]
     """
+    names = names or {field: (field,) for field in plain_fields}
+    if plain_fields and str(path).lower().endswith(".csv"):
+        yield from _table(lines, path, names, ",", quotes=quotes is not False)
+        return
+    is_first = True
+    lines = iter(lines)
     for number, line in enumerate(lines, start=1):
         text = line.rstrip("\r\n")
         if not text.strip():
             continue
+        if is_first and _names_fields(text.split("\t"), names):
+            yield from _table(itertools.chain([line], lines), path, names, "\t", quotes=bool(quotes), first=number)
+            return
+        is_first = False
         if _OBJECT.match(text) or (not plain_fields and text.lstrip().startswith("{")):
             yield number, _object(text, path, number, plain_fields)
         else:
             yield number, _split_at_tabs(text, path, number, plain_fields)
+
+
+def _names_fields(cells: Sequence[str], names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether a line is a header: one of its cells is the name of a field, and no other line would have such a cell."""
+    return any(cell.strip() in own for cell in cells for own in names.values() if not own[-1].isdigit())
+
+
+def _table(
+    lines: Iterable[str],
+    path: str | Path,
+    names: Mapping[str, tuple[str, ...]],
+    delimiter: str,
+    *,
+    quotes: bool,
+    first: int = 1,
+) -> Iterator[tuple[int, Record]]:
+    """The rows of a table, by the names in its header; columns are numbers where the task's files have none."""
+    rows = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE, strict=True)
+    header: list[str] | None = None
+    number = first  # a field may span lines; a row is named by its first
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise DataError(f"cannot be read as a table ({error})", path=path, line=number) from error
+        if row is None:
+            return
+        line, number = number, first + rows.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        if header is None:
+            if not _names_fields(row, names) and all(own[-1].isdigit() for own in names.values()):
+                header = list(map(str, range(len(row))))
+            else:
+                header = _checked_header([cell.strip() for cell in row], names, path, line)
+                continue
+        if len(row) != len(header):
+            rule = f"every row has as many columns as the first, {len(header)}"
+            raise DataError(f"{rule}; found {len(row)}", path=path, line=line)
+        yield line, dict(zip(header, row, strict=True))
+
+
+def _checked_header(header: list[str], names: Mapping[str, tuple[str, ...]], path: str | Path, line: int) -> list[str]:
+    """The header itself where it has a column for each field, once; DataError."""
+    for field, own in names.items():
+        if len(given := [name for name in header if name in own]) == 1:
+            continue
+        if given:
+            raise DataError(f"the header has it {len(given)} times", path=path, line=line, field=field)
+        near = next(filter(None, (nearest(name, header) for name in own)), None)
+        also = "".join(f" or {name}" for name in own[1:] if name != own[0])
+        hint = f"nearest: {near!r}" if near else f"found {excerpt(header)}"
+        raise DataError(f"no column of the header is called {own[0]}{also}; {hint}", path=path, line=line)
+    return header
 
 
 def text_of(record: Record, field: str) -> str:

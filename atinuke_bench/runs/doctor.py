@@ -34,6 +34,7 @@ def examine() -> dict[str, Any]:
         "cache": {"folder": shown_url(str(cache)), "bytes": _size(cache), "free_bytes": _free(cache)},
         "data": {"ATINUKE_DATA": None if (data := os.environ.get("ATINUKE_DATA")) is None else shown_url(data)},
         "faster": _advice(),
+        **({"plug-ins not listed": lines} if (lines := environment.misplaced_plugins()) else {}),
         "services": {
             "W&B": _reach(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")),
             "Hugging Face Hub": _reach(os.environ.get("HF_ENDPOINT", "https://huggingface.co")),

@@ -38,7 +38,9 @@ def execute(
     part.require_gpus()
     if asked.devices > 1 and part is asked:
         job = Job("run", run, store.absolute(), wandb, execution=asked)
-        return _in_processes(replace(job, rerun=rerun, predicts_unlabelled=predicts_unlabelled))
+        folder, result = _in_processes(replace(job, rerun=rerun, predicts_unlabelled=predicts_unlabelled))
+        # As on one device: below the store as it was given.
+        return RunFolder(store / folder.path.relative_to(job.store)), result
     prepared = prepare(run, predicts_unlabelled=predicts_unlabelled)
     folder = folder_of(store, prepared.run, prepared.identity)
     if part.rank > 0:

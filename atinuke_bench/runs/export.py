@@ -35,6 +35,7 @@ from atinuke_bench.runs.bert import bert_config, bert_weights, require_bert
 from atinuke_bench.runs.token_classifier import with_classifier
 from atinuke_bench.source_code import recorded_code
 from atinuke_bench.training.predict import Predictor, build_predictor, load_predictor
+from atinuke_bench.training.task import TaskModel, task_of
 
 SCHEMA = 1
 CARD = "atinuke-bench.json"
@@ -69,6 +70,18 @@ def export_run(folder: RunFolder, out: Path, form: str = "atinuke-bench") -> lis
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return sorted(path.name for path in out.iterdir())
+
+
+def head_note(folder: RunFolder, out: Path) -> str | None:
+    """Why the head of a run is not in its export for transformers; None where it is."""
+    if not (out / ARCHITECTURE).is_file():
+        return None
+    if read_json(out / ARCHITECTURE)["architectures"][0].endswith("ForTokenClassification"):
+        return None
+    model = task_of(folder.read_config()).model
+    if type(model).token_classifier is not TaskModel.token_classifier:
+        return "the core alone: transformers' model for token classification of this core has another head"
+    return f"the core alone: the head {model.other_head}; --format atinuke-bench keeps it"
 
 
 def load_exported(folder: str | Path) -> Predictor:

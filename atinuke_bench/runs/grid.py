@@ -22,7 +22,7 @@ from atinuke_bench.config import (
     with_task_files,
     with_train_limits,
 )
-from atinuke_bench.errors import ConfigError, UnknownNameError
+from atinuke_bench.errors import ConfigError, naming
 from atinuke_bench.runs.study_columns import FindColumn, no_studies, require_fit, with_study_columns
 
 
@@ -58,9 +58,10 @@ def read_suite(
     looks up what columns have from studies.
     """
     record, path = read_named_yaml("suite", name_or_file, built_in_suites())
-    record = with_study_columns(record, find_column, path)
-    suite = with_factors(with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path), path)
-    suite = with_train_limits(suite, path)
+    with naming(path):
+        record = with_study_columns(record, find_column, path)
+        suite = with_factors(with_task_files(parse(SuiteConfig, record, path), Path(path).parent, path), path)
+        suite = with_train_limits(suite, path)
     return suite.model_copy(update={"overrides": {**suite.overrides, **overrides}}) if overrides else suite
 
 
@@ -72,12 +73,13 @@ def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> li
     cells = []
     for task_name in suite.tasks:
         declaration = suite.declaration_of(task_name)
-        task = registry.load_task(task_name, declaration)
+        with naming(where):
+            task = registry.load_task(task_name, declaration)
         for seed in suite.seeds:
             for name, variant in suite.cores.items():
                 if task_name not in suite.tasks_of(name):
                     continue
-                try:
+                with naming(f"{where}: {task_name} in column {name!r}"):
                     run = make_run_config(
                         task_name,
                         variant.core,
@@ -90,10 +92,6 @@ def expand(suite: SuiteConfig, source: SourceConfig, where: str = "suite") -> li
                     task.for_run(run).options(run)  # refuses a core that cannot do the task, and wrong options
                     if variant.study is not None:
                         require_fit(variant.study, run, task.for_run(run), suite.seeds)
-                except UnknownNameError:
-                    raise  # names itself what it looked for
-                except ConfigError as error:
-                    raise ConfigError(f"{where}: {task_name} in column {name!r}: {error}") from error
                 start = variant.init_from
                 origin = None if start is None else f"{start.task}/{start.column}/{seed}"
                 cells.append(Cell(name, run, origin))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from atinuke_bench import registry
 from atinuke_bench.config import Recipe, parse_recipe, read_named_yaml
+from atinuke_bench.errors import naming
 
 if TYPE_CHECKING:
     from atinuke_bench.runs.cells import CellState  # which loads what reads data; a list of recipes needs none of it
@@ -28,7 +29,8 @@ def read_recipe(name_or_file: str, seeds: Iterable[int] = ()) -> Recipe:
     written, path = read_named_yaml("recipe", name_or_file, built_in_recipes())
     if isinstance(written, dict) and isinstance(written.get("suite"), dict) and (chosen := list(seeds)):
         written = {**written, "suite": {**written["suite"], "seeds": chosen}}
-    return parse_recipe(Path(path).stem, written, path)
+    with naming(path):
+        return parse_recipe(Path(path).stem, written, path)
 
 
 def require_models(states: Iterable[CellState]) -> None:

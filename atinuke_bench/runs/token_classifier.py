@@ -1,7 +1,8 @@
 """A tagger's head beside its core, as transformers' models for token classification have it.
 
-Of this package's heads only a linear layer over tokens has an architecture there: those of sentences and spans compare
-pooled texts.
+Of this package's heads only a linear layer over tokens has an architecture there; `TaskModel.other_head` says what the
+others do. Those of sentences pool all tokens, where BertForSequenceClassification has a tanh of the first one;
+those of spans compare each token with the pooled question, where BertForQuestionAnswering is a linear layer.
 """
 
 from __future__ import annotations

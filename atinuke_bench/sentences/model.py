@@ -51,6 +51,12 @@ class SentenceModel(TaskModel):
         pooling = options_of(run, self.options_class).pooling
         return SentenceModule(core, run, self.num_outputs, pooling, pair=self.is_pair)
 
+    @property
+    def other_head(self) -> str:
+        if self.is_pair:
+            return "compares two texts, each pooled from its own tokens; transformers' heads read one vector of both"
+        return "pools all tokens before two layers; transformers' heads on this core read the first token"
+
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, Any]:
         logits = self._logits(outputs, encoded)
         values: list[Any]

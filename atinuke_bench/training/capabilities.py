@@ -47,6 +47,12 @@ class NewInputs(ABC):
     plain_fields: tuple[str, ...] = ()
     #: A record as a user may write it.
     example: Mapping[str, Any]
+    #: Whether tables put quotation marks around fields that need them; None for csv files alone.
+    quotes: bool | None = None
+
+    def column_names(self) -> dict[str, tuple[str, ...]]:
+        """What the header of a table may call each of the plain fields."""
+        return {field: (field,) for field in self.plain_fields}
 
     @abstractmethod
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:

@@ -74,7 +74,9 @@ class Predictor:
         """
         if probabilities:
             self._require_probabilities()
-        questions = self._questions(read_records(lines, path, self.task.require("inputs").plain_fields), path)
+        inputs = self.task.require("inputs")
+        records = read_records(lines, path, inputs.plain_fields, inputs.column_names(), quotes=inputs.quotes)
+        questions = self._questions(records, path)
         problem = None
         while problem is None:
             piece: list[Question] = []

@@ -180,9 +180,14 @@ class TaskModel(ABC):
     def token_classifier(self, module: Any, run: RunConfig) -> tuple[nn.Linear, tuple[str, ...]] | None:
         """The linear layer over each token's vector, and the names of its outputs, where the head is no more than that.
 
-        By default None: a head of another kind, which no architecture of transformers has.
+        By default None: a head of another kind, which no architecture of transformers has; `other_head` says how.
         """
         return None
+
+    @property
+    def other_head(self) -> str:
+        """How the head differs from those of transformers' architectures, where none computes what it does."""
+        return "is of this package alone"
 
     @property
     def has_probabilities(self) -> bool:

@@ -190,8 +190,8 @@ def _causal_view(frame: Frame, task: str, cells: Iterable[Cell]) -> str:
 
 
 def _detectable(family: Family) -> dict[tuple[Column, str], str]:
-    """What the runs could have shown, beside each tie."""
-    ties = (one for one in family.comparisons if one.verdict in ("tie", "undecided"))
+    """What the runs could have shown, beside each tie that has a difference at all."""
+    ties = (one for one in family.comparisons if one.verdict in ("tie", "undecided") and not one.spread.is_alike)
     return {
         (one.column, family.other(one).variant): f" {number(minimum_detectable_difference(one.spread))}" for one in ties
     }

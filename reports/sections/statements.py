@@ -10,7 +10,7 @@ from typing import Any
 from atinuke_bench.formatting import number, p_value
 
 from ..statistics.spread import LEVEL, minimum_detectable_difference
-from ..statistics.verdict import NOT_TESTED, Judged, points
+from ..statistics.verdict import NOT_TESTED, Judged, detectable_text, points
 
 #: Cores that one verdict of a sentence names; the tables have all.
 MOST_NAMED = 6
@@ -107,7 +107,7 @@ def _clause(verdict: str, found: Sequence[Statement]) -> str:
         ]
         return f"equal within {points(margin)} to {join(texts)}{more}"
     texts = [
-        f"{one.b} ({_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)}{_also(one)})"
+        f"{one.b} ({_signed(one)}, {_p(one.p_corrected)}; {detectable_text(one.detectable)}{_also(one)})"
         for one in shown
     ]
     if verdict == "tie":
@@ -122,7 +122,7 @@ def _floor_clause(one: Statement) -> str:
         return f"above the floor {one.b} by {_size(one)}"
     if one.verdict == "worse":
         return f"BELOW the floor {one.b} by {_size(one)}"
-    figures = f"{_signed(one)}, {_p(one.p_corrected)}; detectable: {number(one.detectable)}{_also(one)}"
+    figures = f"{_signed(one)}, {_p(one.p_corrected)}; {detectable_text(one.detectable)}{_also(one)}"
     return f"NOT shown to be above the floor {one.b} ({figures})"
 
 

@@ -14,7 +14,7 @@ from ..reading.column import Column
 from .cells import Cell, Cells, ranked
 from .effects import probability_of_improvement, relative_change, relative_error_reduction
 from .spread import difference, minimum_detectable_difference
-from .verdict import FEWEST_SEEDS, NOT_TESTED, Judged, corrected
+from .verdict import ALIKE, FEWEST_SEEDS, NOT_TESTED, Judged, corrected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class Comparison(Judged):
     @property
     def note(self) -> str:
         """Why there is no test, or none of the margin, where there is none."""
+        if self.spread.is_alike:
+            return f"{ALIKE}, so that what could have been detected is unknown"
         if self.is_tested:
             return self.why_no_margin if self.equivalence and not self.is_told_apart else ""
         if self.a.drawn is not None and self.a.drawn.too_few:

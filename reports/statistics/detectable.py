@@ -190,6 +190,7 @@ def _pairs(cells: Sequence[Cell]) -> list[_Seen]:
     found = []
     for a, b in combinations(trained, 2):
         known = sources([(a.scores, 1.0), (b.scores, -1.0)])
-        if known is not None and a.scores.num_units is not None:
+        # Two that never differed say nothing of how far two may.
+        if known is not None and known.spread(0.0).error > 0 and a.scores.num_units is not None:
             found.append(_Seen(known, a.scores.num_units, min(a.num_seeds, b.num_seeds)))
     return found

@@ -29,6 +29,8 @@ LEVEL = 0.05
 POWER = 0.8
 #: More seeds than this are not asked for.
 _MOST_SEEDS = 1000
+#: Smaller errors than this are those of adding up.
+_NO_ERROR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,16 @@ class Spread:
     freedom: float
 
     def interval(self, confidence: float = 1 - LEVEL) -> tuple[float, float] | None:
-        """The two-sided t interval; None where the error is unknown."""
-        if not math.isfinite(self.error):
+        """The two-sided t interval; None where the error is unknown, or 0: what never varied may yet."""
+        if not math.isfinite(self.error) or self.error == 0:
             return None
         half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
         return self.value - half, self.value + half
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether a difference is 0 on every unit and seed, so that nothing is known of how far it may vary."""
+        return self.value == 0 and self.error == 0
 
     @property
     def p_value(self) -> float:
@@ -113,9 +120,11 @@ class Sources:
         explained = sum((seen - left) * (1 / (num_seeds or own) - 1 / own) for left, seen, own in self.of_seeds)
         of_units = max(0.0, self.of_units + explained)
         total = of_units + sum(left / num for left, _, num in parts)
+        if total < _NO_ERROR**2:
+            return Spread(0.0 if abs(value) < _NO_ERROR else value, 0.0, self.unit_freedom)
         # How uncertain a variance is depends on the one observed, before the explained part is taken off.
         doubt = of_units**2 / self.unit_freedom + sum((seen / num) ** 2 / (num - 1) for _, seen, num in parts)
-        if not doubt or not total:
+        if not doubt:
             return Spread(value, math.sqrt(total), math.inf)
         # No fewer than the part with the fewest has by itself.
         fewest = min([self.unit_freedom, *(num - 1.0 for _, _, num in parts)])
@@ -195,7 +204,10 @@ def _of_seeds(scores: Scores, weight: float) -> tuple[float, float, int]:
 
 
 def minimum_detectable_difference(spread: Spread, level: float = LEVEL, power: float = POWER) -> float:
-    """The difference that a test at `level` finds with probability `power`, given a difference's standard error."""
-    if not math.isfinite(spread.error):
+    """The difference that a test at `level` finds with probability `power`, given a difference's standard error.
+
+    NaN where that is unknown, or 0: any difference is above nothing, and nothing is no estimate.
+    """
+    if not math.isfinite(spread.error) or spread.error == 0:
         return float("nan")
     return float((stdtrit(spread.freedom, 1 - level / 2) + stdtrit(spread.freedom, power)) * spread.error)

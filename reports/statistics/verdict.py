@@ -24,6 +24,8 @@ NOT_TESTED = "not tested"
 #: Seeds of each trained core that "equal" on one task needs: of two, whose spread is hardly known, 7 % of simulated
 #: tables of seven tasks had a false one; of three 3 %.
 FEWEST_SEEDS = 3
+#: Of two that no example and no seed set apart.
+ALIKE = "scored alike on every example"
 #: Verdicts of a difference that no test found; what is least known comes first.
 NOT_TOLD_APART = ("tie", "undecided", "equal")
 
@@ -92,7 +94,7 @@ class Judged:
     def finding(self) -> str:
         """The verdict for readers: beside one that is open, the difference that the runs could have shown."""
         verdict, equivalence = self.verdict, self.equivalence
-        detectable = f"detectable: {number(minimum_detectable_difference(self.spread))}"
+        detectable = detectable_text(minimum_detectable_difference(self.spread))
         if verdict == "tie":
             return f"tie ({detectable})"
         if equivalence is None:
@@ -124,6 +126,15 @@ class Judged:
 
 
 J = TypeVar("J", bound=Judged)
+
+
+def detectable_text(difference: float) -> str:
+    """What two that a test did not tell apart could have differed by; NaN where no example and no seed set them apart.
+
+    >>> detectable_text(0.584), detectable_text(math.nan)
+    ('detectable: 0.58', 'scored alike on every example; detectable: unknown')
+    """
+    return f"detectable: {number(difference)}" if math.isfinite(difference) else f"{ALIKE}; detectable: unknown"
 
 
 def points(margin: float) -> str:
@@ -161,9 +172,16 @@ def equivalence_p(spread: Spread, margin: float) -> tuple[float, float]:
     [0.0296, 0.0]
     >>> equivalence_p(Spread(2.0, 0.0, 20.0), 1.0)
     (1.0, 0.0)
+
+    Of two that are alike on every unit, p is how likely that is where as many units differ as the margin needs.
+
+    >>> [round(p, 4) for p in equivalence_p(Spread(0.0, 0.0, 99.0), 1.0)]
+    [0.366, 0.366]
     """
     if not math.isfinite(spread.error):
         return math.nan, math.nan
+    if spread.is_alike:
+        return (max(0.0, 1 - margin / 100) ** (spread.freedom + 1),) * 2
     sides = spread.p_above(-margin), spread.p_below(margin)
     return max(sides), min(sides)
 

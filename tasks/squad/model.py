@@ -52,6 +52,10 @@ class SquadModel(TaskModel):
     def build(self, core: Core, run: RunConfig) -> TaskModule:
         return SquadModule(core, run, options_of(run, self.options_class))
 
+    @property
+    def other_head(self) -> str:
+        return "compares each token with the pooled question; transformers' are a linear layer over tokens"
+
     def decode(self, outputs: Outputs, encoded: Encoded, examples: Dataset, run: RunConfig) -> dict[str, SquadAnswer]:
         longest = options_of(run, self.options_class).max_answer_length
         logits = flat_logits(outputs, encoded)

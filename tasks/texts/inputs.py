@@ -19,7 +19,11 @@ class TextInputs(SentenceInputs):
         self.columns, self.plain_fields = data.text_columns, text_fields(data.declaration)
         self.named = {name: str(theirs) for name, theirs in data.declaration.fields.items()}
         self.fields = dict.fromkeys(self.plain_fields, "a text")
+        self.quotes = data.declaration.quotes
         self.example = dict(zip(self.plain_fields, self.example.values(), strict=True))
+
+    def column_names(self) -> dict[str, tuple[str, ...]]:
+        return {name: tuple(dict.fromkeys((name, self.named.get(name, name)))) for name in self.plain_fields}
 
     def examples(self, record: Mapping[str, Any], key: str, options: Any) -> list[dict[str, Any]]:
         texts = {}

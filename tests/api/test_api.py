@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -138,8 +140,9 @@ def test_mistakes_are_said_in_the_keywords_of_the_caller(beside, monkeypatch):
 
 
 def test_a_run_of_two_processes_is_that_of_one(beside, folder, tmp_path):
-    found = run("glue/sst2", "bilstm", seed=0, out=tmp_path, devices=2, **NANO)
-    assert found.folder.name == folder.name
+    store = Path(os.path.relpath(tmp_path))
+    found = run("glue/sst2", "bilstm", seed=0, out=store, devices=2, **NANO)
+    assert found.folder == store / folder.relative_to(beside / "runs")
     manifest = read_object(found.folder / "manifest.json")
     assert manifest["execution"]["devices"] == 2
     assert found.result["protocol"] == read_object(folder / "result.json")["protocol"]
@@ -161,6 +164,13 @@ def test_a_comparison_is_that_of_the_command_line(beside):
     (ours,), (theirs,) = found.verdicts.to_dict("records"), told["comparisons"]
     assert ours == pytest.approx(theirs)
     assert len(found.by_seed) == len(told["by_seed"])
+    # The reference has each column, and no other.
+    rows = [line.split("|")[1:3] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    named = {frame.strip(): re.findall(r"`([^`]+)`", columns) for frame, columns in rows}
+    assert named["`verdicts`"] == list(found.verdicts.columns)
+    assert named["`by_seed`"] == list(found.by_seed.columns)
+    with_margin = compare("bilstm", "transformer", margin=2).verdicts.columns
+    assert named["`verdicts`"] + named["`verdicts` with a `margin`"] == list(with_margin)
     assert found.note == told["note"]
 
 
@@ -203,9 +213,10 @@ def test_other_code_is_warned_of(folder, tmp_path):
     for kind in ("modules", "texts"):
         manifest["code"][kind]["atinuke_bench.core.bilstm"] = "of another version"
     write_json(copy / "manifest.json", manifest)
-    for call in (lambda: load(copy), lambda: evaluate(copy, "shuffled-words")):
-        with pytest.warns(UserWarning, match=r"finished earlier with other code \(atinuke_bench.core.bilstm\)"):
+    for call in (lambda: load(copy), lambda: predict(copy, []), lambda: evaluate(copy, "shuffled-words")):
+        with pytest.warns(UserWarning, match=r"finished earlier with other code \(atinuke_bench.core.bilstm\)") as told:
             call()
+        assert {one.filename for one in told} == {__file__}  # the caller's own line
 
 
 def test_a_suite_gives_its_runs_and_its_failures(beside, tmp_path, monkeypatch):

@@ -144,7 +144,7 @@ def test_an_override_is_read_as_yaml(text, value):
         ({"core.positions": "sinus"}, r"^core\.positions: .*'layerwise'.*; found 'sinus'$"),
         ({"core.positions": "rotary", "core.num_heads": 64}, "rotary positions need an even head size"),
         ({"training.lr": 1}, r"unknown field 'training\.lr'; TrainingConfig has no 'lr'; "),
-        ({"trainning.max_epochs": 1}, r"RunConfig has no 'trainning'; nearest: 'training'"),
+        ({"trainning.max_epochs": 1}, r"RunConfig has no 'trainning'; nearest: 'training.max_epochs'"),
         ({"seed": -1}, r"^run\.seed: "),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_gap_follows_overrides_presets_and_what_kinds_do_not_share(read):
         ({**CAUSAL, "core.num_heads": [1, 1.0]}, {}, "factors.core.num_heads: levels '1' and '1.0' are the same"),
         ({**CAUSAL, "size": {"a": {"core.num_layers": 1}, "b": {"core.num_layers": 1}}}, {}, "'a' and 'b' are the s"),
         ({**CAUSAL, "core.nrom": ["pre", "post"]}, {}, "why.yaml.factors.core.nrom: unknown field 'core.nrom'"),
-        ({**CAUSAL, "core.nrom": ["pre", "post"]}, {}, "nearest: 'norm'"),
+        ({**CAUSAL, "core.nrom": ["pre", "post"]}, {}, "nearest: 'core.norm'"),
         ({**CAUSAL, "size": {"a": {"core.layers": 1}, "b": {}}}, {}, "factors.size: unknown field 'core.layers'"),
         ({**CAUSAL, "seed": [0, 1]}, {}, "factors.seed: 'seed' is no setting of a core; nearest: 'seeds'"),
         ({**CAUSAL, "core.norm": "pre"}, {}, "factors.core.norm: a list of values, or levels with the settings"),

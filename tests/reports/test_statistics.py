@@ -50,6 +50,20 @@ def test_intervals_cover_the_true_difference():
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
+def test_cores_that_never_differ_tell_nothing_of_what_could_be_detected():
+    generator = np.random.default_rng(4)
+    weights = draw_weights(NUM_UNITS, 300, generator)
+    right = 100.0 * (np.arange(NUM_UNITS) % 5 > 0)
+    alone = Scores(np.full(3, right.mean()), np.tile((weights @ right / NUM_UNITS)[:, None], 3), NUM_UNITS)
+    spread = difference(alone, alone)
+    assert spread.is_alike
+    assert spread.p_value == 1.0
+    assert spread.interval() is None
+    assert np.isnan(minimum_detectable_difference(spread))
+    always = Scores(np.full(3, 100.0), np.full((300, 3), 100.0), NUM_UNITS)
+    assert always.mean().interval() is None
+
+
 def test_a_real_difference_is_found():
     generator = np.random.default_rng(3)
     weights = draw_weights(NUM_UNITS, 300, generator)

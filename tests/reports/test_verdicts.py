@@ -56,7 +56,9 @@ def test_a_difference_is_equal_where_its_90_percent_interval_lies_within_the_mar
         (-3.0, 0.5, 1.0, "worse"),
         (0.5, 0.1, 1.0, "better, by less than 1 point"),
         (-0.5, 0.1, 1.0, "worse, by less than 1 point"),
-        (0.0, 0.0, 1.0, "equal within 1 point"),
+        (0.0, 0.0, None, "tie (scored alike on every example; detectable: unknown)"),
+        (0.0, 0.0, 1.0, "undecided (scored alike on every example; detectable: unknown)"),
+        (0.0, 0.0, 20.0, "equal within 20 points"),  # of 31 units so many would hardly hide
         (0.1, np.nan, 1.0, "not tested"),
     ],
 )

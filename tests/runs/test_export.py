@@ -243,6 +243,14 @@ def test_export_prints_its_files(finished, tmp_path):
     assert invoke("predict", tmp_path / "a", "--json", text="Ada\tBen").stdout == expected
 
 
+def test_an_export_for_transformers_says_why_the_head_is_not_there(finished, tmp_path):
+    run = finished("transformer").path
+    shown = invoke("export", run, "--format", "transformers", "--out", tmp_path / "a")
+    assert shown.stderr.startswith("the core alone: the head compares two texts, each pooled from its own tokens")
+    assert shown.stderr.count("\n") == 1
+    assert invoke("export", run, "--out", tmp_path / "b").stderr == ""
+
+
 def test_export_and_predict_say_that_the_code_has_changed_since(finished, tmp_path, monkeypatch):
     run = finished("atinuke").path
     assert "other code" not in invoke("export", run, "--out", tmp_path / "a").stderr

@@ -143,7 +143,11 @@ def test_a_wrong_suite_file_is_explained(tmp_path, changes, message):
             ConfigError,
             "sees the token",
         ),
-        ({"cores": {"a": {"core": "bilstm", "overrides": {"core.dropuot": 0.1}}}}, ConfigError, "nearest: 'dropout'"),
+        (
+            {"cores": {"a": {"core": "bilstm", "overrides": {"core.dropuot": 0.1}}}},
+            ConfigError,
+            "nearest: 'core.dropout'",
+        ),
         ({"overrides": {"options.no_such": 1}}, ConfigError, "no_such"),
         ({"cores": {"a": {"core": "atinuke", "overrides": {"core.num_heads": 3}}}}, ConfigError, "must divide"),
     ],

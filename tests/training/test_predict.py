@@ -164,6 +164,19 @@ def test_texts_with_tabs_are_as_good_as_json(trained):
     assert plain[0].prediction == again[0].prediction
 
 
+def test_the_columns_of_a_table_go_by_its_header(trained):
+    made = load_predictor(trained("snli")[0])
+    pair = {"sentence1": "Ada gave Ben a book, gladly.", "sentence2": "Ben has a book."}
+    (answer,) = made.predict([pair])
+    table = ["id,sentence2,label,sentence1\n", '7,Ben has a book.,?,"Ada gave Ben a book, gladly."\n']
+    assert [(one.id, one.prediction) for one in made.stream(table, "new.csv")] == [("7", answer.prediction)]
+    lines = ["sentence2\tsentence1\n", "Ben has a book.\tAda gave Ben a book, gladly.\n"]
+    for name in ("new.tsv", "new.txt", "standard input"):
+        assert [one.prediction for one in made.stream(lines, name)] == [answer.prediction]
+    with pytest.raises(DataError, match=r"new.csv:1: no column .* sentence1; nearest: 'sentence2'"):
+        list(made.stream(["premise,sentence2\n", "a,b\n"], "new.csv"))
+
+
 def test_predicates_of_one_sentence_are_asked_together(trained):
     folder, _ = trained("srl")
     predictor = load_predictor(folder)
