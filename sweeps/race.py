@@ -34,6 +34,10 @@ LEVEL = 0.1
 GRACE = 0.2
 
 
+#: Files whose content is kept: those of the best trials and of all that run.
+_MOST_FILES = 200
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one run came to: its best score so far, and what each unit added to it, in points."""
@@ -89,9 +93,14 @@ class Outcomes:
         except OSError:
             return None
         stamp = found.st_mtime_ns, found.st_size
-        if path not in self._files or self._files[path][0] != stamp:
-            self._files[path] = stamp, read()
-        return self._files[path][1]
+        known, content = self._files.pop(path, (None, None))
+        if known != stamp:
+            content = read()
+        # The last to be used comes last.
+        self._files[path] = stamp, content
+        if len(self._files) > _MOST_FILES:
+            del self._files[next(iter(self._files))]
+        return content
 
 
 def _selection_of(folder: RunFolder) -> SelectionRecord | None:

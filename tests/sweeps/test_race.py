@@ -61,6 +61,22 @@ def test_what_a_run_recorded_is_read_once_until_there_is_more(tmp_path, monkeypa
     assert seen.of(part, folder, 1) == outcomes[0]
 
 
+def test_of_many_runs_those_are_kept_that_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(race, "_MOST_FILES", 4)
+    part = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3))
+    seen, read = race.Outcomes(higher_is_better=True), []
+    folders = [RunFolder(tmp_path / str(number)) for number in range(4)]
+    for folder in folders:
+        folder.create()
+        folder.write_history([{"epoch": 0, "score": 50.0}])
+        write_selection(folder.selection, SelectionRecord(("a", "b"), ("a", "b"), {0: np.array([100.0, 0.0])}))
+    known = race.read_selection
+    monkeypatch.setattr(race, "read_selection", lambda path: read.append(path) or known(path))
+    for number in (0, 1, 0, 2, 0, 3, 0, 1):
+        assert seen.of(part, folders[number]).scored.score == 50.0
+    assert read == [folders[number].selection for number in (0, 1, 2, 3, 1)]
+
+
 def racing(play, better=lambda run: run.core.num_layers, seeds=lambda run: 0.0, units=UNITS):
     """An executor whose runs record their examples: a trial is right about as many as its score says."""
 
