@@ -77,9 +77,9 @@ def main() -> None:
                 found.append((truth.max() - truth[chosen], runs))
             lost = [one for one, _ in found]
             worse = 100 * statistics.fmean(one > 1 for one in lost)
-            runs = statistics.fmean(one for _, one in found)
+            taken = statistics.fmean(one for _, one in found)
             print(
-                f"{spread:>6}, {luck:>4}  {name:<18}{worse:>7.1f}%{statistics.fmean(lost):>8.2f}{runs:>7.1f}",
+                f"{spread:>6}, {luck:>4}  {name:<18}{worse:>7.1f}%{statistics.fmean(lost):>8.2f}{taken:>7.1f}",
                 flush=True,
             )
 

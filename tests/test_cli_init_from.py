@@ -50,7 +50,7 @@ def test_a_core_is_pretrained_on_text_and_fine_tuned_and_both_are_compared(cli, 
         (["--init-from", "nowhere"], "nowhere: not a finished run"),
         (["--set", "init_from.weights=false"], "run.init_from.run: the field is missing"),
         (["--set", "init_from=nowhere"], "'init_from' is a group of fields; set one of them, such as 'init_from.run'"),
-        (["--set", "init_from.wights=1"], "nearest: 'weights'"),
+        (["--set", "init_from.wights=1"], "nearest: 'init_from.weights'"),
     ],
 )
 def test_mistakes_are_one_line(cli, official, tmp_path, more, message):

@@ -1,7 +1,6 @@
 """Racing: who is given up, the finals of whole studies, and trials of several tasks."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,21 +14,25 @@ from atinuke_bench.sweeps import race
 from atinuke_bench.sweeps.finals import FIRST, confirms, seed_offset
 from atinuke_bench.sweeps.insight import insight
 from atinuke_bench.sweeps.opening import open_study
-from atinuke_bench.sweeps.parts import Part, StudyTask
-from atinuke_bench.sweeps.race import difference
+from atinuke_bench.sweeps.parts import Part, Scored, StudyTask
+from atinuke_bench.sweeps.race import Outcome, difference
 from atinuke_bench.sweeps.recovery import settle
 from atinuke_bench.sweeps.workers import Worker
 
 UNITS = 200
+PART = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3))
 #: A process that is no more.
 GONE = {"worker": "gone-1-x", "host": "elsewhere", "folder": ""}
 
 
 def test_a_difference_of_two_numbers_of_seeds_has_the_luck_of_both():
-    part = SimpleNamespace(task=SimpleNamespace(metric="accuracy"), share=None)
-    one = [SimpleNamespace(part=part, scored=None, units={str(unit): 0.1 * (unit % 2) for unit in range(10)})]
-    two = [SimpleNamespace(part=part, scored=None, units={str(unit): 0.1 * (unit % 2) + 0.1 for unit in range(10)})]
+    def scored(more):
+        units = {str(unit): 0.1 * (unit % 2) + more for unit in range(10)}
+        return [Outcome(PART, Scored(50.0, None), units)]
+
+    one, two = scored(0.0), scored(0.1)
     found = difference([two, two, one], [one], "mean", luck=6.0)
+    assert found is not None
     assert found.mean == pytest.approx(2 / 3)
     assert found.error == pytest.approx(math.sqrt(6 / 3 + 6 / 1))
 
@@ -49,21 +52,20 @@ def test_what_a_run_recorded_is_read_once_until_there_is_more(tmp_path, monkeypa
 
     noted(RunFolder, "read_history")
     noted(race, "read_selection")
-    part, outcomes = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3)), []
+    outcomes = []
     seen = race.Outcomes(higher_is_better=True)
     for num_epochs in (1, 2):
         folder.write_history([{"epoch": epoch, "score": 50.0 + epoch} for epoch in range(num_epochs)])
         contributions = {epoch: np.array([100.0, 2.0 * epoch]) for epoch in range(num_epochs)}
         write_selection(folder.selection, SelectionRecord(("a", "b"), ("a", "b"), contributions))
-        outcomes += [seen.of(part, folder) for _ in range(3)]
+        outcomes += [seen.of(PART, folder) for _ in range(3)]
     assert read == ["read_history", "read_selection"] * 2
     assert [outcome and outcome.scored.score for outcome in outcomes] == [50.0] * 3 + [51.0] * 3
-    assert seen.of(part, folder, 1) == outcomes[0]
+    assert seen.of(PART, folder, 1) == outcomes[0]
 
 
 def test_of_many_runs_those_are_kept_that_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(race, "_MOST_FILES", 4)
-    part = Part(StudyTask(task="snli", metric="accuracy", higher_is_better=True, max_epochs=3))
     seen, read = race.Outcomes(higher_is_better=True), []
     folders = [RunFolder(tmp_path / str(number)) for number in range(4)]
     for folder in folders:
@@ -71,9 +73,16 @@ def test_of_many_runs_those_are_kept_that_are_asked_for(tmp_path, monkeypatch):
         folder.write_history([{"epoch": 0, "score": 50.0}])
         write_selection(folder.selection, SelectionRecord(("a", "b"), ("a", "b"), {0: np.array([100.0, 0.0])}))
     known = race.read_selection
-    monkeypatch.setattr(race, "read_selection", lambda path: read.append(path) or known(path))
+
+    def noted(path):
+        read.append(path)
+        return known(path)
+
+    monkeypatch.setattr(race, "read_selection", noted)
     for number in (0, 1, 0, 2, 0, 3, 0, 1):
-        assert seen.of(part, folders[number]).scored.score == 50.0
+        outcome = seen.of(PART, folders[number])
+        assert outcome is not None
+        assert outcome.scored.score == 50.0
     assert read == [folders[number].selection for number in (0, 1, 2, 3, 1)]
 
 

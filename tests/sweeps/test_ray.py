@@ -24,7 +24,7 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
     study = create_or_join(kills.make_config(official, 3, **settings), tmp_path / "runs")
     executor = make_executor("ray", 2)
     assert isinstance(executor, RayExecutor)
-    report, begin, struck = study.report, study.begin_part, set()
+    report, begin, struck = study.report, study.begin_part, set[int]()
 
     def decided(number, history, **ask):
         # Whatever the pruner thinks, trial 1 ends after its second epoch and no other.
@@ -33,7 +33,9 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
 
     def begun(number, place, folder):
         begin(number, place, folder)
-        if number not in (0, 3) or number in struck:  # 2 is the repetition of 0
+        # The first trial, and later one that repeats none: which number it has depends on how soon a death is noticed.
+        repeats = study.trials()[number].user_attrs.get("retry_of") is not None
+        if number == 1 or repeats or (number and len(struck) == 2):
             return
         struck.add(number)
         actor = executor._placed[str(number)].actor
@@ -54,12 +56,12 @@ def test_decisions_pass_and_killed_processes_are_repeated(kills, official, tmp_p
     finally:
         executor.close()
     trials, now = study.trials(), study.tally()
-    assert struck == {0, 3}
+    assert len(struck) == 2
     assert (now.counted, now.running, now.waiting, now.pruned) == (3, 0, 0, 1)
     assert trials[1].state.name == "PRUNED"
     assert list(trials[1].intermediate_values) == [1, 2]
-    assert [trials[number].user_attrs["failure_class"] for number in (0, 3)] == ["killed", "killed"]
-    assert {trial.user_attrs.get("retry_of") for trial in trials} == {None, 0, 3}
+    assert [trials[number].user_attrs["failure_class"] for number in struck] == ["killed", "killed"]
+    assert {trial.user_attrs.get("retry_of") for trial in trials} == {None, *struck}
     assert kills.broken_rules(study) == []
     study.close()
 
