@@ -40,7 +40,8 @@ def test_files_are_saved_commands_carried_out_and_output_compared(tmp_path):
 
 
 def test_a_reader_may_stop_at_a_heading(tmp_path):
-    page = _page(tmp_path, "# A\n```sh\necho a\n```\n## B c\n```sh\nfalse\n```\n")
+    picture = "```{image} images/a.png\n:alt: a\n```\n"
+    page = _page(tmp_path, f"# A\n{picture}```sh\necho a\n```\n## B c\n```sh\nfalse\n```\n")
     assert list(follow(page, tmp_path, "B c"))[-1] == "a\n"
     with pytest.raises(PageError, match="no heading 'B d'"):
         list(follow(page, tmp_path, "B d"))
@@ -60,11 +61,11 @@ def test_what_a_page_says_wrongly_is_found(tmp_path, text, message):
         list(follow(_page(tmp_path, text), tmp_path))
 
 
-@TUTORIALS
+@pytest.mark.parametrize("page", [*tutorials(), ROOT / "docs" / "start.md"], ids=lambda page: page.stem)
 def test_every_listing_can_be_followed_and_every_output_is_of_a_command(page):
     before = ""
     for one in listings(page):
-        known = one.reason or one.language in ("sh", "text") or one.file is not None
+        known = one.reason or one.is_directive or one.language in ("sh", "text") or one.file is not None
         assert known, f"{one.place}: a file without a name"
         if one.language == "text":
             assert before == "sh", f"{one.place}: what printed this?"

@@ -10,8 +10,8 @@ listings of a page
 - `text` is what the listing of a shell before it prints: `…` stands for anything, and a number for any number.
 
 Marks are those of `listings.py`; `<!-- fails -->` above a shell's listing says that it ends with status 2, as users'
-mistakes do. Any other listing is a fault of the page. Only the standard library is used, so that any environment can
-follow a page.
+mistakes do. Directives of the site (`{image}`) are passed over. Any other listing is a fault of the page. Only the
+standard library is used, so that any environment can follow a page.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def follow(page: Path, folder: Path, until: str = "") -> Iterator[str]:
         where = f"{page.name}:{one.line}"
         if one.line > end:
             return
-        if one.reason:
+        if one.reason or one.is_directive:
             continue
         if one.language == "sh":
             yield f"{where}: {one.text.rstrip()}"

@@ -44,6 +44,11 @@ class Listing:
         return found["name"] if found else None
 
     @property
+    def is_directive(self) -> bool:
+        """Whether it is no listing but a directive of the site, such as a picture."""
+        return self.language.startswith("{")
+
+    @property
     def is_slow(self) -> bool:
         return self.mark == "slow"
 
