@@ -46,12 +46,13 @@ def best_trials(study: Study, number: int | None = None) -> list[Candidate]:
         raise StudyError(f"study {study.config.name!r} has no complete trial to retrain")
     finals = study.finals(trials) if study.config.num_seeds > 1 else Finals()
     left = [one.number for one in finals.survivors] if finals.finalists else []
+    finalists = {one.number for one in finals.finalists}
     sign = 1 if study.higher_is_better else -1
 
     def rank(one: Candidate) -> tuple[float, ...]:
         if one.number in left:
             return 0, left.index(one.number)
-        return (1 if one.number in finals.finalists else 2), -sign * one.mean()
+        return (1 if one.number in finalists else 2), -sign * one.mean()
 
     different: dict[str, Candidate] = {}
     for one in sorted(found, key=rank):

@@ -67,7 +67,7 @@ class Finals:
     #: Whether runs of the finals are under way or queued.
     waits: bool = False
     #: Those that were given further seeds, and those that might have been.
-    finalists: tuple[int, ...] = ()
+    finalists: tuple[Candidate, ...] = ()
 
 
 #: How much better a candidate is than another, over all their seeds; None where it cannot be told.
@@ -111,13 +111,12 @@ class Duels:
         lacking = next((one for one in first if (one.number, 1) not in further), None)
         if lacking is not None or any(further[one.number, 1] for one in first):
             following = None if lacking is None else (lacking.number, 1)
-            return Finals(tuple(found), following, waits, tuple(one.number for one in first))
+            return Finals(tuple(found), following, waits, tuple(first))
         leader, challengers = self._ranked(found)
         confirmed = [one for one in found if len(one.trials) > 1 and one is not leader and one not in challengers]
         may_go_on = len(further) < self._most(trials)
         following = self._next(leader, challengers, further) if may_go_on else None
-        finalists = tuple(one.number for one in (leader, *challengers, *confirmed))
-        return Finals((leader, *challengers), following, waits, finalists)
+        return Finals((leader, *challengers), following, waits, (leader, *challengers, *confirmed))
 
     def _most(self, trials: Sequence[FrozenTrial]) -> int:
         """How many runs the finals may have."""
@@ -129,14 +128,10 @@ class Duels:
         sign = 1 if self.higher_is_better else -1
         several = [one for one in found if len(one.trials) > 1] or found[:1]
         leader = min(several, key=lambda one: (-sign * one.mean(), one.number))
-        apart: dict[int, float] = {}
-        for one in found:
-            gap = None if one is leader else self.judge(one, leader)
-            if one is not leader and (gap is None or not gap.is_worse):
-                apart[one.number] = 0.0 if gap is None else -gap.in_errors
-        order = {one.number: place for place, one in enumerate(found)}
-        left = [one for one in found if one.number in apart]
-        return leader, sorted(left, key=lambda one: (apart[one.number], order[one.number]))
+        gaps = [(one, self.judge(one, leader)) for one in found if one is not leader]
+        left = [(one, 0.0 if gap is None else -gap.in_errors) for one, gap in gaps if gap is None or not gap.is_worse]
+        # Of those that are as close the one with the better first score stays before the others.
+        return leader, [one for one, _ in sorted(left, key=lambda pair: pair[1])]
 
     def _next(
         self, leader: Candidate, challengers: list[Candidate], further: dict[tuple[int, int], bool]

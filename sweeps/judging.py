@@ -30,10 +30,14 @@ class Judging:
         """How far the finals are."""
         luck = self._luck_of(trials)
 
+        sides: dict[int, list[list[Outcome]] | None] = {}
+
         def judge(ours: Candidate, theirs: Candidate) -> Difference | None:
-            sides = [self._of_seeds(one) for one in (ours, theirs)]
-            known = [side for side in sides if side is not None]
-            return self._difference(known[0], known[1], luck) if len(known) == len(sides) else None
+            for one in (ours, theirs):
+                if one.number not in sides:
+                    sides[one.number] = self._of_seeds(one)
+            our, their = sides[ours.number], sides[theirs.number]
+            return None if our is None or their is None else self._difference(our, their, luck)
 
         better = self.config.higher_is_better
         return Duels(judge, self.config.num_seeds, higher_is_better=better).state(trials)

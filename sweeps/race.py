@@ -167,14 +167,13 @@ def _unit_values(found: Sequence[Sequence[Sequence[Outcome]]], place: int) -> Fl
 
     None where their units differ or are under 8.
     """
-    names = list(found[0][0][place].units)
+    names = found[0][0][place].units.keys()
     outcomes = [[seed[place].units for seed in seeds] for seeds in found]
-    if len(names) < FEWEST_UNITS or any(one.keys() != set(names) for seeds in outcomes for one in seeds):
+    if len(names) < FEWEST_UNITS or any(one.keys() != names for seeds in outcomes for one in seeds):
         return None
     # The mean over seeds: an example that is hard for a configuration may be so with every seed.
-    return np.array([np.mean([[one[name] for name in names] for one in seeds], axis=0) for seeds in outcomes]) * len(
-        names
-    )
+    means = [np.mean([[one[name] for name in names] for one in seeds], axis=0) for seeds in outcomes]
+    return np.array(means) * len(names)
 
 
 def luck_of(values: Sequence[Sequence[float]]) -> float:

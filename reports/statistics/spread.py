@@ -42,11 +42,16 @@ class Spread:
     freedom: float
 
     def interval(self, confidence: float = 1 - LEVEL) -> tuple[float, float] | None:
-        """The two-sided t interval; None where the error is unknown, or 0: what never varied may yet."""
-        if not math.isfinite(self.error) or self.error == 0:
+        """The two-sided t interval; None where nothing is known of the error."""
+        if not self.has_error:
             return None
         half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
         return self.value - half, self.value + half
+
+    @property
+    def has_error(self) -> bool:
+        """Whether the error is an estimate: what never varied has one of 0, and may vary yet."""
+        return math.isfinite(self.error) and self.error != 0
 
     @property
     def is_alike(self) -> bool:
@@ -206,8 +211,8 @@ def _of_seeds(scores: Scores, weight: float) -> tuple[float, float, int]:
 def minimum_detectable_difference(spread: Spread, level: float = LEVEL, power: float = POWER) -> float:
     """The difference that a test at `level` finds with probability `power`, given a difference's standard error.
 
-    NaN where that is unknown, or 0: any difference is above nothing, and nothing is no estimate.
+    NaN where nothing is known of that.
     """
-    if not math.isfinite(spread.error) or spread.error == 0:
+    if not spread.has_error:
         return float("nan")
     return float((stdtrit(spread.freedom, 1 - level / 2) + stdtrit(spread.freedom, power)) * spread.error)

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 from atinuke_bench.files import write_json
 from atinuke_bench.sweeps.choice import chances
 from atinuke_bench.sweeps.domains import domain_record
-from atinuke_bench.sweeps.finals import candidates, confirms, seed_offset
+from atinuke_bench.sweeps.finals import confirms, seed_offset
 from atinuke_bench.sweeps.limits import OVER, is_infeasible, is_untrained
 from atinuke_bench.sweeps.origins import is_known, origin_of
 from atinuke_bench.sweeps.spaces import Parameter, Space
@@ -158,8 +158,7 @@ def choice_of(study: Study, trials: list[FrozenTrial]) -> Record | None:
     if not finals.survivors:
         return None
     chosen, left = finals.survivors[0], {one.number for one in finals.survivors}
-    everyone = {one.number: one for one in candidates(trials, higher_is_better=study.higher_is_better)}
-    compared = [everyone[number] for number in finals.finalists][:_MOST_COMPARED] or [chosen]
+    compared = finals.finalists[:_MOST_COMPARED] or (chosen,)
     found = study.judging.compared(compared) if finals.finalists else None
     known = None if found is None else chances(found, study.config.seed)
     return {
